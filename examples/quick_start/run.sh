@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# Starts the example's application and the proxy in front of it, and stops both at the end:
+#   run.sh [--check] PROXY_BINARY
+# --check asks what the page says to try, compares the answers, and ends; without it the example
+# runs until Ctrl-C.
+set -euo pipefail
+
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+check=""
+if [[ "${1:-}" == --check ]]; then
+  check=yes
+  shift
+fi
+proxy="${1:?usage: run.sh [--check] PROXY_BINARY}"
+listener=127.0.0.1:10000
+admin=127.0.0.1:9901
+work="$(mktemp -d)"
+started=()
+
+stop() {
+  local process
+  for process in "${started[@]}"; do kill "$process" 2>/dev/null || true; done
+  for process in "${started[@]}"; do
+    # Five seconds to end by itself, of which a fraction should do.
+    for _ in {1..50}; do
+      kill -0 "$process" 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -KILL "$process" 2>/dev/null || true
+    wait "$process" 2>/dev/null || true
+  done
+  rm -rf "$work"
+}
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+fail() {
+  echo "quick_start: $1" >&2
+  if [[ -s "$work/log" ]]; then
+    echo "The proxy and the application said at last:" >&2
+    tail -n 15 "$work/log" >&2
+  fi
+  exit 1
+}
+
+answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+for port in 10000 9901 8081 8082; do
+  if answers "$port"; then
+    fail "port $port is in use: this example needs 10000, 9901, 8081 and 8082 on 127.0.0.1"
+  fi
+done
+
+python3 "$here/app.py" blue:8081 green:8082 >>"$work/log" 2>&1 &
+started+=($!)
+"$proxy" -c "$here/envoy.yaml" >>"$work/log" 2>&1 &
+started+=($!)
+
+ready() {
+  [[ "$(curl -s -m 1 "http://$admin/ready" || true)" == LIVE ]] &&
+    answers 10000 && answers 8081 && answers 8082
+}
+tries=0
+until ready; do
+  tries=$((tries + 1))
+  for process in "${started[@]}"; do
+    kill -0 "$process" 2>/dev/null || fail "ended before it was ready"
+  done
+  ((tries < 100)) || fail "not ready after 10 seconds"
+  sleep 0.1
+done
+
+if [[ -z "$check" ]]; then
+  cat <<EOF
+
+Remora is up: $listener -> the application's instances "blue" and "green". Try in another terminal:
+
+  curl -i http://$listener/                      answered by blue and green in turn
+  curl -d 'some words' http://$listener/echo     a request with a body
+  curl http://$listener/about                    answered by the proxy itself
+  curl -i http://$listener/slow                  504: the route's timeout is shorter
+  curl -i http://$listener/down                  503: nothing listens there
+  curl http://$admin/stats?usedonly              what it counted
+  curl http://$admin/clusters                    the endpoints behind it
+  curl http://$admin/                            the admin interface; a browser works too
+
+Its configuration: examples/quick_start/envoy.yaml. Ctrl-C stops everything.
+
+EOF
+  tail -n +1 -f "$work/log" &
+  started+=($!)
+  # Whichever of the two ends first ends the example.
+  wait -n "${started[0]}" "${started[1]}" || true
+  fail "one of the two ended by itself"
+fi
+
+passed=0
+# expect NAME STATUS TEXT curl-arguments...: the answer has this status and contains the text.
+expect() {
+  local name="$1" status="$2" text="$3" got
+  shift 3
+  got="$(curl -s -i -m 10 "$@" | tr -d '\r' || true)"
+  [[ "$got" == "HTTP/1.1 $status "* ]] || fail "$name: wanted status $status, got: $got"
+  [[ "$got" == *"$text"* ]] || fail "$name: wanted '$text', got: $got"
+  passed=$((passed + 1))
+}
+
+for _ in 1 2 3 4 5 6 7 8; do expect "get" 200 "hello from" "http://$listener/"; done
+instances="$(for _ in 1 2 3 4 5 6 7 8; do curl -s -m 10 "http://$listener/"; done)"
+for instance in blue green; do
+  [[ "$instances" == *"hello from $instance"* ]] || fail "round robin never chose $instance"
+done
+expect "headers to the application" 200 "x-forwarded-proto: http" "http://$listener/"
+expect "request id" 200 "x-request-id: " "http://$listener/"
+expect "filter" 200 "x-demo: quick-start" "http://$listener/"
+expect "body" 200 "some words" -d 'some words' "http://$listener/echo"
+expect "chunked body" 200 "some words" -H 'transfer-encoding: chunked' -d 'some words' \
+  "http://$listener/echo"
+expect "direct response" 200 "answered by the proxy itself" "http://$listener/about"
+expect "timeout" 504 "upstream request timeout" "http://$listener/slow"
+expect "connect failure" 503 "upstream connect error" "http://$listener/down"
+expect "ready" 200 "LIVE" "http://$admin/ready"
+expect "stats" 200 "http.ingress.downstream_rq_2xx: " "http://$admin/stats?usedonly"
+expect "clusters" 200 "app::127.0.0.1:8081::" "http://$admin/clusters"
+echo "quick_start: $passed answers as expected"

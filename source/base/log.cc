@@ -1,0 +1,144 @@
+#include "source/base/log.h"
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <memory>
+#include <mutex>
+
+#include "source/base/check.h"
+
+namespace remora::base {
+namespace {
+
+constexpr std::array<std::string_view, static_cast<size_t>(Logger::kCount)> kLoggerNames = {
+    "admin", "config", "connection", "filter", "http", "main", "pool", "router", "stats", "upstream"};
+constexpr std::array<std::string_view, 7> kLevelNames = {"trace", "debug",    "info", "warning",
+                                                         "error", "critical", "off"};
+// Envoy's default format.
+constexpr const char* kDefaultFormat = "[%Y-%m-%d %T.%e][%t][%l][%n] [%g:%#] %v";
+constexpr const char* kShortFormat = "[%Y-%m-%d %T.%e][%t][%l][%n] %v";
+
+struct LogState {
+  std::array<std::atomic<int>, static_cast<size_t>(Logger::kCount)> levels;
+  std::mutex mutex;
+  std::string path;
+  std::string format = kShortFormat;
+  std::shared_ptr<spdlog::logger> sink;
+};
+
+LogState& State() {
+  static LogState* state = [] {
+    auto* created = new LogState;
+    for (auto& level : created->levels) level.store(static_cast<int>(LogLevel::kInfo));
+    return created;
+  }();
+  return *state;
+}
+
+spdlog::level::level_enum ToSpdlog(LogLevel level) {
+  return static_cast<spdlog::level::level_enum>(static_cast<int>(level));
+}
+
+absl::Status Open(LogState& state) {
+  spdlog::sink_ptr sink;
+  if (state.path.empty()) {
+    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  } else {
+    // spdlog reports a failed open by aborting without exceptions: try it ourselves first.
+    std::FILE* probe = std::fopen(state.path.c_str(), "ae");
+    if (probe == nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat("cannot open log file ", state.path));
+    }
+    std::fclose(probe);
+    sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(state.path);
+  }
+  auto logger = std::make_shared<spdlog::logger>("", sink);
+  logger->set_pattern(state.format);
+  logger->set_level(spdlog::level::trace);
+  logger->flush_on(spdlog::level::trace);
+  std::atomic_store(&state.sink, std::move(logger));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string_view LoggerName(Logger logger) { return kLoggerNames[static_cast<size_t>(logger)]; }
+std::string_view LogLevelName(LogLevel level) { return kLevelNames[static_cast<size_t>(level)]; }
+
+bool ParseLogLevel(std::string_view text, LogLevel& level) {
+  if (text == "warn") text = "warning";
+  for (size_t i = 0; i < kLevelNames.size(); ++i) {
+    if (kLevelNames[i] == text) {
+      level = static_cast<LogLevel>(i);
+      return true;
+    }
+  }
+  return false;
+}
+
+absl::Status StartLog(const std::string& path, const std::string& format) {
+  LogState& state = State();
+  const std::lock_guard lock(state.mutex);
+  state.path = path;
+  state.format = format.empty() || format == kDefaultFormat ? kShortFormat : format;
+  return Open(state);
+}
+
+absl::Status ReopenLog() {
+  LogState& state = State();
+  const std::lock_guard lock(state.mutex);
+  if (state.path.empty()) return absl::OkStatus();
+  return Open(state);
+}
+
+LogLevel GetLogLevel(Logger logger) {
+  return static_cast<LogLevel>(
+      State().levels[static_cast<size_t>(logger)].load(std::memory_order_relaxed));
+}
+
+void SetLogLevel(Logger logger, LogLevel level) {
+  State().levels[static_cast<size_t>(logger)].store(static_cast<int>(level),
+                                                    std::memory_order_relaxed);
+}
+
+void SetAllLogLevels(LogLevel level) {
+  for (size_t i = 0; i < static_cast<size_t>(Logger::kCount); ++i) {
+    SetLogLevel(static_cast<Logger>(i), level);
+  }
+}
+
+bool SetLogLevel(std::string_view logger, LogLevel level) {
+  for (size_t i = 0; i < kLoggerNames.size(); ++i) {
+    if (kLoggerNames[i] == logger) {
+      SetLogLevel(static_cast<Logger>(i), level);
+      return true;
+    }
+  }
+  return false;
+}
+
+bool LogEnabled(Logger logger, LogLevel level) {
+  return static_cast<int>(level) >= static_cast<int>(GetLogLevel(logger));
+}
+
+void WriteLog(Logger logger, LogLevel level, std::string_view text) {
+  LogState& state = State();
+  std::shared_ptr<spdlog::logger> sink = std::atomic_load(&state.sink);
+  if (sink == nullptr) {
+    // Before StartLog (tests, early start-up): plain stderr.
+    std::fprintf(stderr, "[%s][%s] %.*s\n", LogLevelName(level).data(), LoggerName(logger).data(),
+                 static_cast<int>(text.size()), text.data());
+    return;
+  }
+  spdlog::details::log_msg message(spdlog::string_view_t(LoggerName(logger).data(), LoggerName(logger).size()),
+                                   ToSpdlog(level), spdlog::string_view_t(text.data(), text.size()));
+  for (const spdlog::sink_ptr& out : sink->sinks()) {
+    out->log(message);
+    out->flush();
+  }
+}
+
+}  // namespace remora::base

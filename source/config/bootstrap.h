@@ -1,0 +1,41 @@
+#pragma once
+
+// BootstrapConfig: everything the bootstrap says, as plain values. Made by the bootstrap translator
+// from envoy.config.bootstrap.v3.Bootstrap, read by the server once at start.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "source/config/listener.h"
+#include "source/stats/matcher.h"
+#include "source/stats/tag_extractor.h"
+#include "source/upstream/cluster.h"
+
+namespace remora::config {
+
+struct AdminConfig {
+  std::optional<net::Address> address;  // none: no admin listener
+  std::vector<net::SocketOption> socket_options;
+};
+
+struct NodeConfig {
+  std::string id;
+  std::string cluster;
+  upstream::Locality locality;
+};
+
+struct BootstrapConfig {
+  NodeConfig node;
+  AdminConfig admin;
+  std::vector<std::shared_ptr<const ListenerConfig>> listeners;
+  std::vector<upstream::ClusterConfig> clusters;
+  event::Duration stats_flush_interval = 5 * event::kSecond;
+  stats::Matcher stats_matcher;
+  stats::TagRules stats_tags;
+};
+
+}  // namespace remora::config

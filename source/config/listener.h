@@ -1,0 +1,26 @@
+#pragma once
+
+// ListenerConfig: one listener as an immutable value: where it listens and what runs on its
+// connections. Made by the listener translator, held by the World, applied by the server.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "source/http/connection_manager/config.h"
+#include "source/net/socket.h"
+
+namespace remora::config {
+
+struct ListenerConfig {
+  std::string name;         // made up by the server when the configuration gives none
+  std::string stat_prefix;  // empty: the address, `:` as `_`
+  net::Address address;
+  net::ListenOptions options;
+  uint32_t per_connection_buffer_limit = 1024 * 1024;
+  uint32_t max_accepts_per_event = 32;
+  // The one filter chain: an HTTP connection manager.
+  std::shared_ptr<const connection_manager::Config> http;
+};
+
+}  // namespace remora::config

@@ -1,0 +1,42 @@
+#pragma once
+
+// Header policy: what the connection manager does to the heads of requests and responses, in Envoy's
+// order (envoy docs: HTTP header manipulation, HTTP header sanitizing). Pure functions over a head,
+// the configuration and the connection's facts.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "source/base/random.h"
+#include "source/http/connection_manager/config.h"
+#include "source/http/filter/local_reply.h"
+#include "source/http/message.h"
+#include "source/net/address.h"
+
+namespace remora::connection_manager {
+
+// What the policy needs to know of the connection.
+struct Peer {
+  const net::Address* remote;
+  bool tls = false;
+  // The machine's own address, which stands in x-forwarded-for for a client on 127.0.0.1 (as Envoy).
+  std::string_view own_ip;
+};
+
+// A reason to refuse a request before any filter sees it, or nothing.
+std::optional<http::LocalReply> CheckRequest(const http::RequestHead& head);
+
+// Changes the request for the filters: x-forwarded-*, x-envoy-*, x-request-id, scheme.
+void ApplyRequestPolicy(const Config& config, const Peer& peer, base::Random& random,
+                        http::RequestHead& head);
+
+// Changes the response for the client: date, server, x-request-id. `date` is the Date value of now.
+void ApplyResponsePolicy(const Config& config, const http::RequestHead* request,
+                         std::string_view date, http::ResponseHead& head);
+
+// A random UUID (version 4) in its text form, in the arena.
+std::string_view MakeRequestId(base::Random& random, base::Arena& arena);
+
+}  // namespace remora::connection_manager

@@ -1,0 +1,95 @@
+#pragma once
+
+// ServerStream: one downstream exchange (room 4): between the codec and the filter chain.
+//
+//   codec --request--> OnHead/OnData/OnEnd --policy, route--> FilterChain --> router
+//   codec <-response-- policy, statistics <---- ResponseSide <---- FilterChain
+//
+// Owner: its Session while active, the worker's idle list otherwise; recycled, so a warm request
+// allocates nothing. Thread: its worker. It ends exactly once: both directions done, or Abort.
+
+#include <memory>
+#include <optional>
+
+#include "source/base/arena.h"
+#include "source/event/dispatcher.h"
+#include "source/http/codec.h"
+#include "source/http/connection_manager/worker_config.h"
+#include "source/http/filter/filter_chain.h"
+#include "source/http/stream_info.h"
+#include "source/net/address.h"
+
+namespace remora::connection_manager {
+
+class Session;
+
+class ServerStream final : public http::RequestSink {
+ public:
+  explicit ServerStream(WorkerConfig& config);
+  ~ServerStream();
+  ServerStream(const ServerStream&) = delete;
+  ServerStream& operator=(const ServerStream&) = delete;
+
+  // A request begins on `session`; the response goes to `codec`.
+  void Start(Session& session, http::ServerCodecStream& codec);
+  base::Arena& arena() { return arena_; }
+
+  // The request, from the codec.
+  void OnHead(http::RequestHead& head) override;
+  void OnData(buffer::Buffer& data) override;
+  void OnEnd(http::HeaderMap* trailers) override;
+  void OnReset(const http::ProxyError& error) override;
+
+  // The peer broke the protocol: answers with the codec's error if no answer has begun.
+  void Reject(http::ServerCodecStream& codec, const http::CodecError& error);
+  // The connection is gone or given up: nothing more is sent.
+  void Abort(const http::ProxyError& error);
+  void OnOutputFull();
+  void OnOutputDrained();
+
+  bool response_started() const { return response_started_; }
+  bool response_done() const { return response_done_; }
+  bool request_done() const { return request_done_; }
+  http::StreamInfo& info() { return info_; }
+
+  // After the end: statistics, then back to the state before Start.
+  void Finish();
+  void Recycle();
+
+ private:
+  // The sink behind the chain's last response filter.
+  class ResponseSide final : public http::ResponseSink {
+   public:
+    explicit ResponseSide(ServerStream& stream) : stream_(stream) {}
+    void OnHead(http::ResponseHead& head) override;
+    void OnData(buffer::Buffer& data) override;
+    void OnEnd(http::HeaderMap* trailers) override;
+    void OnReset(const http::ProxyError& error) override;
+
+   private:
+    ServerStream& stream_;
+  };
+
+  static void OnIdle(void* self);
+  void CreateChain(const http::RequestHead* head, bool routed);
+  void Touch();
+  void CountCode(uint16_t status);
+
+  WorkerConfig& config_;
+  Session* session_ = nullptr;
+  http::ServerCodecStream* codec_ = nullptr;
+  http::RequestHead* request_ = nullptr;  // in the arena
+  base::Arena arena_;
+  http::StreamInfo info_;
+  ResponseSide response_side_{*this};
+  event::Timer idle_timer_;
+  event::Duration idle_timeout_ = 0;  // the connection manager's, or the route's
+  bool active_ = false;
+  bool request_done_ = false;
+  bool response_started_ = false;
+  bool response_done_ = false;
+  bool aborted_ = false;
+  std::optional<http::FilterChain> chain_;
+};
+
+}  // namespace remora::connection_manager

@@ -1,0 +1,257 @@
+#include "source/http/connection_manager/session.h"
+
+#include <utility>
+
+#include "source/base/log.h"
+#include "source/http/connection_manager/server_stream.h"
+#include "source/net/plaintext.h"
+
+namespace remora::connection_manager {
+
+using http::ErrorKind;
+using http::ProxyError;
+using http::Side;
+
+namespace {
+
+net::Connection::Options ConnectionOptions(const WorkerConfig& config) {
+  net::Connection::Options options;
+  options.output_limit = config.buffer_limit();
+  options.received = config.stats().downstream_cx_rx_bytes_total;
+  options.sent = config.stats().downstream_cx_tx_bytes_total;
+  return options;
+}
+
+}  // namespace
+
+Session::Session(std::shared_ptr<WorkerConfig> config, SessionOwner& owner, net::Socket socket,
+                 const net::Address& remote)
+    : config_(std::move(config)),
+      owner_(owner),
+      remote_(remote),
+      peer_{&remote_, false, config_->services().own_ip},
+      started_(config_->services().worker.dispatcher.now()),
+      idle_timer_(config_->services().worker.dispatcher.timers(), &OnIdle, this),
+      turn_end_(&OnTurnEnd, this),
+      connection_(config_->services().worker.dispatcher, config_->services().worker.blocks,
+                  std::move(socket), std::make_unique<net::Plaintext>(), *this,
+                  ConnectionOptions(*config_)),
+      codec_(*this, connection_.output(), config_->http1_options()) {
+  const Stats& stats = config_->stats();
+  stats.downstream_cx_total.Inc();
+  stats.downstream_cx_active.Inc();
+  stats.downstream_cx_http1_total.Inc();
+  stats.downstream_cx_http1_active.Inc();
+  ArmIdle();
+}
+
+Session::~Session() { Close(); }
+
+void Session::ArmIdle() {
+  const event::Duration timeout = config_->config().idle_timeout;
+  if (timeout > 0) idle_timer_.Arm(connection_.dispatcher().now() + timeout);
+}
+
+void Session::OnIdle(void* self) {
+  auto* session = static_cast<Session*>(self);
+  if (session->stream_ != nullptr) return;
+  session->config_->stats().downstream_cx_idle_timeout.Inc();
+  session->closing_ = true;
+  session->connection_.CloseAfterFlush(false);
+}
+
+// --- bytes in ---
+
+void Session::OnInput(buffer::Buffer& input) {
+  if (closing_ && stream_ == nullptr) {
+    input.Clear();
+    return;
+  }
+  in_dispatch_ = true;
+  const absl::Status status = codec_.Dispatch(input);
+  in_dispatch_ = false;
+  if (connection_.closed()) return;
+  if (!status.ok()) {
+    input.Clear();
+    OnProtocolError();
+    return;
+  }
+  UpdateReading();
+}
+
+void Session::OnInputEnd() {
+  in_dispatch_ = true;
+  const absl::Status status = codec_.OnInputEnd();
+  in_dispatch_ = false;
+  if (connection_.closed()) return;
+  closing_ = true;
+  if (!status.ok()) {
+    // The request was cut short: it must not look complete to anybody.
+    if (stream_ != nullptr) {
+      config_->stats().downstream_rq_rx_reset.Inc();
+      stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamClosed});
+      FinishStream();
+    }
+    connection_.CloseAfterFlush(false);
+    return;
+  }
+  // Half-closed: what is in flight is still answered.
+  if (stream_ == nullptr) connection_.CloseAfterFlush(false);
+}
+
+void Session::OnProtocolError() {
+  const http::CodecError& error = codec_.error();
+  config_->stats().downstream_cx_protocol_error.Inc();
+  REMORA_LOG(kHttp, kDebug, "protocol error from ", remote_.ToString(), ": ",
+             std::string(error.detail));
+  closing_ = true;
+  connection_.PauseReading();
+  if (stream_ != nullptr && stream_->response_started()) {
+    stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamProtocolError});
+    FinishStream();
+    connection_.CloseAfterFlush(true, config_->config().delayed_close_timeout);
+    return;
+  }
+  http::ServerCodecStream& answer = codec_.RejectedStream();
+  if (stream_ == nullptr) {
+    stream_ = config_->TakeStream();
+    stream_->Start(*this, answer);
+  }
+  idle_timer_.Disarm();
+  stream_->Reject(answer, error);
+}
+
+void Session::UpdateReading() {
+  if (codec_.WantsInput()) {
+    if (connection_.reading_paused() && !closing_) connection_.ResumeReading();
+  } else if (!connection_.reading_paused()) {
+    connection_.PauseReading();
+  }
+}
+
+void Session::OnInputInterestChanged() {
+  if (!in_dispatch_) UpdateReading();
+}
+
+// --- streams ---
+
+http::ServerCodecEvents::NewRequest Session::OnNewRequest(http::ServerCodecStream& codec) {
+  idle_timer_.Disarm();
+  ++requests_;
+  stream_ = config_->TakeStream();
+  stream_->Start(*this, codec);
+  return {&stream_->arena(), stream_.get()};
+}
+
+bool Session::ShouldCloseAfterResponse() const {
+  const uint32_t limit = config_->config().max_requests_per_connection;
+  if (limit != 0 && requests_ >= limit) {
+    config_->stats().downstream_cx_max_requests_reached.Inc();
+    return true;
+  }
+  return closing_ || config_->draining();
+}
+
+// The stream may still be on the stack: it is recycled when the turn ends.
+void Session::FinishStream() {
+  stream_->Finish();
+  if (finished_ != nullptr) {
+    // A pipelined request ended in the same turn as the one before it.
+    finished_->Recycle();
+    config_->GiveStream(std::move(finished_));
+  }
+  finished_ = std::move(stream_);
+  connection_.dispatcher().AtTurnEnd(turn_end_);
+}
+
+void Session::OnStreamDone(bool keep_alive) {
+  const bool request_done = stream_->request_done();
+  FinishStream();
+  if (!keep_alive || closing_) {
+    closing_ = true;
+    connection_.CloseAfterFlush(!request_done, config_->config().delayed_close_timeout);
+    return;
+  }
+  ArmIdle();
+  if (!in_dispatch_) UpdateReading();
+}
+
+void Session::OnStreamAborted() {
+  aborted_ = true;
+  closing_ = true;
+  connection_.dispatcher().AtTurnEnd(turn_end_);
+}
+
+void Session::OnTurnEnd(void* self) {
+  auto* session = static_cast<Session*>(self);
+  if (session->finished_ != nullptr) {
+    session->finished_->Recycle();
+    session->config_->GiveStream(std::move(session->finished_));
+  }
+  if (!session->aborted_ || session->connection_.closed()) return;
+  session->aborted_ = false;
+  if (session->stream_ != nullptr) session->FinishStream();
+  session->connection_.CloseAfterFlush(false);
+}
+
+void Session::OnOutputFull() {
+  config_->stats().downstream_flow_control_paused_reading_total.Inc();
+  if (stream_ != nullptr) stream_->OnOutputFull();
+}
+
+void Session::OnOutputDrained() {
+  config_->stats().downstream_flow_control_resumed_reading_total.Inc();
+  if (stream_ != nullptr) stream_->OnOutputDrained();
+}
+
+// --- the end ---
+
+void Session::CountClose(bool remote) {
+  if (ended_) return;
+  ended_ = true;
+  const Stats& stats = config_->stats();
+  const bool active = stream_ != nullptr;
+  stats.downstream_cx_active.Dec();
+  stats.downstream_cx_http1_active.Dec();
+  stats.downstream_cx_destroy.Inc();
+  if (active) stats.downstream_cx_destroy_active_rq.Inc();
+  if (remote) {
+    stats.downstream_cx_destroy_remote.Inc();
+    if (active) stats.downstream_cx_destroy_remote_active_rq.Inc();
+  } else {
+    stats.downstream_cx_destroy_local.Inc();
+    if (active) stats.downstream_cx_destroy_local_active_rq.Inc();
+  }
+  const event::TimePoint now = connection_.dispatcher().now();
+  stats.downstream_cx_length_ms.Record(static_cast<uint64_t>((now - started_) / event::kMillisecond));
+}
+
+void Session::OnClosed(net::CloseReason, int) {
+  CountClose(!closing_);
+  if (stream_ != nullptr) {
+    config_->stats().downstream_rq_rx_reset.Inc();
+    stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamClosed});
+    FinishStream();
+  }
+  idle_timer_.Disarm();
+  owner_.OnSessionClosed(*this);
+}
+
+void Session::Drain() {
+  closing_ = true;
+  if (stream_ == nullptr) connection_.CloseAfterFlush(false);
+}
+
+void Session::Close() {
+  CountClose(false);
+  if (stream_ != nullptr) {
+    stream_->Abort({Side::kLocal, ErrorKind::kLocalReset});
+    stream_->Finish();
+    stream_.reset();
+  }
+  finished_.reset();
+  idle_timer_.Disarm();
+  connection_.Close();
+}
+
+}  // namespace remora::connection_manager

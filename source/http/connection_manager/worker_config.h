@@ -1,0 +1,71 @@
+#pragma once
+
+// WorkerConfig: one connection manager's configuration on one worker: the shared value plus what only
+// this worker has (statistics handles, filters' worker states, recycled streams).
+//
+// Owner: the worker's listener, by shared_ptr so that connections of a replaced configuration keep
+// theirs. Thread: the worker's.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "source/base/arena.h"
+#include "source/http/connection_manager/config.h"
+#include "source/http/connection_manager/date_cache.h"
+#include "source/http/connection_manager/stats.h"
+#include "source/http/filter/filter_chain.h"
+#include "source/http/http1/server_codec.h"
+#include "source/upstream/cluster_set.h"
+
+namespace remora::connection_manager {
+
+class ServerStream;
+
+// What a worker lends to its connection managers.
+struct WorkerServices {
+  const upstream::WorkerResources& worker;
+  upstream::ClusterSet& clusters;
+  base::ArenaPool& arenas;
+  DateCache& dates;
+  std::string_view own_ip;  // see header_policy.h
+};
+
+class WorkerConfig {
+ public:
+  // `scope` is `http.<stat_prefix>.`, `listener_scope` `listener.<address>.http.<stat_prefix>.`.
+  WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
+               uint32_t buffer_limit, stats::Scope& scope, stats::Scope& listener_scope);
+  ~WorkerConfig();
+  WorkerConfig(const WorkerConfig&) = delete;
+  WorkerConfig& operator=(const WorkerConfig&) = delete;
+
+  const Config& config() const { return *config_; }
+  const WorkerServices& services() const { return services_; }
+  const Stats& stats() const { return stats_; }
+  const ListenerStats& listener_stats() const { return listener_stats_; }
+  const http::WorkerFilters& filters() const { return filters_; }
+  const http1::ServerOptions& http1_options() const { return http1_options_; }
+  uint32_t buffer_limit() const { return buffer_limit_; }
+  bool draining() const { return draining_; }
+  void StartDraining() { draining_ = true; }
+
+  // Streams are recycled: a warm worker makes none.
+  std::unique_ptr<ServerStream> TakeStream();
+  void GiveStream(std::unique_ptr<ServerStream> stream);
+
+ private:
+  static constexpr size_t kMaxIdleStreams = 256;
+
+  std::shared_ptr<const Config> config_;
+  WorkerServices services_;
+  Stats stats_;
+  ListenerStats listener_stats_;
+  http::WorkerFilters filters_;
+  http1::ServerOptions http1_options_;
+  uint32_t buffer_limit_;
+  bool draining_ = false;
+  std::vector<std::unique_ptr<ServerStream>> idle_streams_;
+};
+
+}  // namespace remora::connection_manager

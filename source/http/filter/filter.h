@@ -1,0 +1,78 @@
+#pragma once
+
+// Filter: the contract that every HTTP filter is written against (room 5). One page to learn.
+//
+// A filter sees the request in list order and the response in reverse order, as events: head, data
+// any number of times, end. It answers each with one word:
+//
+//   kContinue  pass this on; whatever was held here before goes first, in order
+//   kHold      keep it here and keep feeding me: the chain retains the head and appends the data, up
+//              to the stream's buffer limit (over it: 413 for a request, 500 for a response)
+//   kPause     keep it here and send me nothing more in this direction, until ResumeRequest() or
+//              ResumeResponse(): then the kept event goes to the next filter and what queued up
+//              behind it is delivered here as usual
+//
+// A local reply is a value left with FilterContext::SendLocalReply, not a call that re-enters the
+// chain: the answer of that hook does not matter then. A reply runs through the whole response chain;
+// saw_request() tells a filter whether its request hooks had run.
+//
+// Owner: the chain; memory: the stream's arena (no heap). Thread: the stream's worker. A filter is
+// never on the stack twice, and nothing is called after OnComplete. Heads, buffers and trailers are
+// valid until OnComplete; data is only valid during the hook (move it to keep it).
+
+#include <memory>
+#include <string>
+
+#include "source/base/arena.h"
+#include "source/event/dispatcher.h"
+#include "source/http/message.h"
+#include "source/stats/scope.h"
+
+namespace remora::http {
+
+enum class Answer : uint8_t { kContinue, kHold, kPause };
+
+class Filter {
+ public:
+  virtual ~Filter() = default;
+  virtual Answer OnRequestHead(RequestHead&) { return Answer::kContinue; }
+  virtual Answer OnRequestData(buffer::Buffer&) { return Answer::kContinue; }
+  virtual Answer OnRequestEnd(HeaderMap* /*trailers*/) { return Answer::kContinue; }
+  virtual Answer OnResponseHead(ResponseHead&) { return Answer::kContinue; }
+  virtual Answer OnResponseData(buffer::Buffer&) { return Answer::kContinue; }
+  virtual Answer OnResponseEnd(HeaderMap* /*trailers*/) { return Answer::kContinue; }
+  // The exchange is over, whatever way; cancel everything that was asked for.
+  virtual void OnComplete() {}
+};
+
+using FilterPtr = base::ArenaPtr<Filter>;
+
+class FilterContext;
+
+// What one configured filter keeps once a worker (statistics handles, tables): made when the worker
+// takes the configuration, shared by its streams.
+class FilterWorkerState {
+ public:
+  virtual ~FilterWorkerState() = default;
+};
+
+struct WorkerSetup {
+  stats::Scope& scope;  // `http.<stat_prefix>.`
+  stats::Shard& shard;
+  event::Dispatcher& dispatcher;
+};
+
+// One entry of a configured chain: what to create for each stream. Immutable, shared by workers.
+struct FilterFactory {
+  std::string name;            // HttpFilter.name: the key of per-route configuration
+  std::string type_url;
+  std::string route_type_url;  // type of its per-route configuration; empty when it has none
+  std::shared_ptr<const void> config;
+  FilterPtr (*create)(const void* config, FilterContext& context) = nullptr;
+  std::unique_ptr<FilterWorkerState> (*create_worker_state)(const void* config,
+                                                            const WorkerSetup& setup) = nullptr;
+  bool terminal = false;
+  bool disabled = false;  // runs only where a per-route FilterConfig enables it
+};
+
+}  // namespace remora::http

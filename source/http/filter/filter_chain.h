@@ -1,0 +1,163 @@
+#pragma once
+
+// FilterChain: the filters of one stream, between its codec and its upstream (room 5).
+//
+//   codec --request--> [filter 0] -> [filter 1] -> ... -> [terminal: router]
+//   codec <-response-- [filter 0] <- [filter 1] <- ... <---response_sink()
+//
+// Owner: the server stream; everything in it lives in the stream's arena. Thread: its worker.
+// It is the sink of the request and the place a response enters. Local replies, resumes and reroutes
+// that hooks ask for are carried out when the outermost event has been handled, or at the end of the
+// turn when asked for from outside.
+// Invariants: after a local reply or a reset no request event reaches a filter and the terminal
+// filter's response is dropped; OnComplete is called exactly once for each filter.
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "source/http/filter/direction.h"
+#include "source/http/filter/filter_context.h"
+
+namespace remora::http {
+
+// The filters of one connection manager on one worker.
+struct WorkerFilters {
+  const std::vector<FilterFactory>* factories = nullptr;           // owned by the configuration
+  std::vector<std::unique_ptr<FilterWorkerState>> worker_states;  // one each; may be null
+};
+
+class FilterChain final : public RequestSink {
+ public:
+  struct Environment {
+    event::Dispatcher& dispatcher;
+    base::Arena& arena;
+    buffer::BlockPool& blocks;
+    base::Random& random;
+    upstream::ClusterSet& clusters;
+    StreamInfo& stream_info;
+    MessageSource& request_source;
+    ResponseSink& downstream;  // behind the last response filter
+    const route::RouteTable* routes;
+    uint64_t buffer_limit;
+  };
+
+  FilterChain(const Environment& environment, const WorkerFilters& filters,
+              const RequestHead* request);
+  ~FilterChain();
+  FilterChain(const FilterChain&) = delete;
+  FilterChain& operator=(const FilterChain&) = delete;
+
+  // The request, from the codec.
+  void OnHead(RequestHead& head) override;
+  void OnData(buffer::Buffer& data) override;
+  void OnEnd(HeaderMap* trailers) override;
+  // The request will not be completed (the client went): nothing more reaches the filters.
+  void OnReset(const ProxyError& error) override;
+
+  // For owners too: timeouts, refused requests.
+  void SendLocalReply(LocalReply reply);
+  // The downstream wants less, or goes on.
+  void PauseResponse(PauseReason reason);
+  void ResumeResponse(PauseReason reason);
+  // Calls OnComplete on every filter, once.
+  void Complete();
+
+  const route::MatchResult& match() const { return match_; }
+  bool replied() const { return replied_; }
+
+ private:
+  friend class FilterContext;
+
+  class RequestHooks final : public DirectionHooks<RequestHead> {
+   public:
+    explicit RequestHooks(FilterChain& chain) : chain_(chain) {}
+    Answer CallHead(size_t position, RequestHead& head) override;
+    Answer CallData(size_t position, buffer::Buffer& data) override;
+    Answer CallEnd(size_t position, HeaderMap* trailers) override;
+    bool Interrupted() const override { return chain_.interrupted_; }
+    void OnOverLimit() override;
+    void SetPaused(bool paused) override;
+
+   private:
+    FilterChain& chain_;
+  };
+  class ResponseHooks final : public DirectionHooks<ResponseHead> {
+   public:
+    explicit ResponseHooks(FilterChain& chain) : chain_(chain) {}
+    Answer CallHead(size_t position, ResponseHead& head) override;
+    Answer CallData(size_t position, buffer::Buffer& data) override;
+    Answer CallEnd(size_t position, HeaderMap* trailers) override;
+    bool Interrupted() const override { return chain_.interrupted_; }
+    void OnOverLimit() override;
+    void SetPaused(bool paused) override;
+
+   private:
+    FilterChain& chain_;
+  };
+  // Where the terminal filter's response enters.
+  class ResponseEntry final : public ResponseSink {
+   public:
+    explicit ResponseEntry(FilterChain& chain) : chain_(chain) {}
+    void OnHead(ResponseHead& head) override;
+    void OnData(buffer::Buffer& data) override;
+    void OnEnd(HeaderMap* trailers) override;
+    void OnReset(const ProxyError& error) override;
+
+   private:
+    FilterChain& chain_;
+  };
+  struct Entry {
+    FilterPtr filter;
+    FilterContext* context;
+    const FilterFactory* factory;
+    bool saw_request = false;
+    bool resume_request = false;
+    bool resume_response = false;
+  };
+
+  void CreateFilters(const WorkerFilters& filters);
+  const route::FilterOverride* OverrideFor(const FilterFactory& factory) const;
+  Entry& ResponseEntryAt(size_t position) { return entries_[count_ - 2 - position]; }
+  void Settle();
+  void SendReplyNow();
+  void LeaveForTurnEnd();
+  static void RunDeferred(void* self);
+  void RunResumes();
+  void ResetFromFilter();
+
+  // Counts nested entries; what hooks asked for is carried out when the outermost one ends.
+  class Scope {
+   public:
+    explicit Scope(FilterChain& chain) : chain_(chain) { ++chain_.depth_; }
+    ~Scope() {
+      if (--chain_.depth_ == 0) chain_.Settle();
+    }
+
+   private:
+    FilterChain& chain_;
+  };
+
+  Environment env_;
+  const RequestHead* request_head_;
+  route::MatchResult match_;
+  RequestHooks request_hooks_{*this};
+  ResponseHooks response_hooks_{*this};
+  ResponseEntry response_entry_{*this};
+  Entry* entries_ = nullptr;
+  uint32_t count_ = 0;
+  uint32_t depth_ = 0;
+  bool interrupted_ = false;   // a reply or reset waits to be carried out
+  bool replied_ = false;       // the answer is a local reply
+  bool reset_pending_ = false;
+  bool resumes_pending_ = false;
+  bool completed_ = false;
+  PauseMask response_pauses_;
+  MessageSource* response_source_ = nullptr;
+  LocalReply* reply_ = nullptr;  // in the arena; destroyed by hand after use
+  event::TurnTask deferred_;
+  std::optional<Direction<RequestHead>> request_;
+  std::optional<Direction<ResponseHead>> response_;
+};
+
+}  // namespace remora::http

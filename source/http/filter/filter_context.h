@@ -1,0 +1,87 @@
+#pragma once
+
+// FilterContext: everything a filter may ask of its stream and do to it. One per filter.
+//
+// Owner: the chain, in the stream's arena; valid until OnComplete. Thread: the stream's worker.
+// None of these calls re-enters a filter: resuming and replying take effect after the running hook,
+// or at the end of the turn when called from outside one (a timer, an asynchronous answer).
+
+#include <string_view>
+
+#include "source/base/arena.h"
+#include "source/base/random.h"
+#include "source/event/dispatcher.h"
+#include "source/http/filter/filter.h"
+#include "source/http/filter/local_reply.h"
+#include "source/http/route/route_table.h"
+#include "source/http/stream_info.h"
+#include "source/upstream/cluster_set.h"
+
+namespace remora::http {
+
+class FilterChain;
+
+class FilterContext {
+ public:
+  FilterContext(FilterChain& chain, uint32_t index) : chain_(chain), index_(index) {}
+  FilterContext(const FilterContext&) = delete;
+  FilterContext& operator=(const FilterContext&) = delete;
+
+  // Ends a pause or hold of this filter in that direction.
+  void ResumeRequest();
+  void ResumeResponse();
+  // Answers in the place of the upstream; see local_reply.h. Further ones of a stream are ignored.
+  void SendLocalReply(LocalReply reply);
+  // Puts data into the message behind this filter: right after the event of the running hook (before
+  // the end in OnRequestEnd/OnResponseEnd). The head's framing must allow a body.
+  void AddRequestData(buffer::Buffer& data);
+  void AddResponseData(buffer::Buffer& data);
+  // Ends the stream at once, without an answer where none has begun.
+  void ResetStream();
+  // Bytes that may be held in a direction before 413 / 500.
+  void SetRequestBufferLimit(uint64_t bytes);
+  void SetResponseBufferLimit(uint64_t bytes);
+  uint64_t request_buffer_limit() const;
+  // Forgets the route and matches again with the changed head (before the head reaches the router).
+  void Reroute();
+
+  // Null when no route matched.
+  const route::Route* route() const;
+  const route::MatchResult& match() const;
+  // This filter's most specific per-route configuration, or null.
+  template <class T>
+  const T* RouteConfig() const {
+    return static_cast<const T*>(route_config_);
+  }
+  // What create_worker_state of this filter made.
+  template <class T>
+  T& worker_state() const {
+    return *static_cast<T*>(worker_state_);
+  }
+  // False when a local reply came before this filter saw the request.
+  bool saw_request() const;
+
+  const RequestHead* request_head() const;
+  StreamInfo& stream_info() const;
+  event::Dispatcher& dispatcher() const;
+  base::Arena& arena() const;
+  base::Random& random() const;
+  buffer::BlockPool& blocks() const;
+  upstream::ClusterSet& clusters() const;
+
+  // For the terminal filter: where its response goes, who sends the request, and (set by it) who
+  // sends the response, so that filters and the downstream can pause it.
+  ResponseSink& response_sink() const;
+  MessageSource& request_source() const;
+  void SetResponseSource(MessageSource* source);
+  bool response_started() const;
+
+ private:
+  friend class FilterChain;
+  FilterChain& chain_;
+  uint32_t index_;
+  const void* route_config_ = nullptr;
+  FilterWorkerState* worker_state_ = nullptr;
+};
+
+}  // namespace remora::http

@@ -1,0 +1,43 @@
+#pragma once
+
+// LocalReply: an answer that the proxy itself gives, as a value.
+//
+// A filter leaves it with FilterContext::SendLocalReply; the connection manager and the router use
+// the same. The chain turns it into a response head and body that run through every response filter.
+// A gRPC request (content-type application/grpc) gets HTTP 200 with grpc-status and grpc-message
+// instead (Envoy: Utility::sendLocalReply).
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "source/http/message.h"
+#include "source/http/response_flags.h"
+
+namespace remora::http {
+
+struct LocalReply {
+  uint16_t status = 503;
+  std::string body = {};
+  std::string_view details = {};  // %RESPONSE_CODE_DETAILS%; a literal or arena memory
+  ResponseFlag flag = ResponseFlag::kNone;
+  std::optional<uint32_t> grpc_status = std::nullopt;  // overrides the one derived from `status`
+  std::vector<std::pair<HeaderId, std::string>> headers = {};
+};
+
+// The reply for an error of the table in proxy_error.cc.
+LocalReply ReplyTo(const ProxyError& error);
+
+// Fills `head` (in its arena) for `reply` to `request` (null when there was no readable request).
+// Returns the body to send; empty when there is none (no body, HEAD, gRPC).
+std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* request,
+                                ResponseHead& head);
+
+// HTTP status to grpc-status (gRPC's mapping, as Envoy has it).
+uint32_t GrpcStatusFor(uint16_t http_status);
+bool IsGrpcRequest(const RequestHead& request);
+
+}  // namespace remora::http

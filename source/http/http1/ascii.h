@@ -1,0 +1,22 @@
+#pragma once
+
+// Case-insensitive comparison of protocol words (RFC 9110 section 5.6.2: tokens are ASCII). Pure.
+
+#include <string_view>
+
+namespace remora::http1 {
+
+constexpr char ToLower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+
+// `word` is lower-case.
+constexpr bool EqualsWord(std::string_view text, std::string_view word) {
+  if (text.size() != word.size()) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (ToLower(text[i]) != word[i]) return false;
+  }
+  return true;
+}
+
+}  // namespace remora::http1

@@ -1,0 +1,286 @@
+#include "source/http/http1/client_codec.h"
+
+#include "source/base/check.h"
+#include "source/http/http1/details.h"
+#include "source/http/http1/framing_rules.h"
+#include "source/http/http1/parser.h"
+#include "source/http/http1/serializer.h"
+#include "source/http/http1/start_line.h"
+
+namespace remora::http1 {
+namespace {
+
+FramingInput ResponseFraming(const ResponseLine& line, http::Method method,
+                             const FieldSet& fields) {
+  FramingInput input;
+  input.is_response = true;
+  input.version = line.version;
+  input.method = method;
+  input.status = line.status;
+  input.content_length_count = fields.content_length_count;
+  input.content_length = fields.content_length;
+  input.transfer_encoding_count = fields.transfer_encoding_count;
+  input.transfer_encoding = fields.transfer_encoding;
+  return input;
+}
+
+}  // namespace
+
+http::ClientCodecStream& ClientCodec::NewStream(http::ResponseSink& sink, base::Arena& arena) {
+  DCHECK(Reusable());
+  sink_ = &sink;
+  arena_ = &arena;
+  request_ = RequestState::kWaiting;
+  response_ = ResponseState::kHead;
+  response_started_ = false;
+  informational_ = 0;
+  informational_bytes_ = 0;
+  return *this;
+}
+
+absl::Status ClientCodec::Dispatch(buffer::Buffer& input) {
+  if (dispatching_) return absl::OkStatus();  // the call below us goes on with the same bytes
+  dispatching_ = true;
+  absl::Status status = DispatchAll(input);
+  dispatching_ = false;
+  input_left_ = !input.empty();
+  if (status.ok() && input_ended_ && !pause_.paused()) return HandleCut();
+  return status;
+}
+
+absl::Status ClientCodec::DispatchAll(buffer::Buffer& input) {
+  absl::Status status;
+  while (!input.empty() && !pause_.paused() && status.ok()) {
+    switch (response_) {
+      case ResponseState::kNone:
+        // An answer nobody asked for, or more than the answer.
+        input.Clear();
+        return Fail(detail::kCodecError);
+      case ResponseState::kHead:
+        response_started_ = true;
+        if (!ReadHead(input, status)) return status;
+        break;
+      case ResponseState::kLength: ReadLengthBody(input); break;
+      case ResponseState::kChunked: status = ReadChunkedBody(input); break;
+      case ResponseState::kUntilClose:
+        sink_->OnData(input);
+        input.Clear();
+        break;
+    }
+  }
+  return status;
+}
+
+bool ClientCodec::ReadHead(buffer::Buffer& input, absl::Status& status) {
+  HeadScanner::Lines lines;
+  switch (scanner_.Scan(input, options_.max_header_bytes, lines)) {
+    case HeadScanner::Result::kIncomplete: return false;
+    case HeadScanner::Result::kComplete: status = BeginResponse(input, lines); break;
+    case HeadScanner::Result::kInvalid: status = Fail(detail::kInvalidCharacters); break;
+    case HeadScanner::Result::kTooLarge: status = Fail(detail::kHeadersTooLarge); break;
+  }
+  return status.ok();
+}
+
+absl::Status ClientCodec::BeginResponse(buffer::Buffer& input, const HeadScanner::Lines& lines) {
+  // Nothing can be answered before the request has begun.
+  if (request_ == RequestState::kWaiting) return Fail(detail::kCodecError);
+  const HeadText text = TakeHead(input, scanner_.size(), *arena_);
+  scanner_.Restart();
+  const uint32_t feed = lines.Feed(0, text.text, 0);
+  ResponseLine line;
+  if (!ParseResponseLine({text.text, feed - 1}, line)) return Fail(detail::kCodecError);
+
+  auto& head = *arena_->New<http::ResponseHead>(*arena_);
+  FieldSet fields;
+  http::CodecError error;
+  const FieldLines source{text, lines, feed + 1, 1};
+  if (!ParseFields(source, Section::kResponse, options_.max_headers, head.headers, fields,
+                   error)) {
+    return Fail(error.detail);
+  }
+  const FramingDecision framing = DecideFraming(ResponseFraming(line, method_, fields));
+  if (framing.rejected()) return Fail(framing.detail);
+  if (line.status < 200) return CountInformational(line.status, text.size);
+
+  head.status = line.status;
+  head.version = line.version;
+  head.framing = framing.framing;
+  head.length = framing.length;
+  const bool keep_alive = !fields.connection.close && (line.version == http::Version::kHttp11 ||
+                                                       fields.connection.keep_alive);
+  if (!keep_alive) usable_ = false;
+  StartBody(head, framing.chunked, input.empty());
+  return absl::OkStatus();
+}
+
+absl::Status ClientCodec::CountInformational(uint16_t status, uint32_t size) {
+  // We never ask for an upgrade; what follows a 101 would be no HTTP.
+  if (status == 101) return Fail(detail::kCodecError);
+  informational_bytes_ += size;
+  if (++informational_ > options_.max_informational ||
+      informational_bytes_ > options_.max_header_bytes) {
+    return Fail(detail::kHeadersTooLarge);
+  }
+  return absl::OkStatus();
+}
+
+void ClientCodec::StartBody(http::ResponseHead& head, bool chunked, bool nothing_left) {
+  switch (head.framing) {
+    case http::Framing::kNone:
+      sink_->OnHead(head);
+      if (sink_ != nullptr) EndResponse(nullptr, nothing_left);
+      return;
+    case http::Framing::kLength:
+      response_ = ResponseState::kLength;
+      remaining_ = head.length;
+      break;
+    case http::Framing::kStreamed:
+      response_ = chunked ? ResponseState::kChunked : ResponseState::kUntilClose;
+      if (chunked) {
+        decoder_.Start();
+      } else {
+        usable_ = false;
+      }
+      break;
+    case http::Framing::kTunnel:
+      response_ = ResponseState::kUntilClose;
+      usable_ = false;
+      break;
+  }
+  sink_->OnHead(head);
+}
+
+void ClientCodec::ReadLengthBody(buffer::Buffer& input) {
+  // sink_ goes null when the stream is reset within a call.
+  bool nothing_left = true;
+  if (input.length() <= remaining_) {
+    remaining_ -= input.length();
+    sink_->OnData(input);
+    input.Clear();
+  } else {
+    nothing_left = false;
+    buffer::Buffer body(input.pool());
+    body.MoveFrom(input, static_cast<size_t>(remaining_));
+    remaining_ = 0;
+    sink_->OnData(body);
+  }
+  if (sink_ != nullptr && remaining_ == 0) EndResponse(nullptr, nothing_left);
+}
+
+absl::Status ClientCodec::ReadChunkedBody(buffer::Buffer& input) {
+  buffer::Buffer body(input.pool());
+  HeadScanner::Lines lines;
+  const ChunkedDecoder::Result result =
+      decoder_.Decode(input, body, options_.max_header_bytes, lines);
+  http::HeaderMap* trailers = nullptr;
+  switch (result) {
+    case ChunkedDecoder::Result::kMore: break;
+    case ChunkedDecoder::Result::kInvalid: return Fail(detail::kCodecError);
+    case ChunkedDecoder::Result::kTooLarge: return Fail(detail::kHeadersTooLarge);
+    case ChunkedDecoder::Result::kTrailers: {
+      http::CodecError error;
+      trailers = TakeTrailers(input, decoder_.trailer_size(), lines, options_.max_headers, *arena_,
+                              error);
+      if (trailers == nullptr) return Fail(error.detail);
+      if (!options_.enable_trailers || trailers->empty()) trailers = nullptr;
+      break;
+    }
+  }
+  const bool nothing_left = input.empty();
+  if (!body.empty()) sink_->OnData(body);
+  if (sink_ != nullptr && result == ChunkedDecoder::Result::kTrailers) {
+    EndResponse(trailers, nothing_left);
+  }
+  return absl::OkStatus();
+}
+
+void ClientCodec::EndResponse(http::HeaderMap* trailers, bool nothing_left) {
+  // All state is settled first: the sink may begin the next exchange in OnEnd.
+  http::ResponseSink* const sink = sink_;
+  if (!nothing_left || request_ != RequestState::kDone) usable_ = false;
+  ForgetStream();
+  sink->OnEnd(trailers);
+}
+
+void ClientCodec::ForgetStream() {
+  sink_ = nullptr;
+  arena_ = nullptr;
+  pause_ = http::PauseMask();
+  request_ = RequestState::kNone;
+  response_ = ResponseState::kNone;
+}
+
+absl::Status ClientCodec::Fail(std::string_view detail) {
+  usable_ = false;
+  ForgetStream();
+  return absl::InvalidArgumentError(absl::string_view(detail.data(), detail.size()));
+}
+
+absl::Status ClientCodec::OnInputEnd() {
+  input_ended_ = true;
+  // A paused body's last bytes may still lie in the input buffer.
+  if (pause_.paused() && input_left_) return absl::OkStatus();
+  return HandleCut();
+}
+
+absl::Status ClientCodec::HandleCut() {
+  usable_ = false;
+  if (response_ == ResponseState::kNone) return absl::OkStatus();
+  if (response_ == ResponseState::kUntilClose) {
+    EndResponse(nullptr, true);
+    return absl::OkStatus();
+  }
+  ForgetStream();
+  return absl::DataLossError("connection ended within a response");
+}
+
+void ClientCodec::OnHead(http::RequestHead& head) {
+  DCHECK(request_ == RequestState::kWaiting);
+  method_ = head.method_id;
+  WriteRequestHead(head, output_, writer_);
+  request_ = RequestState::kBody;
+  events_.OnOutput();
+}
+
+void ClientCodec::OnData(buffer::Buffer& data) {
+  DCHECK(request_ == RequestState::kBody);
+  const bool fits = writer_.Write(data, output_);
+  DCHECK(fits);
+  events_.OnOutput();
+  if (!fits) Abandon();
+}
+
+void ClientCodec::OnEnd(http::HeaderMap* trailers) {
+  DCHECK(request_ == RequestState::kBody);
+  request_ = RequestState::kDone;
+  const bool complete = writer_.End(options_.enable_trailers ? trailers : nullptr, output_);
+  events_.OnOutput();
+  // The upstream must never take a cut request for a whole one.
+  if (!complete) Abandon();
+}
+
+void ClientCodec::OnReset(const http::ProxyError&) {
+  // Nothing was sent and nothing came: the connection is as good as before.
+  if (request_ == RequestState::kWaiting && !response_started_) {
+    ForgetStream();
+    return;
+  }
+  ForgetStream();
+  Abandon();
+}
+
+void ClientCodec::Abandon() {
+  usable_ = false;
+  events_.OnUnusable();
+}
+
+void ClientCodec::Pause(http::PauseReason reason) {
+  if (pause_.Set(reason) && !dispatching_) events_.OnInputInterestChanged();
+}
+
+void ClientCodec::Resume(http::PauseReason reason) {
+  if (pause_.Clear(reason) && !dispatching_) events_.OnInputInterestChanged();
+}
+
+}  // namespace remora::http1

@@ -1,0 +1,82 @@
+#include "source/http/http1/hop_by_hop.h"
+
+#include <algorithm>
+#include <array>
+
+#include "source/http/http1/ascii.h"
+
+namespace remora::http1 {
+namespace {
+
+using http::HeaderId;
+
+std::string_view Trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+// Cuts the next element off `list`.
+std::string_view NextElement(std::string_view& list) {
+  const size_t comma = list.find(',');
+  const std::string_view element = list.substr(0, comma);
+  list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
+  return Trim(element);
+}
+
+}  // namespace
+
+bool AddConnectionTokens(std::string_view value, ConnectionTokens& tokens) {
+  while (!value.empty()) {
+    const std::string_view token = NextElement(value);
+    if (token.empty()) continue;
+    if (++tokens.count > ConnectionTokens::kMaxTokens) return false;
+    if (EqualsWord(token, "close")) {
+      tokens.close = true;
+    } else if (EqualsWord(token, "keep-alive")) {
+      tokens.keep_alive = true;
+    } else if (!EqualsWord(token, "upgrade") &&
+               !EqualsWord(token, "http2-settings")) {
+      tokens.nominated[tokens.nominated_count++] = token;
+    }
+  }
+  return true;
+}
+
+bool RemoveNominated(const ConnectionTokens& tokens, bool is_request, http::HeaderMap& headers) {
+  for (uint32_t i = 0; i < tokens.nominated_count; ++i) {
+    const std::string_view token = tokens.nominated[i];
+    // No field of ours is longer; longer names are compared in the arena.
+    std::array<char, 64> small;
+    char* lower = token.size() <= small.size() ? small.data()
+                                               : headers.arena().AllocateBytes(token.size());
+    std::transform(token.begin(), token.end(), lower, ToLower);
+    const std::string_view name(lower, token.size());
+    const HeaderId id = http::LookUpHeaderId(name);
+    switch (id) {
+      case HeaderId::kXForwardedFor:
+      case HeaderId::kXForwardedHost:
+      case HeaderId::kXForwardedProto:
+        if (is_request) return false;
+        break;
+      case HeaderId::kContentLength:
+      case HeaderId::kTransferEncoding:
+      case HeaderId::kHost:
+      case HeaderId::kTe:
+        continue;
+      default:
+        if (is_request && name.front() == ':') return false;
+    }
+    headers.Remove(name);
+  }
+  return true;
+}
+
+bool ListHasToken(std::string_view list, std::string_view token) {
+  while (!list.empty()) {
+    if (EqualsWord(NextElement(list), token)) return true;
+  }
+  return false;
+}
+
+}  // namespace remora::http1

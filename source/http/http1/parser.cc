@@ -1,0 +1,199 @@
+#include "source/http/http1/parser.h"
+
+#include <cstring>
+
+#include "source/http/http1/ascii.h"
+#include "source/http/http1/byte_set.h"
+#include "source/http/http1/details.h"
+
+namespace remora::http1 {
+namespace {
+
+using http::HeaderEntry;
+using http::HeaderId;
+
+constexpr uint64_t Bit(HeaderId id) { return uint64_t{1} << static_cast<unsigned>(id); }
+constexpr bool In(uint64_t set, HeaderId id) {
+  return static_cast<unsigned>(id) < 64 && ((set >> static_cast<unsigned>(id)) & 1) != 0;
+}
+
+// Fields that say something to this hop, all among the first 64 codes.
+constexpr uint64_t kHopFields =
+    Bit(HeaderId::kConnection) | Bit(HeaderId::kContentLength) | Bit(HeaderId::kExpect) |
+    Bit(HeaderId::kHost) | Bit(HeaderId::kHttp2Settings) | Bit(HeaderId::kKeepAlive) |
+    Bit(HeaderId::kProxyConnection) | Bit(HeaderId::kTe) | Bit(HeaderId::kTransferEncoding) |
+    Bit(HeaderId::kUpgrade);
+static_assert(static_cast<unsigned>(HeaderId::kUpgrade) < 64);
+
+// Behind a body these could change what the head has already decided.
+constexpr uint64_t kHeadOnlyFields =
+    kHopFields | Bit(HeaderId::kAge) | Bit(HeaderId::kAuthorization) |
+    Bit(HeaderId::kCacheControl) | Bit(HeaderId::kContentEncoding) | Bit(HeaderId::kContentType) |
+    Bit(HeaderId::kCookie) | Bit(HeaderId::kDate) | Bit(HeaderId::kExpires) |
+    Bit(HeaderId::kForwarded) | Bit(HeaderId::kIfModifiedSince) | Bit(HeaderId::kIfNoneMatch) |
+    Bit(HeaderId::kLocation) | Bit(HeaderId::kRange) | Bit(HeaderId::kSetCookie) |
+    Bit(HeaderId::kTrailer) | Bit(HeaderId::kVary);
+constexpr std::string_view kHeadOnlyNames[] = {
+    "content-range", "max-forwards", "proxy-authenticate", "proxy-authorization",
+    "www-authenticate",
+};
+
+bool AllowedInTrailers(const HeaderEntry& entry) {
+  if (In(kHeadOnlyFields, entry.id)) return false;
+  if (entry.id >= HeaderId::kXEnvoyAttemptCount && entry.id <= HeaderId::kXForwardedProto) {
+    return false;
+  }
+  if (entry.id != HeaderId::kOther) return true;
+  for (const std::string_view name : kHeadOnlyNames) {
+    if (entry.name() == name) return false;
+  }
+  return true;
+}
+
+// The first `n` bytes of 16 are 0xff when read from kPrefix + 16 - n.
+alignas(16) constexpr uint8_t kPrefix[32] = {
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+};
+
+// Lower-cases the token at `name` in place; returns its size. Rewrites up to 15 bytes behind it
+// with what they are.
+size_t LowerToken(char* name) {
+  const __m128i below_a = _mm_set1_epi8('A' - 1);
+  const __m128i above_z = _mm_set1_epi8('Z' + 1);
+  const __m128i case_bit = _mm_set1_epi8(0x20);
+  for (char* at = name;; at += 16) {
+    auto* block = reinterpret_cast<__m128i*>(at);
+    const __m128i bytes = _mm_loadu_si128(block);
+    const unsigned strangers = kTokenBytes.Strangers(bytes) | 0x10000u;
+    const auto size = static_cast<size_t>(std::countr_zero(strangers));
+    const __m128i prefix =
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(kPrefix + 16 - size));
+    const __m128i upper =
+        _mm_and_si128(_mm_cmpgt_epi8(bytes, below_a), _mm_cmplt_epi8(bytes, above_z));
+    const __m128i change = _mm_and_si128(_mm_and_si128(upper, prefix), case_bit);
+    _mm_storeu_si128(block, _mm_or_si128(bytes, change));
+    if (size < 16) return static_cast<size_t>(at - name) + size;
+  }
+}
+
+bool IsSpace(char c) { return c == ' ' || c == '\t'; }
+
+// Takes one field line apart. `end` is its CR.
+bool ParseLine(char* line, const char* end, HeaderEntry& entry) {
+  const size_t name_size = LowerToken(line);
+  // A folded line and an empty name have no token; white space before the colon is none either.
+  if (name_size == 0 || name_size > http::HeaderMap::kMaxNameSize || line[name_size] != ':') {
+    return false;
+  }
+  const char* value = line + name_size + 1;
+  entry.canonical = *value == ' ' && !IsSpace(value[1]);
+  if (__builtin_expect(entry.canonical, 1)) {
+    ++value;
+  } else {
+    while (IsSpace(*value)) ++value;  // stops at the CR
+  }
+  const char* value_end = end;
+  if (__builtin_expect(value_end > value && IsSpace(value_end[-1]), 0)) {
+    entry.canonical = false;
+    while (value_end > value && IsSpace(value_end[-1])) --value_end;
+  }
+  entry.name_data = line;
+  entry.name_size = static_cast<uint16_t>(name_size);
+  entry.value_data = value;
+  entry.value_size = static_cast<uint32_t>(value_end - value);
+  entry.id = http::LookUpHeaderId({line, name_size});
+  return true;
+}
+
+// One field of kHopFields.
+bool TakeHopField(const HeaderEntry& entry, Section section, http::HeaderMap& headers,
+                  FieldSet& fields) {
+  const std::string_view value = entry.value();
+  switch (entry.id) {
+    case HeaderId::kHost:
+      // Means nothing in a response; in a request it is the head's authority.
+      ++fields.host_count;
+      fields.host = value;
+      return true;
+    case HeaderId::kContentLength:
+      ++fields.content_length_count;
+      fields.content_length = value;
+      headers.AddParsed(entry);
+      return true;
+    case HeaderId::kTransferEncoding:
+      ++fields.transfer_encoding_count;
+      fields.transfer_encoding = value;
+      return true;
+    case HeaderId::kConnection: return AddConnectionTokens(value, fields.connection);
+    case HeaderId::kTe:
+      if (section == Section::kRequest && ListHasToken(value, "trailers")) {
+        headers.SetReference(HeaderId::kTe, "trailers");
+      }
+      return true;
+    case HeaderId::kExpect:
+      fields.expects_continue = EqualsWord(value, "100-continue");
+      headers.AddParsed(entry);
+      return true;
+    default: return true;  // keep-alive, proxy-connection, upgrade, http2-settings: for us alone
+  }
+}
+
+}  // namespace
+
+HeadText TakeHead(buffer::Buffer& input, uint32_t size, base::Arena& arena) {
+  char* text = arena.AllocateBytes(size + kReadSlack);
+  input.CopyOut(0, size, text);
+  input.Drain(size);
+  std::memset(text + size, 0, kReadSlack);
+  return {text, size};
+}
+
+bool ParseFields(const FieldLines& source, Section section, uint32_t max_fields,
+                 http::HeaderMap& headers, FieldSet& fields, http::CodecError& error) {
+  char* const text = source.head.text;
+  const uint32_t end = source.head.size - 2;  // of the empty line
+  uint32_t line = source.first_line;
+  uint32_t left = max_fields;
+  for (uint32_t at = source.begin; at < end; ++line) {
+    const uint32_t feed = source.lines.Feed(line, text, at);
+    HeaderEntry entry;
+    if (!ParseLine(text + at, text + feed - 1, entry)) {
+      error = {400, detail::kCodecError};
+      return false;
+    }
+    at = feed + 1;
+    if (left-- == 0) {
+      error = {431, detail::kTooManyHeaders};
+      return false;
+    }
+    if (section == Section::kTrailers) {
+      if (AllowedInTrailers(entry)) headers.AddParsed(entry);
+    } else if (__builtin_expect(!In(kHopFields, entry.id), 1)) {
+      headers.AddParsed(entry);
+    } else if (!TakeHopField(entry, section, headers, fields)) {
+      error = {400, detail::kConnectionHeaderRejected};
+      return false;
+    }
+  }
+  if (fields.connection.nominated_count > 0 &&
+      !RemoveNominated(fields.connection, section == Section::kRequest, headers)) {
+    error = {400, detail::kConnectionHeaderRejected};
+    return false;
+  }
+  return true;
+}
+
+http::HeaderMap* TakeTrailers(buffer::Buffer& input, uint32_t size,
+                              const HeadScanner::Lines& lines, uint32_t max_fields,
+                              base::Arena& arena, http::CodecError& error) {
+  const HeadText head = TakeHead(input, size, arena);
+  auto* trailers = arena.New<http::HeaderMap>(arena);
+  FieldSet fields;
+  const FieldLines source{head, lines, 0, 0};
+  if (!ParseFields(source, Section::kTrailers, max_fields, *trailers, fields, error)) {
+    return nullptr;
+  }
+  return trailers;
+}
+
+}  // namespace remora::http1

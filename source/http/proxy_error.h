@@ -1,0 +1,68 @@
+#pragma once
+
+// ProxyError: why an exchange failed, as a value: which side, what kind, is it safe to try again.
+//
+// One table (proxy_error.cc) maps a kind to the HTTP status, the response flag, Envoy's details
+// string, the reset reason text in the body; nothing else in the product invents those.
+// Source: Envoy's router and codec behaviour, envoy docs "response code details".
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "source/http/response_flags.h"
+
+namespace remora::http {
+
+enum class Side : uint8_t { kDownstream, kUpstream, kLocal };
+
+enum class ErrorKind : uint8_t {
+  kNone,
+  // Upstream, before or during the response.
+  kConnectFailure,         // refused, unreachable
+  kConnectTimeout,
+  kLocalConnectFailure,    // we could not even start (descriptors or ports used up)
+  kConnectionTermination,  // closed before the response was complete
+  kRemoteReset,
+  kProtocolError,          // what the upstream sent is no HTTP
+  kOverflow,               // a circuit breaker is open
+  kNoHealthyHost,
+  kRouteTimeout,
+  kStreamIdleTimeout,
+  // Local decisions.
+  kNoRoute,
+  kNoCluster,
+  kLocalReset,
+  kRequestTooLarge,
+  kResponseTooLarge,
+  // Downstream.
+  kDownstreamClosed,
+  kDownstreamProtocolError,
+  kCount,
+};
+
+struct ProxyError {
+  Side side = Side::kLocal;
+  ErrorKind kind = ErrorKind::kNone;
+  // Static text that says more (a codec's detail, an errno name); empty when the kind says it all.
+  std::string_view detail = {};
+  // The upstream has surely not acted on the request.
+  bool safe_to_retry = false;
+};
+
+struct ErrorReply {
+  uint16_t status;
+  ResponseFlag flag;
+  std::string_view reset_reason;  // Envoy's text for the body and the details of upstream failures
+  std::string_view details;       // %RESPONSE_CODE_DETAILS%; for upstream resets a prefix
+  std::string_view body;          // exact; empty when it is built from reset_reason
+};
+
+const ErrorReply& ReplyFor(ErrorKind kind);
+
+// "upstream connect error or disconnect/reset before headers. reset reason: <reason>"
+std::string UpstreamResetBody(ErrorKind kind);
+// "upstream_reset_before_response_started{connection_termination}"
+std::string UpstreamResetDetails(ErrorKind kind, bool response_started);
+
+}  // namespace remora::http

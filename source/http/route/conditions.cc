@@ -1,0 +1,228 @@
+#include "source/http/route/conditions.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+
+namespace remora::route {
+namespace {
+
+// `text` is lower-case.
+bool EqualsLowerCase(std::string_view value, std::string_view text) {
+  return value.size() == text.size() &&
+         std::equal(value.begin(), value.end(), text.begin(),
+                    [](char v, char t) { return absl::ascii_tolower(v) == t; });
+}
+
+bool ContainsLowerCase(std::string_view value, std::string_view text) {
+  return std::search(value.begin(), value.end(), text.begin(), text.end(), [](char v, char t) {
+           return absl::ascii_tolower(v) == t;
+         }) != value.end() ||
+         text.empty();
+}
+
+// application/grpc, also with a format (application/grpc+proto), but not application/grpc-web.
+bool HasGrpcContentType(const http::RequestHead& head) {
+  constexpr std::string_view kGrpc = "application/grpc";
+  const std::string_view type = head.headers.Get(http::HeaderId::kContentType);
+  return type.starts_with(kGrpc) && (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');
+}
+
+// The first parameter of that name, as Envoy splits: at '&', then at the first '='; nothing is
+// decoded, a fragment is not cut off.
+std::optional<std::string_view> FindQueryParameter(std::string_view path, std::string_view name) {
+  const size_t question_mark = path.find('?');
+  if (question_mark == std::string_view::npos) return std::nullopt;
+  std::string_view rest = path.substr(question_mark + 1);
+  while (!rest.empty()) {
+    const std::string_view parameter = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(rest.size(), parameter.size() + 1));
+    if (!parameter.starts_with(name)) continue;
+    if (parameter.size() == name.size()) return parameter.substr(name.size());
+    if (parameter[name.size()] == '=') return parameter.substr(name.size() + 1);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+absl::StatusOr<StringMatcher> StringMatcher::Compile(StringMatch config,
+                                                     uint32_t max_program_size) {
+  StringMatcher matcher;
+  matcher.kind_ = config.kind;
+  matcher.ignore_case_ = config.ignore_case;
+  if (config.kind == StringMatch::Kind::kSafeRegex) {
+    if (config.ignore_case) {
+      return absl::InvalidArgumentError("ignore_case has no effect for safe_regex.");
+    }
+    auto regex = Regex::Compile(config.text, max_program_size);
+    if (!regex.ok()) return regex.status();
+    matcher.regex_ = *std::move(regex);
+    return matcher;
+  }
+  matcher.text_ = std::move(config.text);
+  if (config.ignore_case) absl::AsciiStrToLower(&matcher.text_);
+  return matcher;
+}
+
+bool StringMatcher::Matches(std::string_view value) const {
+  const std::string_view text = text_;
+  switch (kind_) {
+    case StringMatch::Kind::kSafeRegex:
+      return regex_->FullMatch(value);
+    case StringMatch::Kind::kContains:
+      return ignore_case_ ? ContainsLowerCase(value, text)
+                          : value.find(text) != std::string_view::npos;
+    case StringMatch::Kind::kExact:
+      break;
+    case StringMatch::Kind::kPrefix:
+      value = value.substr(0, text.size());
+      break;
+    case StringMatch::Kind::kSuffix:
+      if (value.size() > text.size()) value.remove_prefix(value.size() - text.size());
+      break;
+  }
+  return ignore_case_ ? EqualsLowerCase(value, text) : value == text;
+}
+
+HeaderMatcher::Source HeaderMatcher::SourceOf(std::string_view name) {
+  if (name == ":method") return Source::kMethod;
+  if (name == ":path") return Source::kPath;
+  if (name == ":authority" || name == "host") return Source::kAuthority;
+  if (name == ":scheme") return Source::kScheme;
+  return name.starts_with(':') ? Source::kNowhere : Source::kField;
+}
+
+absl::StatusOr<HeaderMatcher> HeaderMatcher::Compile(HeaderMatch config,
+                                                     uint32_t max_program_size) {
+  HeaderMatcher matcher;
+  matcher.name_ = std::move(config.name);
+  absl::AsciiStrToLower(&matcher.name_);
+  if (matcher.name_.empty()) return absl::InvalidArgumentError("the header has no name");
+  matcher.source_ = SourceOf(matcher.name_);
+  matcher.id_ = http::LookUpHeaderId(matcher.name_);
+  matcher.kind_ = config.kind;
+  matcher.present_ = config.present;
+  matcher.invert_ = config.invert;
+  matcher.treat_missing_as_empty_ = config.treat_missing_as_empty;
+  matcher.range_start_ = config.range_start;
+  matcher.range_end_ = config.range_end;
+  if (config.kind == HeaderMatch::Kind::kString) {
+    auto string = StringMatcher::Compile(std::move(config.string), max_program_size);
+    if (!string.ok()) return string.status();
+    matcher.string_ = *std::move(string);
+  }
+  return matcher;
+}
+
+bool HeaderMatcher::MatchesValue(std::string_view value) const {
+  switch (kind_) {
+    case HeaderMatch::Kind::kPresent:
+      return true;
+    case HeaderMatch::Kind::kString:
+      return string_->Matches(value);
+    case HeaderMatch::Kind::kRange: {
+      // SimpleAtoi decides what an integer is, as in Envoy: blanks around and a sign are fine.
+      int64_t number = 0;
+      return absl::SimpleAtoi(absl::string_view(value.data(), value.size()), &number) &&
+             number >= range_start_ && number < range_end_;
+    }
+  }
+  return false;
+}
+
+// Whether `matches` is true of one of the values; `found`: whether there is any value.
+template <class F>
+bool HeaderMatcher::AnyValue(const http::RequestHead& head, F&& matches, bool& found) const {
+  const auto one = [&](std::string_view part) {
+    // A part of the head that is empty was not in the request.
+    found = !part.empty();
+    return found && matches(part);
+  };
+  switch (source_) {
+    case Source::kMethod:
+      return one(head.method);
+    case Source::kPath:
+      return one(head.path);
+    case Source::kAuthority:
+      return one(head.authority);
+    case Source::kScheme:
+      return one(head.scheme);
+    case Source::kNowhere:
+      return false;
+    case Source::kField:
+      break;
+  }
+  const bool known = id_ != http::HeaderId::kOther;
+  if (known && !head.headers.Has(id_)) return false;
+  const http::HeaderEntry* entries = head.headers.entries();
+  for (uint32_t i = 0; i < head.headers.entry_count(); ++i) {
+    const http::HeaderEntry& entry = entries[i];
+    if (entry.id != id_ || entry.removed() || (!known && entry.name() != name_)) continue;
+    found = true;
+    if (matches(entry.value())) return true;
+  }
+  return false;
+}
+
+// As Envoy 1.40: a repeated field matches when one of its values does, and an inverted match is
+// true when none does. An absent field fails both ways unless it counts as empty.
+bool HeaderMatcher::Matches(const http::RequestHead& head) const {
+  bool found = false;
+  bool matches = AnyValue(
+      head, [this](std::string_view value) { return MatchesValue(value); }, found);
+  if (kind_ == HeaderMatch::Kind::kPresent) {
+    return ((found || treat_missing_as_empty_) == present_) != invert_;
+  }
+  if (!found) {
+    if (!treat_missing_as_empty_) return false;
+    matches = MatchesValue({});
+  }
+  return matches != invert_;
+}
+
+absl::StatusOr<QueryParameterMatcher> QueryParameterMatcher::Compile(QueryParameterMatch config,
+                                                                     uint32_t max_program_size) {
+  QueryParameterMatcher matcher;
+  matcher.name_ = std::move(config.name);
+  if (matcher.name_.empty()) return absl::InvalidArgumentError("the parameter has no name");
+  matcher.present_ = config.present;
+  if (config.string.has_value()) {
+    auto string = StringMatcher::Compile(*std::move(config.string), max_program_size);
+    if (!string.ok()) return string.status();
+    matcher.string_ = *std::move(string);
+  }
+  return matcher;
+}
+
+bool QueryParameterMatcher::Matches(std::string_view path) const {
+  const std::optional<std::string_view> value = FindQueryParameter(path, name_);
+  if (!string_.has_value()) return value.has_value() == present_;
+  return value.has_value() && string_->Matches(*value);
+}
+
+bool RouteConditions::empty() const {
+  return !path_regex.has_value() && !runtime_fraction.has_value() && !grpc && headers.empty() &&
+         query_parameters.empty();
+}
+
+bool RouteConditions::Hold(const RequestView& request) const {
+  if (runtime_fraction.has_value() &&
+      request.random % runtime_fraction->denominator >= runtime_fraction->numerator) {
+    return false;
+  }
+  if (grpc && !HasGrpcContentType(request.head)) return false;
+  for (const HeaderMatcher& header : headers) {
+    if (!header.Matches(request.head)) return false;
+  }
+  for (const QueryParameterMatcher& parameter : query_parameters) {
+    if (!parameter.Matches(request.head.path)) return false;
+  }
+  return !path_regex.has_value() || path_regex->FullMatch(request.path);
+}
+
+}  // namespace remora::route

@@ -1,0 +1,101 @@
+#pragma once
+
+// The conditions of a route besides a literal path, compiled: path regex, headers, query
+// parameters, gRPC, runtime fraction.
+//
+// Private to this folder. Owned by a Route; immutable. Nothing here allocates while it matches
+// (but see regex.h). Semantics of Envoy 1.40, measured; see the comments at the functions.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "source/http/header_id.h"
+#include "source/http/message.h"
+#include "source/http/route/config.h"
+#include "source/http/route/regex.h"
+
+namespace remora::route {
+
+// A request as the matchers see it.
+struct RequestView {
+  const http::RequestHead& head;
+  std::string_view path;  // without query and fragment
+  uint64_t random;
+};
+
+class StringMatcher {
+ public:
+  static absl::StatusOr<StringMatcher> Compile(StringMatch config, uint32_t max_program_size);
+
+  bool Matches(std::string_view value) const;
+
+ private:
+  StringMatcher() = default;
+
+  StringMatch::Kind kind_ = StringMatch::Kind::kExact;
+  bool ignore_case_ = false;
+  std::string text_;  // lower-case when ignore_case_; empty for a regex
+  std::optional<Regex> regex_;
+};
+
+class HeaderMatcher {
+ public:
+  static absl::StatusOr<HeaderMatcher> Compile(HeaderMatch config, uint32_t max_program_size);
+
+  bool Matches(const http::RequestHead& head) const;
+
+ private:
+  // Where the values are.
+  enum class Source : uint8_t { kField, kMethod, kPath, kAuthority, kScheme, kNowhere };
+  static Source SourceOf(std::string_view lower_case_name);
+
+  HeaderMatcher() = default;
+  bool MatchesValue(std::string_view value) const;
+  template <class F>
+  bool AnyValue(const http::RequestHead& head, F&& matches, bool& found) const;
+
+  Source source_ = Source::kField;
+  http::HeaderId id_ = http::HeaderId::kOther;
+  HeaderMatch::Kind kind_ = HeaderMatch::Kind::kPresent;
+  bool present_ = true;
+  bool invert_ = false;
+  bool treat_missing_as_empty_ = false;
+  int64_t range_start_ = 0;
+  int64_t range_end_ = 0;
+  std::string name_;  // lower-case
+  std::optional<StringMatcher> string_;
+};
+
+class QueryParameterMatcher {
+ public:
+  static absl::StatusOr<QueryParameterMatcher> Compile(QueryParameterMatch config,
+                                                       uint32_t max_program_size);
+
+  // `path`: with its query.
+  bool Matches(std::string_view path) const;
+
+ private:
+  QueryParameterMatcher() = default;
+
+  std::string name_;
+  bool present_ = true;
+  std::optional<StringMatcher> string_;
+};
+
+class RouteConditions {
+ public:
+  bool Hold(const RequestView& request) const;
+  bool empty() const;
+
+  std::optional<Regex> path_regex;
+  std::optional<RuntimeFraction> runtime_fraction;
+  bool grpc = false;
+  std::vector<HeaderMatcher> headers;
+  std::vector<QueryParameterMatcher> query_parameters;
+};
+
+}  // namespace remora::route

@@ -1,0 +1,160 @@
+#pragma once
+
+// RouteTable: which virtual host, route and cluster a request belongs to.
+//
+// Built once from a RouteTableConfig, immutable then: Match may run on every worker at once, takes
+// no lock of its own and allocates nothing. Whoever keeps a pointer from a MatchResult keeps the
+// table (shared_ptr) as long.
+//
+//   authority -> VirtualHost (exact, "*.x" longest, "x.*" longest, "*")
+//   path      -> Route: the first of the virtual host's list whose conditions all hold
+//   random    -> ClusterChoice by weight; FilterOverrides, already merged
+//
+// Semantics: envoy.config.route.v3 as Envoy 1.40 implements it. Build reports every problem of a
+// configuration, Match cannot fail.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "source/http/message.h"
+#include "source/http/route/config.h"
+
+namespace remora::route {
+
+class HostIndex;
+class PathIndex;
+class RouteConditions;
+class RouteTableBuilder;
+
+// One thing wrong in a RouteTableConfig.
+struct RouteTableProblem {
+  std::string path;  // of the field, as "virtual_hosts[0].routes[2].match.safe_regex.regex"
+  std::string message;
+};
+
+// One cluster that a route may choose.
+struct ClusterChoice {
+  std::string_view name;
+  uint32_t cluster_index = 0;  // in RouteTable::cluster_names(), the same for the same name
+  uint32_t weight_end = 0;     // end of this cluster's share of the route's total weight
+  const FilterOverrides* overrides = nullptr;  // merged down to this cluster; null when none
+};
+
+class Route {
+ public:
+  Route(Route&&) noexcept;
+  ~Route();
+
+  const std::string& name() const { return name_; }
+  // What the path is compared with; lower-case when the comparison ignores case.
+  std::string_view path_text() const { return path_text_; }
+  PathMatch::Kind path_kind() const { return path_kind_; }
+  bool case_sensitive() const { return case_sensitive_; }
+
+  // One of the two is null.
+  const ForwardAction* forward() const { return std::get_if<ForwardAction>(&action_); }
+  const DirectResponseAction* direct_response() const {
+    return std::get_if<DirectResponseAction>(&action_);
+  }
+  // Until the whole response is there; 0: none (a direct response has none).
+  event::Duration timeout() const {
+    return forward() ? forward()->timeout.value_or(ForwardAction::kDefaultTimeout) : 0;
+  }
+
+  // Merged from table, virtual host and route; null when there are none. A weighted cluster may
+  // add to them: MatchResult::overrides is what counts for a request.
+  const FilterOverrides* overrides() const { return overrides_; }
+
+  // Empty for a direct response.
+  const ClusterChoice* clusters_begin() const { return clusters_; }
+  const ClusterChoice* clusters_end() const { return clusters_ + cluster_count_; }
+
+ private:
+  friend class RouteTableBuilder;
+  friend class PathIndex;
+  friend class RouteTable;
+  Route();
+
+  const ClusterChoice* ChooseCluster(uint64_t random) const;
+
+  // First what every match reads.
+  std::unique_ptr<const RouteConditions> conditions_;  // null: the path is all
+  const ClusterChoice* clusters_ = nullptr;            // in the table
+  const FilterOverrides* overrides_ = nullptr;
+  uint32_t cluster_count_ = 0;
+  uint32_t total_weight_ = 0;
+  std::string_view path_text_;
+  PathMatch::Kind path_kind_ = PathMatch::Kind::kPrefix;
+  bool case_sensitive_ = true;
+  std::variant<ForwardAction, DirectResponseAction> action_;
+  std::string name_;
+};
+
+class VirtualHost {
+ public:
+  VirtualHost(VirtualHost&&) noexcept;
+  ~VirtualHost();
+
+  const std::string& name() const { return name_; }
+  const std::vector<std::string>& domains() const { return domains_; }
+  const std::vector<Route>& routes() const { return routes_; }
+  // Merged from table and virtual host; null when there are none.
+  const FilterOverrides* overrides() const { return overrides_; }
+
+ private:
+  friend class RouteTableBuilder;
+  friend class RouteTable;
+  VirtualHost();
+
+  std::string name_;
+  std::vector<std::string> domains_;
+  std::vector<Route> routes_;
+  const FilterOverrides* overrides_ = nullptr;
+  std::unique_ptr<const PathIndex> index_;
+};
+
+struct MatchResult {
+  const VirtualHost* virtual_host = nullptr;   // null: no domain matched
+  const Route* route = nullptr;                // null: no route of the virtual host matched
+  const ClusterChoice* cluster = nullptr;      // null without a route and for a direct response
+  const FilterOverrides* overrides = nullptr;  // null when there are none
+};
+
+class RouteTable {
+ public:
+  // Every problem is appended to `problems`; the status carries the first one.
+  static absl::StatusOr<std::shared_ptr<const RouteTable>> Build(
+      RouteTableConfig config, std::vector<RouteTableProblem>& problems);
+  ~RouteTable();
+  RouteTable(const RouteTable&) = delete;
+  RouteTable& operator=(const RouteTable&) = delete;
+
+  // `random`: 64 uniform bits, drawn once a request; decides runtime fractions and weights.
+  MatchResult Match(const http::RequestHead& head, uint64_t random) const;
+
+  const std::string& name() const { return name_; }
+  const std::vector<VirtualHost>& virtual_hosts() const { return virtual_hosts_; }
+  // Each cluster that a route names, once, in order of appearance.
+  const std::vector<std::string>& cluster_names() const { return cluster_names_; }
+
+ private:
+  friend class RouteTableBuilder;
+  RouteTable();
+
+  std::string name_;
+  std::vector<VirtualHost> virtual_hosts_;
+  std::vector<std::string> cluster_names_;
+  std::vector<ClusterChoice> choices_;
+  std::vector<std::unique_ptr<const FilterOverrides>> overrides_;
+  std::string path_texts_;  // the literals of all routes, one behind the other
+  std::unique_ptr<const HostIndex> hosts_;
+  bool ignore_port_ = false;
+  bool ignore_path_parameters_ = false;
+};
+
+}  // namespace remora::route

@@ -1,0 +1,255 @@
+#include "source/http/route/route_table_builder.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "source/base/check.h"
+#include "source/http/route/host_index.h"
+
+namespace remora::route {
+namespace {
+
+constexpr bool IsRegex(PathMatch::Kind kind) { return kind == PathMatch::Kind::kSafeRegex; }
+
+absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const RouteTable>> RouteTable::Build(
+    RouteTableConfig config, std::vector<RouteTableProblem>& problems) {
+  const size_t already_there = problems.size();
+  std::shared_ptr<const RouteTable> table = RouteTableBuilder(problems).Build(std::move(config));
+  if (table != nullptr) return table;
+  const RouteTableProblem& first = problems[already_there];
+  return absl::InvalidArgumentError(absl::StrCat(first.path, ": ", first.message));
+}
+
+RouteTableBuilder::RouteTableBuilder(std::vector<RouteTableProblem>& problems)
+    : problems_(problems), table_(new RouteTable), hosts_(std::make_unique<HostIndex>()) {}
+
+RouteTableBuilder::~RouteTableBuilder() = default;
+
+std::shared_ptr<const RouteTable> RouteTableBuilder::Build(RouteTableConfig config) {
+  const size_t already_there = problems_.size();
+  ReserveSpace(config);
+  table_->name_ = std::move(config.name);
+  table_->ignore_port_ = config.ignore_port_in_host_matching;
+  table_->ignore_path_parameters_ = config.ignore_path_parameters_in_path_matching;
+  max_regex_program_size_ = config.max_regex_program_size;
+  table_overrides_ = Merge(nullptr, std::move(config.overrides));
+  for (size_t i = 0; i < config.virtual_hosts.size(); ++i) {
+    AddVirtualHost(std::move(config.virtual_hosts[i]), i);
+  }
+  if (problems_.size() != already_there) return nullptr;
+  // Only now do the names stay where they are.
+  table_->cluster_names_.shrink_to_fit();
+  for (ClusterChoice& choice : table_->choices_) {
+    choice.name = table_->cluster_names_[choice.cluster_index];
+  }
+  hosts_->Finish();
+  table_->hosts_ = std::move(hosts_);
+  return std::move(table_);
+}
+
+// Routes point into choices_ and path_texts_, which therefore must not grow past this.
+void RouteTableBuilder::ReserveSpace(const RouteTableConfig& config) {
+  size_t choices = 0;
+  size_t text = 0;
+  for (const VirtualHostConfig& virtual_host : config.virtual_hosts) {
+    for (const RouteConfig& route : virtual_host.routes) {
+      text += IsRegex(route.match.kind) ? Regex::kMaxLiteralPrefix : route.match.text.size();
+      if (const auto* action = std::get_if<ForwardAction>(&route.action)) {
+        choices += std::max<size_t>(1, action->weighted_clusters.size());
+      }
+    }
+  }
+  table_->virtual_hosts_.reserve(config.virtual_hosts.size());
+  table_->choices_.reserve(choices);
+  table_->path_texts_.reserve(text);
+}
+
+void RouteTableBuilder::AddVirtualHost(VirtualHostConfig config, size_t index) {
+  const std::string place = absl::StrCat("virtual_hosts[", index, "]");
+  place_ = place;
+  VirtualHost virtual_host;
+  virtual_host.name_ = std::move(config.name);
+  virtual_host.overrides_ = Merge(table_overrides_, std::move(config.overrides));
+  AddDomains(config.domains, static_cast<uint32_t>(index));
+  virtual_host.domains_ = std::move(config.domains);
+
+  if (config.routes.size() > PathIndex::kMaxRoutes) {
+    Report("routes", absl::StrCat("more than ", PathIndex::kMaxRoutes, " routes"));
+    return;
+  }
+  std::vector<IndexedPath> paths(config.routes.size());
+  virtual_host.routes_.reserve(config.routes.size());
+  for (size_t i = 0; i < config.routes.size(); ++i) {
+    place_ = absl::StrCat(place, ".routes[", i, "]");
+    virtual_host.routes_.push_back(
+        BuildRoute(std::move(config.routes[i]), virtual_host.overrides_, paths[i]));
+  }
+  virtual_host.index_ = std::make_unique<const PathIndex>(virtual_host.routes_, paths);
+  table_->virtual_hosts_.push_back(std::move(virtual_host));
+}
+
+void RouteTableBuilder::AddDomains(const std::vector<std::string>& domains,
+                                   uint32_t virtual_host) {
+  if (domains.empty()) Report("domains", "a virtual host needs a domain");
+  for (size_t i = 0; i < domains.size(); ++i) {
+    const std::string domain = absl::AsciiStrToLower(domains[i]);
+    if (hosts_->Add(domain, virtual_host) == HostIndex::Added::kAdded) continue;
+    // Envoy's words: control planes search for them.
+    Report(absl::StrCat("domains[", i, "]"),
+           domain == "*"
+               ? absl::StrCat("Only a single wildcard domain is permitted in route ", table_->name_)
+               : absl::StrCat("Only unique values for domains are permitted. Duplicate entry of ",
+                              "domain ", domain, " in route ", table_->name_));
+  }
+}
+
+Route RouteTableBuilder::BuildRoute(RouteConfig config, const FilterOverrides* inherited,
+                                    IndexedPath& indexed) {
+  Route route;
+  auto conditions = std::make_unique<RouteConditions>();
+  BuildPath(std::move(config.match), route, *conditions, indexed);
+  BuildConditions(config, *conditions);
+  if (!conditions->empty()) route.conditions_ = std::move(conditions);
+  route.name_ = std::move(config.name);
+  route.overrides_ = Merge(inherited, std::move(config.overrides));
+  route.action_ = std::move(config.action);
+  if (auto* action = std::get_if<ForwardAction>(&route.action_)) BuildClusters(*action, route);
+  return route;
+}
+
+void RouteTableBuilder::BuildPath(PathMatch config, Route& route, RouteConditions& conditions,
+                                  IndexedPath& indexed) {
+  route.path_kind_ = config.kind;
+  if (!IsRegex(config.kind)) {
+    if (config.text.size() > PathIndex::kMaxTextSize) {
+      Report("match", absl::StrCat("longer than ", PathIndex::kMaxTextSize, " bytes"));
+      config.text.clear();
+    }
+    if (!config.case_sensitive) absl::AsciiStrToLower(&config.text);
+    route.case_sensitive_ = config.case_sensitive;
+    route.path_text_ = KeepText(config.text);
+    indexed = {route.path_text_, config.kind, config.case_sensitive};
+    return;
+  }
+  auto regex = Regex::Compile(config.text, max_regex_program_size_);
+  ReportIfBad(regex.status(), "match.safe_regex.regex");
+  if (!regex.ok()) return;
+  indexed = {KeepText(regex->LiteralPrefix()), config.kind, true};
+  conditions.path_regex = *std::move(regex);
+  route.path_text_ = conditions.path_regex->pattern();
+}
+
+void RouteTableBuilder::BuildConditions(RouteConfig& config, RouteConditions& conditions) {
+  for (size_t i = 0; i < config.headers.size(); ++i) {
+    auto matcher = HeaderMatcher::Compile(std::move(config.headers[i]), max_regex_program_size_);
+    ReportIfBad(matcher.status(), absl::StrCat("match.headers[", i, "]"));
+    if (matcher.ok()) conditions.headers.push_back(*std::move(matcher));
+  }
+  for (size_t i = 0; i < config.query_parameters.size(); ++i) {
+    auto matcher = QueryParameterMatcher::Compile(std::move(config.query_parameters[i]),
+                                                  max_regex_program_size_);
+    ReportIfBad(matcher.status(), absl::StrCat("match.query_parameters[", i, "]"));
+    if (matcher.ok()) conditions.query_parameters.push_back(*std::move(matcher));
+  }
+  conditions.grpc = config.grpc;
+  conditions.runtime_fraction = config.runtime_fraction;
+  if (config.runtime_fraction.has_value() && config.runtime_fraction->denominator == 0) {
+    Report("match.runtime_fraction", "the denominator is 0");
+  }
+}
+
+void RouteTableBuilder::BuildClusters(ForwardAction& action, Route& route) {
+  const size_t first = table_->choices_.size();
+  if (!action.weighted_clusters.empty()) {
+    if (!action.cluster.empty()) Report("route", "names both cluster and weighted_clusters");
+    BuildWeightedClusters(action.weighted_clusters, route);
+  } else if (action.cluster.empty()) {
+    Report("route", "names no cluster");
+  } else {
+    AddChoice(action.cluster, 1, route.overrides_);
+    route.total_weight_ = 1;
+  }
+  route.clusters_ = table_->choices_.data() + first;
+  route.cluster_count_ = static_cast<uint32_t>(table_->choices_.size() - first);
+}
+
+void RouteTableBuilder::BuildWeightedClusters(std::vector<WeightedCluster>& clusters,
+                                              Route& route) {
+  constexpr uint64_t kMaxTotalWeight = std::numeric_limits<uint32_t>::max();
+  uint64_t total = 0;
+  for (size_t i = 0; i < clusters.size(); ++i) {
+    WeightedCluster& cluster = clusters[i];
+    if (cluster.name.empty()) {
+      Report(absl::StrCat("route.weighted_clusters.clusters[", i, "]"), "names no cluster");
+    }
+    total += cluster.weight;
+    // Wraps only in a table that is refused below.
+    AddChoice(cluster.name, static_cast<uint32_t>(total),
+              Merge(route.overrides_, std::move(cluster.overrides)));
+  }
+  if (total == 0) {
+    Report("route.weighted_clusters",
+           "Sum of weights in the weighted_cluster must be greater than 0.");
+  } else if (total > kMaxTotalWeight) {
+    Report("route.weighted_clusters",
+           absl::StrCat("The sum of weights of all weighted clusters of route ", route.name_,
+                        " exceeds ", kMaxTotalWeight));
+  }
+  route.total_weight_ = static_cast<uint32_t>(total);
+}
+
+void RouteTableBuilder::AddChoice(const std::string& cluster, uint32_t weight_end,
+                                  const FilterOverrides* overrides) {
+  std::vector<std::string>& names = table_->cluster_names_;
+  const auto [known, is_new] =
+      cluster_indexes_.try_emplace(cluster, static_cast<uint32_t>(names.size()));
+  if (is_new) names.push_back(cluster);
+  DCHECK(table_->choices_.size() < table_->choices_.capacity());
+  table_->choices_.push_back({{}, known->second, weight_end, overrides});
+}
+
+const FilterOverrides* RouteTableBuilder::Merge(const FilterOverrides* inherited,
+                                                FilterOverrides own) {
+  if (own.empty()) return inherited;
+  auto merged = std::make_unique<FilterOverrides>();
+  if (inherited != nullptr) *merged = *inherited;
+  for (FilterOverride& entry : own) {
+    const auto same_filter =
+        std::find_if(merged->begin(), merged->end(), [&entry](const FilterOverride& other) {
+          return other.filter_name == entry.filter_name;
+        });
+    if (same_filter == merged->end()) {
+      merged->push_back(std::move(entry));
+    } else {
+      *same_filter = std::move(entry);
+    }
+  }
+  return table_->overrides_.emplace_back(std::move(merged)).get();
+}
+
+std::string_view RouteTableBuilder::KeepText(std::string_view text) {
+  std::string& texts = table_->path_texts_;
+  DCHECK(texts.size() + text.size() <= texts.capacity());
+  const size_t begin = texts.size();
+  texts.append(text);
+  return std::string_view(texts).substr(begin);
+}
+
+void RouteTableBuilder::Report(std::string_view field, std::string_view message) {
+  problems_.push_back({absl::StrCat(place_, ".", ToAbsl(field)), std::string(message)});
+}
+
+void RouteTableBuilder::ReportIfBad(const absl::Status& status, std::string_view field) {
+  if (status.ok()) return;
+  const absl::string_view message = status.message();
+  Report(field, {message.data(), message.size()});
+}
+
+}  // namespace remora::route

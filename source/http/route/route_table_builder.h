@@ -1,0 +1,58 @@
+#pragma once
+
+// RouteTableBuilder: compiles one RouteTableConfig into one RouteTable.
+//
+// Private to this folder; lives during RouteTable::Build. Goes on after a problem, so that all of
+// them are reported, and gives no table away then.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "source/http/route/conditions.h"
+#include "source/http/route/path_index.h"
+#include "source/http/route/route_table.h"
+
+namespace remora::route {
+
+class HostIndex;
+
+class RouteTableBuilder {
+ public:
+  explicit RouteTableBuilder(std::vector<RouteTableProblem>& problems);
+  ~RouteTableBuilder();
+
+  // Null when there are problems. Call it once.
+  std::shared_ptr<const RouteTable> Build(RouteTableConfig config);
+
+ private:
+  void ReserveSpace(const RouteTableConfig& config);
+  void AddVirtualHost(VirtualHostConfig config, size_t index);
+  void AddDomains(const std::vector<std::string>& domains, uint32_t virtual_host);
+  Route BuildRoute(RouteConfig config, const FilterOverrides* inherited, IndexedPath& indexed);
+  void BuildPath(PathMatch config, Route& route, RouteConditions& conditions,
+                 IndexedPath& indexed);
+  void BuildConditions(RouteConfig& config, RouteConditions& conditions);
+  void BuildClusters(ForwardAction& action, Route& route);
+  void BuildWeightedClusters(std::vector<WeightedCluster>& clusters, Route& route);
+  void AddChoice(const std::string& cluster, uint32_t weight_end, const FilterOverrides* overrides);
+
+  // `own` over `inherited`; the same filter's entry is replaced as a whole.
+  const FilterOverrides* Merge(const FilterOverrides* inherited, FilterOverrides own);
+  std::string_view KeepText(std::string_view text);
+  void Report(std::string_view field, std::string_view message);
+  void ReportIfBad(const absl::Status& status, std::string_view field);
+
+  std::vector<RouteTableProblem>& problems_;
+  std::shared_ptr<RouteTable> table_;
+  std::unique_ptr<HostIndex> hosts_;
+  absl::flat_hash_map<std::string, uint32_t> cluster_indexes_;
+  const FilterOverrides* table_overrides_ = nullptr;
+  uint32_t max_regex_program_size_ = 0;
+  std::string place_;  // of what is being built, for Report: "virtual_hosts[0].routes[2]"
+};
+
+}  // namespace remora::route

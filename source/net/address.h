@@ -1,0 +1,57 @@
+#pragma once
+
+// Address: an IPv4 or IPv6 address with port, or a Unix-socket path. A plain value, any thread.
+//
+// Parsing never resolves names: a host name is an error (names are the business of DNS clusters).
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace remora::net {
+
+class Address {
+ public:
+  enum class Kind : uint8_t { kNone, kIpv4, kIpv6, kUnix };
+
+  Address() = default;
+  // "127.0.0.1", "::1" (without brackets) and a port.
+  static absl::StatusOr<Address> Ip(std::string_view ip, uint16_t port);
+  // A path, or "@name" for the abstract namespace. `mode` 0 leaves the file's mode alone.
+  static absl::StatusOr<Address> Unix(std::string_view path, uint32_t mode = 0);
+  // From what the kernel returned; unknown families and unnamed Unix peers give kNone.
+  static Address FromSocket(const sockaddr_storage& storage, socklen_t length);
+
+  Kind kind() const { return kind_; }
+  bool is_ip() const { return kind_ == Kind::kIpv4 || kind_ == Kind::kIpv6; }
+  bool is_loopback() const;
+  uint16_t port() const;
+  uint32_t mode() const { return mode_; }
+  const std::string& path() const { return *path_; }
+
+  // "127.0.0.1:80", "[::1]:80", "/path": Envoy's form in /listeners and stats.
+  std::string ToString() const;
+  // The IP alone, or the path.
+  std::string IpString() const;
+  // Writes IpString() to `to` (46 bytes are enough for an IP) and returns its length. IPs only.
+  size_t WriteIp(char* to) const;
+
+  socklen_t Fill(sockaddr_storage& storage) const;
+  int family() const;
+  bool operator==(const Address& other) const;
+
+ private:
+  Kind kind_ = Kind::kNone;
+  uint16_t port_ = 0;
+  uint32_t mode_ = 0;
+  uint8_t ip_[16] = {};  // network order; the first four for IPv4
+  std::shared_ptr<const std::string> path_;
+};
+
+}  // namespace remora::net

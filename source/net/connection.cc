@@ -1,0 +1,250 @@
+#include "source/net/connection.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+namespace remora::net {
+namespace {
+
+// The pending error of a socket; 0 when there is none.
+int PendingError(int fd) {
+  int error = 0;
+  socklen_t length = sizeof(error);
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
+  return error;
+}
+
+bool IsPeerReset(int error) { return error == ECONNRESET || error == EPIPE; }
+
+}  // namespace
+
+Connection::Connection(event::Dispatcher& dispatcher, buffer::BlockPool& blocks, Socket socket,
+                       std::unique_ptr<TransportSocket> transport, ConnectionHandler& handler,
+                       const Options& options)
+    : dispatcher_(dispatcher),
+      handler_(handler),
+      transport_(std::move(transport)),
+      socket_(std::move(socket)),
+      options_(options),
+      input_(blocks),
+      output_(blocks),
+      read_again_(&OnReadAgain, this) {}
+
+Connection::~Connection() { Close(); }
+
+void Connection::StartAccepted() {
+  state_ = State::kOpen;
+  transport_->Start(socket_.fd());
+  event_.Register(dispatcher_, socket_.fd(), event::FileEvent::Trigger::kEdge, &OnReadyThunk, this);
+}
+
+void Connection::StartConnecting() {
+  state_ = State::kConnecting;
+  event_.Register(dispatcher_, socket_.fd(), event::FileEvent::Trigger::kEdge, &OnReadyThunk, this);
+}
+
+void Connection::OnReadyThunk(void* self, uint32_t ready) {
+  static_cast<Connection*>(self)->OnReady(ready);
+}
+
+void Connection::OnReadAgain(void* self) {
+  auto* connection = static_cast<Connection*>(self);
+  if (connection->state_ == State::kOpen) {
+    if (connection->reading_paused_) return;
+    if (connection->read_pending_ || connection->peer_closed_) {
+      connection->Read();
+    } else if (!connection->input_.empty()) {
+      connection->handler_.OnInput(connection->input_);  // left over from before a pause
+    }
+  } else if (connection->state_ == State::kLingering) {
+    connection->Discard();
+  }
+}
+
+void Connection::OnReady(uint32_t ready) {
+  if (ready & event::kPeerClosed) peer_closed_ = true;
+  if (state_ == State::kConnecting) {
+    OnWritableWhileConnecting();
+    return;
+  }
+  if ((ready & event::kWritable) && waiting_writable_) {
+    waiting_writable_ = false;
+    Cork();
+  }
+  if (state_ == State::kLingering) {
+    Discard();
+    return;
+  }
+  if (!(ready & (event::kReadable | event::kPeerClosed))) return;
+  if (reading_paused_) {
+    read_pending_ = true;
+    // A reset shows as readable and writable at once; data alone can look the same. Only here,
+    // where nobody reads, is the pending error worth a system call.
+    if ((ready & event::kReadable) && (ready & event::kWritable)) {
+      const int error = PendingError(socket_.fd());
+      if (error != 0) Fail(IsPeerReset(error) ? CloseReason::kPeer : CloseReason::kError, error);
+    }
+    return;
+  }
+  Read();
+}
+
+void Connection::OnWritableWhileConnecting() {
+  const int error = PendingError(socket_.fd());
+  if (error != 0) {
+    Fail(CloseReason::kConnectFailed, error);
+    return;
+  }
+  state_ = State::kOpen;
+  transport_->Start(socket_.fd());
+  if (!output_.empty()) Cork();
+  handler_.OnConnected();
+  // Whatever came with the event (an eager or an early-closing peer) is looked at in this turn.
+  if (state_ == State::kOpen && peer_closed_) dispatcher_.AtTurnEnd(read_again_);
+}
+
+void Connection::Read() {
+  if (input_ended_ || reading_paused_) return;
+  read_pending_ = false;
+  const IoResult result =
+      transport_->Read(socket_.fd(), input_, kReadBudget, peer_closed_);
+  if (result.bytes > 0) options_.received.Add(result.bytes);
+  if (result.next == IoResult::Next::kAgain) {
+    read_pending_ = true;
+    dispatcher_.AtTurnEnd(read_again_);
+  }
+  if (!input_.empty()) {
+    handler_.OnInput(input_);
+    if (state_ == State::kClosed) return;
+  }
+  if (result.next == IoResult::Next::kEnd) {
+    input_ended_ = true;
+    handler_.OnInputEnd();
+  } else if (result.next == IoResult::Next::kError) {
+    Fail(IsPeerReset(result.error) ? CloseReason::kPeer : CloseReason::kError, result.error);
+  }
+}
+
+void Connection::ResumeReading() {
+  reading_paused_ = false;
+  if (state_ != State::kOpen) return;
+  // No event will come for bytes that arrived while paused, nor for those still in our buffer.
+  if (read_pending_ || !input_.empty()) dispatcher_.AtTurnEnd(read_again_);
+}
+
+// After our FIN the peer's remaining bytes are read and dropped, so that closing sends no reset.
+void Connection::Discard() {
+  while (true) {
+    const IoResult result = transport_->Read(socket_.fd(), input_, kReadBudget, peer_closed_);
+    input_.Clear();
+    if (result.next == IoResult::Next::kWait) return;
+    if (result.next == IoResult::Next::kAgain) {
+      dispatcher_.AtTurnEnd(read_again_);
+      return;
+    }
+    Fail(CloseReason::kPeer, result.error);
+    return;
+  }
+}
+
+void Connection::Flush() {
+  if (state_ != State::kOpen && state_ != State::kClosing) return;
+  if (!output_.empty() && !waiting_writable_) {
+    const IoResult result = transport_->Write(socket_.fd(), output_);
+    if (result.bytes > 0) options_.sent.Add(result.bytes);
+    if (result.next == IoResult::Next::kError) {
+      // What the peer sent before it went may still be readable (an early answer, then close).
+      if (state_ == State::kOpen && !reading_paused_ && !input_ended_ &&
+          IsPeerReset(result.error)) {
+        output_.Clear();
+        Read();
+        if (state_ == State::kClosed) return;
+      }
+      Fail(IsPeerReset(result.error) ? CloseReason::kPeer : CloseReason::kError, result.error);
+      return;
+    }
+    waiting_writable_ = !output_.empty();
+    // A peer that stops reading must not keep a closing connection: the timer runs from the last
+    // progress.
+    if (state_ == State::kClosing && waiting_writable_ && result.bytes > 0) ArmLinger();
+  }
+  UpdateOutputMark();
+  if (output_.empty()) FinishFlush();
+}
+
+void Connection::UpdateOutputMark() {
+  if (!output_full_ && output_.length() > options_.output_limit) {
+    output_full_ = true;
+    handler_.OnOutputFull();
+  } else if (output_full_ && output_.length() <= options_.output_limit / 2) {
+    output_full_ = false;
+    handler_.OnOutputDrained();
+  }
+}
+
+void Connection::FinishFlush() {
+  if (state_ == State::kOpen) {
+    if (shutdown_after_flush_) {
+      shutdown_after_flush_ = false;
+      shutdown(socket_.fd(), SHUT_WR);  // a failure shows up as the next read's result
+    }
+    return;
+  }
+  if (state_ != State::kClosing) return;
+  if (!linger_ || input_ended_) {
+    Fail(CloseReason::kPeer, 0);
+    return;
+  }
+  shutdown(socket_.fd(), SHUT_WR);
+  state_ = State::kLingering;
+  ArmLinger();
+  dispatcher_.AtTurnEnd(read_again_);
+}
+
+void Connection::ArmLinger() {
+  if (linger_time_ <= 0) return;
+  if (linger_timer_ == nullptr) {
+    linger_timer_ = std::make_unique<event::Timer>(
+        dispatcher_.timers(),
+        [](void* self) { static_cast<Connection*>(self)->Fail(CloseReason::kPeer, 0); }, this);
+  }
+  linger_timer_->Arm(dispatcher_.now() + linger_time_);
+}
+
+void Connection::CloseAfterFlush(bool linger, event::Duration linger_time) {
+  if (state_ != State::kOpen) return;
+  state_ = State::kClosing;
+  reading_paused_ = true;
+  linger_ = linger && linger_time > 0;
+  linger_time_ = linger_time;
+  if (!output_.empty()) ArmLinger();
+  Cork();
+}
+
+void Connection::ShutdownAfterFlush() {
+  if (state_ != State::kOpen) return;
+  shutdown_after_flush_ = true;
+  Cork();
+}
+
+void Connection::Fail(CloseReason reason, int error) {
+  if (state_ == State::kClosed) return;
+  Close();
+  handler_.OnClosed(reason, error);
+}
+
+void Connection::Close() {
+  if (state_ == State::kClosed) return;
+  state_ = State::kClosed;
+  event_.Unregister();
+  socket_.Close();
+  input_.Clear();
+  output_.Clear();
+  event::Flushable::Unlink();
+  read_again_.Unlink();
+  linger_timer_.reset();
+}
+
+}  // namespace remora::net

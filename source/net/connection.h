@@ -1,0 +1,145 @@
+#pragma once
+
+// Connection: one byte stream to a peer (room 2 and 9: wire in, wire out).
+//
+// Owner: the holder of its handler (a downstream session's holder or a pool connection). Thread: its
+// worker. It reads when readiness says so, hands the input buffer to its ConnectionHandler, and
+// sends corked output once at the end of the turn.
+//
+//   kConnecting --writable--> kOpen --Close()/FIN+flush/error--> kClosed
+//                                 \--CloseAfterFlush()--> kClosing --> kLingering --> kClosed
+//
+// Contract: the handler is called only from the dispatcher, never from inside a method that the
+// handler itself called. Close() by the owner makes no callback. After OnClosed nothing is called.
+// Failures are reported as an errno value and a side; nothing is thrown.
+//
+// Back-pressure: OnOutputFull when more than `output_limit` bytes remain unsent after a flush,
+// OnOutputDrained when half of that or less is left. Reading is paused by PauseReading, which is
+// idempotent; the kernel's receive window then stops the peer.
+
+#include <cstdint>
+#include <memory>
+
+#include "source/buffer/buffer.h"
+#include "source/event/dispatcher.h"
+#include "source/net/address.h"
+#include "source/net/socket.h"
+#include "source/net/transport_socket.h"
+#include "source/stats/handles.h"
+
+namespace remora::net {
+
+enum class CloseReason : uint8_t {
+  kPeer,           // FIN from the peer (both directions done) or its reset
+  kError,          // a local I/O error; `error` says which
+  kConnectFailed,  // connect was refused or failed
+};
+
+class Connection;
+
+// The door between a connection and the protocol on it.
+class ConnectionHandler {
+ public:
+  virtual ~ConnectionHandler() = default;
+  // Bytes arrived. The handler drains what it takes; what it leaves is offered again with the next.
+  virtual void OnInput(buffer::Buffer& input) = 0;
+  // The peer will send no more; writing is still possible.
+  virtual void OnInputEnd() = 0;
+  // The connection is gone. It may be handed to Dispatcher::DeferDelete from here.
+  virtual void OnClosed(CloseReason reason, int error) = 0;
+  // Outgoing connections: established.
+  virtual void OnConnected() {}
+  virtual void OnOutputFull() {}
+  virtual void OnOutputDrained() {}
+};
+
+class Connection final : public event::Flushable {
+ public:
+  // How long a closed-for-writing connection waits for the peer's FIN (Envoy's
+  // delayed_close_timeout default).
+  static constexpr event::Duration kDefaultLinger = event::kSecond;
+  // One callback reads at most this much before other connections get their turn.
+  static constexpr size_t kReadBudget = 256 * 1024;
+
+  struct Options {
+    size_t output_limit = 1024 * 1024;
+    stats::Counter received;  // bytes, added as they are read
+    stats::Counter sent;
+  };
+
+  Connection(event::Dispatcher& dispatcher, buffer::BlockPool& blocks, Socket socket,
+             std::unique_ptr<TransportSocket> transport, ConnectionHandler& handler,
+             const Options& options);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // An accepted socket: registers it and reads at once what is already there (end of this turn).
+  void StartAccepted();
+  // A socket from StartConnect.
+  void StartConnecting();
+
+  // Bytes to send: append here, then say so with Cork(). One writev at the end of the turn.
+  buffer::Buffer& output() { return output_; }
+  void Cork() { dispatcher_.FlushAtTurnEnd(*this); }
+
+  // Ends it now; unsent output is dropped.
+  void Close();
+  // Sends what is queued, then closes: at once, or with `linger` after the peer's FIN, because a peer
+  // that is still sending would get a reset that destroys the answer it has not read yet. Neither
+  // waits longer than `linger_time` without progress (0: no limit, and no lingering).
+  void CloseAfterFlush(bool linger, event::Duration linger_time = kDefaultLinger);
+  // Sends what is queued, then FIN; reading goes on.
+  void ShutdownAfterFlush();
+
+  void PauseReading() { reading_paused_ = true; }
+  void ResumeReading();
+  bool reading_paused() const { return reading_paused_; }
+
+  bool open() const { return state_ == State::kOpen; }
+  bool closed() const { return state_ == State::kClosed; }
+  bool output_full() const { return output_full_; }
+  event::Dispatcher& dispatcher() { return dispatcher_; }
+  int fd() const { return socket_.fd(); }
+  Address LocalAddress() const { return net::LocalAddress(socket_.fd()); }
+  const buffer::Buffer& input() const { return input_; }
+
+  void Flush() override;
+
+ private:
+  enum class State : uint8_t { kIdle, kConnecting, kOpen, kClosing, kLingering, kClosed };
+
+  static void OnReadyThunk(void* self, uint32_t ready);
+  static void OnReadAgain(void* self);
+  void OnReady(uint32_t ready);
+  void OnWritableWhileConnecting();
+  void Read();
+  void Discard();
+  void Fail(CloseReason reason, int error);
+  void FinishFlush();
+  void ArmLinger();
+  void UpdateOutputMark();
+
+  event::Dispatcher& dispatcher_;
+  ConnectionHandler& handler_;
+  std::unique_ptr<TransportSocket> transport_;
+  Socket socket_;
+  State state_ = State::kIdle;
+  bool reading_paused_ = false;
+  bool read_pending_ = false;  // readiness came while paused, or a read stopped at its budget
+  bool peer_closed_ = false;   // the kernel reported FIN
+  bool input_ended_ = false;   // and we have read up to it
+  bool waiting_writable_ = false;
+  bool output_full_ = false;
+  bool linger_ = false;
+  bool shutdown_after_flush_ = false;
+  Options options_;
+  event::Duration linger_time_ = kDefaultLinger;
+  buffer::Buffer input_;
+  buffer::Buffer output_;
+  event::TurnTask read_again_;
+  std::unique_ptr<event::Timer> linger_timer_;
+  event::FileEvent event_;
+};
+
+}  // namespace remora::net

@@ -1,0 +1,138 @@
+#include <algorithm>
+#include <tuple>
+
+#include "source/stats/chunk_writer.h"
+#include "source/stats/render.h"
+
+namespace remora::stats {
+namespace {
+
+// The rules are those of the Prometheus text format 0.0.4.
+std::string SanitizeName(std::string_view name) {
+  std::string result(name);
+  for (char& c : result) {
+    const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                         (c >= '0' && c <= '9') || c == '_';
+    if (!allowed) c = '_';
+  }
+  return result;
+}
+
+void AppendLabel(std::string_view name, std::string_view value, std::string& labels) {
+  if (!labels.empty()) labels += ',';
+  labels += SanitizeName(name);
+  labels += "=\"";
+  for (const char c : value) {
+    if (c == '\n') {
+      labels += "\\n";
+      continue;
+    }
+    if (c == '\\' || c == '"') labels += '\\';
+    labels += c;
+  }
+  labels += '"';
+}
+
+// A metric with its place in the output.
+struct Row {
+  std::string family;  // the name without tags, not yet sanitised: the sort key
+  std::string labels;
+  const Metric* metric = nullptr;
+};
+
+// Reading the tags takes most of the time of a scrape.
+std::vector<Row> RowsOf(Kind kind, const Snapshot& snapshot, const TagExtractor& tags) {
+  std::vector<Row> rows;
+  for (const Metric& metric : snapshot.metrics()) {
+    if (metric.kind != kind) continue;
+    TagExtractor::Extracted extracted = tags.Extract(metric.name);
+    Row& row = rows.emplace_back();
+    row.family = std::move(extracted.name);
+    for (const Tag& tag : extracted.tags) AppendLabel(tag.name, tag.value, row.labels);
+    if (kind == Kind::kTextReadout) AppendLabel("text_value", metric.text, row.labels);
+    row.metric = &metric;
+  }
+  // The rows of a family stay in the order of their full names.
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Row& a, const Row& b) { return a.family < b.family; });
+  return rows;
+}
+
+void WriteBuckets(std::string_view name, const Row& row, ChunkWriter& out) {
+  const HistogramValue none;
+  const HistogramValue& value = row.metric->cumulative == nullptr ? none : *row.metric->cumulative;
+  const std::vector<uint64_t> counts = value.CumulativeCounts(kDefaultBuckets);
+  const uint64_t total = value.Count();
+  const std::string_view comma = row.labels.empty() ? "" : ",";
+  for (size_t i = 0; i < kDefaultBuckets.size(); ++i) {
+    out << name << "_bucket{" << row.labels << comma << "le=\"";
+    out.General(kDefaultBuckets[i], 32) << "\"} " << counts[i] << "\n";
+  }
+  out << name << "_bucket{" << row.labels << comma << "le=\"+Inf\"} " << total << "\n";
+  out << name << "_sum{" << row.labels << "} " << value.sum << "\n";
+  out << name << "_count{" << row.labels << "} " << total << "\n";
+}
+
+// Of the last interval, as Envoy's.
+void WriteSummary(std::string_view name, const Row& row, ChunkWriter& out) {
+  const HistogramValue none;
+  const HistogramValue& value = row.metric->interval == nullptr ? none : *row.metric->interval;
+  const auto quantiles = value.Quantiles();
+  const std::string_view comma = row.labels.empty() ? "" : ",";
+  for (size_t i = 0; i < kQuantiles.size(); ++i) {
+    out << name << "{" << row.labels << comma << "quantile=\"";
+    out.General(kQuantiles[i]) << "\"} ";
+    out.General(quantiles[i], 32) << "\n";
+  }
+  out << name << "_sum{" << row.labels << "} " << value.sum << "\n";
+  out << name << "_count{" << row.labels << "} " << value.Count() << "\n";
+}
+
+void WriteRow(std::string_view name, const Row& row, bool summary, ChunkWriter& out) {
+  switch (row.metric->kind) {
+    case Kind::kCounter:
+    case Kind::kGauge:
+      out << name << "{" << row.labels << "} " << row.metric->value << "\n";
+      break;
+    case Kind::kTextReadout:
+      out << name << "{" << row.labels << "} 0\n";
+      break;
+    case Kind::kHistogram:
+      if (summary) {
+        WriteSummary(name, row, out);
+      } else {
+        WriteBuckets(name, row, out);
+      }
+      break;
+  }
+}
+
+std::string_view TypeName(Kind kind, bool summary) {
+  if (kind == Kind::kCounter) return "counter";
+  if (kind == Kind::kHistogram) return summary ? "summary" : "histogram";
+  return "gauge";
+}
+
+}  // namespace
+
+Chunks RenderPrometheus(const Snapshot& snapshot, HistogramBuckets buckets, bool text_readouts,
+                        const TagExtractor& tags) {
+  const bool summary = buckets == HistogramBuckets::kSummary;
+  ChunkWriter out;
+  for (const Kind kind :
+       {Kind::kCounter, Kind::kGauge, Kind::kTextReadout, Kind::kHistogram}) {
+    if (kind == Kind::kTextReadout && !text_readouts) continue;
+    const std::vector<Row> rows = RowsOf(kind, snapshot, tags);
+    std::string name;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (i == 0 || rows[i].family != rows[i - 1].family) {
+        name = "envoy_" + SanitizeName(rows[i].family);
+        out << "# TYPE " << name << " " << TypeName(kind, summary) << "\n";
+      }
+      WriteRow(name, rows[i], summary, out);
+    }
+  }
+  return out.Take();
+}
+
+}  // namespace remora::stats

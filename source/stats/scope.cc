@@ -1,0 +1,230 @@
+#include "source/stats/scope.h"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+
+#include "source/base/check.h"
+#include "source/stats/store.h"
+
+namespace remora::stats {
+
+Scope::Scope(Store& store, std::string_view prefix) : store_(store), prefix_(prefix) {}
+
+Scope::~Scope() = default;
+
+void Scope::DeclareGroup(const GroupSpec& spec) {
+  const std::lock_guard lock(store_.mutex_);
+  FindOrAddGroup(spec);
+}
+
+void Scope::MakeGroup(const GroupSpec& spec, Shard& shard, void** targets) {
+  const std::lock_guard lock(store_.mutex_);
+  FillTargets(FindOrAddGroup(spec), shard, targets);
+}
+
+Counter Scope::MakeCounter(Shard& shard, std::string_view name) {
+  return Counter(static_cast<Cell*>(MakeSingle(name, Kind::kCounter, Unit::kNone, shard)));
+}
+
+Gauge Scope::MakeGauge(Shard& shard, std::string_view name) {
+  return Gauge(static_cast<Cell*>(MakeSingle(name, Kind::kGauge, Unit::kNone, shard)));
+}
+
+Histogram Scope::MakeHistogram(Shard& shard, std::string_view name, Unit unit) {
+  return Histogram(static_cast<HistogramSlot*>(MakeSingle(name, Kind::kHistogram, unit, shard)));
+}
+
+TextReadout Scope::MakeTextReadout(std::string_view name) {
+  const std::lock_guard lock(store_.mutex_);
+  Single& single = *singles_[FindOrAddSingle(name, Kind::kTextReadout, Unit::kNone)];
+  return single.group.rejected == nullptr ? TextReadout(&single.text) : TextReadout();
+}
+
+void* Scope::MakeSingle(std::string_view name, Kind kind, Unit unit, Shard& shard) {
+  const std::lock_guard lock(store_.mutex_);
+  for (Group& group : groups_) {
+    const std::span<const MetricSpec> metrics = group.spec->metrics;
+    const auto declared = std::find_if(metrics.begin(), metrics.end(), [&](const MetricSpec& m) {
+      return m.kind == kind && m.name == name;
+    });
+    if (declared == metrics.end()) continue;
+    return TargetOf(group, static_cast<size_t>(declared - metrics.begin()), shard);
+  }
+  return TargetOf(singles_[FindOrAddSingle(name, kind, unit)]->group, 0, shard);
+}
+
+Scope::Group& Scope::FindOrAddGroup(const GroupSpec& spec) {
+  for (Group& group : groups_) {
+    if (group.spec == &spec) return group;
+  }
+  // One or two groups are the rule, and a scope per cluster: no room kept for more.
+  groups_.reserve(groups_.size() + 1);
+  groups_.emplace_back(&spec);
+  ApplyMatcher(groups_.back());
+  return groups_.back();
+}
+
+size_t Scope::FindOrAddSingle(std::string_view name, Kind kind, Unit unit) {
+  const auto known =
+      std::find_if(singles_.begin(), singles_.end(), [&](const std::unique_ptr<Single>& single) {
+        return single->metric.kind == kind && single->metric.name == name;
+      });
+  if (known != singles_.end()) return static_cast<size_t>(known - singles_.begin());
+  auto single = std::make_unique<Single>();
+  single->name = name;
+  single->metric = {single->name, kind, unit, 0};
+  single->spec = detail::DescribeGroup({&single->metric, 1});
+  ApplyMatcher(single->group);
+  singles_.push_back(std::move(single));
+  return singles_.size() - 1;
+}
+
+void Scope::ApplyMatcher(Group& group) const {
+  if (store_.matcher_.mode == Matcher::Mode::kAcceptAll) return;
+  const std::span<const MetricSpec> metrics = group.spec->metrics;
+  for (size_t i = 0; i < metrics.size(); ++i) {
+    if (store_.matcher_.Accepts(prefix_ + std::string(metrics[i].name))) continue;
+    if (group.rejected == nullptr) group.rejected = std::make_unique<bool[]>(metrics.size());
+    group.rejected[i] = true;
+  }
+}
+
+Scope::Block& Scope::BlockOn(Group& group, Shard& shard) {
+  if (group.blocks == nullptr) group.blocks = std::make_unique<Block[]>(store_.shard_count());
+  Block& block = group.blocks[shard.index()];
+  const GroupSpec& spec = *group.spec;
+  if (block.cells == nullptr && spec.cells > 0) block.cells = shard.Allocate(spec.cells);
+  if (block.slots == nullptr && spec.slots > 0) {
+    block.slots = std::make_unique<HistogramSlot[]>(spec.slots);
+  }
+  return block;
+}
+
+void* Scope::TargetOf(Group& group, size_t metric, Shard& shard) {
+  const MetricSpec& spec = group.spec->metrics[metric];
+  const bool rejected = group.rejected != nullptr && group.rejected[metric];
+  if (spec.kind == Kind::kHistogram) {
+    return rejected ? &sink_slot : &BlockOn(group, shard).slots[spec.index];
+  }
+  return rejected ? shard.sink() : &BlockOn(group, shard).cells[spec.index];
+}
+
+void Scope::FillTargets(Group& group, Shard& shard, void** targets) {
+  for (size_t i = 0; i < group.spec->metrics.size(); ++i) targets[i] = TargetOf(group, i, shard);
+}
+
+template <typename Visit>
+void Scope::ForEachGroup(const Visit& visit) {
+  for (Group& group : groups_) visit(group, nullptr);
+  for (const std::unique_ptr<Single>& single : singles_) visit(single->group, &single->text);
+}
+
+void Scope::FreeCells() {
+  ForEachGroup([this](Group& group, const TextCell*) {
+    if (group.blocks == nullptr) return;
+    for (uint32_t i = 0; i < store_.shard_count(); ++i) {
+      Cell* cells = group.blocks[i].cells;
+      if (cells != nullptr) store_.shards_[i]->Free(cells, group.spec->cells);
+    }
+  });
+}
+
+void Scope::FlushIntervals() {
+  ForEachGroup([this](Group& group, const TextCell*) {
+    if (group.blocks == nullptr) return;
+    for (uint16_t slot = 0; slot < group.spec->slots; ++slot) FlushHistogram(group, slot);
+  });
+}
+
+void Scope::FlushHistogram(Group& group, uint16_t slot) {
+  std::array<uint64_t, kHistogramBins> counts{};
+  uint64_t sum = 0;
+  bool used = false;
+  for (uint32_t i = 0; i < store_.shard_count(); ++i) {
+    if (group.blocks[i].slots == nullptr) continue;
+    const HistogramBins* bins = group.blocks[i].slots[slot].bins.load(std::memory_order_acquire);
+    if (bins == nullptr) continue;
+    used = true;
+    bins->AddTo(counts, sum);
+  }
+  if (!used) return;
+  if (group.history == nullptr) group.history = std::make_unique<History[]>(group.spec->slots);
+  History& history = group.history[slot];
+  HistogramValue before = std::move(history.cumulative);
+  history.cumulative = HistogramValue::FromCounts(counts, sum);
+  before.SubtractFrom(counts, sum);
+  history.interval = HistogramValue::FromCounts(counts, sum);
+}
+
+void Scope::AddTo(SnapshotBuilder& snapshot) {
+  ForEachGroup([&](Group& group, const TextCell* text) {
+    const std::span<const MetricSpec> metrics = group.spec->metrics;
+    for (size_t i = 0; i < metrics.size(); ++i) {
+      if (group.rejected != nullptr && group.rejected[i]) continue;
+      if (!snapshot.filter().Wants(metrics[i].kind)) continue;
+      Metric metric;
+      metric.kind = metrics[i].kind;
+      metric.unit = metrics[i].unit;
+      Read(group, metrics[i], text, metric);
+      snapshot.Add(prefix_, metrics[i].name, metric);
+    }
+  });
+}
+
+void Scope::Read(const Group& group, const MetricSpec& spec, const TextCell* text,
+                 Metric& metric) const {
+  if (spec.kind == Kind::kTextReadout) {
+    metric.used = text->used;
+    metric.text = text->value;
+    return;
+  }
+  if (spec.kind == Kind::kHistogram) {
+    if (group.history == nullptr || group.history[spec.index].cumulative.empty()) return;
+    metric.used = true;
+    metric.cumulative = &group.history[spec.index].cumulative;
+    metric.interval = &group.history[spec.index].interval;
+    return;
+  }
+  if (group.blocks == nullptr) return;
+  uint64_t touched = 0;
+  for (uint32_t i = 0; i < store_.shard_count(); ++i) {
+    const Cell* cells = group.blocks[i].cells;
+    if (cells == nullptr) continue;
+    metric.value += cells[spec.index].load(std::memory_order_relaxed);
+    if (spec.kind == Kind::kGauge) {
+      touched |= cells[spec.index + 1].load(std::memory_order_relaxed);
+    }
+  }
+  metric.used = spec.kind == Kind::kCounter ? metric.value != 0 : touched != 0;
+  // The shards are not read at one moment: a sum of differences may be seen below zero.
+  if (touched == Gauge::kMoved && static_cast<int64_t>(metric.value) < 0) metric.value = 0;
+}
+
+size_t Scope::MemoryUsage() {
+  size_t bytes = sizeof(*this) + groups_.capacity() * sizeof(Group) +
+                 singles_.capacity() * sizeof(singles_[0]);
+  if (prefix_.capacity() >= sizeof(std::string) / 2) bytes += prefix_.capacity() + 1;
+  for (const std::unique_ptr<Single>& single : singles_) {
+    bytes += sizeof(Single) + single->name.capacity();
+  }
+  ForEachGroup([&](const Group& group, const TextCell* text) {
+    if (text != nullptr) bytes += text->value.capacity();
+    if (group.rejected != nullptr) bytes += group.spec->metrics.size();
+    if (group.blocks != nullptr) bytes += sizeof(Block) * store_.shard_count();
+    for (uint32_t i = 0; group.blocks != nullptr && i < store_.shard_count(); ++i) {
+      const Block& block = group.blocks[i];
+      for (uint16_t s = 0; block.slots != nullptr && s < group.spec->slots; ++s) {
+        const HistogramBins* bins = block.slots[s].bins.load(std::memory_order_acquire);
+        bytes += sizeof(HistogramSlot) + (bins == nullptr ? 0 : bins->MemoryUsage());
+      }
+    }
+    for (uint16_t s = 0; group.history != nullptr && s < group.spec->slots; ++s) {
+      const History& history = group.history[s];
+      bytes += sizeof(History) + history.cumulative.MemoryUsage() + history.interval.MemoryUsage();
+    }
+  });
+  return bytes;
+}
+
+}  // namespace remora::stats

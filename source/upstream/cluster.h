@@ -1,0 +1,88 @@
+#pragma once
+
+// Cluster: a named group of hosts and how to reach them, as every worker sees it.
+//
+// ClusterConfig is the value a translator makes; Cluster adds what workers share while it is in use
+// (hosts, usage counts for circuit breakers, statistics scope).
+// Owner: the World, by shared_ptr<const Cluster>; streams pin it. Threads: immutable but for the
+// usage counts and host counters, which are relaxed atomics with one writer each (a worker's own
+// slot), summed by readers; so limits may be overshot by a few, as Envoy's may.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "source/event/clock.h"
+#include "source/net/socket.h"
+#include "source/stats/scope.h"
+#include "source/upstream/host.h"
+
+namespace remora::upstream {
+
+// envoy.config.cluster.v3.CircuitBreakers.Thresholds with Envoy's defaults.
+struct CircuitBreakerLimits {
+  uint32_t max_connections = 1024;
+  uint32_t max_pending_requests = 1024;
+  uint32_t max_requests = 1024;
+  uint32_t max_retries = 3;
+};
+
+enum class Priority : uint8_t { kDefault, kHigh };
+
+struct ClusterConfig {
+  std::string name;
+  std::string alt_stat_name;  // empty: the name
+  event::Duration connect_timeout = 5 * event::kSecond;
+  uint32_t per_connection_buffer_limit = 1024 * 1024;
+  CircuitBreakerLimits limits[2];
+  std::optional<net::TcpKeepalive> keepalive;
+  std::vector<HostConfig> hosts;
+  // Upstream HTTP: how long an unused connection is kept (0: for ever), and how often it is used.
+  event::Duration idle_timeout = 3600 * event::kSecond;
+  uint32_t max_requests_per_connection = 0;  // 0: no limit
+  uint32_t max_response_headers = 100;
+  uint32_t max_response_header_bytes = 80 * 1024;
+  bool enable_trailers = false;  // HTTP/1 trailers are passed on
+
+  const std::string& stat_name() const { return alt_stat_name.empty() ? name : alt_stat_name; }
+};
+
+// What counts against the circuit breakers. One slot a worker, written by it alone.
+struct alignas(64) UsageSlot {
+  std::atomic<uint32_t> connections{0};
+  std::atomic<uint32_t> pending{0};
+  std::atomic<uint32_t> requests{0};
+  std::atomic<uint32_t> retries{0};
+};
+
+class Cluster {
+ public:
+  // `workers` is how many threads will use it.
+  Cluster(ClusterConfig config, size_t workers, stats::Scope& scope);
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  const ClusterConfig& config() const { return config_; }
+  const std::string& name() const { return config_.name; }
+  const std::vector<std::unique_ptr<Host>>& hosts() const { return hosts_; }
+  size_t workers() const { return workers_; }
+  stats::Scope& scope() const { return scope_; }
+
+  UsageSlot& usage(Priority priority, size_t worker) const {
+    return usage_[static_cast<size_t>(priority) * workers_ + worker];
+  }
+  // Sums over the workers.
+  uint32_t Sum(Priority priority, std::atomic<uint32_t> UsageSlot::*what) const;
+
+ private:
+  ClusterConfig config_;
+  size_t workers_;
+  stats::Scope& scope_;
+  std::vector<std::unique_ptr<Host>> hosts_;
+  std::unique_ptr<UsageSlot[]> usage_;
+};
+
+}  // namespace remora::upstream

@@ -1,0 +1,76 @@
+#pragma once
+
+// ClusterRuntime: what one worker keeps for one cluster: pools, balancer, statistics handles.
+//
+// Owner: ClusterSet. Made at the cluster's first use on this worker; an unused cluster costs a worker
+// nothing. Thread: its worker. Circuit breakers are checked here, against the sums over all workers.
+
+#include <memory>
+#include <optional>
+
+#include "absl/container/flat_hash_map.h"
+#include "source/base/random.h"
+#include "source/event/dispatcher.h"
+#include "source/http/http1/client_codec.h"
+#include "source/stats/code_counters.h"
+#include "source/upstream/cluster.h"
+#include "source/upstream/cluster_stats.h"
+#include "source/upstream/lb/load_balancer.h"
+#include "source/upstream/pool.h"
+
+namespace remora::upstream {
+
+// What a worker lends to its clusters.
+struct WorkerResources {
+  event::Dispatcher& dispatcher;
+  buffer::BlockPool& blocks;
+  base::Random& random;
+  stats::Shard& shard;
+  size_t index;  // of the worker
+};
+
+class ClusterRuntime {
+ public:
+  ClusterRuntime(const std::shared_ptr<const Cluster>& cluster, const WorkerResources& worker);
+  ~ClusterRuntime();
+  ClusterRuntime(const ClusterRuntime&) = delete;
+  ClusterRuntime& operator=(const ClusterRuntime&) = delete;
+
+  const Cluster& cluster() const { return *cluster_; }
+  const ClusterConfig& config() const { return cluster_->config(); }
+  const std::string& name() const { return cluster_->name(); }
+  const WorkerResources& worker() const { return worker_; }
+  const ClusterStats& stats() const { return stats_; }
+  const http1::ClientOptions& http1_options() const { return http1_options_; }
+  // Counts a response (or a local reply in its place) by status; `internal` is the request's origin.
+  void CountResponse(uint16_t status, bool internal);
+
+  // The pool of the next host; null when no host may be used.
+  Pool* PickPool();
+
+  // Circuit breakers. Take counts one more when that is allowed; Give takes it back.
+  enum class Resource : uint8_t { kConnection, kPending, kRequest };
+  bool Allows(Resource resource, Priority priority) const;
+  void Take(Resource resource, Priority priority);
+  void Give(Resource resource, Priority priority);
+
+ private:
+  std::shared_ptr<const Cluster> cluster_;
+  WorkerResources worker_;
+  ClusterStats stats_;
+  http1::ClientOptions http1_options_;
+  stats::CodeCounters codes_;
+  // `internal.` and `external.`: by origin of the request.
+  struct Origin {
+    stats::CodeCounters codes;
+    stats::Counter completed;
+    bool used = false;
+  };
+  Origin origins_[2];
+  std::unique_ptr<LoadBalancer> balancer_;
+  absl::flat_hash_map<const Host*, std::unique_ptr<Pool>> pools_;
+  const Host* last_host_ = nullptr;  // most clusters of a sidecar have one host
+  Pool* last_pool_ = nullptr;
+};
+
+}  // namespace remora::upstream

@@ -1,0 +1,77 @@
+#pragma once
+
+// The statistics of one cluster, `cluster.<name>.`, under Envoy's names. Counters unless said
+// otherwise. Declared once here; handles are made a worker at its first use of the cluster.
+
+#include "source/stats/group.h"
+
+namespace remora::upstream {
+
+using stats::NamedCounter;
+using stats::NamedGauge;
+using stats::NamedHistogram;
+using stats::Unit;
+
+struct ClusterStats {
+  NamedCounter<"upstream_cx_total"> upstream_cx_total;                // Connections begun.
+  NamedGauge<"upstream_cx_active"> upstream_cx_active;                // Connections open or opening.
+  NamedCounter<"upstream_cx_http1_total"> upstream_cx_http1_total;    // Of them HTTP/1.
+  NamedCounter<"upstream_cx_connect_fail"> upstream_cx_connect_fail;  // Refused, unreachable, late.
+  NamedCounter<"upstream_cx_connect_timeout"> upstream_cx_connect_timeout;  // Not up in time.
+  NamedCounter<"upstream_cx_overflow"> upstream_cx_overflow;  // Not begun: max_connections.
+  NamedCounter<"upstream_cx_idle_timeout"> upstream_cx_idle_timeout;  // Closed unused.
+  NamedCounter<"upstream_cx_max_requests"> upstream_cx_max_requests;  // Closed after their last.
+  NamedCounter<"upstream_cx_none_healthy"> upstream_cx_none_healthy;  // No host could be chosen.
+  NamedCounter<"upstream_cx_protocol_error"> upstream_cx_protocol_error;  // The host spoke no HTTP.
+  NamedCounter<"upstream_cx_destroy"> upstream_cx_destroy;                // Closed, whoever did it.
+  NamedCounter<"upstream_cx_destroy_local"> upstream_cx_destroy_local;    // Closed by us.
+  NamedCounter<"upstream_cx_destroy_remote"> upstream_cx_destroy_remote;  // Closed by the host.
+  NamedCounter<"upstream_cx_destroy_with_active_rq"> upstream_cx_destroy_with_active_rq;
+  NamedCounter<"upstream_cx_destroy_local_with_active_rq">
+      upstream_cx_destroy_local_with_active_rq;
+  NamedCounter<"upstream_cx_destroy_remote_with_active_rq">
+      upstream_cx_destroy_remote_with_active_rq;
+  NamedCounter<"upstream_cx_rx_bytes_total"> upstream_cx_rx_bytes_total;  // Bytes read.
+  NamedCounter<"upstream_cx_tx_bytes_total"> upstream_cx_tx_bytes_total;  // Bytes written.
+  NamedHistogram<"upstream_cx_connect_ms", Unit::kMilliseconds> upstream_cx_connect_ms;
+  NamedHistogram<"upstream_cx_length_ms", Unit::kMilliseconds> upstream_cx_length_ms;
+  NamedCounter<"upstream_rq_total"> upstream_rq_total;                  // Requests on a connection.
+  NamedGauge<"upstream_rq_active"> upstream_rq_active;                  // Of them not yet answered.
+  NamedCounter<"upstream_rq_completed"> upstream_rq_completed;          // Answered, by us too.
+  NamedCounter<"upstream_rq_pending_total"> upstream_rq_pending_total;  // Waited for a connection.
+  NamedGauge<"upstream_rq_pending_active"> upstream_rq_pending_active;  // Waiting now.
+  NamedCounter<"upstream_rq_pending_overflow"> upstream_rq_pending_overflow;  // Breaker was open.
+  NamedCounter<"upstream_rq_pending_failure_eject"> upstream_rq_pending_failure_eject;  // No connect.
+  NamedCounter<"upstream_rq_cancelled"> upstream_rq_cancelled;  // Gave up before a connection.
+  NamedCounter<"upstream_rq_timeout"> upstream_rq_timeout;      // The route's timeout passed.
+  NamedCounter<"upstream_rq_rx_reset"> upstream_rq_rx_reset;    // Cut off by the host.
+  NamedCounter<"upstream_rq_tx_reset"> upstream_rq_tx_reset;    // Cut off by us.
+  NamedHistogram<"upstream_rq_time", Unit::kMilliseconds> upstream_rq_time;
+  NamedCounter<"upstream_flow_control_paused_reading_total">
+      upstream_flow_control_paused_reading_total;
+  NamedCounter<"upstream_flow_control_resumed_reading_total">
+      upstream_flow_control_resumed_reading_total;
+  NamedCounter<"upstream_flow_control_backed_up_total"> upstream_flow_control_backed_up_total;
+  NamedCounter<"upstream_flow_control_drained_total"> upstream_flow_control_drained_total;
+  NamedCounter<"lb_healthy_panic"> lb_healthy_panic;  // Picks among unhealthy hosts.
+};
+
+// `cluster.<name>.` what main sets.
+struct ClusterMembership {
+  NamedCounter<"membership_change"> membership_change;
+  NamedGauge<"membership_total"> membership_total;
+  NamedGauge<"membership_healthy"> membership_healthy;
+  NamedGauge<"membership_degraded"> membership_degraded;
+  NamedGauge<"membership_excluded"> membership_excluded;
+};
+
+// `cluster.<name>.circuit_breakers.default.` (and `high.`): gauges that are 1 while open.
+struct BreakerStats {
+  NamedGauge<"cx_open"> cx_open;
+  NamedGauge<"rq_pending_open"> rq_pending_open;
+  NamedGauge<"rq_open"> rq_open;
+  NamedGauge<"rq_retry_open"> rq_retry_open;
+  NamedGauge<"cx_pool_open"> cx_pool_open;
+};
+
+}  // namespace remora::upstream

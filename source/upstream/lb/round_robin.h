@@ -1,0 +1,47 @@
+#pragma once
+
+// RoundRobin: hosts in turn, in proportion to their weights (envoy.config.cluster.v3 ROUND_ROBIN).
+//
+// Equal weights: a cursor over an array, starting at a random host so that many proxies do not all
+// begin with the same one. Different weights: earliest deadline first, as Envoy does it: a host of
+// weight w is due every 1/w, and picks come out smoothly interleaved (O(log n)).
+//
+// Only healthy hosts take part; without any, the degraded ones. When fewer than half are healthy all
+// hosts do (panic, Envoy's healthy_panic_threshold default of 50 %).
+
+#include <memory>
+#include <vector>
+
+#include "source/base/random.h"
+#include "source/upstream/lb/load_balancer.h"
+
+namespace remora::upstream {
+
+class RoundRobin final : public LoadBalancer {
+ public:
+  static constexpr uint32_t kPanicThresholdPercent = 50;
+
+  RoundRobin(const std::vector<std::unique_ptr<Host>>& hosts, base::Random& random);
+
+  const Host* Pick() override;
+  bool in_panic() const override { return panic_; }
+
+ private:
+  struct Due {
+    double deadline;
+    uint64_t order;  // breaks ties: first in, first out
+    const Host* host;
+  };
+  static bool Later(const Due& a, const Due& b) {
+    return a.deadline != b.deadline ? a.deadline > b.deadline : a.order > b.order;
+  }
+
+  std::vector<const Host*> hosts_;  // those that take part
+  std::vector<Due> heap_;           // empty when all weights are equal
+  double now_ = 0;
+  uint64_t order_ = 0;
+  size_t cursor_ = 0;
+  bool panic_ = false;
+};
+
+}  // namespace remora::upstream

@@ -1,0 +1,205 @@
+#include "source/upstream/pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "source/base/log.h"
+#include "source/upstream/cluster_runtime.h"
+#include "source/upstream/pool_connection.h"
+
+namespace remora::upstream {
+
+using http::ErrorKind;
+using http::ProxyError;
+using http::Side;
+using Resource = ClusterRuntime::Resource;
+
+StreamLease& StreamLease::operator=(StreamLease&& other) noexcept {
+  if (this != &other) {
+    Cancel();
+    connection_ = std::exchange(other.connection_, nullptr);
+    stream_ = std::exchange(other.stream_, nullptr);
+  }
+  return *this;
+}
+
+bool StreamLease::reused_connection() const {
+  return connection_ != nullptr && connection_->reused();
+}
+
+void StreamLease::Finish() {
+  if (connection_ == nullptr) return;
+  stream_ = nullptr;
+  std::exchange(connection_, nullptr)->FinishExchange();
+}
+
+void StreamLease::Cancel() {
+  if (connection_ == nullptr) return;
+  stream_ = nullptr;
+  std::exchange(connection_, nullptr)->CancelExchange();
+}
+
+Pool::Pool(ClusterRuntime& cluster, const Host& host)
+    : cluster_(cluster), host_(host), host_counters_(host.counters(cluster.worker().index)) {}
+
+Pool::~Pool() {
+  // The worker is going, or the cluster was removed: what is in flight fails.
+  while (!all_.empty()) {
+    all_.back()->End(PoolConnection::EndedBy::kUs,
+                     {Side::kLocal, ErrorKind::kConnectionTermination});
+  }
+  while (!waiting_.empty()) {
+    StreamUser& user = waiting_.front();
+    LeaveQueue(user);
+    user.OnStreamFailed({Side::kLocal, ErrorKind::kConnectionTermination});
+  }
+}
+
+void Pool::LeaveQueue(StreamUser& user) {
+  user.Unlink();
+  --waiting_count_;
+  cluster_.Give(Resource::kPending, user.priority());
+  cluster_.stats().upstream_rq_pending_active.Dec();
+}
+
+StreamLease Pool::Attach(PoolConnection& connection, StreamUser& user) {
+  cluster_.Take(Resource::kRequest, user.priority());
+  const ClusterStats& stats = cluster_.stats();
+  stats.upstream_rq_total.Inc();
+  stats.upstream_rq_active.Inc();
+  AddOwn<uint64_t>(host_counters_.rq_total, 1);
+  AddOwn<uint64_t>(host_counters_.rq_active, 1);
+  return connection.Begin(user);
+}
+
+Pool::Acquired Pool::Acquire(StreamUser& user) {
+  Acquired result;
+  const ClusterStats& stats = cluster_.stats();
+  if (!free_.empty()) {
+    if (!cluster_.Allows(Resource::kRequest, user.priority())) {
+      stats.upstream_rq_pending_overflow.Inc();
+      result.error = ProxyError{Side::kLocal, ErrorKind::kOverflow, {}, true};
+      return result;
+    }
+    result.lease = Attach(free_.PopFront(), user);
+    return result;
+  }
+  if (!cluster_.Allows(Resource::kPending, user.priority())) {
+    stats.upstream_rq_pending_overflow.Inc();
+    result.error = ProxyError{Side::kLocal, ErrorKind::kOverflow, {}, true};
+    return result;
+  }
+  if (connecting_ <= waiting_count_) {
+    ProxyError error;
+    if (!StartConnection(error) && all_.empty()) {
+      result.error = error;
+      return result;
+    }
+  }
+  stats.upstream_rq_pending_total.Inc();
+  stats.upstream_rq_pending_active.Inc();
+  cluster_.Take(Resource::kPending, user.priority());
+  waiting_.PushBack(user);
+  ++waiting_count_;
+  return result;
+}
+
+void Pool::CancelWaiting(StreamUser& user) {
+  LeaveQueue(user);
+  cluster_.stats().upstream_rq_cancelled.Inc();
+}
+
+// False when it was not begun: `error` says why. With open connections the waiter may still be
+// served by one of them.
+bool Pool::StartConnection(ProxyError& error) {
+  const ClusterStats& stats = cluster_.stats();
+  if (!cluster_.Allows(Resource::kConnection, Priority::kDefault)) {
+    stats.upstream_cx_overflow.Inc();
+    // One connection to each host is always allowed, or a full breaker would starve it for ever.
+    if (!all_.empty()) {
+      error = {Side::kLocal, ErrorKind::kOverflow, {}, true};
+      return false;
+    }
+  }
+  absl::StatusOr<net::Socket> socket =
+      net::StartConnect(host_.address(), cluster_.config().keepalive);
+  if (!socket.ok()) {
+    stats.upstream_cx_total.Inc();
+    stats.upstream_cx_connect_fail.Inc();
+    AddOwn<uint64_t>(host_counters_.cx_connect_fail, 1);
+    REMORA_LOG(kPool, kDebug, "cluster ", cluster_.name(), " host ", host_.address_text(), ": ",
+               std::string(socket.status().message()));
+    error = {Side::kLocal, ErrorKind::kLocalConnectFailure, {}, true};
+    return false;
+  }
+  auto connection = std::make_unique<PoolConnection>(*this, *std::move(socket));
+  connection->index_ = all_.size();
+  PoolConnection& started = *connection;
+  all_.push_back(std::move(connection));
+  ++connecting_;
+  cluster_.Take(Resource::kConnection, Priority::kDefault);
+  stats.upstream_cx_total.Inc();
+  stats.upstream_cx_http1_total.Inc();
+  stats.upstream_cx_active.Inc();
+  AddOwn<uint64_t>(host_counters_.cx_total, 1);
+  AddOwn<uint64_t>(host_counters_.cx_active, 1);
+  started.Start();
+  return true;
+}
+
+void Pool::OnConnected(PoolConnection& connection) {
+  --connecting_;
+  OnFree(connection);
+}
+
+void Pool::OnFree(PoolConnection& connection) {
+  while (!waiting_.empty()) {
+    StreamUser& user = waiting_.front();
+    LeaveQueue(user);
+    if (!cluster_.Allows(Resource::kRequest, user.priority())) {
+      cluster_.stats().upstream_rq_pending_overflow.Inc();
+      user.OnStreamFailed({Side::kLocal, ErrorKind::kOverflow, {}, true});
+      continue;
+    }
+    user.OnStreamReady(Attach(connection, user));
+    return;
+  }
+  free_.PushFront(connection);
+}
+
+void Pool::OnConnectFailed(const ProxyError& error) {
+  // As Envoy: nobody waits behind a host that refuses; the router may try another one.
+  base::IntrusiveList<StreamUser> failed;
+  failed.Splice(waiting_);
+  while (!failed.empty()) {
+    StreamUser& user = failed.front();
+    LeaveQueue(user);
+    cluster_.stats().upstream_rq_pending_failure_eject.Inc();
+    user.OnStreamFailed(error);
+  }
+}
+
+void Pool::Remove(PoolConnection& connection) {
+  const size_t index = connection.index_;
+  std::unique_ptr<PoolConnection> owned = std::move(all_[index]);
+  if (index + 1 != all_.size()) {
+    all_[index] = std::move(all_.back());
+    all_[index]->index_ = index;
+  }
+  all_.pop_back();
+  cluster_.Give(Resource::kConnection, Priority::kDefault);
+  cluster_.stats().upstream_cx_active.Dec();
+  AddOwn<uint64_t>(host_counters_.cx_active, UINT64_MAX);
+  cluster_.worker().dispatcher.DeferDelete(std::move(owned));
+}
+
+void Pool::ConnectForWaiters() {
+  while (connecting_ < waiting_count_) {
+    ProxyError error;
+    if (StartConnection(error)) continue;
+    if (all_.empty()) OnConnectFailed(error);
+    return;
+  }
+}
+
+}  // namespace remora::upstream

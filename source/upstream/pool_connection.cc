@@ -1,0 +1,221 @@
+#include "source/upstream/pool_connection.h"
+
+#include <utility>
+
+#include "source/base/log.h"
+#include "source/net/plaintext.h"
+#include "source/upstream/cluster_runtime.h"
+
+namespace remora::upstream {
+
+using http::ErrorKind;
+using http::ProxyError;
+using http::Side;
+using Resource = ClusterRuntime::Resource;
+
+namespace {
+
+net::Connection::Options ConnectionOptions(Pool& pool) {
+  net::Connection::Options options;
+  options.output_limit = pool.cluster().config().per_connection_buffer_limit;
+  options.received = pool.cluster().stats().upstream_cx_rx_bytes_total;
+  options.sent = pool.cluster().stats().upstream_cx_tx_bytes_total;
+  return options;
+}
+
+}  // namespace
+
+PoolConnection::PoolConnection(Pool& pool, net::Socket socket)
+    : pool_(pool),
+      started_(pool.cluster().worker().dispatcher.now()),
+      timer_(pool.cluster().worker().dispatcher.timers(), &OnTimer, this),
+      turn_end_(&OnTurnEnd, this),
+      connection_(pool.cluster().worker().dispatcher, pool.cluster().worker().blocks,
+                  std::move(socket), std::make_unique<net::Plaintext>(), *this,
+                  ConnectionOptions(pool)),
+      codec_(*this, connection_.output(), pool.cluster().http1_options()) {}
+
+PoolConnection::~PoolConnection() = default;
+
+void PoolConnection::Start() {
+  timer_.Arm(started_ + pool_.cluster().config().connect_timeout);
+  connection_.StartConnecting();
+}
+
+StreamLease PoolConnection::Begin(StreamUser& user) {
+  timer_.Disarm();
+  ++requests_;
+  user_ = &user;
+  priority_ = user.priority();
+  stream_ = &codec_.NewStream(user, user.arena());
+  return StreamLease(*this, *stream_);
+}
+
+void PoolConnection::OnConnected() {
+  connecting_ = false;
+  timer_.Disarm();
+  const event::TimePoint now = connection_.dispatcher().now();
+  pool_.cluster().stats().upstream_cx_connect_ms.Record(
+      static_cast<uint64_t>((now - started_) / event::kMillisecond));
+  pool_.OnConnected(*this);
+}
+
+void PoolConnection::OnTimer(void* self) {
+  auto* connection = static_cast<PoolConnection*>(self);
+  const ClusterStats& stats = connection->pool_.cluster().stats();
+  if (connection->connecting_) {
+    stats.upstream_cx_connect_timeout.Inc();
+    connection->End(EndedBy::kUs, {Side::kUpstream, ErrorKind::kConnectTimeout, {}, true});
+  } else if (connection->user_ == nullptr) {
+    stats.upstream_cx_idle_timeout.Inc();
+    connection->End(EndedBy::kUs, {Side::kLocal, ErrorKind::kConnectionTermination});
+  }
+}
+
+void PoolConnection::OnInput(buffer::Buffer& input) {
+  in_dispatch_ = true;
+  const absl::Status status = codec_.Dispatch(input);
+  in_dispatch_ = false;
+  if (ended_) return;
+  if (!status.ok()) {
+    pool_.cluster().stats().upstream_cx_protocol_error.Inc();
+    REMORA_LOG(kPool, kDebug, "cluster ", pool_.cluster().name(), " host ",
+               pool_.host().address_text(), ": ", std::string(status.message()));
+    End(EndedBy::kUs, {Side::kUpstream, ErrorKind::kProtocolError});
+    return;
+  }
+  OnInputInterestChanged();
+  AfterDispatch();
+}
+
+void PoolConnection::OnInputEnd() {
+  in_dispatch_ = true;
+  const absl::Status status = codec_.OnInputEnd();
+  in_dispatch_ = false;
+  if (ended_) return;
+  if (!status.ok()) {
+    REMORA_LOG(kPool, kDebug, "cluster ", pool_.cluster().name(), " host ",
+               pool_.host().address_text(), ": ", std::string(status.message()));
+  }
+  // A response that ran until here has ended properly and let go; one that was cut short is told.
+  End(EndedBy::kHost, {Side::kUpstream, ErrorKind::kConnectionTermination});
+}
+
+// An exchange that ended inside Dispatch leaves the connection free or of no more use.
+void PoolConnection::AfterDispatch() {
+  if (user_ != nullptr || connecting_ || linked()) return;
+  const ClusterConfig& config = pool_.cluster().config();
+  const bool worn_out =
+      config.max_requests_per_connection != 0 && requests_ >= config.max_requests_per_connection;
+  if (!codec_.Reusable() || worn_out) {
+    if (worn_out) pool_.cluster().stats().upstream_cx_max_requests.Inc();
+    End(EndedBy::kUs, {Side::kLocal, ErrorKind::kConnectionTermination});
+    return;
+  }
+  if (config.idle_timeout > 0) {
+    timer_.Arm(connection_.dispatcher().now() + config.idle_timeout);
+  }
+  pool_.OnFree(*this);
+}
+
+void PoolConnection::FinishExchange() {
+  user_ = nullptr;
+  stream_ = nullptr;
+  pool_.cluster().Give(Resource::kRequest, priority_);
+  pool_.cluster().stats().upstream_rq_active.Dec();
+  AddOwn<uint64_t>(pool_.host_counters_.rq_active, UINT64_MAX);
+  // Ended from the request's side (not from Dispatch): look again when the stack has unwound.
+  if (!in_dispatch_ && !ended_) connection_.dispatcher().AtTurnEnd(turn_end_);
+}
+
+void PoolConnection::CancelExchange() {
+  http::ClientCodecStream* stream = stream_;
+  FinishExchange();
+  if (ended_ || stream == nullptr) return;
+  pool_.cluster().stats().upstream_rq_tx_reset.Inc();
+  stream->OnReset({Side::kLocal, ErrorKind::kLocalReset});
+  connection_.dispatcher().AtTurnEnd(turn_end_);
+}
+
+void PoolConnection::OnUnusable() { connection_.dispatcher().AtTurnEnd(turn_end_); }
+
+void PoolConnection::OnTurnEnd(void* self) {
+  auto* connection = static_cast<PoolConnection*>(self);
+  if (!connection->ended_) connection->AfterDispatch();
+}
+
+void PoolConnection::OnInputInterestChanged() {
+  const ClusterStats& stats = pool_.cluster().stats();
+  if (codec_.WantsInput()) {
+    if (!connection_.reading_paused()) return;
+    stats.upstream_flow_control_resumed_reading_total.Inc();
+    connection_.ResumeReading();
+  } else if (!connection_.reading_paused()) {
+    stats.upstream_flow_control_paused_reading_total.Inc();
+    connection_.PauseReading();
+  }
+}
+
+void PoolConnection::OnOutputFull() {
+  pool_.cluster().stats().upstream_flow_control_backed_up_total.Inc();
+  if (user_ != nullptr) user_->OnUpstreamFull();
+}
+
+void PoolConnection::OnOutputDrained() {
+  pool_.cluster().stats().upstream_flow_control_drained_total.Inc();
+  if (user_ != nullptr) user_->OnUpstreamDrained();
+}
+
+void PoolConnection::OnClosed(net::CloseReason, int error) {
+  if (connecting_) {
+    REMORA_LOG(kPool, kDebug, "cluster ", pool_.cluster().name(), " host ",
+               pool_.host().address_text(), ": connect failed, errno ", error);
+    End(EndedBy::kHost, {Side::kUpstream, ErrorKind::kConnectFailure, {}, true});
+    return;
+  }
+  // A response that runs until the connection closes is cut short by a reset, not ended.
+  End(EndedBy::kHost, {Side::kUpstream, ErrorKind::kConnectionTermination});
+}
+
+void PoolConnection::End(EndedBy by, const ProxyError& error) {
+  if (ended_) return;
+  ended_ = true;
+  const ClusterStats& stats = pool_.cluster().stats();
+  timer_.Disarm();
+  connection_.Close();
+  base::ListNode<PoolConnection>::Unlink();
+  stats.upstream_cx_destroy.Inc();
+  const bool active = user_ != nullptr;
+  if (active) stats.upstream_cx_destroy_with_active_rq.Inc();
+  if (by == EndedBy::kUs) {
+    stats.upstream_cx_destroy_local.Inc();
+    if (active) stats.upstream_cx_destroy_local_with_active_rq.Inc();
+  } else {
+    stats.upstream_cx_destroy_remote.Inc();
+    if (active) stats.upstream_cx_destroy_remote_with_active_rq.Inc();
+  }
+  const event::TimePoint now = connection_.dispatcher().now();
+  stats.upstream_cx_length_ms.Record(
+      static_cast<uint64_t>((now - started_) / event::kMillisecond));
+  const bool was_connecting = connecting_;
+  if (was_connecting) {
+    connecting_ = false;
+    --pool_.connecting_;
+    stats.upstream_cx_connect_fail.Inc();
+    AddOwn<uint64_t>(pool_.host_counters_.cx_connect_fail, 1);
+  }
+  Pool& pool = pool_;
+  pool.Remove(*this);  // destroyed at the end of the turn
+  StreamUser* user = user_;
+  if (user != nullptr) {
+    stats.upstream_rq_rx_reset.Inc();
+    user->OnReset(error);  // lets go of its lease
+  }
+  if (was_connecting) {
+    pool.OnConnectFailed(error);
+  } else {
+    pool.ConnectForWaiters();
+  }
+}
+
+}  // namespace remora::upstream

@@ -1,0 +1,71 @@
+#pragma once
+
+// PoolConnection: one upstream connection with its client codec.
+//
+// Owner: Pool, then the dispatcher's deferred list. Thread: its worker. It carries one exchange at a
+// time, tells it when the connection is lost, and goes back to the pool when the codec says that
+// another exchange is possible.
+
+#include "source/event/dispatcher.h"
+#include "source/http/http1/client_codec.h"
+#include "source/net/connection.h"
+#include "source/upstream/pool.h"
+
+namespace remora::upstream {
+
+class PoolConnection final : public event::Deferred,
+                             public base::ListNode<PoolConnection>,
+                             public net::ConnectionHandler,
+                             public http::ClientCodecEvents {
+ public:
+  PoolConnection(Pool& pool, net::Socket socket);
+  ~PoolConnection() override;
+
+  void Start();
+  StreamLease Begin(StreamUser& user);
+  bool reused() const { return requests_ > 1; }
+  bool connecting() const { return connecting_; }
+
+  // net::ConnectionHandler
+  void OnConnected() override;
+  void OnInput(buffer::Buffer& input) override;
+  void OnInputEnd() override;
+  void OnClosed(net::CloseReason reason, int error) override;
+  void OnOutputFull() override;
+  void OnOutputDrained() override;
+
+  // http::ClientCodecEvents
+  void OnOutput() override { connection_.Cork(); }
+  void OnUnusable() override;
+  void OnInputInterestChanged() override;
+
+ private:
+  friend class StreamLease;
+  friend class Pool;
+  enum class EndedBy : uint8_t { kUs, kHost };
+
+  static void OnTimer(void* self);
+  static void OnTurnEnd(void* self);
+  void FinishExchange();
+  void CancelExchange();
+  // Closes, tells the exchange why, and leaves the pool.
+  void End(EndedBy by, const http::ProxyError& error);
+  void AfterDispatch();
+
+  Pool& pool_;
+  bool connecting_ = true;
+  bool ended_ = false;
+  bool in_dispatch_ = false;
+  Priority priority_ = Priority::kDefault;  // of the present exchange
+  uint32_t requests_ = 0;
+  size_t index_ = 0;  // in Pool::all_
+  event::TimePoint started_;
+  StreamUser* user_ = nullptr;
+  http::ClientCodecStream* stream_ = nullptr;
+  event::Timer timer_;  // connect timeout, then idle timeout
+  event::TurnTask turn_end_;
+  net::Connection connection_;
+  http1::ClientCodec codec_;
+};
+
+}  // namespace remora::upstream

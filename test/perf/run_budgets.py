@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+"""Measures what one request costs and fails when it is more than budgets.json allows.
+
+test/perf/run_budgets.py --remora PATH [--update] [--only syscalls,allocations,instructions,limits]
+
+Exit code 0: within the budgets. 1: above one of them. 2: could not be measured.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True  # The tree stays as it was checked out.
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "tools", "bench"))
+
+import counts  # pylint: disable=wrong-import-position
+import process  # pylint: disable=wrong-import-position
+import subjects  # pylint: disable=wrong-import-position
+
+GROUPS = ("syscalls", "allocations", "instructions", "limits")
+CONFIG = os.path.join(HERE, "plain.yaml")
+BUDGETS = os.path.join(HERE, "budgets.json")
+WARM_REQUESTS = 500
+COUNTED_REQUESTS = 2000
+STARTS = 10
+
+
+class Server:
+    """The binary under test on plain.yaml with ports of its own, in front of a running origin."""
+
+    def __init__(self, binary, folder, origin_port, prefix=(), extra_env=None):
+        os.makedirs(folder)
+        self._folder = folder
+        self.port, admin_port = process.free_ports(2)
+        config = self.file("plain.yaml")
+        with open(CONFIG, encoding="utf-8") as source:
+            text = source.read()
+        for written, used in ((18080, self.port), (18081, origin_port), (18082, admin_port)):
+            text = text.replace(f"port_value: {written}", f"port_value: {used}")
+        with open(config, "w", encoding="utf-8") as out:
+            out.write(text)
+        argv = [*prefix, binary, "-c", config, "--concurrency", "1", "--disable-hot-restart",
+                "-l", "error"]
+        self.process = process.Process(argv, max(os.sched_getaffinity(0)), self.file("log"),
+                                       cwd=folder, env={**os.environ, **(extra_env or {})})
+        ready_ns = process.wait_for_200(self.process, self.port, timeout=180)
+        self.start_ms = (ready_ns - self.process.exec_ns) / 1e6
+
+    def file(self, name):
+        return os.path.join(self._folder, name)
+
+    def stop(self):
+        self.process.stop()
+
+
+class Budgets:
+    """One run: measures the groups that are asked for into `values`."""
+
+    def __init__(self, binary, folder, tools):
+        self._binary = binary
+        self._folder = folder
+        self._load_tool = tools["load"]
+        self._core = min(os.sched_getaffinity(0))
+        self._origin_port = process.free_ports(1)[0]
+        origin = process.Process([tools["origin"], str(self._origin_port)], self._core,
+                                 os.path.join(folder, "origin.log"))
+        process.wait_for_200(origin, self._origin_port)
+        self.values = {}
+        self.notes = []
+        self.problems = []
+
+    def _server(self, name, **kwargs):
+        return Server(self._binary, os.path.join(self._folder, name), self._origin_port, **kwargs)
+
+    def _runner(self, server):
+        """A function that sends N requests on one connection and insists on N times 200.
+
+        One connection: the number of events in a wake-up, and so the count, is always the same.
+        """
+        def run(requests):
+            output = process.run_tool(
+                [self._load_tool, f"--port={server.port}", f"--requests={requests}",
+                 "--headers=10"], self._core, 300)
+            figures = json.loads(output)
+            if figures["requests"] != requests or figures["errors"] or figures["non_2xx"]:
+                raise process.Failure(f"requests failed: {output}" + server.process.log_tail())
+            server.process.check_alive()
+        run(WARM_REQUESTS)
+        return run
+
+    def try_group(self, group):
+        """Measures one group; what cannot be measured is kept for the report."""
+        try:
+            getattr(self, group)()
+        except (process.Failure, subprocess.SubprocessError) as error:
+            self.problems.append(f"{group}: {error}")
+
+    def syscalls(self):
+        server = self._server("syscalls")
+        kinds, others = counts.system_calls(server, self._runner(server), COUNTED_REQUESTS)
+        server.stop()
+        self.values.update({f"syscalls.{kind}": value for kind, value in kinds.items()})
+        self.notes += [f"other system call: {name} {calls:.3f} a request"
+                       for name, calls in sorted(others.items()) if abs(calls) >= 0.005]
+
+    def allocations(self):
+        if counts.has_own_allocator(self._binary):
+            if not counts.has_symbols(self._binary):
+                raise process.Failure("allocations cannot be counted: the program has an allocator "
+                                      "of its own and no symbols, nor a debug file beside it")
+            self.notes.append("the program has its own allocator: counted by callgrind")
+            self._under_callgrind(with_allocations=True)
+            return
+        library = os.path.join(self._folder, "count_malloc.so")
+        subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", library,
+                        os.path.join(HERE, "count_malloc.c")], check=True)
+        counter_file = os.path.join(self._folder, "allocations.count")
+        server = self._server("allocations", extra_env={
+            "LD_PRELOAD": library, "MALLOC_COUNT_FILE": counter_file})
+        slope = counts.allocations(counter_file, self._runner(server), COUNTED_REQUESTS)
+        server.stop()
+        self.values["allocations"] = slope["calls"]
+        self.notes.append(f"allocated bytes a request: {slope['bytes']:.1f}")
+
+    def instructions(self):
+        if "instructions" not in self.values:
+            self._under_callgrind(with_allocations=False)
+
+    def _under_callgrind(self, with_allocations):
+        folder = os.path.join(self._folder, "callgrind")
+        server = self._server("callgrind", prefix=(
+            "valgrind", "--tool=callgrind", "--instr-atstart=yes",
+            f"--callgrind-out-file={os.path.join(folder, 'callgrind')}"))
+        found = counts.instructions(server, self._runner(server), COUNTED_REQUESTS)
+        server.stop()
+        self.values["instructions"] = found["instructions"]
+        if with_allocations:
+            self.values["allocations"] = found["allocations"]
+
+    def limits(self):
+        starts = []
+        for index in range(STARTS):
+            server = self._server(f"start{index}")
+            starts.append(server.start_ms)
+            if index == 0:
+                self._runner(server)
+                self.values["rss_mib"] = server.process.memory_kib()["rss"] / 1024
+            server.stop()
+        self.values["start_ms"] = statistics.median(starts)
+        self.values["binary_mib"] = self._stripped_bytes() / 2**20
+
+    def _stripped_bytes(self):
+        if not shutil.which("strip"):
+            return os.path.getsize(self._binary)
+        target = os.path.join(self._folder, "stripped")
+        subprocess.run(["strip", "-o", target, self._binary], check=True)
+        return os.path.getsize(target)
+
+
+def verdict(value, budget):
+    """"" if the value is within the budget, else what is wrong."""
+    allowance = 1 + budget.get("slack_percent", 0) / 100
+    slack = budget.get("slack", 0)
+    if value > budget["ceiling"] + slack:
+        return "above the ceiling"
+    # Sizes have a ceiling and may move below it; costs of a request may not rise at all.
+    if "slack" in budget or "slack_percent" in budget:
+        if budget["measured"] is not None and value > budget["measured"] * allowance + slack:
+            return "more than the committed figure"
+    return ""
+
+
+def report(values, budgets, notes):
+    """Prints the table; returns the names of what is above its budget."""
+    failed = []
+    print(f"{'per request':<22}{'measured':>12}{'committed':>12}{'ceiling':>10}")
+    for name, budget in budgets.items():
+        if name not in values:
+            continue
+        problem = verdict(values[name], budget)
+        if problem and budget.get("printed_only"):
+            problem += " (a time is printed, never a test)"
+        elif problem:
+            failed.append(name)
+        committed = "-" if budget["measured"] is None else f"{budget['measured']:,.2f}"
+        measured = round(values[name], 2) + 0.0  # Not "-0.00".
+        print(f"{name:<22}{measured:>12,.2f}{committed:>12}{budget['ceiling']:>10,}  "
+              + (problem or "ok"))
+    for note in notes:
+        print("  " + note)
+    return failed
+
+
+def save(values, budgets):
+    """Writes the measured values, one budget a line."""
+    for name, value in values.items():
+        budgets[name]["measured"] = round(value, 2) + 0.0
+    lines = [f"  {json.dumps(name)}: {json.dumps(budget)}" for name, budget in budgets.items()]
+    with open(BUDGETS, "w", encoding="utf-8") as out:
+        out.write("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--remora", required=True, help="the binary under test")
+    parser.add_argument("--only", default=",".join(GROUPS), help="some of " + ",".join(GROUPS))
+    parser.add_argument("--tools", help="folder with origin and load, built already")
+    parser.add_argument("--update", action="store_true",
+                        help="write what was measured to budgets.json")
+    arguments = parser.parse_args()
+    arguments.only = arguments.only.split(",")
+    if not set(arguments.only) <= set(GROUPS):
+        parser.error(f"--only: some of {', '.join(GROUPS)}")
+    needed = {"syscalls": ["strace"], "allocations": ["gcc", "readelf"],
+              "instructions": ["valgrind", "vgdb"]}
+    for group in arguments.only:
+        for program in needed.get(group, []):
+            if not shutil.which(program):
+                parser.error(f"{program} is not installed (needed for {group})")
+    arguments.remora = os.path.realpath(arguments.remora)
+    try:
+        with open(arguments.remora, "rb") as binary:
+            if binary.read(4) != b"\x7fELF":
+                parser.error(f"--remora: {arguments.remora} is a script, not the program itself")
+    except OSError as error:
+        parser.error(f"--remora: {error}")
+    return arguments
+
+
+def main():
+    arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
+    with open(BUDGETS, encoding="utf-8") as file:
+        budgets = json.load(file)
+    with tempfile.TemporaryDirectory(prefix="remora-budgets-") as folder:
+        try:
+            run = Budgets(arguments.remora, folder, subjects.build_tools(folder, arguments.tools))
+            for group in GROUPS:
+                if group in arguments.only:
+                    print(f"measuring {group} ...", flush=True)
+                    run.try_group(group)
+        except (process.Failure, subprocess.SubprocessError) as error:
+            print(f"budgets: {error}", file=sys.stderr)
+            return 2
+        finally:
+            process.stop_all()
+    failed = report(run.values, budgets, run.notes)
+    for problem in run.problems:
+        print("not measured: " + problem)
+    if arguments.update:
+        save(run.values, budgets)
+        print(f"wrote {os.path.relpath(BUDGETS)}")
+    if failed:
+        print("over budget: " + ", ".join(failed))
+    if run.problems:
+        return 2
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

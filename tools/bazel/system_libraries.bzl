@@ -1,0 +1,23 @@
+"""Wraps the libraries that Debian installs. The path only has to exist: the compiler finds the
+headers by itself in the system include folder, as system headers (so their warnings are not
+ours), and the linker finds the archives."""
+
+_LIBRARIES = {
+    # repository: a folder of its package (a missing package fails with this path)
+    "absl": "/usr/include/absl",
+    "catch2": "/usr/include/catch2",
+    "libevent": "/usr/include/event2",
+    "llhttp": "/usr/share/llhttp",
+    "protobuf": "/usr/include/google/protobuf",
+    "re2": "/usr/include/re2",
+    "spdlog": "/usr/include/spdlog",
+    "yaml_cpp": "/usr/include/yaml-cpp",
+}
+
+def system_libraries():
+    for name, path in _LIBRARIES.items():
+        native.new_local_repository(
+            name = name,
+            build_file = "//tools/bazel/third_party:%s.BUILD" % name,
+            path = path,
+        )

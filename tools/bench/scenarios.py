@@ -1,0 +1,116 @@
+"""What is measured, and the measurement of one subject in one window."""
+
+import dataclasses
+import json
+import os
+
+import process
+import subjects
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """One kind of traffic; `tool` is wrk for plain GETs, load for the rest."""
+    name: str
+    title: str
+    tool: str
+    path: str = "b0"
+    connections: int = 64
+    headers: int = 3
+    arguments: tuple = ()
+
+
+TRAFFIC = (
+    Scenario("get3", "keep-alive GET, 3 headers, 100 B", "wrk"),
+    Scenario("get10", "keep-alive GET, 10 headers, 100 B", "wrk", headers=10),
+    Scenario("close", "GET with `Connection: close`, 100 B", "load", connections=32,
+             arguments=("--mode=close", "--sources=8")),
+    Scenario("get64k", "keep-alive GET, 64 KiB answer", "wrk", path="b64k", connections=32),
+    Scenario("get1m", "keep-alive GET, 1 MiB answer", "wrk", path="b1m", connections=8),
+    Scenario("post16k", "POST 16 KiB", "load", connections=32, arguments=("--body=16384",)),
+    Scenario("post1m", "POST 1 MiB", "load", connections=8, arguments=("--body=1048576",)),
+)
+# Not traffic in windows: measured by functions of run.py.
+OTHERS = ("routes", "idle", "start")
+ROUTE_COUNTS = (1, 1000, 10000)
+ROUTED = ("remora", "envoy")
+
+# A window in which the proxy waited longer for its core (or the hypervisor took it) than this
+# share was disturbed.
+DISTURBED = 0.02
+# Below this share of its core the proxy was not the limit, so its requests/s are the load's.
+SATURATED = 0.97
+
+
+@dataclasses.dataclass
+class Window:
+    """The figures of one subject in one round."""
+    cpu_us: float
+    rps: float
+    p50_us: float
+    p99_us: float
+    busy: float
+    waited: float
+    errors: int
+
+
+class Driver:
+    """Makes the load, on the core of the load."""
+
+    def __init__(self, tools, wrk, seconds, warm_seconds):
+        self._tools = tools
+        self._wrk = wrk
+        self._seconds = seconds
+        self._warm_seconds = warm_seconds
+        self._core, self._proxy_core = process.cores()
+
+    def warm(self, subject, path, connections):
+        self._load(subject.port, path, connections, self._warm_seconds, ())
+
+    def measure(self, subject, scenario, path=None):
+        """Thaws the subject, warms it, measures one window, freezes it again."""
+        path = path or "/" + scenario.path
+        subject.process.check_alive()
+        subject.process.thaw()
+        self._load(subject.port, path, scenario.connections, self._warm_seconds,
+                   scenario.arguments)
+        stolen = process.stolen_ns(self._proxy_core)
+        ran, waited = subject.process.scheduled_ns()
+        if scenario.tool == "wrk":
+            figures = self._run_wrk(subject.port, path, scenario)
+        else:
+            figures = self._load(subject.port, path, scenario.connections, self._seconds,
+                                 scenario.arguments)
+        ran_after, waited_after = subject.process.scheduled_ns()
+        lost = waited_after - waited + process.stolen_ns(self._proxy_core) - stolen
+        subject.process.check_alive()
+        subject.process.freeze()
+        requests = figures["requests"]
+        if requests == 0:
+            raise process.Failure(f"{subject.name}: no request of {scenario.name} was answered\n"
+                                  + subject.process.log_tail())
+        window_ns = figures["seconds"] * 1e9
+        return Window(
+            cpu_us=(ran_after - ran) / requests / 1000,
+            rps=figures["rps"], p50_us=figures["p50_us"], p99_us=figures["p99_us"],
+            busy=(ran_after - ran) / window_ns, waited=lost / window_ns,
+            errors=figures["errors"] + figures["non_2xx"])
+
+    def _load(self, port, path, connections, seconds, arguments):
+        argv = [self._tools["load"], f"--port={port}", f"--path={path}",
+                f"--connections={connections}", f"--seconds={seconds}", *arguments]
+        return json.loads(process.run_tool(argv, self._core, seconds + 30))
+
+    def _run_wrk(self, port, path, scenario):
+        argv = [self._wrk, "-t1", f"-c{scenario.connections}", f"-d{int(self._seconds)}s",
+                "--timeout", "10s", "-s", os.path.join(subjects.CONFIGS, "wrk.lua"),
+                f"http://127.0.0.1:{port}{path}", "--", str(scenario.headers)]
+        output = process.run_tool(argv, self._core, self._seconds + 30)
+        return json.loads(output[output.rindex("{"):])
+
+
+def mirrored(items, round_index):
+    """A B C D, then D C B A, then B C D A, ...: a steady drift cancels out."""
+    shift = (round_index // 2) % len(items)
+    order = items[shift:] + items[:shift]
+    return order[::-1] if round_index % 2 else order

@@ -1,0 +1,135 @@
+"""The proxies of the benchmark: where they are found, how each one is configured and started."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import process
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CONFIGS = os.path.join(HERE, "configs")
+TOOLS = ("origin", "load", "raw_forwarder")
+PEERS = ("raw", "haproxy", "nginx", "envoy")
+
+
+def build_tools(folder, prebuilt):
+    """Returns {name: path} of the benchmark's own programs, compiled into `folder` if need be."""
+    if prebuilt:
+        return {name: os.path.abspath(os.path.join(prebuilt, name)) for name in TOOLS}
+    compiler = shutil.which("g++")
+    if not compiler:
+        raise process.Failure("g++ is needed to build the tools (or give --tools FOLDER)")
+    paths = {}
+    for name in TOOLS:
+        paths[name] = os.path.join(folder, name)
+        subprocess.run([compiler, "-std=c++20", "-O2", "-o", paths[name],
+                        os.path.join(HERE, name + ".cc")], check=True)
+    return paths
+
+
+def find(remora, envoy, peers, tools, say):
+    """Returns {subject name: binary}; says which peers are not here."""
+    found = {"remora": os.path.abspath(remora)}
+    if not os.access(found["remora"], os.X_OK):
+        raise process.Failure(f"--remora: {remora} is not an executable file")
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    for name in peers:
+        if name not in PEERS:
+            raise process.Failure(f"--peers: {name} is none of {', '.join(PEERS)}")
+        if name == "raw":
+            found[name] = tools["raw_forwarder"]
+        elif name == "envoy" and envoy:
+            found[name] = os.path.abspath(envoy)
+        else:
+            found[name] = shutil.which(name, path=path)
+        if not found[name] or not os.access(found[name], os.X_OK):
+            del found[name]
+            say(f"skipped: {name} is not installed")
+    return found
+
+
+def version(name, binary):
+    """One line that says what was measured."""
+    if name == "raw":
+        return "raw epoll forwarder of this tree"
+    flag = {"nginx": "-v", "haproxy": "-v"}.get(name, "--version")
+    done = subprocess.run([binary, flag], capture_output=True, text=True, timeout=30, check=False)
+    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    text = lines[0] if lines else "unknown version"
+    if name == "envoy":
+        release = re.search(r"/(\d+\.\d+\.\d+)/", text)
+        return f"Envoy {release.group(1)}" if release else text
+    return re.sub(r"^/\S*/", "", text)  # A program may print the path it was started by.
+
+
+def route_prefix(index):
+    return f"/route-{index:05d}/"
+
+
+def _routes(count):
+    """The route list of proxy.yaml: one catch-all, or `count` prefixes and nothing else."""
+    prefixes = ["/"] if count == 1 else [route_prefix(i) for i in range(count)]
+    indent = " " * 14
+    return "\n".join(
+        f'{indent}- {{ match: {{ prefix: "{prefix}" }}, route: {{ cluster: origin }} }}'
+        for prefix in prefixes)
+
+
+def render(template, values):
+    """Fills the @NAME@ places of a file in configs/."""
+    with open(os.path.join(CONFIGS, template), encoding="utf-8") as source:
+        text = source.read()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", str(value))
+    return text
+
+
+class Subject:
+    """One proxy with one configuration, on one port."""
+
+    def __init__(self, name, binary, folder, origin_port, nofile, routes=1):
+        self.name = name
+        self.routes = routes
+        self.port, admin_port = process.free_ports(2)
+        self._folder = os.path.join(folder, f"{name}-{routes}-{self.port}")
+        os.makedirs(self._folder)
+        self.process = None
+        self._argv = self._prepare(binary, {
+            "LISTEN_PORT": self.port,
+            "ADMIN_PORT": admin_port,
+            "ORIGIN_PORT": origin_port,
+            "NOFILE": nofile,
+            # Both sides of 10,000 connections are not needed: the upstream side is shared.
+            "MAX_SOCKETS": min(30000, nofile - 1000),
+            "ROUTES": _routes(routes),
+        })
+
+    def _prepare(self, binary, values):
+        if self.name == "raw":
+            return [binary, str(values["LISTEN_PORT"]), str(values["ORIGIN_PORT"])]
+        template = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}.get(self.name, "proxy.yaml")
+        config = os.path.join(self._folder, template)
+        with open(config, "w", encoding="utf-8") as out:
+            out.write(render(template, values))
+        if self.name == "nginx":
+            return [binary, "-e", "stderr", "-p", self._folder, "-c", config]
+        if self.name == "haproxy":
+            return [binary, "-db", "-f", config]
+        return [binary, "-c", config, "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
+
+    def path(self, suffix="b0"):
+        """A path that this configuration routes to the origin."""
+        return "/" + suffix if self.routes == 1 else route_prefix(0) + suffix
+
+    def start(self):
+        """Starts it and returns the ms from exec to the first 200."""
+        self.process = process.Process(self._argv, process.cores()[1],
+                                       os.path.join(self._folder, "log"), cwd=self._folder)
+        ready_ns = process.wait_for_200(self.process, self.port, self.path())
+        return (ready_ns - self.process.exec_ns) / 1e6
+
+    def stop(self):
+        if self.process:
+            self.process.stop()
+            self.process = None

@@ -17,13 +17,18 @@ namespace remora::base {
 
 }  // namespace remora::base
 
-#define CHECK(condition)                                                      \
-  (__builtin_expect(static_cast<bool>(condition), 1)                          \
-       ? static_cast<void>(0)                                                 \
+#define REMORA_CHECK(condition)                  \
+  (__builtin_expect(static_cast<bool>(condition), 1) \
+       ? static_cast<void>(0)                    \
        : ::remora::base::CheckFailed(__FILE__, __LINE__, #condition))
+
+// Catch2 has a CHECK of its own, and tests mean that one.
+#ifndef CHECK
+#define CHECK(condition) REMORA_CHECK(condition)
+#endif
 
 #ifdef NDEBUG
 #define DCHECK(condition) static_cast<void>(sizeof(static_cast<bool>(condition)))
 #else
-#define DCHECK(condition) CHECK(condition)
+#define DCHECK(condition) REMORA_CHECK(condition)
 #endif

@@ -25,8 +25,8 @@ std::string FoldWord(std::string_view word) {
   return folded;
 }
 
-// Edits (insert, delete, replace, swap of neighbours) that turn `a` into `b`; anything above `limit`
-// may come back as limit + 1.
+// Edits (insert, delete, replace, swap of neighbours) that turn `a` into `b`; anything above
+// `limit` may come back as limit + 1.
 size_t EditDistance(std::string_view a, std::string_view b, size_t limit) {
   if (a.size() > b.size() + limit || b.size() > a.size() + limit) return limit + 1;
   std::vector<size_t> before_last(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
@@ -47,11 +47,6 @@ size_t EditDistance(std::string_view a, std::string_view b, size_t limit) {
     std::swap(last, row);
   }
   return last[b.size()];
-}
-
-// "12 more errors", "1 more error".
-std::string MoreErrors(size_t count) {
-  return Concat("and ", count, count == 1 ? " more" : " more of them");
 }
 
 }  // namespace
@@ -126,7 +121,7 @@ void ErrorList::Truncate(size_t count) {
 std::string ErrorList::ToString() const {
   std::string out;
   for (const ConfigError& error : errors_) out += Concat(error.ToString(), "\n");
-  if (left_out_ > 0) out += Concat(MoreErrors(left_out_), "\n");
+  if (left_out_ > 0) out += Concat("and ", left_out_, " more\n");
   return out;
 }
 
@@ -146,8 +141,7 @@ void ReportedPaths::Add(std::string_view path) {
 
 std::string QuoteValue(std::string_view text) {
   if (text.size() <= kMaxQuoted) {
-    return Concat(" (", absl::Utf8SafeCEscape(ToAbsl(text)),
-                        ")");
+    return Concat(" (", absl::Utf8SafeCEscape(ToAbsl(text)), ")");
   }
   size_t cut = kMaxQuoted;
   while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;

@@ -32,8 +32,9 @@ struct ConfigError {
 };
 
 // The path of a field while a message is walked: a chain through the callers' stack frames, turned
-// into text only when there is something to report. A FieldPath must not outlive the one it was made
-// from, so none can be made from a temporary: name each step, or pass it straight on as an argument.
+// into text only when there is something to report. A FieldPath must not outlive the one it was
+// made from, so none can be made from a temporary: name each step, or pass it straight on as an
+// argument.
 class FieldPath final {
  public:
   FieldPath() = default;  // The outermost message.
@@ -111,7 +112,8 @@ std::string QuoteValue(std::string_view text);
 
 // The candidate nearest to `word` by edit distance (case and `_`/`-` do not count), or empty when
 // none is near enough to be what was meant.
-std::string_view NearestWord(std::string_view word, const std::vector<std::string_view>& candidates);
+std::string_view NearestWord(std::string_view word,
+                             const std::vector<std::string_view>& candidates);
 
 // `; did you mean "x"?`, or empty when `word` is.
 std::string DidYouMean(std::string_view word);

@@ -219,7 +219,7 @@ void DocumentBuilder::CountInto(Node& parent, const Node& child, Mark mark) {
   parent.extent += child.extent;
   if (parent.extent > Document::kMaxNodes) {
     Fail(mark, Concat("more than ", Document::kMaxNodes,
-                            " values in one document, counting each alias as what it stands for"));
+                      " values in one document, counting each alias as what it stands for"));
   }
   if (child.height + 1 > parent.height) parent.height = static_cast<uint8_t>(child.height + 1);
 }

@@ -2,10 +2,11 @@
 
 // DocumentBuilder: makes a Document out of the events of a parser, YAML's or JSON's.
 //
-// Enforces what holds for both: keys are unique scalars, depth and size are bounded, an alias counts
-// as what it stands for and cannot stand inside itself. Fail() is fatal: all further calls do nothing
-// and failed() tells the parser to stop; Report() notes a fault and lets parsing go on. Either way
-// Finish() then gives null. Used by document*.cc only; one parser, one builder, one thread.
+// Enforces what holds for both: keys are unique scalars, depth and size are bounded, an alias
+// counts as what it stands for and cannot stand inside itself. Fail() is fatal: all further calls
+// do nothing and failed() tells the parser to stop; Report() notes a fault and lets parsing go on.
+// Either way Finish() then gives null. Used by document*.cc only; one parser, one builder, one
+// thread.
 
 #include <memory>
 #include <string>

@@ -50,7 +50,7 @@ class JsonParser final {
 
   void Fail(std::string_view what) {
     builder_.Fail(Here(), Concat("bad JSON syntax: ", what,
-                                       at_ == text_.size() ? " (the text ends here)" : ""));
+                                 at_ == text_.size() ? " (the text ends here)" : ""));
   }
 
   void SkipSpace() {

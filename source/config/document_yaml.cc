@@ -1,11 +1,12 @@
-// The one file of source/ that is compiled with exceptions: yaml-cpp reports bad syntax by throwing.
-// Nothing is thrown out of it.
+// The one file of source/ that is compiled with exceptions: yaml-cpp reports bad syntax by
+// throwing. Nothing is thrown out of it.
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <istream>
@@ -35,13 +36,20 @@ class TextBuffer final : public std::streambuf {
 
 Mark FromYaml(const YAML::Mark& mark) { return Mark{mark.line + 1, mark.column + 1}; }
 
+Mark EndOf(std::string_view text) {
+  const size_t line_start = text.rfind('\n') + 1;  // 0 where there is none.
+  return Mark{static_cast<int>(std::count(text.begin(), text.end(), '\n')) + 1,
+              static_cast<int>(text.size() - line_start) + 1};
+}
+
 // yaml-cpp's convert<bool>, which is what Envoy asks: YAML 1.1's words in three spellings.
 std::optional<bool> ParseBool(std::string_view text) {
   if (text.empty() || text.size() > 5) return std::nullopt;
   const std::string lower = absl::AsciiStrToLower(ToAbsl(text));
   const std::string upper = absl::AsciiStrToUpper(ToAbsl(text));
-  const bool one_case = text == lower || text == upper ||
-                        (text[0] == upper[0] && text.substr(1) == std::string_view(lower).substr(1));
+  const bool one_case =
+      text == lower || text == upper ||
+      (text[0] == upper[0] && text.substr(1) == std::string_view(lower).substr(1));
   if (!one_case) return std::nullopt;
   for (const std::string_view word : {"y", "yes", "true", "on"}) {
     if (lower == word) return true;
@@ -65,7 +73,8 @@ std::optional<int64_t> ParseWholeNumber(std::string_view text) {
   }
   if (text.empty() || text.front() == '-' || text.front() == '+') return std::nullopt;
   uint64_t magnitude = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), magnitude, base);
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), magnitude, base);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
   if (magnitude > kMax + (negative ? 1 : 0)) return std::nullopt;
@@ -120,8 +129,8 @@ class TreeHandler final : public YAML::EventHandler {
   void OnMapEnd() override { End(); }
 
  private:
-  // As Envoy: numbers beyond 32 bits and fractions stay text, so that a string field takes a version
-  // such as 1.10 as it is written; a number field reads the text.
+  // As Envoy: numbers beyond 32 bits and fractions stay text, so that a string field takes a
+  // version such as 1.10 as it is written; a number field reads the text.
   const Node* Plain(const std::string& value, Mark mark) {
     if (builder_.AtKey()) {
       if (value == "<<") {
@@ -164,7 +173,11 @@ class TreeHandler final : public YAML::EventHandler {
 // Takes what follows the first document and notes where something stands.
 class RestHandler final : public YAML::EventHandler {
  public:
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    // One empty document is what a last `---` makes. There is no going on to look for more: where a
+    // token cannot start a document, yaml-cpp reports empty ones for ever.
+    if (++documents_ > 1) Stand(mark);
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { Stand(mark); }
@@ -192,6 +205,7 @@ class RestHandler final : public YAML::EventHandler {
   }
 
   std::optional<Mark> found_;
+  int documents_ = 0;
 };
 
 void ParseInto(std::string_view text, DocumentBuilder& builder) {
@@ -205,7 +219,7 @@ void ParseInto(std::string_view text, DocumentBuilder& builder) {
     while (parser.HandleNextDocument(rest)) {
     }
   } catch (const Stop&) {
-    builder.Fail(*rest.found(), "only one document is read; remove the second one");
+    builder.Fail(*rest.found(), "only one document is read; remove what follows it");
   }
 }
 
@@ -225,7 +239,9 @@ std::shared_ptr<const Document> Document::ParseYaml(std::string_view text, std::
   } catch (const Stop&) {
     // The builder has reported why.
   } catch (const YAML::Exception& error) {
-    builder.Fail(FromYaml(error.mark), Concat("bad YAML syntax: ", error.msg));
+    const bool at_end = absl::StartsWith(error.msg, "end of ");  // yaml-cpp then says 1:1.
+    builder.Fail(at_end ? EndOf(text) : FromYaml(error.mark),
+                 Concat("bad YAML syntax: ", error.msg));
   } catch (const std::exception& error) {
     builder.Fail(Mark{}, Concat("cannot read YAML: ", error.what()));
   }

@@ -39,8 +39,7 @@ std::optional<Step> NextStep(std::string_view path, size_t& at) {
     Step step{key ? Step::Kind::kKey : Step::Kind::kIndex, path.substr(start, end - start)};
     at = end + closing.size();
     step.end = at;
-    if (!key && !absl::SimpleAtoi(ToAbsl(step.text),
-                                  &step.index)) {
+    if (!key && !absl::SimpleAtoi(ToAbsl(step.text), &step.index)) {
       return std::nullopt;
     }
     return step;
@@ -121,8 +120,7 @@ bool TakeStep(const Step& step, std::string_view path, const PositionMap::Shifts
   if (entry == nullptr) return false;
   walk.node = entry->value;
   // What is wrong with a scalar is at the scalar; a list or a map is best found by its key.
-  const bool nested =
-      walk.node->kind == NodeKind::kSequence || walk.node->kind == NodeKind::kMap;
+  const bool nested = walk.node->kind == NodeKind::kSequence || walk.node->kind == NodeKind::kMap;
   walk.mark = nested ? entry->mark : walk.node->mark;
   return true;
 }

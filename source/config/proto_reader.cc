@@ -253,10 +253,10 @@ void MessageReader::ReadText(const Node& node, const FieldDescriptor& field, Mes
                              const FieldPath& path) {
   std::string text = node.kind == NodeKind::kNull ? "" : node.text;
   if (node.kind == NodeKind::kBool || node.kind == NodeKind::kNumber) {
-    return Error(node.mark, path,
-                 Concat("expected a string, found a ",
-                        node.kind == NodeKind::kBool ? "boolean" : "number",
-                        "; put it in quotes if it is meant as text", Describe(node)));
+    return Error(
+        node.mark, path,
+        Concat("expected a string, found a ", node.kind == NodeKind::kBool ? "boolean" : "number",
+               "; put it in quotes if it is meant as text", Describe(node)));
   }
   if (node.kind == NodeKind::kSequence || node.kind == NodeKind::kMap) {
     return Error(node.mark, path, Concat("expected a string", Describe(node)));
@@ -286,9 +286,9 @@ void MessageReader::ReadEnum(const Node& node, const FieldDescriptor& field, Mes
     if (value == nullptr) {
       std::vector<std::string_view> names;
       for (int i = 0; i < type.value_count(); ++i) names.push_back(type.value(i)->name());
-      return Unknown(node.mark, path,
-                     Concat("unknown value", Describe(node),
-                            DidYouMean(NearestWord(node.text, names))));
+      return Unknown(
+          node.mark, path,
+          Concat("unknown value", Describe(node), DidYouMean(NearestWord(node.text, names))));
     }
     number = value->number();
   }
@@ -316,6 +316,9 @@ void MessageReader::UnknownField(const Node::Entry& entry, const Message& messag
       report_.passed_over[path.ToString()].push_back(
           ConfigError{document_.file(), entry.mark.line, entry.mark.column, field_path.ToString(),
                       std::string(kNotSupported)});
+      report_.warnings.Add(
+          ConfigError{document_.file(), entry.mark.line, entry.mark.column, field_path.ToString(),
+                      Concat(kNotSupported, "; taken for not set because it is empty")});
     }
     return;
   }

@@ -2,12 +2,12 @@
 
 // ReadMessage: a Document's tree into any generated protobuf message, by reflection.
 //
-// Follows the protobuf JSON mapping with what Envoy adds to it: snake_case and camelCase names, enum
-// names in any case or numbers, a lone value for a list of one, quoted numbers and booleans, null for
-// "not set", xds.type.v3.TypedStruct unwrapped. An Any is read as the message its "@type" names and
-// stored packed; its type has to be linked into the binary.
-// Every fault is added to `report` and reading goes on with the next field; the message then holds
-// what could be read. Pure: no files, no clock, any thread.
+// Follows the protobuf JSON mapping with what Envoy adds to it: snake_case and camelCase names,
+// enum names in any case or numbers, a lone value for a list of one, quoted numbers and booleans,
+// null for "not set", xds.type.v3.TypedStruct unwrapped. An Any is read as the message its "@type"
+// names and stored packed; its type has to be linked into the binary. Every fault is added to
+// `report` and reading goes on with the next field; the message then holds what could be read.
+// Pure: no files, no clock, any thread.
 
 #include <string>
 #include <string_view>
@@ -33,10 +33,10 @@ struct ReadOptions {
   std::vector<std::string> extension_types;
 };
 
-// Of each message (by its path): the fields that this version knows of but does not support and that
-// were passed over because they hold `{}`, the default of a map. If it turns out that the message
-// lacks something without them, they are what to complain about: `http2_protocol_options: {}` is not
-// a map and chooses HTTP/2.
+// Of each message (by its path): the fields that this version knows of but does not support and
+// that were passed over because they hold `{}`, the default of a map. If it turns out that the
+// message lacks something without them, they are what to complain about: `http2_protocol_options:
+// {}` is not a map and chooses HTTP/2.
 using PassedOver = absl::flat_hash_map<std::string, std::vector<ConfigError>>;
 
 struct ReadReport {

@@ -2,9 +2,9 @@
 
 // Scalars of the protobuf JSON mapping: from a Node's text to a value.
 //
-// Each function gives nullopt when the node does not hold such a value, and never anything rounded or
-// cut. They are as liberal as Envoy is: numbers and booleans may be quoted, a whole number may be
-// written as 80.0 or 8e1. Used by proto_reader*.cc only; pure, any thread.
+// Each function gives nullopt when the node does not hold such a value, and never anything rounded
+// or cut. They are as liberal as Envoy is: numbers and booleans may be quoted, a whole number may
+// be written as 80.0 or 8e1. Used by proto_reader*.cc only; pure, any thread.
 
 #include <cstdint>
 #include <optional>

@@ -168,9 +168,9 @@ void MessageReader::ReadAny(const Node& node, google::protobuf::Any& any, const 
   const Node& url = *type->value;
   const size_t slash = url.text.rfind('/');
   if (url.kind != NodeKind::kString || slash == std::string::npos || slash == 0) {
-    return Error(url.mark, path,
-                 Concat("\"@type\" has to be a type's full name after ", kTypePrefix,
-                        Describe(url)));
+    return Error(
+        url.mark, path,
+        Concat("\"@type\" has to be a type's full name after ", kTypePrefix, Describe(url)));
   }
   if (IsTypedStruct(AfterLast(url.text, '/'))) return ReadTypedStruct(node, any, path);
   ReadPayload(node, url.text, url.mark, /*is_struct=*/false, any, path);
@@ -202,15 +202,13 @@ void MessageReader::ReadTypedStruct(const Node& node, google::protobuf::Any& any
 
 // `is_struct`: `fields` holds nothing but the fields of the type (there is no "@type" among them).
 void MessageReader::ReadPayload(const Node& fields, std::string_view type_url, Mark type_mark,
-                                bool is_struct, google::protobuf::Any& any,
-                                const FieldPath& path) {
+                                bool is_struct, google::protobuf::Any& any, const FieldPath& path) {
   const std::string name(AfterLast(type_url, '/'));
   const Descriptor* type =
       google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
   const Message* prototype =
-      type == nullptr
-          ? nullptr
-          : google::protobuf::MessageFactory::generated_factory()->GetPrototype(type);
+      type == nullptr ? nullptr
+                      : google::protobuf::MessageFactory::generated_factory()->GetPrototype(type);
   if (prototype == nullptr) {
     return Error(type_mark, path,
                  Concat("type \"", type_url, "\" is not supported by this build",

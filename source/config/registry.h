@@ -1,7 +1,7 @@
 #pragma once
 
-// Registry: which extensions a binary has. One ordinary object, filled by one function, in order, by
-// hand (source/extensions/registry.cc); tests and custom binaries fill their own.
+// Registry: which extensions a binary has. One ordinary object, filled by one function, in order,
+// by hand (source/extensions/registry.cc); tests and custom binaries fill their own.
 //
 // An HTTP filter extension is a struct that satisfies HttpFilterExtension:
 //
@@ -10,7 +10,7 @@
 //     using RouteProto = Proto;                      // optional, with ParseRoute
 //     struct Config {...};                           // immutable value
 //     struct RouteConfig {...};                      // optional, with RouteProto
-//     static std::optional<Config> Parse(const Proto&, ConfigContext&);   // errors go to the context
+//     static std::optional<Config> Parse(const Proto&, ConfigContext&);  // errors: to the context
 //     static std::optional<RouteConfig> ParseRoute(const RouteProto&, ConfigContext&);
 //     static http::FilterPtr Create(const Config&, http::FilterContext&);
 //     static std::unique_ptr<http::FilterWorkerState> CreateWorkerState(const Config&,
@@ -18,8 +18,8 @@
 //     static constexpr bool kTerminal = true;        // optional
 //   };
 //
-// The key is the proto's full name (its type URL), never the configured name. Thread: main, at start;
-// read-only afterwards.
+// The key is the proto's full name (its type URL), never the configured name. Thread: main, at
+// start; read-only afterwards.
 
 #include <concepts>
 #include <functional>
@@ -36,7 +36,8 @@
 
 namespace remora::config {
 
-// What a parser is given besides its proto: where it stands in the configuration and where errors go.
+// What a parser is given besides its proto: where it stands in the configuration, and where errors
+// go.
 class ConfigContext {
  public:
   ConfigContext(ErrorList& errors, std::string path) : errors_(errors), path_(std::move(path)) {}
@@ -77,7 +78,8 @@ struct HttpFilterEntry {
   std::string type_name;        // full name of Proto
   std::string route_type_name;  // full name of RouteProto; empty when there is none
   bool terminal = false;
-  // Null and an error in the context when the proto is wrong. `factory` gets everything but its name.
+  // False and an error in the context when the proto is wrong. `factory` gets what runs the filter;
+  // its name and types are the translator's.
   bool (*parse)(const google::protobuf::Any& any, ConfigContext& context,
                 http::FilterFactory& factory) = nullptr;
   std::shared_ptr<const void> (*parse_route)(const google::protobuf::Any& any,

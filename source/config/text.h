@@ -2,8 +2,8 @@
 
 // Small text pieces that the configuration code builds its messages from.
 //
-// Debian's abseil has a string_view of its own, which StrCat and the hash tables want; ToAbsl() gives
-// it to them, Concat() is StrCat for std::string_view. Pure; any thread.
+// Debian's abseil has a string_view of its own, which StrCat and the hash tables want; ToAbsl()
+// gives it to them, Concat() is StrCat for std::string_view. Pure; any thread.
 
 #include <concepts>
 #include <string>

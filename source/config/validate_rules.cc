@@ -13,9 +13,9 @@
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "google/protobuf/message.h"
-#include "google/protobuf/util/time_util.h"
 #include "remora/annotations/v1/annotations.pb.h"
 #include "source/config/text.h"
+#include "source/config/validate_rules_plan.h"
 #include "source/config/validate_rules_values.h"
 #include "validate/validate.pb.h"
 
@@ -31,122 +31,6 @@ using google::protobuf::Message;
 using google::protobuf::OneofDescriptor;
 using google::protobuf::Reflection;
 using remora::annotations::v1::FieldNote;
-
-// What there is to check in one type of message. Made once for a type: a large configuration has few
-// types and many messages.
-struct FieldPlan {
-  const FieldDescriptor* field;
-  const validate::FieldRules* rules;  // Null: none.
-  const FieldNote* note;              // Null: none.
-  bool recurse;                       // Into the message(s) that the field holds.
-  bool has_unsupported_values;        // An enum, some of whose values are not supported.
-};
-
-struct MessagePlan {
-  std::vector<FieldPlan> fields;
-  std::vector<const OneofDescriptor*> required_oneofs;
-};
-
-bool IsWrapper(const Descriptor& type) {
-  return type.file()->name() == "google/protobuf/wrappers.proto";
-}
-
-bool HasUnsupportedValues(const FieldDescriptor& field) {
-  if (field.cpp_type() != FieldDescriptor::CPPTYPE_ENUM) return false;
-  for (int i = 0; i < field.enum_type()->value_count(); ++i) {
-    const auto& options = field.enum_type()->value(i)->options();
-    if (options.GetExtension(remora::annotations::v1::unsupported)) return true;
-  }
-  return false;
-}
-
-bool Recurses(const FieldDescriptor& field, const validate::FieldRules* rules) {
-  if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) return false;
-  if (rules != nullptr && rules->message().skip()) return false;
-  if (field.is_map()) return Recurses(*field.message_type()->map_value(), nullptr);
-  const std::string& package = field.message_type()->file()->package();
-  return package != "google.protobuf" || field.message_type()->full_name() == "google.protobuf.Any";
-}
-
-MessagePlan MakePlan(const Descriptor& type) {
-  MessagePlan plan;
-  for (int i = 0; i < type.field_count(); ++i) {
-    const FieldDescriptor& field = *type.field(i);
-    FieldPlan entry{&field, nullptr, nullptr, false, HasUnsupportedValues(field)};
-    if (field.options().HasExtension(validate::rules)) {
-      entry.rules = &field.options().GetExtension(validate::rules);
-    }
-    if (field.options().HasExtension(remora::annotations::v1::field)) {
-      const FieldNote& note = field.options().GetExtension(remora::annotations::v1::field);
-      if (note.no_effect() || note.only_default()) entry.note = &note;
-    }
-    entry.recurse = Recurses(field, entry.rules);
-    if (entry.rules != nullptr || entry.note != nullptr || entry.recurse ||
-        entry.has_unsupported_values) {
-      plan.fields.push_back(entry);
-    }
-  }
-  for (int i = 0; i < type.real_oneof_decl_count(); ++i) {
-    const OneofDescriptor& oneof = *type.oneof_decl(i);
-    if (oneof.options().GetExtension(validate::required)) plan.required_oneofs.push_back(&oneof);
-  }
-  return plan;
-}
-
-// A scalar, wrapper or duration as configuration writes it; other messages are "set".
-std::string ValueText(const Message& message, const FieldDescriptor& field) {
-  const Reflection& reflection = *message.GetReflection();
-  switch (field.cpp_type()) {
-    case FieldDescriptor::CPPTYPE_BOOL:
-      return reflection.GetBool(message, &field) ? "true" : "false";
-    case FieldDescriptor::CPPTYPE_INT32:
-      return absl::StrCat(reflection.GetInt32(message, &field));
-    case FieldDescriptor::CPPTYPE_INT64:
-      return absl::StrCat(reflection.GetInt64(message, &field));
-    case FieldDescriptor::CPPTYPE_UINT32:
-      return absl::StrCat(reflection.GetUInt32(message, &field));
-    case FieldDescriptor::CPPTYPE_UINT64:
-      return absl::StrCat(reflection.GetUInt64(message, &field));
-    case FieldDescriptor::CPPTYPE_FLOAT:
-      return absl::StrCat(reflection.GetFloat(message, &field));
-    case FieldDescriptor::CPPTYPE_DOUBLE:
-      return absl::StrCat(reflection.GetDouble(message, &field));
-    case FieldDescriptor::CPPTYPE_ENUM: {
-      const int number = reflection.GetEnumValue(message, &field);
-      const EnumValueDescriptor* value = field.enum_type()->FindValueByNumber(number);
-      return value == nullptr ? absl::StrCat(number) : value->name();
-    }
-    case FieldDescriptor::CPPTYPE_STRING:
-      return reflection.GetString(message, &field);
-    case FieldDescriptor::CPPTYPE_MESSAGE: {
-      const Message& inner = reflection.GetMessage(message, &field);
-      if (IsWrapper(*inner.GetDescriptor())) {
-        return ValueText(inner, *inner.GetDescriptor()->field(0));
-      }
-      const auto* duration = DynamicCastToGenerated<google::protobuf::Duration>(&inner);
-      return duration == nullptr ? "set" : google::protobuf::util::TimeUtil::ToString(*duration);
-    }
-  }
-  return "";
-}
-
-// Does the field hold something else than what would hold if it were not there?
-bool DiffersFromDefault(const Message& message, const FieldDescriptor& field,
-                        const FieldNote& note) {
-  const Reflection& reflection = *message.GetReflection();
-  if (field.is_repeated()) return reflection.FieldSize(message, &field) > 0;
-  if (!reflection.HasField(message, &field)) return false;
-  const std::string text = ValueText(message, field);
-  if (!note.default_value().empty()) return text != note.default_value();
-  if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
-    return text != "0" && text != "false" && !text.empty() &&
-           !(field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM &&
-             reflection.GetEnumValue(message, &field) == 0);
-  }
-  // An empty wrapper serializes to nothing; any other message that is there at all says something.
-  return !(IsWrapper(*field.message_type()) &&
-           reflection.GetMessage(message, &field).ByteSizeLong() == 0);
-}
 
 class RuleWalk final {
  public:
@@ -178,9 +62,8 @@ class RuleWalk final {
     const Descriptor* type =
         google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
     const Message* prototype =
-        type == nullptr
-            ? nullptr
-            : google::protobuf::MessageFactory::generated_factory()->GetPrototype(type);
+        type == nullptr ? nullptr
+                        : google::protobuf::MessageFactory::generated_factory()->GetPrototype(type);
     if (prototype == nullptr) {
       return Error(path, Concat("type \"", any.type_url(), "\" is not supported by this build"));
     }
@@ -224,7 +107,8 @@ class RuleWalk final {
     if (!DiffersFromDefault(message, field, note)) return;
     const std::string why = note.why().empty() ? "" : Concat(": ", note.why());
     if (note.only_default()) {
-      const bool shown = !field.is_repeated() && field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE;
+      const bool shown =
+          !field.is_repeated() && field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE;
       Error(path, Concat("not supported by this version of Remora", why,
                          shown ? QuoteValue(ValueText(message, field)) : ""));
     } else {
@@ -263,7 +147,7 @@ class RuleWalk final {
       if (rules.has_items()) items = &rules.items();
       if (!(rules.ignore_empty() && count == 0)) {
         Error(path, CheckCount(static_cast<size_t>(count), rules.min_items(), rules.max_items(),
-                               "item"));
+                               "item", "items"));
       }
       if (rules.unique()) CheckUnique(message, *entry.field, count, path);
     }
@@ -292,42 +176,14 @@ class RuleWalk final {
     }
   }
 
-  static std::string RepeatedText(const Message& message, const FieldDescriptor& field, int i) {
-    const Reflection& reflection = *message.GetReflection();
-    switch (field.cpp_type()) {
-      case FieldDescriptor::CPPTYPE_STRING:
-        return reflection.GetRepeatedString(message, &field, i);
-      case FieldDescriptor::CPPTYPE_DOUBLE:
-        return absl::StrCat(reflection.GetRepeatedDouble(message, &field, i));
-      case FieldDescriptor::CPPTYPE_FLOAT:
-        return absl::StrCat(reflection.GetRepeatedFloat(message, &field, i));
-      case FieldDescriptor::CPPTYPE_INT32:
-        return absl::StrCat(reflection.GetRepeatedInt32(message, &field, i));
-      case FieldDescriptor::CPPTYPE_INT64:
-        return absl::StrCat(reflection.GetRepeatedInt64(message, &field, i));
-      case FieldDescriptor::CPPTYPE_UINT32:
-        return absl::StrCat(reflection.GetRepeatedUInt32(message, &field, i));
-      case FieldDescriptor::CPPTYPE_UINT64:
-        return absl::StrCat(reflection.GetRepeatedUInt64(message, &field, i));
-      case FieldDescriptor::CPPTYPE_BOOL:
-        return reflection.GetRepeatedBool(message, &field, i) ? "true" : "false";
-      case FieldDescriptor::CPPTYPE_ENUM:
-        return absl::StrCat(reflection.GetRepeatedEnumValue(message, &field, i));
-      case FieldDescriptor::CPPTYPE_MESSAGE:
-        break;
-    }
-    return "";
-  }
-
   void CheckMap(const Message& message, const FieldPlan& entry, const FieldPath& path) {
     const Reflection& reflection = *message.GetReflection();
     const int count = reflection.FieldSize(message, entry.field);
     const validate::FieldRules empty;
-    const validate::MapRules& rules =
-        entry.rules == nullptr ? empty.map() : entry.rules->map();
+    const validate::MapRules& rules = entry.rules == nullptr ? empty.map() : entry.rules->map();
     if (!(rules.ignore_empty() && count == 0)) {
-      Error(path,
-            CheckCount(static_cast<size_t>(count), rules.min_pairs(), rules.max_pairs(), "entry"));
+      Error(path, CheckCount(static_cast<size_t>(count), rules.min_pairs(), rules.max_pairs(),
+                             "entry", "entries"));
     }
     const FieldDescriptor& key = *entry.field->message_type()->map_key();
     const FieldDescriptor& value = *entry.field->message_type()->map_value();
@@ -343,10 +199,8 @@ class RuleWalk final {
 
   void CheckSupported(const FieldDescriptor& field, int number, const FieldPath& path) {
     const EnumValueDescriptor* value = field.enum_type()->FindValueByNumber(number);
-    if (value != nullptr &&
-        value->options().GetExtension(remora::annotations::v1::unsupported)) {
-      Error(path,
-            Concat("value ", value->name(), " is not supported by this version of Remora"));
+    if (value != nullptr && value->options().GetExtension(remora::annotations::v1::unsupported)) {
+      Error(path, Concat("value ", value->name(), " is not supported by this version of Remora"));
     }
   }
 
@@ -359,26 +213,26 @@ class RuleWalk final {
     };
     switch (field.cpp_type()) {
       case FieldDescriptor::CPPTYPE_BOOL:
-        return Error(path, Check(rules.bool_(), get(&Reflection::GetBool,
-                                                    &Reflection::GetRepeatedBool)));
+        return Error(path,
+                     Check(rules.bool_(), get(&Reflection::GetBool, &Reflection::GetRepeatedBool)));
       case FieldDescriptor::CPPTYPE_INT32:
-        return Error(path, Check(rules.int32(), get(&Reflection::GetInt32,
-                                                    &Reflection::GetRepeatedInt32)));
+        return Error(
+            path, Check(rules.int32(), get(&Reflection::GetInt32, &Reflection::GetRepeatedInt32)));
       case FieldDescriptor::CPPTYPE_INT64:
-        return Error(path, Check(rules.int64(), get(&Reflection::GetInt64,
-                                                    &Reflection::GetRepeatedInt64)));
+        return Error(
+            path, Check(rules.int64(), get(&Reflection::GetInt64, &Reflection::GetRepeatedInt64)));
       case FieldDescriptor::CPPTYPE_UINT32:
-        return Error(path, Check(rules.uint32(), get(&Reflection::GetUInt32,
-                                                     &Reflection::GetRepeatedUInt32)));
+        return Error(path, Check(rules.uint32(),
+                                 get(&Reflection::GetUInt32, &Reflection::GetRepeatedUInt32)));
       case FieldDescriptor::CPPTYPE_UINT64:
-        return Error(path, Check(rules.uint64(), get(&Reflection::GetUInt64,
-                                                     &Reflection::GetRepeatedUInt64)));
+        return Error(path, Check(rules.uint64(),
+                                 get(&Reflection::GetUInt64, &Reflection::GetRepeatedUInt64)));
       case FieldDescriptor::CPPTYPE_FLOAT:
-        return Error(path, Check(rules.float_(), get(&Reflection::GetFloat,
-                                                     &Reflection::GetRepeatedFloat)));
+        return Error(
+            path, Check(rules.float_(), get(&Reflection::GetFloat, &Reflection::GetRepeatedFloat)));
       case FieldDescriptor::CPPTYPE_DOUBLE:
-        return Error(path, Check(rules.double_(), get(&Reflection::GetDouble,
-                                                      &Reflection::GetRepeatedDouble)));
+        return Error(path, Check(rules.double_(),
+                                 get(&Reflection::GetDouble, &Reflection::GetRepeatedDouble)));
       case FieldDescriptor::CPPTYPE_ENUM:
         return CheckEnum(rules.enum_(), *field.enum_type(),
                          get(&Reflection::GetEnumValue, &Reflection::GetRepeatedEnumValue), path);

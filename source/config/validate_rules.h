@@ -5,9 +5,9 @@
 // Rules are options of fields and oneofs (api/validate/validate.proto: required, ranges, lengths,
 // patterns, ...) and what this version does with a field or an enum value
 // (api/remora/annotations/v1/annotations.proto). Messages inside an Any are checked too. All faults
-// are added, none stops the walk. `read` is what reading the message reported: a field whose value was
-// refused then is not called missing now, and a oneof is not called missing that was set to something
-// not supported. Pure; any thread.
+// are added, none stops the walk. `read` is what reading the message reported: a field whose value
+// was refused then is not called missing now, and a oneof is not called missing that was set to
+// something not supported. Pure; any thread.
 
 #include "source/config/config_error.h"
 #include "source/config/proto_reader.h"

@@ -175,7 +175,7 @@ std::string CheckChoice(const validate::StringRules& rules, std::string_view val
   }
   const auto is_value = [&](const std::string& other) { return value == other; };
   if (!rules.in().empty() && std::none_of(rules.in().begin(), rules.in().end(), is_value)) {
-    return Complain(Concat("one of ", absl::StrJoin(rules.in(), ", ")), value);
+    return Complain(Concat("one of \"", absl::StrJoin(rules.in(), "\", \""), "\""), value);
   }
   if (std::any_of(rules.not_in().begin(), rules.not_in().end(), is_value)) {
     return Concat("must be something else", QuoteValue(value));
@@ -193,10 +193,9 @@ const re2::RE2& RuleChecks::Regex(const std::string& pattern) {
 
 std::string RuleChecks::Check(const validate::StringRules& rules, std::string_view value) {
   if (rules.ignore_empty() && value.empty()) return "";
-  std::string wrong =
-      CheckLength(Lengths{rules.has_len(), rules.has_min_len(), rules.has_max_len(), rules.len(),
-                          rules.min_len(), rules.max_len()},
-                  CodePoints(value), "characters");
+  std::string wrong = CheckLength(Lengths{rules.has_len(), rules.has_min_len(), rules.has_max_len(),
+                                          rules.len(), rules.min_len(), rules.max_len()},
+                                  CodePoints(value), "characters");
   if (wrong.empty()) {
     wrong = CheckLength(Lengths{rules.has_len_bytes(), rules.has_min_bytes(), rules.has_max_bytes(),
                                 rules.len_bytes(), rules.min_bytes(), rules.max_bytes()},
@@ -248,13 +247,14 @@ std::string Check(const validate::BytesRules& rules, std::string_view value) {
                      value.size(), "bytes");
 }
 
-std::string CheckCount(size_t count, uint64_t min, uint64_t max, std::string_view what) {
+std::string CheckCount(size_t count, uint64_t min, uint64_t max, std::string_view one,
+                       std::string_view many) {
   if (count < min) {
-    if (count == 0 && min == 1) return Concat("at least one ", what, " is required");
-    return Concat("must have at least ", min, " ", what, "s (it has ", count, ")");
+    if (count == 0 && min == 1) return Concat("at least one ", one, " is required");
+    return Concat("must have at least ", min, " ", many, " (it has ", count, ")");
   }
   if (max != 0 && count > max) {
-    return Concat("must have at most ", max, " ", what, "s (it has ", count, ")");
+    return Concat("must have at most ", max, " ", many, " (it has ", count, ")");
   }
   return "";
 }

@@ -2,10 +2,10 @@
 
 // One value against the rules of its field (api/validate/validate.proto).
 //
-// Each function gives what is wrong, complete with the value in brackets, or an empty text. Rules of
-// the original that Envoy's own checks do not enforce either (`uri`, `uri_ref`) are not looked at.
-// Used by validate_rules.cc only. A RuleChecks keeps the regular expressions that it has compiled, so
-// it is for one thread; the rest is pure.
+// Each function gives what is wrong, complete with the value in brackets, or an empty text. Rules
+// of the original that Envoy's own checks do not enforce either (`uri`, `uri_ref`) are not looked
+// at. Used by validate_rules.cc only. A RuleChecks keeps the regular expressions that it has
+// compiled, so it is for one thread; the rest is pure.
 
 #include <cstddef>
 #include <cstdint>
@@ -41,6 +41,7 @@ std::string Check(const validate::BytesRules& rules, std::string_view value);
 std::string Check(const validate::DurationRules& rules, const google::protobuf::Duration& value);
 
 // How many items a list, or pairs a map, may have; 0 for `max` means any number.
-std::string CheckCount(size_t count, uint64_t min, uint64_t max, std::string_view what);
+std::string CheckCount(size_t count, uint64_t min, uint64_t max, std::string_view one,
+                       std::string_view many);
 
 }  // namespace remora::config

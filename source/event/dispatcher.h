@@ -4,11 +4,11 @@
 //
 // Owner: a worker, or main. Thread: all methods but Post() belong to the thread that calls Run().
 //
-// A turn is: readiness callbacks -> tasks left for the end of the turn -> corked writes -> timers
-// that came due -> deferred destruction. Nothing that a room leaves for "later" runs on the stack
+// A turn is: readiness callbacks -> tasks left for the end of the turn -> timers that came due ->
+// corked writes -> deferred destruction. Nothing that a room leaves for "later" runs on the stack
 // of the room that left it; that is what lets rooms call each other in one direction only.
 //
-//   epoll_wait -> FileEvent callbacks ... -> TurnTask -> Flush -> Timer -> DeferDelete -> epoll_wait
+//   epoll_wait -> FileEvent callbacks ... -> TurnTask -> Timer -> Flush -> DeferDelete -> epoll_wait
 //
 // Time is read once a turn (now()). libevent runs without locks: another thread may only Post().
 // Set-up failures (epoll, eventfd) abort: without them no thread can work.

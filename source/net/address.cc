@@ -14,6 +14,10 @@ absl::StatusOr<Address> Address::Ip(std::string_view ip, uint16_t port) {
   Address address;
   address.port_ = port;
   const std::string text(ip);
+  // inet_pton would read up to a zero byte and not see what is behind it.
+  if (text.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError("malformed IP address: it contains a zero byte");
+  }
   if (inet_pton(AF_INET, text.c_str(), address.ip_) == 1) {
     address.kind_ = Kind::kIpv4;
     return address;

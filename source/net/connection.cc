@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace remora::net {
@@ -53,10 +54,11 @@ void Connection::OnReadAgain(void* self) {
   auto* connection = static_cast<Connection*>(self);
   if (connection->state_ == State::kOpen) {
     if (connection->reading_paused_) return;
-    if (connection->read_pending_ || connection->peer_closed_) {
+    if (connection->input_end_ == InputEnd::kNotYet &&
+        (connection->read_pending_ || connection->peer_closed_)) {
       connection->Read();
-    } else if (!connection->input_.empty()) {
-      connection->handler_.OnInput(connection->input_);  // left over from before a pause
+    } else {
+      connection->Offer();  // left over from before a pause
     }
   } else if (connection->state_ == State::kLingering) {
     connection->Discard();
@@ -66,7 +68,7 @@ void Connection::OnReadAgain(void* self) {
 void Connection::OnReady(uint32_t ready) {
   if (ready & event::kPeerClosed) peer_closed_ = true;
   if (state_ == State::kConnecting) {
-    OnWritableWhileConnecting();
+    OnReadyWhileConnecting(ready);
     return;
   }
   if ((ready & event::kWritable) && waiting_writable_) {
@@ -91,7 +93,7 @@ void Connection::OnReady(uint32_t ready) {
   Read();
 }
 
-void Connection::OnWritableWhileConnecting() {
+void Connection::OnReadyWhileConnecting(uint32_t ready) {
   const int error = PendingError(socket_.fd());
   if (error != 0) {
     Fail(CloseReason::kConnectFailed, error);
@@ -100,38 +102,48 @@ void Connection::OnWritableWhileConnecting() {
   state_ = State::kOpen;
   transport_->Start(socket_.fd());
   if (!output_.empty()) Cork();
+  // Whatever came with the event (an eager or an early-closing peer) is looked at in this turn: no
+  // other event will tell of it.
+  if (ready & (event::kReadable | event::kPeerClosed)) {
+    read_pending_ = true;
+    dispatcher_.AtTurnEnd(read_again_);
+  }
   handler_.OnConnected();
-  // Whatever came with the event (an eager or an early-closing peer) is looked at in this turn.
-  if (state_ == State::kOpen && peer_closed_) dispatcher_.AtTurnEnd(read_again_);
 }
 
 void Connection::Read() {
-  if (input_ended_ || reading_paused_) return;
+  if (input_end_ != InputEnd::kNotYet || reading_paused_) return;
   read_pending_ = false;
-  const IoResult result =
-      transport_->Read(socket_.fd(), input_, kReadBudget, peer_closed_);
+  // What is read may all have to wait in the other connection's output: a small limit bounds it too.
+  const size_t budget = std::min(kReadBudget, options_.output_limit);
+  const IoResult result = transport_->Read(socket_.fd(), input_, budget, peer_closed_);
   if (result.bytes > 0) options_.received.Add(result.bytes);
   if (result.next == IoResult::Next::kAgain) {
     read_pending_ = true;
     dispatcher_.AtTurnEnd(read_again_);
   }
-  if (!input_.empty()) {
-    handler_.OnInput(input_);
-    if (state_ == State::kClosed) return;
-  }
-  if (result.next == IoResult::Next::kEnd) {
-    input_ended_ = true;
-    handler_.OnInputEnd();
-  } else if (result.next == IoResult::Next::kError) {
+  if (result.next == IoResult::Next::kEnd) input_end_ = InputEnd::kRead;
+  Offer();
+  if (result.next == IoResult::Next::kError) {
     Fail(IsPeerReset(result.error) ? CloseReason::kPeer : CloseReason::kError, result.error);
   }
+}
+
+// A handler that pauses with input left (a pipelined request) gets that input before the end.
+void Connection::Offer() {
+  if (!input_.empty()) handler_.OnInput(input_);
+  if (state_ != State::kOpen || reading_paused_ || input_end_ != InputEnd::kRead) return;
+  input_end_ = InputEnd::kTold;
+  handler_.OnInputEnd();
 }
 
 void Connection::ResumeReading() {
   reading_paused_ = false;
   if (state_ != State::kOpen) return;
   // No event will come for bytes that arrived while paused, nor for those still in our buffer.
-  if (read_pending_ || !input_.empty()) dispatcher_.AtTurnEnd(read_again_);
+  if (read_pending_ || !input_.empty() || input_end_ == InputEnd::kRead) {
+    dispatcher_.AtTurnEnd(read_again_);
+  }
 }
 
 // After our FIN the peer's remaining bytes are read and dropped, so that closing sends no reset.
@@ -156,7 +168,7 @@ void Connection::Flush() {
     if (result.bytes > 0) options_.sent.Add(result.bytes);
     if (result.next == IoResult::Next::kError) {
       // What the peer sent before it went may still be readable (an early answer, then close).
-      if (state_ == State::kOpen && !reading_paused_ && !input_ended_ &&
+      if (state_ == State::kOpen && !reading_paused_ && input_end_ == InputEnd::kNotYet &&
           IsPeerReset(result.error)) {
         output_.Clear();
         Read();
@@ -193,7 +205,7 @@ void Connection::FinishFlush() {
     return;
   }
   if (state_ != State::kClosing) return;
-  if (!linger_ || input_ended_) {
+  if (!linger_ || input_end_ != InputEnd::kNotYet) {
     Fail(CloseReason::kPeer, 0);
     return;
   }

@@ -43,7 +43,8 @@ class ConnectionHandler {
   virtual ~ConnectionHandler() = default;
   // Bytes arrived. The handler drains what it takes; what it leaves is offered again with the next.
   virtual void OnInput(buffer::Buffer& input) = 0;
-  // The peer will send no more; writing is still possible.
+  // The peer will send no more; writing is still possible. Comes after all input was offered, and not
+  // while reading is paused.
   virtual void OnInputEnd() = 0;
   // The connection is gone. It may be handed to Dispatcher::DeferDelete from here.
   virtual void OnClosed(CloseReason reason, int error) = 0;
@@ -74,7 +75,7 @@ class Connection final : public event::Flushable {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // An accepted socket: registers it and reads at once what is already there (end of this turn).
+  // An accepted socket: registers it; what is already there is read in the next turn.
   void StartAccepted();
   // A socket from StartConnect.
   void StartConnecting();
@@ -108,12 +109,15 @@ class Connection final : public event::Flushable {
 
  private:
   enum class State : uint8_t { kIdle, kConnecting, kOpen, kClosing, kLingering, kClosed };
+  // Whether everything up to the peer's FIN was read, and whether the handler knows.
+  enum class InputEnd : uint8_t { kNotYet, kRead, kTold };
 
   static void OnReadyThunk(void* self, uint32_t ready);
   static void OnReadAgain(void* self);
   void OnReady(uint32_t ready);
-  void OnWritableWhileConnecting();
+  void OnReadyWhileConnecting(uint32_t ready);
   void Read();
+  void Offer();
   void Discard();
   void Fail(CloseReason reason, int error);
   void FinishFlush();
@@ -128,7 +132,7 @@ class Connection final : public event::Flushable {
   bool reading_paused_ = false;
   bool read_pending_ = false;  // readiness came while paused, or a read stopped at its budget
   bool peer_closed_ = false;   // the kernel reported FIN
-  bool input_ended_ = false;   // and we have read up to it
+  InputEnd input_end_ = InputEnd::kNotYet;
   bool waiting_writable_ = false;
   bool output_full_ = false;
   bool linger_ = false;

@@ -16,8 +16,10 @@ constexpr size_t kMaxVectors = 64;
 IoResult Plaintext::Read(int fd, buffer::Buffer& input, size_t budget, bool peer_closed) {
   IoResult result;
   while (true) {
+    // At least one block, and no more of them than the budget has left.
+    const size_t left = (budget - result.bytes) / buffer::Block::capacity();
     buffer::Buffer::Reservation reservation;
-    input.Reserve(pieces_, reservation);
+    input.Reserve(std::clamp<size_t>(left, 1, pieces_), reservation);
     size_t room = 0;
     for (size_t i = 0; i < reservation.count; ++i) room += reservation.vectors[i].iov_len;
     ssize_t n;

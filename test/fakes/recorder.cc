@@ -5,7 +5,7 @@
 namespace remora::fakes {
 namespace {
 
-std::string_view ToText(http::PauseReason reason) {
+std::string_view ReasonName(http::PauseReason reason) {
   switch (reason) {
     case http::PauseReason::kSinkFull: return "sink";
     case http::PauseReason::kFilterPaused: return "filter";
@@ -61,12 +61,12 @@ std::string_view ToText(http::ErrorKind kind) {
 
 void FakeSource::Pause(http::PauseReason reason) {
   mask_.Set(reason);
-  journal_.Add(name_ + ":pause(" + std::string(ToText(reason)) + ")");
+  journal_.Add(name_ + ":pause(" + std::string(ReasonName(reason)) + ")");
 }
 
 void FakeSource::Resume(http::PauseReason reason) {
   mask_.Clear(reason);
-  journal_.Add(name_ + ":resume(" + std::string(ToText(reason)) + ")");
+  journal_.Add(name_ + ":resume(" + std::string(ReasonName(reason)) + ")");
 }
 
 }  // namespace remora::fakes

@@ -1,99 +1,128 @@
 #!/usr/bin/env python3
-"""corpus_check.py [--write] CORPUS_FOLDER BINARY
+"""corpus_check.py --corpus DIR --remora BINARY [--bucket p0,p1] [--only WORD] [--verbose]
 
-Runs the corpus' own run.py, prints its load rate per bucket, and compares every difference from the
-reference's verdict with tools/dev/corpus_known.txt:
+Runs BINARY --mode validate on every configuration of a corpus of real files, each with the verdict
+that Envoy gave on it (DIR/manifest.json), and prints how many load for each bucket.
 
-    configs/name.yaml | words that our refusal must contain
+Not every file has to load: what is not built yet is refused. It fails when
 
-A file that is not listed must load or be refused as the reference does; a listed one must be refused
-by naming what is listed (so a refusal for the wrong reason is found), and one that agrees by now must
-leave the list. A crash or a time-out is always wrong. --write makes the list anew, to be read before
-it is committed.
+- a file crashes the binary or gets no answer in time;
+- a file that Envoy refuses loads, unless ACCEPTED says why;
+- a refusal names no place (file:line:column) and field;
+- a file of bucket p0 that Envoy accepts is refused for anything else than a feature that is not
+  supported.
 """
 import argparse
+import concurrent.futures
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 
-_KNOWN = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'corpus_known.txt')
-_HEAD = '''# Configurations of the corpus on which we differ from the reference, and why:
-#   file | words that our refusal must contain
-# Checked by tools/dev/corpus_check.py; --write makes it anew.
-'''
-_NAMED = re.compile(r'(type\.googleapis\.com/[\w.]+|\b[\w.]+(?:\[\d+\])?(?:\.[\w.\[\]]+)?: [^/]+)')
+# Files that Envoy refuses and that load here: name to reason.
+ACCEPTED = {
+}
 
-
-def differences(corpus, binary):
-    """({file: (expected, got, what was said)}, run.py's table)"""
-    done = subprocess.run([sys.executable, os.path.join(corpus, 'run.py'), binary],
-                          stdout=subprocess.PIPE, text=True)
-    found, table, name = {}, [], None
-    for line in done.stdout.split('\n'):
-        match = re.match(r'  expected (\w+)(.*), got (\w+): ?(.*)$', line)
-        if match and name:
-            found[name] = (match.group(1), match.group(3), match.group(4))
-            name = None
-        elif re.match(r'\S+\.\w+$', line):
-            name = line
-        elif re.match(r'(\w+ +p\d: |\d+ passed, )', line):
-            table.append(line)
-    if not table:
-        sys.exit('corpus: run.py said no result:\n' + done.stdout[-2000:])
-    return found, table
+_UNSUPPORTED = ('not supported', "Didn't find a registered implementation")
+# What stands behind `file:`. An error about the text itself (YAML, JSON) has no field.
+_PLACE = re.compile(r'^\d+:\d+: (?P<rest>.*)$')
+_FIELD = re.compile(r'^[a-z][a-z0-9_]*(?:\[[^\]]*\]|\.[A-Za-z0-9_@]+)*: ')
 
 
-def known():
-    listed = {}
-    if os.path.exists(_KNOWN):
-        with open(_KNOWN) as f:
-            for line in f:
-                if line.strip() and not line.startswith('#'):
-                    name, words = line.rstrip('\n').split(' | ', 1)
-                    listed[name] = words
-    return listed
+class Outcome:
+    def __init__(self, verdict, lines, name):
+        self.verdict = verdict
+        # What is wrong, without the file's name.
+        self.errors = [line[len(name) + 1:] for line in lines if line.startswith(name + ':')]
+        self.said = ' / '.join(lines[-3:])
+
+    def places(self):
+        return [m for m in map(_PLACE.match, self.errors) if m]
 
 
-def write(found):
-    with open(_KNOWN, 'w') as f:
-        f.write(_HEAD)
-        for name, (_, _, said) in sorted(found.items()):
-            match = _NAMED.search(said)
-            f.write('%s | %s\n' % (name, (match.group(1) if match else said)[:100].strip()))
-    print('corpus: wrote %d lines to %s' % (len(found), _KNOWN))
+def run(binary, corpus, entry, limit):
+    with open(os.path.join(corpus, entry['file']), newline='') as f:
+        text = f.read()
+    for folder in ('certs', 'aux'):
+        text = text.replace('{{%s}}' % folder, os.path.join(corpus, folder))
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, os.path.basename(entry['file']))
+        with open(path, 'w', newline='') as f:
+            f.write(text)
+        try:
+            done = subprocess.run([binary, '--mode', 'validate', '-c', path], cwd=folder,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, timeout=limit)
+        except subprocess.TimeoutExpired:
+            return Outcome('no answer in %d s' % limit, [], entry['file'])
+    said = done.stdout.decode(errors='replace').replace(path, entry['file'])
+    lines = [line for line in said.split('\n') if line.strip()]
+    if done.returncode < 0:
+        return Outcome('ended by signal %d' % -done.returncode, lines, entry['file'])
+    return Outcome('ok' if done.returncode == 0 else 'reject', lines, entry['file'])
 
 
-def judge(found, listed):
-    for name, (expected, got, said) in sorted(found.items()):
-        if got not in ('ok', 'reject'):
-            yield '%s: %s: %s' % (name, got, said)
-        elif name not in listed:
-            yield '%s: expected %s, got %s: %s' % (name, expected, got, said)
-        elif listed[name] not in said:
-            yield '%s: refused, but not for "%s": %s' % (name, listed[name], said)
-    for name in sorted(set(listed) - set(found)):
-        yield '%s: agrees with the reference by now; remove it from tools/dev/corpus_known.txt' % name
+def faults(entry, outcome):
+    """What is wrong with this outcome; nothing when it is as it should be."""
+    refused = entry['verdict'] == 'reject'
+    if outcome.verdict not in ('ok', 'reject'):
+        yield outcome.verdict
+    elif outcome.verdict == 'ok':
+        if refused and entry['file'] not in ACCEPTED:
+            yield 'loads, but Envoy refuses it: %s' % entry['envoy_error'][-200:]
+        return
+    elif not outcome.places():
+        yield 'the refusal names no file:line:column'
+    elif not refused and not any(_FIELD.match(m.group('rest')) for m in outcome.places()):
+        yield 'the refusal names no field'
+    if outcome.verdict == 'reject' and entry['bucket'] == 'p0' and not refused:
+        for error in outcome.errors:
+            if not any(words in error for words in _UNSUPPORTED):
+                yield 'refused for something else than an unsupported feature: %s' % error
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--write', action='store_true')
-    parser.add_argument('corpus')
-    parser.add_argument('binary')
+    parser.add_argument('--corpus', required=True, metavar='DIR')
+    parser.add_argument('--remora', required=True, metavar='BINARY')
+    parser.add_argument('--bucket', default='', help='only these, with commas between')
+    parser.add_argument('--only', default='', metavar='WORD', help='files whose name contains WORD')
+    parser.add_argument('--limit', type=int, default=20, metavar='SECONDS', help='for one file')
+    parser.add_argument('--verbose', action='store_true', help='print every refusal')
     options = parser.parse_args()
-    found, table = differences(options.corpus, os.path.abspath(options.binary))
-    if options.write:
-        write(found)
-        return 0
-    findings = list(judge(found, known()))
-    for finding in findings:
-        print(finding)
-    print('\n'.join(table[:-1]))  # the last line counts what the list below it judges
-    print('corpus: %d differences from the reference, %d not as listed' % (
-        len(found), len(findings)))
-    return 1 if findings else 0
+    corpus = os.path.abspath(options.corpus)
+    binary = os.path.abspath(options.remora)
+    with open(os.path.join(corpus, 'manifest.json')) as f:
+        entries = [e for e in json.load(f) if options.only in e['file'] and
+                   (not options.bucket or e['bucket'] in options.bucket.split(','))]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        outcomes = list(pool.map(lambda e: run(binary, corpus, e, options.limit), entries))
+
+    wrong = 0
+    rates = {}
+    for entry, outcome in zip(entries, outcomes):
+        rate = rates.setdefault(entry['bucket'], {}).setdefault(entry['verdict'], [0, 0])
+        rate[0] += outcome.verdict == entry['verdict']
+        rate[1] += 1
+        if options.verbose and outcome.verdict == 'reject':
+            print('%s\n  %s' % (entry['file'], '\n  '.join(outcome.errors)))
+        found = list(faults(entry, outcome))
+        wrong += bool(found)
+        for fault in found:
+            print('%s: %s' % (entry['file'], fault))
+    for bucket, rate in sorted(rates.items()):
+        print('%s: %s' % (bucket, ', '.join(
+            '%d of %d %s' % (*rate[verdict], 'loaded' if verdict == 'ok' else 'refused as by Envoy')
+            for verdict in ('ok', 'reject') if verdict in rate)))
+    for name in sorted(set(ACCEPTED) - {e['file'] for e in entries}):
+        if not options.bucket and not options.only:
+            wrong += 1
+            print('%s: in ACCEPTED, but not in the corpus' % name)
+    print('corpus: %d files, %d not as they should be' % (len(entries), wrong))
+    return 1 if wrong or not entries else 0
 
 
 if __name__ == '__main__':

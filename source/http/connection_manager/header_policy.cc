@@ -42,24 +42,9 @@ constexpr HeaderIdSet kEdgeStripped = {
     HeaderId::kXEnvoyOriginalHost,
 };
 
-// Only its loopback address proper: 127.0.0.2 stands for itself, as in Envoy.
-bool IsPlainLoopback(const net::Address& address) {
-  char text[46];
-  const size_t size = address.WriteIp(text);
-  const std::string_view ip(text, size);
-  return ip == "127.0.0.1" || ip == "::1";
-}
-
 void AppendForwardedFor(const Peer& peer, HeaderMap& headers) {
-  char ip[46];
-  std::string_view address;
-  if (peer.remote->is_ip()) {
-    address = IsPlainLoopback(*peer.remote) && !peer.own_ip.empty()
-                  ? peer.own_ip
-                  : std::string_view(ip, peer.remote->WriteIp(ip));
-  } else {
-    return;  // a Unix-socket peer has no address
-  }
+  const std::string_view address = peer.forwarded_for();
+  if (address.empty()) return;  // a Unix-socket peer has no address
   const std::string_view before = headers.Get(HeaderId::kXForwardedFor);
   base::Arena& arena = headers.arena();
   if (before.empty()) {
@@ -96,6 +81,12 @@ LocalReply Refuse(uint16_t status, std::string_view details) {
 
 }  // namespace
 
+Peer::Peer(const net::Address& remote, std::string_view own) : own_ip(own) {
+  if (!remote.is_ip()) return;
+  text_size = static_cast<uint8_t>(remote.WriteIp(text));
+  is_loopback = !own.empty() && (ip() == "127.0.0.1" || ip() == "::1");
+}
+
 std::optional<LocalReply> CheckRequest(const RequestHead& head) {
   if (head.authority.empty()) return Refuse(400, "missing_host_header");
   if (head.framing == http::Framing::kTunnel) return Refuse(403, "upgrade_failed");
@@ -122,10 +113,8 @@ void ApplyRequestPolicy(const Config& config, const Peer& peer, base::Random& ra
   const bool edge = config.use_remote_address;
   if (edge) {
     headers.RemoveAnyOf(kEdgeStripped);
-    if (peer.remote->is_ip() && config.xff_num_trusted_hops == 0) {
-      char ip[46];
-      headers.SetReference(HeaderId::kXEnvoyExternalAddress,
-                           headers.arena().Copy({ip, peer.remote->WriteIp(ip)}));
+    if (peer.text_size > 0 && config.xff_num_trusted_hops == 0) {
+      headers.SetReference(HeaderId::kXEnvoyExternalAddress, headers.arena().Copy(peer.ip()));
     }
   }
   if (config.generate_request_id) {

@@ -17,12 +17,21 @@
 
 namespace remora::connection_manager {
 
-// What the policy needs to know of the connection.
+// What the policy needs to know of the connection. Made once a connection.
 struct Peer {
-  const net::Address* remote;
-  bool tls = false;
-  // The machine's own address, which stands in x-forwarded-for for a client on 127.0.0.1 (as Envoy).
+  Peer() = default;
+  // `own_ip` is the machine's own address, which stands in x-forwarded-for for a client on exactly
+  // 127.0.0.1 or ::1, as in Envoy (127.0.0.2 stands for itself). It outlives the peer.
+  Peer(const net::Address& remote, std::string_view own_ip);
+
+  std::string_view ip() const { return {text, text_size}; }
+  std::string_view forwarded_for() const { return is_loopback ? own_ip : ip(); }
+
   std::string_view own_ip;
+  uint8_t text_size = 0;  // 0: no IP (a Unix socket)
+  bool is_loopback = false;
+  bool tls = false;
+  char text[46];
 };
 
 // A reason to refuse a request before any filter sees it, or nothing.

@@ -29,7 +29,7 @@ Session::Session(std::shared_ptr<WorkerConfig> config, SessionOwner& owner, net:
     : config_(std::move(config)),
       owner_(owner),
       remote_(remote),
-      peer_{&remote_, false, config_->services().own_ip},
+      peer_(remote, config_->services().own_ip),
       started_(config_->services().worker.dispatcher.now()),
       idle_timer_(config_->services().worker.dispatcher.timers(), &OnIdle, this),
       turn_end_(&OnTurnEnd, this),

@@ -9,7 +9,6 @@
 #include <memory>
 #include <vector>
 
-#include "source/base/intrusive_list.h"
 #include "source/http/codec.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/worker_config.h"
@@ -31,7 +30,6 @@ class SessionOwner {
 };
 
 class Session final : public event::Deferred,
-                      public base::ListNode<Session>,
                       public net::ConnectionHandler,
                       public http::ServerCodecEvents {
  public:
@@ -46,6 +44,7 @@ class Session final : public event::Deferred,
   void Drain();
 
   const Peer& peer() const { return peer_; }
+  event::TimePoint started() const { return started_; }
   // The response that begins now is the connection's last.
   bool ShouldCloseAfterResponse() const;
   // A response was cut off: the connection is of no more use.

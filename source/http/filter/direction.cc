@@ -1,6 +1,5 @@
 #include "source/http/filter/direction.h"
 
-#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -42,11 +41,8 @@ void Direction<Head>::Begin(Head& head) {
 
 template <class Head>
 void Direction<Head>::Data(buffer::Buffer& data) {
-  if (state_ != State::kBody) {
-    data.Clear();
-    return;
-  }
-  DataAt(0, data);
+  if (state_ == State::kBody) DataAt(0, data);
+  data.Clear();  // whatever an interruption left
 }
 
 template <class Head>
@@ -60,25 +56,44 @@ template <class Head>
 void Direction<Head>::Reset() {
   state_ = State::kReset;
   for (size_t i = 0; i < positions_; ++i) {
-    slots_[i].kept.reset();
-    slots_[i].queue.reset();
-    slots_[i].added.reset();
-    slots_[i].state = Slot::kFlowing;
+    Slot& slot = slots_[i];
+    slot.kept.reset();
+    slot.queue.reset();
+    slot.added.reset();
+    slot.state = Slot::kFlowing;
+    slot.release_asked = false;
+    slot.charged = 0;
   }
-  kept_ = 0;
+  kept_ = charged_ = 0;
+  asked_ = false;
   paused_slots_ = 0;
   UpdatePaused();
 }
 
 template <class Head>
-void Direction<Head>::Keep(Slot& slot, Answer answer) {
-  if (answer == Answer::kPause && slot.state != Slot::kPaused) {
-    slot.state = Slot::kPaused;
-    ++paused_slots_;
-    UpdatePaused();
-  } else if (answer == Answer::kHold) {
+void Direction<Head>::Charge(Slot& slot, uint64_t bytes) {
+  slot.charged += bytes;
+  charged_ += bytes;
+  if (charged_ > limit_) hooks_.OnOverLimit();
+}
+
+template <class Head>
+void Direction<Head>::Keep(Slot& slot, Answer answer, buffer::Buffer* data) {
+  Backlog& kept = Ensure(slot.kept);
+  const size_t before = kept.data.length();
+  if (data != nullptr) kept.data.MoveFrom(*data);
+  if (slot.added != nullptr) kept.data.MoveFrom(slot.added->data);
+  const uint64_t bytes = kept.data.length() - before;
+  kept_ += bytes;
+  if (answer == Answer::kHold) {
     slot.state = Slot::kHolding;
+    Charge(slot, bytes);
+    return;
   }
+  // A pause is not charged: the source stands still, what still arrives is bounded by one read.
+  slot.state = Slot::kPaused;
+  ++paused_slots_;
+  UpdatePaused();
 }
 
 template <class Head>
@@ -89,17 +104,18 @@ void Direction<Head>::HeadAt(size_t position) {
       Ensure(slot.queue).head = true;
       return;
     }
+    slot.seen = Slot::kHead;
     slot.in_hook = true;
     const Answer answer = hooks_.CallHead(position, *head_);
     slot.in_hook = false;
     if (dead()) return;
     if (answer != Answer::kContinue) {
       Ensure(slot.kept).head = true;
-      Keep(slot, answer);
-      if (slot.added != nullptr) slot.kept->data.MoveFrom(slot.added->data);
+      Keep(slot, answer, nullptr);
       return;
     }
-    if (slot.added != nullptr && !slot.added->data.empty()) {
+    slot.release_asked = false;
+    if (slot.has_added()) {
       HeadAt(position + 1);
       if (!dead()) PassAdded(position);
       return;
@@ -110,61 +126,42 @@ void Direction<Head>::HeadAt(size_t position) {
 }
 
 template <class Head>
-void Direction<Head>::Charge(uint64_t bytes) {
-  kept_ += bytes;
-  if (kept_ > limit_) hooks_.OnOverLimit();
-}
-
-template <class Head>
 void Direction<Head>::DataAt(size_t position, buffer::Buffer& data) {
   for (; position < positions_; ++position) {
     if (data.empty()) return;
     Slot& slot = slots_[position];
     if (slot.state == Slot::kPaused) {
-      const uint64_t bytes = data.length();
+      kept_ += data.length();
       Ensure(slot.queue).data.MoveFrom(data);
-      // The source was told to stop: what still arrives is bounded by one read.
-      kept_ += bytes;
       return;
     }
+    if (slot.release_asked) PassKept(position);
+    if (slot.has_added() && !dead()) PassAdded(position);
+    if (dead()) return;
     slot.in_hook = true;
     const Answer answer = hooks_.CallData(position, data);
     slot.in_hook = false;
-    if (dead()) {
-      data.Clear();
-      return;
-    }
+    if (dead()) return;
     if (answer != Answer::kContinue) {
-      const uint64_t bytes = data.length();
-      Backlog& kept = Ensure(slot.kept);
-      kept.data.MoveFrom(data);
-      if (slot.added != nullptr) kept.data.MoveFrom(slot.added->data);
-      Keep(slot, answer);
-      if (answer == Answer::kHold) {
-        Charge(bytes);
-      } else {
-        kept_ += bytes;
-      }
+      Keep(slot, answer, &data);
       return;
     }
-    if (slot.kept != nullptr && !slot.kept->empty()) {
+    slot.release_asked = false;
+    if (slot.has_kept()) {
+      kept_ += data.length();
       slot.kept->data.MoveFrom(data);
       PassKept(position);
       if (!dead()) PassAdded(position);
       return;
     }
     slot.state = Slot::kFlowing;
-    if (slot.added != nullptr && !slot.added->data.empty()) {
+    if (slot.has_added()) {
       DataAt(position + 1, data);
       if (!dead()) PassAdded(position);
       return;
     }
   }
-  if (out_ != nullptr) {
-    out_->OnData(data);
-  } else {
-    data.Clear();
-  }
+  if (out_ != nullptr && !data.empty()) out_->OnData(data);
 }
 
 template <class Head>
@@ -177,34 +174,32 @@ void Direction<Head>::EndAt(size_t position, HeaderMap* trailers) {
       queue.trailers = trailers;
       return;
     }
+    if (slot.release_asked) PassKept(position);
+    if (slot.has_added() && !dead()) PassAdded(position);
+    if (dead()) return;
+    slot.seen = Slot::kEnd;
     slot.in_hook = true;
     const Answer answer = hooks_.CallEnd(position, trailers);
     slot.in_hook = false;
     if (dead()) return;
-    const bool keeps = slot.kept != nullptr && !slot.kept->empty();
     if (answer != Answer::kContinue) {
-      Backlog& kept = Ensure(slot.kept);
-      if (slot.added != nullptr) kept.data.MoveFrom(slot.added->data);
-      kept.end = true;
-      kept.trailers = trailers;
-      Keep(slot, answer);
+      Keep(slot, answer, nullptr);
+      slot.kept->end = true;
+      slot.kept->trailers = trailers;
       return;
     }
-    if (keeps) {
-      if (slot.added != nullptr) slot.kept->data.MoveFrom(slot.added->data);
-      PassKept(position);
-    } else {
-      PassAdded(position);
-    }
+    PassKept(position);
+    if (!dead()) PassAdded(position);
     if (dead()) return;
   }
+  end_delivered_ = true;
   if (out_ != nullptr) out_->OnEnd(trailers);
 }
 
 template <class Head>
 void Direction<Head>::PassAdded(size_t position) {
   Slot& slot = slots_[position];
-  if (slot.added == nullptr || slot.added->data.empty()) return;
+  if (!slot.has_added()) return;
   buffer::Buffer data(blocks_);
   data.MoveFrom(slot.added->data);
   DataAt(position + 1, data);
@@ -214,45 +209,72 @@ template <class Head>
 void Direction<Head>::PassKept(size_t position) {
   Slot& slot = slots_[position];
   slot.state = Slot::kFlowing;
-  if (slot.kept == nullptr) return;
-  const base::ArenaPtr<Backlog> kept = std::move(slot.kept);
-  kept_ -= std::min<uint64_t>(kept_, kept->data.length());
+  slot.release_asked = false;
+  if (!slot.has_kept()) return;
+  base::ArenaPtr<Backlog> kept = std::move(slot.kept);
+  kept_ -= kept->data.length();
+  charged_ -= slot.charged;
+  slot.charged = 0;
   if (kept->head) HeadAt(position + 1);
   if (!dead() && !kept->data.empty()) DataAt(position + 1, kept->data);
   if (!dead() && kept->end) EndAt(position + 1, kept->trailers);
+  kept->Clear();
+  if (slot.kept == nullptr && !dead()) slot.kept = std::move(kept);
 }
 
 template <class Head>
 void Direction<Head>::Release(size_t position) {
   Slot& slot = slots_[position];
-  if (state_ == State::kReset || slot.state == Slot::kFlowing) return;
   if (slot.state == Slot::kPaused) --paused_slots_;
   PassKept(position);
   if (dead()) return;
-  if (slot.queue != nullptr) {
-    const base::ArenaPtr<Backlog> queue = std::move(slot.queue);
-    kept_ -= std::min<uint64_t>(kept_, queue->data.length());
+  if (slot.queue != nullptr && !slot.queue->empty()) {
+    base::ArenaPtr<Backlog> queue = std::move(slot.queue);
+    kept_ -= queue->data.length();
     if (queue->head) HeadAt(position);
     if (!dead() && !queue->data.empty()) DataAt(position, queue->data);
     if (!dead() && queue->end) EndAt(position, queue->trailers);
+    queue->Clear();
     if (dead()) return;
+    if (slot.queue == nullptr) slot.queue = std::move(queue);
   }
   UpdatePaused();
 }
 
 template <class Head>
+void Direction<Head>::AskRelease(size_t position) {
+  Slot& slot = slots_[position];
+  if (state_ == State::kReset || (!slot.in_hook && slot.state == Slot::kFlowing)) return;
+  slot.release_asked = asked_ = true;
+}
+
+template <class Head>
 void Direction<Head>::Add(size_t position, buffer::Buffer& data) {
   Slot& slot = slots_[position];
-  if (state_ == State::kReset) {
+  const bool keeps = slot.state != Slot::kFlowing;
+  const bool too_late = slot.seen == Slot::kEnd && !keeps && !slot.in_hook;
+  if (state_ == State::kReset || slot.seen == Slot::kNothing || too_late) {
     data.Clear();
     return;
   }
-  if (slot.in_hook) {
+  if (slot.in_hook || !keeps) {
     Ensure(slot.added).data.MoveFrom(data);
-  } else if (slot.state != Slot::kFlowing) {
-    Ensure(slot.kept).data.MoveFrom(data);
-  } else {
-    DataAt(position + 1, data);
+    asked_ = true;
+    return;
+  }
+  const uint64_t bytes = data.length();
+  kept_ += bytes;
+  Ensure(slot.kept).data.MoveFrom(data);
+  if (slot.state == Slot::kHolding) Charge(slot, bytes);
+}
+
+template <class Head>
+void Direction<Head>::RunAsked() {
+  asked_ = false;
+  for (size_t i = 0; i < positions_ && !dead(); ++i) {
+    Slot& slot = slots_[i];
+    if (slot.release_asked) Release(i);
+    if (!dead()) PassAdded(i);
   }
 }
 

@@ -50,11 +50,15 @@ class Direction {
   // `out` is the sink behind the last slot; null when the last slot consumes everything.
   Direction(DirectionHooks<Head>& hooks, base::Arena& arena, buffer::BlockPool& blocks,
             size_t positions, MessageSink<Head>* out);
+  ~Direction();
+  Direction(const Direction&) = delete;
+  Direction& operator=(const Direction&) = delete;
 
   State state() const { return state_; }
   bool started() const { return state_ != State::kHead; }
-  // The head has left the last slot.
+  // The head has left the last slot; the end has.
   bool head_delivered() const { return head_delivered_; }
+  bool end_delivered() const { return end_delivered_; }
 
   void Begin(Head& head);
   void Data(buffer::Buffer& data);
@@ -62,19 +66,27 @@ class Direction {
   // Drops everything kept; later events are ignored.
   void Reset();
 
-  // Ends the pause (or hold) of a slot: what it kept goes to the next slot, then the queue comes in.
-  void Release(size_t position);
-  bool paused(size_t position) const { return slots_[position].state == Slot::kPaused; }
-
-  // Data that the filter at `position` adds: during a hook it goes right after the event of that
-  // hook (before it, for an end); otherwise at once.
+  // What filters ask for is noted here and done by RunAsked, which the chain calls when no hook is
+  // on the stack, or before the slot's next event if that comes first.
+  //
+  // The end of a pause or hold: what the slot kept goes to the next one, then its queue comes in.
+  // Nothing to end is nothing to do: a pause that begins later is not affected.
+  void AskRelease(size_t position);
+  // Data that the filter at `position` adds: behind what it keeps; else right after the event of the
+  // running hook (before it, for an end); else by itself.
+  // Dropped when the filter has not seen the head yet, or has passed the end on.
   void Add(size_t position, buffer::Buffer& data);
+  bool asked() const { return asked_; }
+  void RunAsked();
 
+  bool paused(size_t position) const { return slots_[position].state == Slot::kPaused; }
   void set_limit(uint64_t limit) { limit_ = limit; }
   uint64_t limit() const { return limit_; }
+  // Bytes held and queued in all slots.
   uint64_t bytes_kept() const { return kept_; }
 
  private:
+  // Kept by its slot for the next time, because arena memory is not given back before the stream ends.
   struct Backlog {
     explicit Backlog(buffer::BlockPool& blocks) : data(blocks) {}
     buffer::Buffer data;
@@ -82,26 +94,39 @@ class Direction {
     bool head = false;
     bool end = false;
     bool empty() const { return !head && !end && data.empty(); }
+    void Clear() {
+      data.Clear();
+      trailers = nullptr;
+      head = end = false;
+    }
   };
   struct Slot {
     enum State : uint8_t { kFlowing, kHolding, kPaused };
+    enum Seen : uint8_t { kNothing, kHead, kEnd };
     State state = kFlowing;
+    Seen seen = kNothing;  // the last event (but data) that the filter was given
     bool in_hook = false;
+    bool release_asked = false;
+    uint64_t charged = 0;           // of `kept`: bytes that count against the limit
     base::ArenaPtr<Backlog> kept;   // the filter has seen it
     base::ArenaPtr<Backlog> queue;  // it has not
-    base::ArenaPtr<Backlog> added;  // data it added during a hook
+    base::ArenaPtr<Backlog> added;  // data it added, while nothing was kept
+    bool has_kept() const { return kept != nullptr && !kept->empty(); }
+    bool has_added() const { return added != nullptr && !added->data.empty(); }
   };
 
   Backlog& Ensure(base::ArenaPtr<Backlog>& backlog);
   void HeadAt(size_t position);
   void DataAt(size_t position, buffer::Buffer& data);
   void EndAt(size_t position, HeaderMap* trailers);
-  // Passes what a slot kept to the next one.
+  // The filter answered `answer`, not kContinue: `data` (may be null) stays here.
+  void Keep(Slot& slot, Answer answer, buffer::Buffer* data);
+  // Passes what a slot kept, or added, to the next one.
   void PassKept(size_t position);
   void PassAdded(size_t position);
+  void Release(size_t position);
+  void Charge(Slot& slot, uint64_t bytes);
   bool dead() const { return state_ == State::kReset || hooks_.Interrupted(); }
-  void Keep(Slot& slot, Answer answer);
-  void Charge(uint64_t bytes);
   void UpdatePaused();
 
   DirectionHooks<Head>& hooks_;
@@ -113,15 +138,13 @@ class Direction {
   uint32_t positions_;
   State state_ = State::kHead;
   bool head_delivered_ = false;
+  bool end_delivered_ = false;
   bool source_paused_ = false;
+  bool asked_ = false;
   uint32_t paused_slots_ = 0;
   uint64_t kept_ = 0;
+  uint64_t charged_ = 0;
   uint64_t limit_ = UINT64_MAX;
-
- public:
-  ~Direction();
-  Direction(const Direction&) = delete;
-  Direction& operator=(const Direction&) = delete;
 };
 
 extern template class Direction<RequestHead>;

@@ -14,10 +14,6 @@ FilterChain::FilterChain(const Environment& environment, const WorkerFilters& fi
     match_ = env_.routes->Match(*request, env_.random.Next());
   }
   CreateFilters(filters);
-  request_.emplace(request_hooks_, env_.arena, env_.blocks, count_, nullptr);
-  response_.emplace(response_hooks_, env_.arena, env_.blocks, count_ - 1, &env_.downstream);
-  request_->set_limit(env_.buffer_limit);
-  response_->set_limit(env_.buffer_limit);
 }
 
 FilterChain::~FilterChain() {
@@ -26,12 +22,21 @@ FilterChain::~FilterChain() {
   for (uint32_t i = count_; i > 0; --i) entries_[i - 1].~Entry();
 }
 
-const route::FilterOverride* FilterChain::OverrideFor(const FilterFactory& factory) const {
-  if (match_.overrides == nullptr) return nullptr;
-  for (const route::FilterOverride& override : *match_.overrides) {
+namespace {
+
+const route::FilterOverride* FindOverride(const route::FilterOverrides* overrides,
+                                          const FilterFactory& factory) {
+  if (overrides == nullptr) return nullptr;
+  for (const route::FilterOverride& override : *overrides) {
     if (override.filter_name == factory.name) return &override;
   }
   return nullptr;
+}
+
+}  // namespace
+
+const route::FilterOverride* FilterChain::OverrideFor(const FilterFactory& factory) const {
+  return FindOverride(match_.overrides, factory);
 }
 
 void FilterChain::CreateFilters(const WorkerFilters& filters) {
@@ -48,20 +53,36 @@ void FilterChain::CreateFilters(const WorkerFilters& filters) {
     context->worker_state_ = filters.worker_states[i].get();
     new (&entries_[count_]) Entry{FilterPtr(), context, &factory};
     ++count_;
-    entries_[count_ - 1].filter = factory.create(factory.config.get(), *context);
   }
   CHECK(count_ > 0 && entries_[count_ - 1].factory->terminal);
+  request_.emplace(request_hooks_, env_.arena, env_.blocks, count_, nullptr);
+  response_.emplace(response_hooks_, env_.arena, env_.blocks, count_ - 1, &env_.downstream);
+  request_->set_limit(env_.buffer_limit);
+  response_->set_limit(env_.buffer_limit);
+  // Last, because a filter may already ask for things when it is created.
+  for (uint32_t i = 0; i < count_; ++i) {
+    Entry& entry = entries_[i];
+    entry.filter = entry.factory->create(entry.factory->config.get(), *entry.context);
+  }
+}
+
+void FilterChain::RefreshRouteConfigs() {
+  for (uint32_t i = 0; i < count_; ++i) {
+    const route::FilterOverride* override = OverrideFor(*entries_[i].factory);
+    entries_[i].context->route_config_ = override != nullptr ? override->config.get() : nullptr;
+  }
 }
 
 // --- the request enters ---
 
 void FilterChain::OnHead(RequestHead& head) {
+  if (phase_ != Phase::kOpen) return;
   const Scope scope(*this);
   request_->Begin(head);
 }
 
 void FilterChain::OnData(buffer::Buffer& data) {
-  if (replied_ || interrupted_) {
+  if (phase_ != Phase::kOpen) {
     data.Clear();
     return;
   }
@@ -70,13 +91,15 @@ void FilterChain::OnData(buffer::Buffer& data) {
 }
 
 void FilterChain::OnEnd(HeaderMap* trailers) {
-  if (replied_ || interrupted_) return;
+  if (phase_ != Phase::kOpen) return;
   const Scope scope(*this);
   request_->End(trailers);
 }
 
 void FilterChain::OnReset(const ProxyError&) {
+  phase_ = Phase::kClosed;
   request_->Reset();
+  response_->Reset();
   Complete();
 }
 
@@ -107,13 +130,13 @@ void FilterChain::RequestHooks::SetPaused(bool paused) {
 // --- the response enters ---
 
 void FilterChain::ResponseEntry::OnHead(ResponseHead& head) {
-  if (chain_.replied_ || chain_.interrupted_) return;
+  if (chain_.phase_ != Phase::kOpen) return;
   const Scope scope(chain_);
   chain_.response_->Begin(head);
 }
 
 void FilterChain::ResponseEntry::OnData(buffer::Buffer& data) {
-  if (chain_.replied_ || chain_.interrupted_) {
+  if (chain_.phase_ != Phase::kOpen) {
     data.Clear();
     return;
   }
@@ -122,27 +145,28 @@ void FilterChain::ResponseEntry::OnData(buffer::Buffer& data) {
 }
 
 void FilterChain::ResponseEntry::OnEnd(HeaderMap* trailers) {
-  if (chain_.replied_ || chain_.interrupted_) return;
+  if (chain_.phase_ != Phase::kOpen) return;
   const Scope scope(chain_);
   chain_.response_->End(trailers);
 }
 
 void FilterChain::ResponseEntry::OnReset(const ProxyError& error) {
-  if (chain_.replied_) return;
-  chain_.interrupted_ = true;
+  // A reply or reset that is on its way takes the place of this one.
+  if (chain_.phase_ != Phase::kOpen || chain_.response_->end_delivered()) return;
+  chain_.phase_ = Phase::kClosed;
   chain_.request_->Reset();
   chain_.response_->Reset();
   chain_.env_.downstream.OnReset(error);
 }
 
 Answer FilterChain::ResponseHooks::CallHead(size_t position, ResponseHead& head) {
-  return chain_.ResponseEntryAt(position).filter->OnResponseHead(head);
+  return chain_.entries_[chain_.ResponsePosition(position)].filter->OnResponseHead(head);
 }
 Answer FilterChain::ResponseHooks::CallData(size_t position, buffer::Buffer& data) {
-  return chain_.ResponseEntryAt(position).filter->OnResponseData(data);
+  return chain_.entries_[chain_.ResponsePosition(position)].filter->OnResponseData(data);
 }
 Answer FilterChain::ResponseHooks::CallEnd(size_t position, HeaderMap* trailers) {
-  return chain_.ResponseEntryAt(position).filter->OnResponseEnd(trailers);
+  return chain_.entries_[chain_.ResponsePosition(position)].filter->OnResponseEnd(trailers);
 }
 
 void FilterChain::ResponseHooks::OnOverLimit() {
@@ -170,16 +194,16 @@ void FilterChain::ResumeResponse(PauseReason reason) {
 // --- what hooks ask for ---
 
 void FilterChain::SendLocalReply(LocalReply reply) {
-  if (reply_ != nullptr || replied_ || completed_) return;
+  if (phase_ != Phase::kOpen || response_->end_delivered()) return;
   reply_ = env_.arena.New<LocalReply>(std::move(reply));
-  interrupted_ = true;
+  phase_ = Phase::kInterrupted;
   LeaveForTurnEnd();
 }
 
 void FilterChain::ResetFromFilter() {
-  if (completed_) return;
-  reset_pending_ = true;
-  interrupted_ = true;
+  if (phase_ == Phase::kClosed || response_->end_delivered()) return;
+  reset_asked_ = true;
+  phase_ = Phase::kInterrupted;
   LeaveForTurnEnd();
 }
 
@@ -193,21 +217,25 @@ void FilterChain::RunDeferred(void* self) {
 }
 
 void FilterChain::Settle() {
-  while (!completed_) {
-    if (reset_pending_) {
-      reset_pending_ = false;
-      request_->Reset();
-      response_->Reset();
-      env_.downstream.OnReset({Side::kLocal, ErrorKind::kLocalReset});
-      return;
-    }
-    if (reply_ != nullptr && !replied_) {
+  while (true) {
+    if (phase_ == Phase::kInterrupted) {
+      if (reset_asked_) return ResetNow();
       SendReplyNow();
       continue;
     }
-    if (!resumes_pending_ || interrupted_) return;
-    RunResumes();
+    if (phase_ == Phase::kClosed || !(request_->asked() || response_->asked())) return;
+    ++depth_;
+    request_->RunAsked();
+    if (!stopped()) response_->RunAsked();
+    --depth_;
   }
+}
+
+void FilterChain::ResetNow() {
+  phase_ = Phase::kClosed;
+  request_->Reset();
+  response_->Reset();
+  env_.downstream.OnReset({Side::kLocal, ErrorKind::kLocalReset});
 }
 
 void FilterChain::SendReplyNow() {
@@ -217,46 +245,30 @@ void FilterChain::SendReplyNow() {
   if (!reply_->details.empty()) env_.stream_info.response_code_details = reply_->details;
   // The upstream's answer is of no use any more; the terminal filter lets go of it now.
   response_source_ = nullptr;
-  if (count_ > 0) entries_[count_ - 1].filter->OnComplete();
+  entries_[count_ - 1].filter->OnComplete();
   if (response_->head_delivered()) {
+    phase_ = Phase::kClosed;
     response_->Reset();
     env_.downstream.OnReset({Side::kLocal, ErrorKind::kLocalReset, reply_->details});
     return;
   }
   auto* head = env_.arena.New<ResponseHead>(env_.arena);
   const std::string_view body = FillLocalReply(*reply_, request_head_, *head);
-  const bool through_filters = !response_->started();
-  if (!through_filters) response_->Reset();
   buffer::Buffer data(env_.blocks);
   data.Append(body);
+  phase_ = Phase::kReplying;
   ++depth_;
-  interrupted_ = false;
-  if (through_filters) {
-    response_->Begin(*head);
-    if (!data.empty() && !interrupted_) response_->Data(data);
-    if (!interrupted_) response_->End(nullptr);
-  } else {
+  if (response_->started()) {
     // Some filters have already seen the upstream's head: they must not see a second one.
+    response_->Reset();
+    phase_ = Phase::kClosed;
     env_.downstream.OnHead(*head);
     if (!data.empty()) env_.downstream.OnData(data);
     env_.downstream.OnEnd(nullptr);
-  }
-  --depth_;
-}
-
-void FilterChain::RunResumes() {
-  resumes_pending_ = false;
-  ++depth_;
-  for (uint32_t i = 0; i < count_ && !interrupted_; ++i) {
-    Entry& entry = entries_[i];
-    if (entry.resume_request) {
-      entry.resume_request = false;
-      request_->Release(i);
-    }
-    if (entry.resume_response && !interrupted_) {
-      entry.resume_response = false;
-      if (i + 1 < count_) response_->Release(count_ - 2 - i);
-    }
+  } else {
+    response_->Begin(*head);
+    if (!stopped() && !data.empty()) response_->Data(data);
+    if (!stopped()) response_->End(nullptr);
   }
   --depth_;
 }
@@ -264,6 +276,7 @@ void FilterChain::RunResumes() {
 void FilterChain::Complete() {
   if (completed_) return;
   completed_ = true;
+  phase_ = Phase::kClosed;
   deferred_.Unlink();
   response_source_ = nullptr;
   for (uint32_t i = 0; i < count_; ++i) {
@@ -276,19 +289,21 @@ void FilterChain::Complete() {
 // --- FilterContext ---
 
 void FilterContext::ResumeRequest() {
-  chain_.entries_[index_].resume_request = true;
-  chain_.resumes_pending_ = true;
+  chain_.request_->AskRelease(index_);
   chain_.LeaveForTurnEnd();
 }
 void FilterContext::ResumeResponse() {
-  chain_.entries_[index_].resume_response = true;
-  chain_.resumes_pending_ = true;
+  if (index_ + 1 < chain_.count_) chain_.response_->AskRelease(chain_.ResponsePosition(index_));
   chain_.LeaveForTurnEnd();
 }
 void FilterContext::SendLocalReply(LocalReply reply) { chain_.SendLocalReply(std::move(reply)); }
-void FilterContext::AddRequestData(buffer::Buffer& data) { chain_.request_->Add(index_, data); }
+void FilterContext::AddRequestData(buffer::Buffer& data) {
+  chain_.request_->Add(index_, data);
+  chain_.LeaveForTurnEnd();
+}
 void FilterContext::AddResponseData(buffer::Buffer& data) {
-  if (index_ + 1 < chain_.count_) chain_.response_->Add(chain_.count_ - 2 - index_, data);
+  if (index_ + 1 < chain_.count_) chain_.response_->Add(chain_.ResponsePosition(index_), data);
+  chain_.LeaveForTurnEnd();
 }
 void FilterContext::ResetStream() { chain_.ResetFromFilter(); }
 void FilterContext::SetRequestBufferLimit(uint64_t bytes) { chain_.request_->set_limit(bytes); }
@@ -297,6 +312,25 @@ uint64_t FilterContext::request_buffer_limit() const { return chain_.request_->l
 void FilterContext::Reroute() {
   if (chain_.env_.routes == nullptr || chain_.request_head_ == nullptr) return;
   chain_.match_ = chain_.env_.routes->Match(*chain_.request_head_, chain_.env_.random.Next());
+  chain_.RefreshRouteConfigs();
+  const route::Route* found = chain_.match_.route;
+  chain_.env_.stream_info.route_name = found != nullptr ? found->name() : std::string_view();
+}
+size_t FilterContext::RouteConfigLevels(const void* (&levels)[kRouteLevels]) const {
+  const route::MatchResult& match = chain_.match_;
+  const route::FilterOverrides* const merged[] = {
+      match.virtual_host != nullptr ? match.virtual_host->overrides() : nullptr,
+      match.route != nullptr ? match.route->overrides() : nullptr, match.overrides};
+  size_t count = 0;
+  for (const route::FilterOverrides* overrides : merged) {
+    const route::FilterOverride* found =
+        FindOverride(overrides, *chain_.entries_[index_].factory);
+    if (found == nullptr || found->config == nullptr) continue;
+    // The same value as one level above: this level has none of its own.
+    if (count > 0 && levels[count - 1] == found->config.get()) continue;
+    levels[count++] = found->config.get();
+  }
+  return count;
 }
 const route::Route* FilterContext::route() const { return chain_.match_.route; }
 const route::MatchResult& FilterContext::match() const { return chain_.match_; }
@@ -313,7 +347,8 @@ MessageSource& FilterContext::request_source() const { return chain_.env_.reques
 void FilterContext::SetResponseSource(MessageSource* source) {
   chain_.response_source_ = source;
   if (source == nullptr) return;
-  for (const PauseReason reason : {PauseReason::kFilterPaused, PauseReason::kConnectionFull}) {
+  for (const PauseReason reason : {PauseReason::kSinkFull, PauseReason::kFilterPaused,
+                                   PauseReason::kBufferLimit, PauseReason::kConnectionFull}) {
     if (chain_.response_pauses_.bits() & static_cast<uint8_t>(reason)) source->Pause(reason);
   }
 }

@@ -9,8 +9,13 @@
 // It is the sink of the request and the place a response enters. Local replies, resumes and reroutes
 // that hooks ask for are carried out when the outermost event has been handled, or at the end of the
 // turn when asked for from outside.
+//
+//   kOpen --hook or owner asks--> kInterrupted --reply--> kReplying --end, reset--> kClosed
+//                                      \--reset, or a reply after the head has gone--> kClosed
+//
 // Invariants: after a local reply or a reset no request event reaches a filter and the terminal
-// filter's response is dropped; OnComplete is called exactly once for each filter.
+// filter's response is dropped; the downstream gets exactly one end or one reset; OnComplete is
+// called exactly once for each filter.
 
 #include <memory>
 #include <optional>
@@ -75,7 +80,7 @@ class FilterChain final : public RequestSink {
     Answer CallHead(size_t position, RequestHead& head) override;
     Answer CallData(size_t position, buffer::Buffer& data) override;
     Answer CallEnd(size_t position, HeaderMap* trailers) override;
-    bool Interrupted() const override { return chain_.interrupted_; }
+    bool Interrupted() const override { return chain_.stopped(); }
     void OnOverLimit() override;
     void SetPaused(bool paused) override;
 
@@ -88,7 +93,7 @@ class FilterChain final : public RequestSink {
     Answer CallHead(size_t position, ResponseHead& head) override;
     Answer CallData(size_t position, buffer::Buffer& data) override;
     Answer CallEnd(size_t position, HeaderMap* trailers) override;
-    bool Interrupted() const override { return chain_.interrupted_; }
+    bool Interrupted() const override { return chain_.stopped(); }
     void OnOverLimit() override;
     void SetPaused(bool paused) override;
 
@@ -112,18 +117,21 @@ class FilterChain final : public RequestSink {
     FilterContext* context;
     const FilterFactory* factory;
     bool saw_request = false;
-    bool resume_request = false;
-    bool resume_response = false;
   };
+  enum class Phase : uint8_t { kOpen, kInterrupted, kReplying, kClosed };
 
   void CreateFilters(const WorkerFilters& filters);
   const route::FilterOverride* OverrideFor(const FilterFactory& factory) const;
-  Entry& ResponseEntryAt(size_t position) { return entries_[count_ - 2 - position]; }
+  // Between a filter's index and its place on the way of the response; the terminal has none.
+  size_t ResponsePosition(size_t index) const { return count_ - 2 - index; }
+  // Nothing is delivered any more, or not before what was asked for is carried out.
+  bool stopped() const { return phase_ == Phase::kInterrupted || phase_ == Phase::kClosed; }
+  void RefreshRouteConfigs();
   void Settle();
   void SendReplyNow();
+  void ResetNow();
   void LeaveForTurnEnd();
   static void RunDeferred(void* self);
-  void RunResumes();
   void ResetFromFilter();
 
   // Counts nested entries; what hooks asked for is carried out when the outermost one ends.
@@ -147,10 +155,9 @@ class FilterChain final : public RequestSink {
   Entry* entries_ = nullptr;
   uint32_t count_ = 0;
   uint32_t depth_ = 0;
-  bool interrupted_ = false;   // a reply or reset waits to be carried out
-  bool replied_ = false;       // the answer is a local reply
-  bool reset_pending_ = false;
-  bool resumes_pending_ = false;
+  Phase phase_ = Phase::kOpen;
+  bool reset_asked_ = false;  // in kInterrupted: a reset, not a reply
+  bool replied_ = false;      // the answer is a local reply
   bool completed_ = false;
   PauseMask response_pauses_;
   MessageSource* response_source_ = nullptr;

@@ -27,13 +27,16 @@ class FilterContext {
   FilterContext(const FilterContext&) = delete;
   FilterContext& operator=(const FilterContext&) = delete;
 
-  // Ends a pause or hold of this filter in that direction.
+  // Ends a pause or hold of this filter in that direction: the one that there is, or the one that
+  // the running hook answers with.
   void ResumeRequest();
   void ResumeResponse();
   // Answers in the place of the upstream; see local_reply.h. Further ones of a stream are ignored.
   void SendLocalReply(LocalReply reply);
   // Puts data into the message behind this filter: right after the event of the running hook (before
-  // the end in OnRequestEnd/OnResponseEnd). The head's framing must allow a body.
+  // the end in OnRequestEnd/OnResponseEnd), or behind what this filter keeps. From outside a hook:
+  // between the events that the filter has seen and those to come. The head's framing must allow a
+  // body; before the head and after the end the data is dropped.
   void AddRequestData(buffer::Buffer& data);
   void AddResponseData(buffer::Buffer& data);
   // Ends the stream at once, without an answer where none has begun.
@@ -42,7 +45,8 @@ class FilterContext {
   void SetRequestBufferLimit(uint64_t bytes);
   void SetResponseBufferLimit(uint64_t bytes);
   uint64_t request_buffer_limit() const;
-  // Forgets the route and matches again with the changed head (before the head reaches the router).
+  // Forgets the route and matches again with the changed head (before the head reaches the router);
+  // RouteConfig() of every filter follows. Which filters run stays as it was.
   void Reroute();
 
   // Null when no route matched.
@@ -53,6 +57,10 @@ class FilterContext {
   const T* RouteConfig() const {
     return static_cast<const T*>(route_config_);
   }
+  // All levels that configure this filter for the request's route, least specific first: for filters
+  // that combine them. Writes at most kRouteLevels and returns how many.
+  static constexpr size_t kRouteLevels = 4;
+  size_t RouteConfigLevels(const void* (&levels)[kRouteLevels]) const;
   // What create_worker_state of this filter made.
   template <class T>
   T& worker_state() const {

@@ -1,6 +1,7 @@
 #include "source/http/filter/local_reply.h"
 
 #include "absl/strings/str_cat.h"
+#include "source/http/codes.h"
 
 namespace remora::http {
 namespace {
@@ -74,6 +75,10 @@ std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* requ
     return {};
   }
   head.status = reply.status;
+  if (StatusForbidsBody(reply.status)) {
+    head.framing = Framing::kNone;
+    return {};
+  }
   if (reply.body.empty()) {
     head.framing = Framing::kLength;
     head.length = 0;

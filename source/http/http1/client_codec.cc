@@ -61,7 +61,9 @@ absl::Status ClientCodec::DispatchAll(buffer::Buffer& input) {
         if (!ReadHead(input, status)) return status;
         break;
       case ResponseState::kLength: ReadLengthBody(input); break;
-      case ResponseState::kChunked: status = ReadChunkedBody(input); break;
+      case ResponseState::kChunked:
+        if (!ReadChunkedBody(input, status)) return status;
+        break;
       case ResponseState::kUntilClose:
         sink_->OnData(input);
         input.Clear();
@@ -168,31 +170,30 @@ void ClientCodec::ReadLengthBody(buffer::Buffer& input) {
   if (sink_ != nullptr && remaining_ == 0) EndResponse(nullptr, nothing_left);
 }
 
-absl::Status ClientCodec::ReadChunkedBody(buffer::Buffer& input) {
+bool ClientCodec::ReadChunkedBody(buffer::Buffer& input, absl::Status& status) {
   buffer::Buffer body(input.pool());
   HeadScanner::Lines lines;
-  const ChunkedDecoder::Result result =
-      decoder_.Decode(input, body, options_.max_header_bytes, lines);
   http::HeaderMap* trailers = nullptr;
-  switch (result) {
-    case ChunkedDecoder::Result::kMore: break;
-    case ChunkedDecoder::Result::kInvalid: return Fail(detail::kCodecError);
-    case ChunkedDecoder::Result::kTooLarge: return Fail(detail::kHeadersTooLarge);
-    case ChunkedDecoder::Result::kTrailers: {
-      http::CodecError error;
+  http::CodecError error;
+  switch (decoder_.Decode(input, body, options_.max_header_bytes, lines)) {
+    case ChunkedDecoder::Result::kMore:
+      if (!body.empty()) sink_->OnData(body);
+      return false;
+    case ChunkedDecoder::Result::kInvalid: status = Fail(detail::kCodecError); return false;
+    case ChunkedDecoder::Result::kTooLarge: status = Fail(detail::kHeadersTooLarge); return false;
+    case ChunkedDecoder::Result::kTrailers:
       trailers = TakeTrailers(input, decoder_.trailer_size(), lines, options_.max_headers, *arena_,
                               error);
-      if (trailers == nullptr) return Fail(error.detail);
-      if (!options_.enable_trailers || trailers->empty()) trailers = nullptr;
-      break;
-    }
+      if (trailers == nullptr) {
+        status = Fail(error.detail);
+        return false;
+      }
   }
+  if (!options_.enable_trailers || trailers->empty()) trailers = nullptr;
   const bool nothing_left = input.empty();
   if (!body.empty()) sink_->OnData(body);
-  if (sink_ != nullptr && result == ChunkedDecoder::Result::kTrailers) {
-    EndResponse(trailers, nothing_left);
-  }
-  return absl::OkStatus();
+  if (sink_ != nullptr) EndResponse(trailers, nothing_left);
+  return true;
 }
 
 void ClientCodec::EndResponse(http::HeaderMap* trailers, bool nothing_left) {

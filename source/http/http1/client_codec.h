@@ -66,7 +66,8 @@ class ClientCodec final : public http::ClientCodec, private http::ClientCodecStr
   absl::Status CountInformational(uint16_t status, uint32_t size);
   void StartBody(http::ResponseHead& head, bool chunked, bool nothing_left);
   void ReadLengthBody(buffer::Buffer& input);
-  absl::Status ReadChunkedBody(buffer::Buffer& input);
+  // False when more bytes are needed or the body is refused (then `status` says so).
+  bool ReadChunkedBody(buffer::Buffer& input, absl::Status& status);
   void EndResponse(http::HeaderMap* trailers, bool nothing_left);
   void ForgetStream();
   // The connection is of no more use because of what our own side did.

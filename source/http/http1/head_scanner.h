@@ -4,13 +4,15 @@
 //
 // One pass, 32 bytes at a time, before any other code looks at the bytes: every CR is followed by
 // LF and every LF follows a CR, no control byte but HTAB, no DEL (RFC 9112 sections 2.2 and 5.5,
-// RFC 9110 section 5.5). A head ends with the first empty line; trailer sections are scanned the same
-// way, except that they may be empty. What comes behind the end is not looked at.
+// RFC 9110 section 5.5). A head ends with the first empty line after its first line; trailer
+// sections are scanned the same way, except that they may be empty. What comes behind the end is
+// not looked at.
 //
-// Owner: a codec (16 bytes of state). Works over slices and resumes where it stopped, so a sender of
+// Owner: a codec (8 bytes of state). Works over slices and resumes where it stopped, so a sender of
 // single bytes costs linear work. Peers' faults are results, never checks.
 
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "source/buffer/buffer.h"
@@ -21,15 +23,22 @@ class HeadScanner {
  public:
   enum class Result : uint8_t { kIncomplete, kComplete, kInvalid, kTooLarge };
 
-  // Offsets of the line feeds of one head, the last one ending the empty line. Heads with more lines
-  // than fit have only the first ones here.
+  // Offsets of the line feeds of one head, the last one ending the empty line. Of heads with more
+  // lines than fit it has only the first ones.
   struct Lines {
     static constexpr uint32_t kCapacity = 128;
     uint32_t count = 0;
     uint32_t feeds[kCapacity];
+
+    void Add(uint32_t feed) {
+      if (count < kCapacity) feeds[count++] = feed;
+    }
     // Offset of line feed `index`, searched for from `from` when it is not in the table. The text
     // must have one.
-    uint32_t Feed(uint32_t index, const char* text, uint32_t from) const;
+    uint32_t Feed(uint32_t index, const char* text, uint32_t from) const {
+      if (__builtin_expect(index < count, 1)) return feeds[index];
+      return static_cast<uint32_t>(static_cast<const char*>(rawmemchr(text + from, '\n')) - text);
+    }
   };
 
   // Looks at the bytes of `input` that earlier calls have not seen; `input` must not be drained
@@ -40,21 +49,22 @@ class HeadScanner {
   uint32_t size() const { return scanned_; }
   bool started() const { return scanned_ > 0; }
   void Restart() { *this = HeadScanner(); }
+  // An empty line ends the section at once.
   void RestartForTrailers() {
-    *this = HeadScanner();
-    // As if a line feed had just passed: an empty line ends the section at once.
-    feed_carry_ = 2;
+    Restart();
+    state_ = State::kLineStart;
   }
 
  private:
-  Result ScanPiece(std::string_view piece, Lines& lines);
-  // Judges up to 32 bytes by their masks; true when scanning ends here with `result_`.
-  bool Judge(uint64_t control, uint64_t cr, uint64_t lf, Lines& lines, unsigned width);
+  // What the next byte follows.
+  enum class State : uint8_t { kText, kLineStart, kCr, kCrOfEmptyLine };
+
+  struct Piece;
+
+  Result ScanPiece(std::string_view text, Lines& lines);
 
   uint32_t scanned_ = 0;
-  uint8_t feed_carry_ = 0;  // bit 1: the byte before the next is LF; bit 0: the one before that
-  uint8_t cr_carry_ = 0;    // the byte before the next is CR
-  Result result_ = Result::kIncomplete;
+  State state_ = State::kText;
 };
 
 }  // namespace remora::http1

@@ -22,7 +22,11 @@ struct ConnectionTokens {
   uint32_t nominated_count = 0;
   bool close = false;
   bool keep_alive = false;
-  std::string_view nominated[kMaxTokens];
+  // Not initialised: it is part of every request's parsing.
+  struct Token {
+    const char* text;
+    size_t size;
+  } nominated[kMaxTokens];
 };
 
 // Adds the tokens of one Connection field's value. False when there are too many.

@@ -50,58 +50,61 @@ bool AllowedInTrailers(const HeaderEntry& entry) {
   return true;
 }
 
-// The first `n` bytes of 16 are 0xff when read from kPrefix + 16 - n.
-alignas(16) constexpr uint8_t kPrefix[32] = {
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+// The first `n` bytes of 16 are 0x20 when read from kCaseBits + 16 - n.
+alignas(16) constexpr uint8_t kCaseBits[32] = {
+    0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20,
+    0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20,
 };
 
 // Lower-cases the token at `name` in place; returns its size. Rewrites up to 15 bytes behind it
 // with what they are.
-size_t LowerToken(char* name) {
-  const __m128i below_a = _mm_set1_epi8('A' - 1);
-  const __m128i above_z = _mm_set1_epi8('Z' + 1);
-  const __m128i case_bit = _mm_set1_epi8(0x20);
+inline size_t LowerToken(char* name) {
   for (char* at = name;; at += 16) {
     auto* block = reinterpret_cast<__m128i*>(at);
     const __m128i bytes = _mm_loadu_si128(block);
-    const unsigned strangers = kTokenBytes.Strangers(bytes) | 0x10000u;
-    const auto size = static_cast<size_t>(std::countr_zero(strangers));
-    const __m128i prefix =
-        _mm_loadu_si128(reinterpret_cast<const __m128i*>(kPrefix + 16 - size));
-    const __m128i upper =
-        _mm_and_si128(_mm_cmpgt_epi8(bytes, below_a), _mm_cmplt_epi8(bytes, above_z));
-    const __m128i change = _mm_and_si128(_mm_and_si128(upper, prefix), case_bit);
-    _mm_storeu_si128(block, _mm_or_si128(bytes, change));
-    if (size < 16) return static_cast<size_t>(at - name) + size;
+    const auto size =
+        static_cast<size_t>(std::countr_zero(kTokenBytes.Strangers(bytes) | 0x10000u));
+    // As signed bytes, 'A' to 'Z' are the 26 highest after this addition.
+    const __m128i shifted = _mm_add_epi8(bytes, _mm_set1_epi8(0x7f - 'Z'));
+    const __m128i upper = _mm_cmpgt_epi8(shifted, _mm_set1_epi8(0x7f - 26));
+    const __m128i case_bits =
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(kCaseBits + 16 - size));
+    _mm_storeu_si128(block, _mm_or_si128(bytes, _mm_and_si128(upper, case_bits)));
+    if (__builtin_expect(size < 16, 1)) return static_cast<size_t>(at - name) + size;
   }
 }
 
 bool IsSpace(char c) { return c == ' ' || c == '\t'; }
 
+// The value of a line that does not simply have one SP before it and none after it.
+__attribute__((noinline)) void TrimValue(const char* value, const char* end, HeaderEntry& entry) {
+  // `Name: ` CRLF is canonical, though there is a space before the CR.
+  entry.canonical = value + 1 == end && *value == ' ';
+  while (IsSpace(*value)) ++value;  // stops at the CR
+  while (end > value && IsSpace(end[-1])) --end;
+  entry.value_data = value;
+  entry.value_size = static_cast<uint32_t>(end - value);
+}
+
+bool IsAboveSpace(char c) { return static_cast<uint8_t>(c) > ' '; }
+
 // Takes one field line apart. `end` is its CR.
-bool ParseLine(char* line, const char* end, HeaderEntry& entry) {
+inline bool ParseLine(char* line, const char* end, HeaderEntry& entry) {
   const size_t name_size = LowerToken(line);
   // A folded line and an empty name have no token; white space before the colon is none either.
-  if (name_size == 0 || name_size > http::HeaderMap::kMaxNameSize || line[name_size] != ':') {
-    return false;
-  }
-  const char* value = line + name_size + 1;
-  entry.canonical = *value == ' ' && !IsSpace(value[1]);
-  if (__builtin_expect(entry.canonical, 1)) {
-    ++value;
-  } else {
-    while (IsSpace(*value)) ++value;  // stops at the CR
-  }
-  const char* value_end = end;
-  if (__builtin_expect(value_end > value && IsSpace(value_end[-1]), 0)) {
-    entry.canonical = false;
-    while (value_end > value && IsSpace(value_end[-1])) --value_end;
-  }
+  if (name_size - 1 >= http::HeaderMap::kMaxNameSize || line[name_size] != ':') return false;
+  const char* const value = line + name_size + 2;
   entry.name_data = line;
   entry.name_size = static_cast<uint16_t>(name_size);
-  entry.value_data = value;
-  entry.value_size = static_cast<uint32_t>(value_end - value);
   entry.id = http::LookUpHeaderId({line, name_size});
+  entry.value_data = value;
+  entry.value_size = static_cast<uint32_t>(end - value);
+  entry.canonical = true;
+  // Only SP, HTAB and CR are not above space here. An empty value goes the longer way, too.
+  if (__builtin_expect(value[-1] == ' ' && IsAboveSpace(value[0]) && IsAboveSpace(end[-1]), 1)) {
+    return true;
+  }
+  TrimValue(value - 1, end, entry);
   return true;
 }
 
@@ -142,7 +145,12 @@ bool TakeHopField(const HeaderEntry& entry, Section section, http::HeaderMap& he
 
 HeadText TakeHead(buffer::Buffer& input, uint32_t size, base::Arena& arena) {
   char* text = arena.AllocateBytes(size + kReadSlack);
-  input.CopyOut(0, size, text);
+  const std::string_view front = input.Front();
+  if (__builtin_expect(front.size() >= size, 1)) {
+    std::memcpy(text, front.data(), size);
+  } else {
+    input.CopyOut(0, size, text);
+  }
   input.Drain(size);
   std::memset(text + size, 0, kReadSlack);
   return {text, size};

@@ -33,22 +33,22 @@ bool Skipped(const HeaderEntry& entry) { return entry.removed() || IsOwn(entry.i
 // Room for framing and connection lines, the longest content-length included.
 constexpr size_t kOwnFieldsRoom = 96;
 
-// Whether one of the bytes is not above `floor` (unsigned), HTAB excepted.
-bool HasByteUpTo(uint8_t floor, std::string_view text) {
+// Whether a byte is below `least` (unsigned) and not `except`.
+bool HasByteBelow(uint8_t least, char except, std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();
   if (text.size() < 16) {
     bool found = false;
-    for (; at != end; ++at) found |= static_cast<uint8_t>(*at) <= floor && *at != '\t';
+    for (; at != end; ++at) found |= static_cast<uint8_t>(*at) < least && *at != except;
     return found;
   }
-  const __m128i limit = _mm_set1_epi8(static_cast<char>(floor));
-  const __m128i tab = _mm_set1_epi8('\t');
+  const __m128i limit = _mm_set1_epi8(static_cast<char>(least - 1));
+  const __m128i allowed = _mm_set1_epi8(except);
   __m128i found = _mm_setzero_si128();
   const auto look = [&](const char* from) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
     const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, limit), bytes);
-    found = _mm_or_si128(found, _mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), low));
+    found = _mm_or_si128(found, _mm_andnot_si128(_mm_cmpeq_epi8(bytes, allowed), low));
   };
   for (; end - at > 16; at += 16) look(at);
   look(end - 16);  // overlaps the one before
@@ -58,14 +58,14 @@ bool HasByteUpTo(uint8_t floor, std::string_view text) {
 // A part of the request line that a filter may have rewritten: bytes that would end it early are
 // percent-encoded.
 std::string_view LinePart(std::string_view text, base::Arena& arena) {
-  const bool clean = !HasByteUpTo(0x20, text) && text.find('\t') == std::string_view::npos;
-  if (__builtin_expect(clean, 1)) return text;
+  constexpr uint8_t kFirstPrintable = 0x21;
+  if (__builtin_expect(!HasByteBelow(kFirstPrintable, '!', text), 1)) return text;
   constexpr char kHex[] = "0123456789ABCDEF";
   char* encoded = arena.AllocateBytes(text.size() * 3);
   size_t size = 0;
   for (const char c : text) {
     const auto byte = static_cast<uint8_t>(c);
-    if (byte > 0x20) {
+    if (byte >= kFirstPrintable) {
       encoded[size++] = c;
     } else {
       encoded[size++] = '%';
@@ -148,7 +148,7 @@ void HeadWriter::PutFields(const http::HeaderMap& headers) {
       Put(run, static_cast<size_t>(run_end - run));
       continue;
     }
-    const bool safe = !HasByteUpTo(0x1f, entry->value());
+    const bool safe = !HasByteBelow(0x20, '\t', entry->value());
     DCHECK(safe);
     if (safe) {
       Put(entry->name());

@@ -60,7 +60,7 @@ absl::Status ServerCodec::DispatchAll(buffer::Buffer& input) {
         break;
       case RequestState::kChunked:
         if (pause_.paused() || input.empty()) return status;
-        status = ReadChunkedBody(input);
+        if (!ReadChunkedBody(input, status)) return status;
         break;
       case RequestState::kTunnel:
       case RequestState::kDone: return status;
@@ -187,27 +187,33 @@ void ServerCodec::ReadLengthBody(buffer::Buffer& input) {
   if (sink_ != nullptr && remaining_ == 0) sink_->OnEnd(nullptr);
 }
 
-absl::Status ServerCodec::ReadChunkedBody(buffer::Buffer& input) {
+bool ServerCodec::ReadChunkedBody(buffer::Buffer& input, absl::Status& status) {
   buffer::Buffer body(input.pool());
   HeadScanner::Lines lines;
-  const ChunkedDecoder::Result result =
-      decoder_.Decode(input, body, options_.max_header_bytes, lines);
   http::HeaderMap* trailers = nullptr;
-  switch (result) {
-    case ChunkedDecoder::Result::kMore: break;
-    case ChunkedDecoder::Result::kInvalid: return Fail({400, detail::kCodecError});
-    case ChunkedDecoder::Result::kTooLarge: return Fail({431, detail::kHeadersTooLarge});
+  switch (decoder_.Decode(input, body, options_.max_header_bytes, lines)) {
+    case ChunkedDecoder::Result::kMore:
+      if (!body.empty()) sink_->OnData(body);
+      return false;
+    case ChunkedDecoder::Result::kInvalid:
+      status = Fail({400, detail::kCodecError});
+      return false;
+    case ChunkedDecoder::Result::kTooLarge:
+      status = Fail({431, detail::kHeadersTooLarge});
+      return false;
     case ChunkedDecoder::Result::kTrailers:
       trailers = TakeTrailers(input, decoder_.trailer_size(), lines, options_.max_headers, *arena_,
                               error_);
-      if (trailers == nullptr) return Fail(error_);
-      if (!options_.enable_trailers || trailers->empty()) trailers = nullptr;
-      request_ = RequestState::kDone;
-      break;
+      if (trailers == nullptr) {
+        status = Fail(error_);
+        return false;
+      }
   }
+  if (!options_.enable_trailers || trailers->empty()) trailers = nullptr;
+  request_ = RequestState::kDone;
   if (!body.empty()) sink_->OnData(body);
-  if (sink_ != nullptr && result == ChunkedDecoder::Result::kTrailers) sink_->OnEnd(trailers);
-  return absl::OkStatus();
+  if (sink_ != nullptr) sink_->OnEnd(trailers);
+  return true;
 }
 
 absl::Status ServerCodec::Fail(const http::CodecError& error) {

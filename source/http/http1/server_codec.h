@@ -86,7 +86,8 @@ class ServerCodec final : public http::ServerCodec, private http::ServerCodecStr
                    bool& chunked);
   void StartBody(http::RequestHead& head, bool chunked);
   void ReadLengthBody(buffer::Buffer& input);
-  absl::Status ReadChunkedBody(buffer::Buffer& input);
+  // False when more bytes are needed or the body is refused (then `status` says so).
+  bool ReadChunkedBody(buffer::Buffer& input, absl::Status& status);
   absl::Status Fail(const http::CodecError& error);
   bool MustClose(const http::ResponseHead& head) const;
   void EndStream(bool keep_alive);

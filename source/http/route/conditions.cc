@@ -19,9 +19,8 @@ bool EqualsLowerCase(std::string_view value, std::string_view text) {
 }
 
 bool ContainsLowerCase(std::string_view value, std::string_view text) {
-  return std::search(value.begin(), value.end(), text.begin(), text.end(), [](char v, char t) {
-           return absl::ascii_tolower(v) == t;
-         }) != value.end() ||
+  return std::search(value.begin(), value.end(), text.begin(), text.end(),
+                     [](char v, char t) { return absl::ascii_tolower(v) == t; }) != value.end() ||
          text.empty();
 }
 
@@ -173,8 +172,8 @@ bool HeaderMatcher::AnyValue(const http::RequestHead& head, F&& matches, bool& f
 // true when none does. An absent field fails both ways unless it counts as empty.
 bool HeaderMatcher::Matches(const http::RequestHead& head) const {
   bool found = false;
-  bool matches = AnyValue(
-      head, [this](std::string_view value) { return MatchesValue(value); }, found);
+  bool matches =
+      AnyValue(head, [this](std::string_view value) { return MatchesValue(value); }, found);
   if (kind_ == HeaderMatch::Kind::kPresent) {
     return ((found || treat_missing_as_empty_) == present_) != invert_;
   }

@@ -31,7 +31,7 @@ struct StringMatch {
   enum class Kind : uint8_t { kExact, kPrefix, kSuffix, kContains, kSafeRegex };
 
   Kind kind = Kind::kExact;
-  std::string text;          // kSafeRegex: RE2 syntax, has to match the whole value
+  std::string text = {};     // kSafeRegex: RE2 syntax, has to match the whole value
   bool ignore_case = false;  // ASCII; without effect on kSafeRegex
 };
 
@@ -40,11 +40,11 @@ struct StringMatch {
 struct HeaderMatch {
   enum class Kind : uint8_t { kPresent, kString, kRange };
 
-  std::string name;             // any case
+  std::string name;  // any case
   Kind kind = Kind::kPresent;
-  bool present = true;          // kPresent: false matches when the field is absent
-  StringMatch string;           // kString
-  int64_t range_start = 0;      // kRange: a decimal integer in [range_start, range_end)
+  bool present = true;      // kPresent: false matches when the field is absent
+  StringMatch string;       // kString
+  int64_t range_start = 0;  // kRange: a decimal integer in [range_start, range_end)
   int64_t range_end = 0;
   bool invert = false;
   // Without it an absent field fails every kString and kRange match, inverted or not.
@@ -62,7 +62,7 @@ struct PathMatch {
   enum class Kind : uint8_t { kPrefix, kPath, kPathSeparatedPrefix, kSafeRegex };
 
   Kind kind = Kind::kPrefix;
-  std::string text;            // kSafeRegex: RE2 syntax, has to match the whole path
+  std::string text = {};       // kSafeRegex: RE2 syntax, has to match the whole path
   bool case_sensitive = true;  // ASCII; without effect on kSafeRegex
 };
 
@@ -84,16 +84,16 @@ struct ForwardAction {
   static constexpr event::Duration kDefaultTimeout = 15 * event::kSecond;
 
   // Either `cluster` or `weighted_clusters`.
-  std::string cluster;
-  std::vector<WeightedCluster> weighted_clusters;
-  std::optional<event::Duration> timeout;       // absent: kDefaultTimeout; 0: none
-  std::optional<event::Duration> idle_timeout;  // absent: the connection manager's; 0: none
+  std::string cluster = {};
+  std::vector<WeightedCluster> weighted_clusters = {};
+  std::optional<event::Duration> timeout = {};       // absent: kDefaultTimeout; 0: none
+  std::optional<event::Duration> idle_timeout = {};  // absent: the connection manager's; 0: none
   RoutePriority priority = RoutePriority::kDefault;
 };
 
 struct DirectResponseAction {
   uint32_t status = 200;
-  std::string body;
+  std::string body = {};
 };
 
 struct RouteConfig {

@@ -10,7 +10,6 @@ namespace remora::route {
 namespace {
 
 constexpr auto kPrefix = static_cast<uint32_t>(PathMatch::Kind::kPrefix);
-constexpr auto kPath = static_cast<uint32_t>(PathMatch::Kind::kPath);
 constexpr auto kPathSeparatedPrefix = static_cast<uint32_t>(PathMatch::Kind::kPathSeparatedPrefix);
 
 template <bool kIgnoreCase>
@@ -21,7 +20,7 @@ char Fold(char c) {
 // Whether the first `size` bytes of `path`, which has as many, are those of the literal.
 template <bool kIgnoreCase>
 bool SameBytes(const char* path, const char* literal, size_t size) {
-  if constexpr (!kIgnoreCase) return std::memcmp(path, literal, size) == 0;
+  if constexpr (!kIgnoreCase) return size == 0 || std::memcmp(path, literal, size) == 0;
   for (size_t i = 0; i < size; ++i) {
     if (Fold<true>(path[i]) != literal[i]) return false;
   }
@@ -46,6 +45,9 @@ struct PathIndex::Candidates {
     size_t literal_size;
   };
   static constexpr size_t kMaxPending = 16;
+
+  // Leaves `pending` as it is: clearing it would cost more than most searches.
+  explicit Candidates(const RequestView& view) : request(view) {}
 
   const RequestView& request;
   uint32_t best = kNone;
@@ -235,7 +237,7 @@ void PathIndex::Walk(const Tree& tree, std::string_view path, Candidates& candid
 
 const Route* PathIndex::Find(const RequestView& request) const {
   if (route_count_ <= kMaxLinear) return FindLinear(request);
-  Candidates candidates{.request = request};
+  Candidates candidates(request);
   Walk<false>(case_sensitive_, request.path, candidates);
   Walk<true>(ignore_case_, request.path, candidates);
   for (size_t i = 0; i < candidates.pending_count; ++i) {

@@ -42,9 +42,9 @@ std::string Regex::LiteralPrefix() const {
   if (!re_->PossibleMatchRange(&min, &max, static_cast<int>(kMaxLiteralPrefix))) return {};
   // Every match lies between the two, so it begins with what both begin with.
   const size_t shorter = std::min({min.size(), max.size(), kMaxLiteralPrefix});
-  min.resize(std::mismatch(min.begin(), min.begin() + static_cast<ptrdiff_t>(shorter), max.begin())
-                 .first -
-             min.begin());
+  min.resize(
+      std::mismatch(min.begin(), min.begin() + static_cast<ptrdiff_t>(shorter), max.begin()).first -
+      min.begin());
   return min;
 }
 

@@ -95,8 +95,7 @@ void RouteTableBuilder::AddVirtualHost(VirtualHostConfig config, size_t index) {
   table_->virtual_hosts_.push_back(std::move(virtual_host));
 }
 
-void RouteTableBuilder::AddDomains(const std::vector<std::string>& domains,
-                                   uint32_t virtual_host) {
+void RouteTableBuilder::AddDomains(const std::vector<std::string>& domains, uint32_t virtual_host) {
   if (domains.empty()) Report("domains", "a virtual host needs a domain");
   for (size_t i = 0; i < domains.size(); ++i) {
     const std::string domain = absl::AsciiStrToLower(domains[i]);
@@ -221,10 +220,9 @@ const FilterOverrides* RouteTableBuilder::Merge(const FilterOverrides* inherited
   auto merged = std::make_unique<FilterOverrides>();
   if (inherited != nullptr) *merged = *inherited;
   for (FilterOverride& entry : own) {
-    const auto same_filter =
-        std::find_if(merged->begin(), merged->end(), [&entry](const FilterOverride& other) {
-          return other.filter_name == entry.filter_name;
-        });
+    const auto same_filter = std::find_if(
+        merged->begin(), merged->end(),
+        [&entry](const FilterOverride& other) { return other.filter_name == entry.filter_name; });
     if (same_filter == merged->end()) {
       merged->push_back(std::move(entry));
     } else {

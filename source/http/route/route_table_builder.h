@@ -33,8 +33,7 @@ class RouteTableBuilder {
   void AddVirtualHost(VirtualHostConfig config, size_t index);
   void AddDomains(const std::vector<std::string>& domains, uint32_t virtual_host);
   Route BuildRoute(RouteConfig config, const FilterOverrides* inherited, IndexedPath& indexed);
-  void BuildPath(PathMatch config, Route& route, RouteConditions& conditions,
-                 IndexedPath& indexed);
+  void BuildPath(PathMatch config, Route& route, RouteConditions& conditions, IndexedPath& indexed);
   void BuildConditions(RouteConfig& config, RouteConditions& conditions);
   void BuildClusters(ForwardAction& action, Route& route);
   void BuildWeightedClusters(std::vector<WeightedCluster>& clusters, Route& route);

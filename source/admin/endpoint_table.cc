@@ -1,0 +1,54 @@
+#include "source/admin/endpoint_table.h"
+
+#include <algorithm>
+
+#include "source/admin/concat.h"
+
+namespace remora::admin {
+
+EndpointTable::EndpointTable(const Environment& environment) : environment_(environment) {
+  AddHomeEndpoints(endpoints_);
+  AddServerEndpoints(endpoints_);
+  AddStatsEndpoints(endpoints_);
+  AddClusterEndpoints(endpoints_);
+  AddListenerEndpoints(endpoints_);
+  AddConfigEndpoints(endpoints_);
+  AddLogEndpoints(endpoints_);
+  std::sort(endpoints_.begin(), endpoints_.end(),
+            [](const Endpoint& a, const Endpoint& b) { return a.path < b.path; });
+}
+
+Response EndpointTable::Handle(const Request& request) const {
+  const auto endpoint =
+      std::find_if(endpoints_.begin(), endpoints_.end(),
+                   [&request](const Endpoint& e) { return e.path == request.path; });
+  if (endpoint == endpoints_.end()) {
+    return Error(404, Concat("invalid path. ", CommandList()));
+  }
+  if (endpoint->mutates && request.method != "POST") {
+    return Error(405, Concat("Method ", request.method, " not allowed, POST required."));
+  }
+  return endpoint->handler(*this, request);
+}
+
+std::string EndpointTable::CommandList() const {
+  std::string list = "admin commands are:\n";
+  for (const Endpoint& endpoint : endpoints_) {
+    Append(list, "  ", endpoint.path, endpoint.mutates ? " (POST): " : ": ",
+                    endpoint.help, "\n");
+    for (const Parameter& parameter : endpoint.parameters) {
+      Append(list, "      ", parameter.name, ": ", parameter.help);
+      if (parameter.kind == Parameter::Kind::kChoice) {
+        Append(list, "; One of (");
+        for (size_t i = 0; i < parameter.choices.size(); ++i) {
+          Append(list, i == 0 ? "" : ", ", parameter.choices[i]);
+        }
+        list += ')';
+      }
+      list += '\n';
+    }
+  }
+  return list;
+}
+
+}  // namespace remora::admin

@@ -1,0 +1,66 @@
+#pragma once
+
+// Environment: what the server lends to the admin interface.
+//
+// Owner: the server; outlives the admin listener. Thread: main, all of it: the admin listener runs
+// on main's dispatcher, as Envoy's does, so that handlers may ask main's objects without locks.
+// All functions but refresh_stats must be set. `quit` only asks: the answer to the request is
+// written before the server goes.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "source/admin/request.h"
+#include "source/config/world.h"
+#include "source/event/clock.h"
+#include "source/net/address.h"
+#include "source/stats/store.h"
+#include "source/stats/tag_extractor.h"
+
+namespace remora::admin {
+
+// envoy.admin.v3.ServerInfo.State; the numbers are those of the gauge server.state.
+enum class ServerState : uint8_t {
+  kLive = 0,
+  kDraining = 1,
+  kPreInitializing = 2,
+  kInitializing = 3,
+};
+std::string_view ServerStateName(ServerState state);
+
+struct ServerFacts {
+  std::string version;  // <revision>/<version>/<Clean|Modified>/<RELEASE|DEBUG>/<TLS library>
+  event::TimePoint started = 0;
+  // JSON objects, pretty-printed with one space a level (google.protobuf's style).
+  std::string command_line_options = "{}";
+  std::string node = "{}";
+};
+
+// A listener and where it is bound (with the port that the kernel chose for 0).
+struct ListenerStatus {
+  std::string name;
+  std::vector<net::Address> addresses;  // the first is the main one
+};
+
+struct Environment {
+  stats::Store& stats;
+  const stats::TagExtractor& tags;
+  event::Clock& clock;
+  ServerFacts facts;
+  std::function<ServerState()> state;
+  std::function<std::shared_ptr<const config::World>()> world;
+  // In the order in which they were added, without the admin listener.
+  std::function<std::vector<ListenerStatus>()> listeners;
+  // The text of envoy.admin.v3.ConfigDump. NotFound is answered with 404, other errors with 400.
+  std::function<absl::StatusOr<std::string>(const Parameters&)> config_dump;
+  std::function<void()> quit;
+  // Called before a statistics snapshot: brings gauges that are read, not counted, up to date.
+  std::function<void()> refresh_stats;
+};
+
+}  // namespace remora::admin

@@ -1,0 +1,13 @@
+#pragma once
+
+// Writes a net::Address as envoy.config.core.v3.Address: {"socket_address": {..}} or
+// {"pipe": {..}}. Pure; an address of no kind is an empty object.
+
+#include "source/admin/json_writer.h"
+#include "source/net/address.h"
+
+namespace remora::admin {
+
+void WriteAddress(const net::Address& address, JsonWriter& json);
+
+}  // namespace remora::admin

@@ -1,0 +1,205 @@
+#include "source/config/bootstrap_config.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "source/config/cluster_config.h"
+#include "source/config/core_config.h"
+#include "source/config/listener_config.h"
+#include "source/config/runtime_config.h"
+#include "source/config/stats_config.h"
+#include "source/config/text.h"
+
+namespace remora::config {
+namespace {
+
+using envoy::config::bootstrap::v3::Bootstrap;
+using StaticResources = Bootstrap::StaticResources;
+
+constexpr std::string_view kUnknownCluster = "route: unknown ";
+constexpr std::string_view kClusters = "static_resources.clusters";
+constexpr std::string_view kAssignment = ".load_assignment";
+
+NodeConfig ParseNode(const envoy::config::core::v3::Node& proto) {
+  return {proto.id(), proto.cluster(), ParseLocality(proto.locality())};
+}
+
+AdminConfig ParseAdmin(const envoy::config::bootstrap::v3::Admin& proto, const FieldPath& path,
+                       Translation& translation) {
+  AdminConfig admin;
+  if (proto.has_address()) {
+    std::optional<ParsedAddress> parsed =
+        ParseAddress(proto.address(), path.Field("address"), translation);
+    if (parsed.has_value()) {
+      admin.address = std::move(parsed->address);
+      admin.ipv4_compat = parsed->ipv4_compat;
+    }
+  }
+  admin.socket_options =
+      ParseSocketOptions(proto.socket_options(), path.Field("socket_options"), translation);
+  return admin;
+}
+
+// Also tells the translation which clusters there are.
+std::vector<upstream::ClusterConfig> ParseClusters(const StaticResources& proto,
+                                                   const FieldPath& path,
+                                                   Translation& translation) {
+  std::vector<upstream::ClusterConfig> clusters;
+  for (int i = 0; i < proto.clusters_size(); ++i) {
+    const FieldPath cluster = path.Index(static_cast<size_t>(i));
+    clusters.push_back(ParseCluster(proto.clusters(i), cluster, translation));
+    const std::string& name = proto.clusters(i).name();
+    if (!translation.clusters.insert(name).second) {
+      translation.errors.Add(cluster.Field("name"),
+                             Concat("cluster manager: duplicate cluster '", name, "'"));
+    }
+  }
+  return clusters;
+}
+
+std::vector<std::shared_ptr<const ListenerConfig>> ParseListeners(const StaticResources& proto,
+                                                                  const FieldPath& path,
+                                                                  Translation& translation) {
+  std::vector<std::shared_ptr<const ListenerConfig>> listeners;
+  absl::flat_hash_set<std::string> addresses;
+  for (int i = 0; i < proto.listeners_size(); ++i) {
+    const FieldPath listener_path = path.Index(static_cast<size_t>(i));
+    auto listener = ParseListener(proto.listeners(i), listener_path, translation);
+    if (listener == nullptr) continue;
+    const net::Address& address = listener->address;
+    // With port 0 the kernel chooses another one each time.
+    const bool fixed = !address.is_ip() || address.port() != 0;
+    if (fixed && !addresses.insert(address.ToString()).second) {
+      translation.errors.Add(
+          listener_path.Field("address"),
+          Concat("error adding listener: '", listener->name, "' has duplicate address '",
+                 address.ToString(),
+                 "' as existing listener, to check if the listener has duplicated addresses with "
+                 "other listeners or 'enable_reuse_port' is set to 'false' for the listener"));
+    }
+    listeners.push_back(std::move(listener));
+  }
+  return listeners;
+}
+
+void ApplyNodeFlags(const NodeFlags& flags, Bootstrap& bootstrap) {
+  envoy::config::core::v3::Node& node = *bootstrap.mutable_node();
+  if (node.id().empty()) node.set_id(flags.id);
+  if (node.cluster().empty()) node.set_cluster(flags.cluster);
+  node.set_user_agent_name("remora");
+  if (node.locality().zone().empty() && !flags.zone.empty()) {
+    node.mutable_locality()->set_zone(flags.zone);
+  }
+}
+
+// Errors of the translators that are not a consequence of what the loader has reported: a value
+// that could not be read is missing, and what misses it would be told again.
+class ConsequenceFilter final {
+ public:
+  explicit ConsequenceFilter(const ErrorList& loader_errors) {
+    for (const ConfigError& error : loader_errors.errors()) {
+      exact_.insert(error.path);
+      above_.Add(error.path);
+    }
+  }
+
+  // Not a document, or nothing that could be translated.
+  bool Everything() const { return exact_.contains(""); }
+
+  bool Covers(const ConfigError& error) const {
+    if (above_.Covers(error.path)) return true;
+    for (size_t end = error.path.find_first_of(".["); end != std::string::npos;
+         end = error.path.find_first_of(".[", end + 1)) {
+      if (exact_.contains(ToAbsl(std::string_view(error.path).substr(0, end)))) return true;
+    }
+    return IsUnreadCluster(error) || IsNameOfOtherKind(error);
+  }
+
+ private:
+  // A cluster whose name could not be read is not among the known ones.
+  bool IsUnreadCluster(const ConfigError& error) const {
+    return error.message.starts_with(kUnknownCluster) &&
+           std::any_of(exact_.begin(), exact_.end(), [](const std::string& path) {
+             return path == kClusters || (path.starts_with(kClusters) &&
+                                          (path.ends_with("]") || path.ends_with("].name")));
+           });
+  }
+
+  // An address may be a name in the kind of cluster that the unsupported cluster_type states.
+  bool IsNameOfOtherKind(const ConfigError& error) const {
+    if (!error.path.starts_with(kClusters)) return false;
+    const size_t end = error.path.find(']');
+    if (end == std::string::npos ||
+        error.path.compare(end + 1, kAssignment.size(), kAssignment) != 0) {
+      return false;
+    }
+    const std::string cluster = error.path.substr(0, end + 1);
+    // The loader reports a field that it does not know as it is written.
+    return exact_.contains(Concat(cluster, ".cluster_type")) ||
+           exact_.contains(Concat(cluster, ".clusterType"));
+  }
+
+  absl::flat_hash_set<std::string> exact_;
+  ReportedPaths above_;
+};
+
+}  // namespace
+
+std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Registry& registry,
+                                              ErrorList& errors, ErrorList& warnings) {
+  const size_t errors_before = errors.size();
+  Translation translation{registry, errors, warnings};
+  const FieldPath root;
+  BootstrapConfig config;
+  config.node = ParseNode(proto.node());
+  config.admin = ParseAdmin(proto.admin(), root.Field("admin"), translation);
+  const FieldPath stats = root.Field("stats_config");
+  config.stats_matcher = ParseStatsMatcher(proto.stats_config(), stats, translation);
+  config.stats_tags = ParseStatsTags(proto.stats_config(), stats, translation);
+  // Both before the listeners, whose routes refer to them.
+  ParseRuntime(proto.layered_runtime(), root.Field("layered_runtime"), translation);
+  const FieldPath resources = root.Field("static_resources");
+  config.clusters =
+      ParseClusters(proto.static_resources(), resources.Field("clusters"), translation);
+  config.listeners =
+      ParseListeners(proto.static_resources(), resources.Field("listeners"), translation);
+  if (errors.size() != errors_before) return std::nullopt;
+  return config;
+}
+
+LoadedBootstrap LoadBootstrap(LoadOptions options, const NodeFlags& node, const Registry& registry,
+                              int64_t wall_now) {
+  for (const HttpFilterEntry& entry : registry.http_filters()) {
+    options.read.extension_types.push_back(entry.type_name);
+    if (!entry.route_type_name.empty()) {
+      options.read.extension_types.push_back(entry.route_type_name);
+    }
+  }
+  Bootstrap bootstrap;
+  LoadResult read = LoadMessage(options, bootstrap);
+  LoadedBootstrap loaded;
+  loaded.unknown_fields = read.unknown_fields;
+  ApplyNodeFlags(node, bootstrap);
+  const ConsequenceFilter filter(read.errors);
+  if (!filter.Everything()) {
+    ErrorList errors;
+    loaded.config = ParseBootstrap(bootstrap, registry, errors, read.warnings);
+    for (ConfigError& error : errors.mutable_errors()) {
+      if (!filter.Covers(error)) read.errors.Add(std::move(error));
+    }
+  }
+  read.positions.Finish(read.errors, LoadResult::kMaxReported);
+  read.positions.Finish(read.warnings, LoadResult::kMaxReported);
+  loaded.errors = std::move(read.errors);
+  loaded.warnings = std::move(read.warnings);
+  if (!loaded.errors.empty()) loaded.config.reset();
+  if (loaded.config.has_value()) {
+    loaded.dumper = std::make_unique<ConfigDumper>(std::move(bootstrap), wall_now);
+  }
+  return loaded;
+}
+
+}  // namespace remora::config

@@ -1,0 +1,121 @@
+#include "source/config/cluster_config.h"
+
+#include <string>
+#include <string_view>
+
+#include "envoy/config/cluster/v3/circuit_breaker.pb.h"
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/core/v3/protocol.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "source/config/endpoint_config.h"
+#include "source/config/text.h"
+
+namespace remora::config {
+namespace {
+
+namespace cds = envoy::config::cluster::v3;
+using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
+
+// Both name the HTTP options of a cluster; the second is the extension's own name in Envoy.
+constexpr std::string_view kHttpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+constexpr std::string_view kHttpOptionsName = "envoy.upstreams.http.http_protocol_options";
+
+void CheckKind(const cds::Cluster& proto, const FieldPath& path, Translation& translation) {
+  if (proto.type() != cds::Cluster::STATIC) {
+    translation.errors.Add(path.Field("type"),
+                           Concat("cluster type ", cds::Cluster::DiscoveryType_Name(proto.type()),
+                                  " is not supported"));
+  }
+  if (proto.lb_policy() != cds::Cluster::ROUND_ROBIN) {
+    translation.errors.Add(
+        path.Field("lb_policy"),
+        Concat("policy ", cds::Cluster::LbPolicy_Name(proto.lb_policy()), " is not supported"));
+  }
+}
+
+upstream::CircuitBreakerLimits ParseThresholds(const cds::CircuitBreakers::Thresholds& proto) {
+  upstream::CircuitBreakerLimits limits;
+  if (proto.has_max_connections()) limits.max_connections = proto.max_connections().value();
+  if (proto.has_max_pending_requests()) {
+    limits.max_pending_requests = proto.max_pending_requests().value();
+  }
+  if (proto.has_max_requests()) limits.max_requests = proto.max_requests().value();
+  if (proto.has_max_retries()) limits.max_retries = proto.max_retries().value();
+  return limits;
+}
+
+void ParseCircuitBreakers(const cds::CircuitBreakers& proto, upstream::ClusterConfig& config) {
+  // Of several entries for one priority the first counts, whatever the others say (as in Envoy).
+  bool seen[2] = {};
+  for (const cds::CircuitBreakers::Thresholds& thresholds : proto.thresholds()) {
+    const size_t priority = thresholds.priority() == envoy::config::core::v3::HIGH ? 1 : 0;
+    if (!seen[priority]) config.limits[priority] = ParseThresholds(thresholds);
+    seen[priority] = true;
+  }
+}
+
+void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
+                      Translation& translation, upstream::ClusterConfig& config) {
+  const envoy::config::core::v3::HttpProtocolOptions& common = proto.common_http_protocol_options();
+  const FieldPath common_path = path.Field("common_http_protocol_options");
+  if (common.has_idle_timeout()) {
+    config.idle_timeout =
+        ParseDuration(common.idle_timeout(), common_path.Field("idle_timeout"), translation);
+  }
+  if (common.has_max_headers_count()) {
+    config.max_response_headers = common.max_headers_count().value();
+  }
+  config.enable_trailers = proto.explicit_http_config().http_protocol_options().enable_trailers();
+}
+
+void ParseProtocolOptions(const cds::Cluster& proto, const FieldPath& path,
+                          Translation& translation, upstream::ClusterConfig& config) {
+  for (const auto& [key, any] : proto.typed_extension_protocol_options()) {
+    const FieldPath entry = path.Key(key);
+    HttpProtocolOptions options;
+    if (key != kHttpOptions && key != kHttpOptionsName) {
+      translation.errors.Add(entry,
+                             Concat("Didn't find a registered network or http filter or protocol "
+                                    "options implementation for name: '",
+                                    key, "'"));
+    } else if (!any.Is<HttpProtocolOptions>() || !any.UnpackTo(&options)) {
+      translation.errors.Add(entry, Concat("Unable to unpack as ", kHttpOptions, ": the type is '",
+                                           TypeName(any.type_url()), "'"));
+    } else {
+      ParseHttpOptions(options, entry, translation, config);
+    }
+  }
+}
+
+}  // namespace
+
+upstream::ClusterConfig ParseCluster(const cds::Cluster& proto, const FieldPath& path,
+                                     Translation& translation) {
+  upstream::ClusterConfig config;
+  config.name = proto.name();
+  config.alt_stat_name = proto.alt_stat_name();
+  CheckKind(proto, path, translation);
+  if (proto.has_connect_timeout()) {
+    config.connect_timeout =
+        ParseDuration(proto.connect_timeout(), path.Field("connect_timeout"), translation);
+  }
+  if (proto.has_per_connection_buffer_limit_bytes()) {
+    config.per_connection_buffer_limit = proto.per_connection_buffer_limit_bytes().value();
+  }
+  ParseCircuitBreakers(proto.circuit_breakers(), config);
+  if (proto.upstream_connection_options().has_tcp_keepalive()) {
+    config.keepalive = ParseKeepalive(proto.upstream_connection_options().tcp_keepalive());
+  }
+  ParseProtocolOptions(proto, path.Field("typed_extension_protocol_options"), translation, config);
+  if (proto.has_transport_socket()) {
+    CheckTransportSocket(proto.transport_socket(), path.Field("transport_socket"), translation);
+  }
+  // Other kinds of cluster may have names for addresses, which says nothing more.
+  if (proto.has_load_assignment() && proto.type() == cds::Cluster::STATIC) {
+    config.hosts =
+        ParseLoadAssignment(proto.load_assignment(), path.Field("load_assignment"), translation);
+  }
+  return config;
+}
+
+}  // namespace remora::config

@@ -1,0 +1,256 @@
+#include "source/config/config_dump.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "envoy/admin/v3/config_dump.pb.h"
+#include "envoy/admin/v3/config_dump_shared.pb.h"
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "google/protobuf/field_mask.pb.h"
+#include "google/protobuf/timestamp.pb.h"
+#include "google/protobuf/util/json_util.h"
+#include "source/config/config_dump_mask.h"
+#include "source/config/text.h"
+#include "source/event/clock.h"
+
+namespace remora::config {
+namespace {
+
+namespace admin = envoy::admin::v3;
+namespace lds = envoy::config::listener::v3;
+using envoy::config::bootstrap::v3::Bootstrap;
+using envoy::config::cluster::v3::Cluster;
+using envoy::config::endpoint::v3::ClusterLoadAssignment;
+using envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::FieldMask;
+using google::protobuf::Message;
+using google::protobuf::Timestamp;
+
+// What the hosts of a cluster are weighed by when the assignment does not say (Envoy's default).
+constexpr uint32_t kOverprovisioning = 140;
+
+using Section = std::unique_ptr<Message>;
+
+struct Selection {
+  const RE2* name = nullptr;
+
+  bool Takes(const std::string& text) const {
+    return name == nullptr || RE2::FullMatch(text, *name);
+  }
+};
+
+std::string ToJson(const Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  std::string text;
+  const auto status = google::protobuf::util::MessageToJsonString(message, &text, options);
+  // All types inside are linked, since the message was read with them.
+  return status.ok() ? text : "{}\n";
+}
+
+// What the pages of Envoy show of an endpoint that nothing checks.
+void SetEndpoints(const Cluster& cluster, ClusterLoadAssignment& out) {
+  out = cluster.load_assignment();
+  out.set_cluster_name(cluster.name());
+  if (!out.policy().has_overprovisioning_factor()) {
+    out.mutable_policy()->mutable_overprovisioning_factor()->set_value(kOverprovisioning);
+  }
+  for (auto& group : *out.mutable_endpoints()) {
+    if (!group.has_load_balancing_weight()) group.mutable_load_balancing_weight()->set_value(0);
+    for (auto& host : *group.mutable_lb_endpoints()) {
+      if (!host.has_load_balancing_weight()) host.mutable_load_balancing_weight()->set_value(1);
+      if (host.health_status() == envoy::config::core::v3::UNKNOWN) {
+        host.set_health_status(envoy::config::core::v3::HEALTHY);
+      }
+      host.mutable_endpoint()->mutable_health_check_config();
+    }
+  }
+}
+
+void AddRoutes(const lds::FilterChain& chain, const Timestamp& loaded, const Selection& selection,
+               admin::RoutesConfigDump& dump) {
+  for (const lds::Filter& filter : chain.filters()) {
+    HttpConnectionManager manager;
+    if (!filter.typed_config().UnpackTo(&manager) || !manager.has_route_config() ||
+        !selection.Takes(manager.route_config().name())) {
+      continue;
+    }
+    auto& routes = *dump.add_static_route_configs();
+    routes.mutable_route_config()->PackFrom(manager.route_config());
+    *routes.mutable_last_updated() = loaded;
+  }
+}
+
+Section BootstrapSection(const Bootstrap& bootstrap, const Timestamp& loaded) {
+  auto dump = std::make_unique<admin::BootstrapConfigDump>();
+  *dump->mutable_bootstrap() = bootstrap;
+  *dump->mutable_last_updated() = loaded;
+  return dump;
+}
+
+Section ClustersSection(const Bootstrap& bootstrap, const Timestamp& loaded,
+                        const Selection& selection) {
+  auto dump = std::make_unique<admin::ClustersConfigDump>();
+  for (const Cluster& cluster : bootstrap.static_resources().clusters()) {
+    if (!selection.Takes(cluster.name())) continue;
+    auto& out = *dump->add_static_clusters();
+    out.mutable_cluster()->PackFrom(cluster);
+    *out.mutable_last_updated() = loaded;
+  }
+  return dump;
+}
+
+Section EndpointsSection(const Bootstrap& bootstrap, const Selection& selection) {
+  auto dump = std::make_unique<admin::EndpointsConfigDump>();
+  for (const Cluster& cluster : bootstrap.static_resources().clusters()) {
+    if (!selection.Takes(cluster.name())) continue;
+    ClusterLoadAssignment endpoints;
+    SetEndpoints(cluster, endpoints);
+    dump->add_static_endpoint_configs()->mutable_endpoint_config()->PackFrom(endpoints);
+  }
+  return dump;
+}
+
+Section ListenersSection(const Bootstrap& bootstrap, const Timestamp& loaded,
+                         const Selection& selection) {
+  auto dump = std::make_unique<admin::ListenersConfigDump>();
+  for (const lds::Listener& listener : bootstrap.static_resources().listeners()) {
+    if (!selection.Takes(listener.name())) continue;
+    auto& out = *dump->add_static_listeners();
+    out.mutable_listener()->PackFrom(listener);
+    *out.mutable_last_updated() = loaded;
+  }
+  return dump;
+}
+
+Section RoutesSection(const Bootstrap& bootstrap, const Timestamp& loaded,
+                      const Selection& selection) {
+  auto dump = std::make_unique<admin::RoutesConfigDump>();
+  for (const lds::Listener& listener : bootstrap.static_resources().listeners()) {
+    for (const lds::FilterChain& chain : listener.filter_chains()) {
+      AddRoutes(chain, loaded, selection, *dump);
+    }
+    AddRoutes(listener.default_filter_chain(), loaded, selection, *dump);
+  }
+  return dump;
+}
+
+// In the order of Envoy's output.
+std::vector<Section> MakeSections(const Bootstrap& bootstrap, const Timestamp& loaded,
+                                  const Selection& selection, bool include_eds) {
+  std::vector<Section> sections;
+  sections.push_back(BootstrapSection(bootstrap, loaded));
+  sections.push_back(ClustersSection(bootstrap, loaded, selection));
+  if (include_eds) sections.push_back(EndpointsSection(bootstrap, selection));
+  sections.push_back(ListenersSection(bootstrap, loaded, selection));
+  sections.push_back(std::make_unique<admin::ScopedRoutesConfigDump>());
+  sections.push_back(RoutesSection(bootstrap, loaded, selection));
+  sections.push_back(std::make_unique<admin::SecretsConfigDump>());
+  return sections;
+}
+
+FieldMask ParseMask(std::string_view text) {
+  FieldMask mask;
+  for (const absl::string_view path : absl::StrSplit(ToAbsl(text), ',', absl::SkipEmpty())) {
+    mask.add_paths(std::string(path));
+  }
+  return mask;
+}
+
+absl::Status AddAll(const std::vector<Section>& sections, const std::string& mask,
+                    admin::ConfigDump& dump) {
+  for (const Section& section : sections) {
+    if (mask.empty() || TrimToPlainMask(ParseMask(mask), *section)) {
+      dump.add_configs()->PackFrom(*section);
+    }
+  }
+  if (!dump.configs().empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      Concat("FieldMask ", mask, " could not be successfully applied to any configs."));
+}
+
+absl::Status AddItems(Message& section, const FieldDescriptor& field, const std::string& mask,
+                      admin::ConfigDump& dump) {
+  const auto& reflection = *section.GetReflection();
+  for (int i = 0; i < reflection.FieldSize(section, &field); ++i) {
+    Message& item = *reflection.MutableRepeatedMessage(&section, &field, i);
+    if (!mask.empty() && !TrimToMask(ParseMask(mask), item)) {
+      return absl::InvalidArgumentError(
+          Concat("FieldMask ", mask, " could not be successfully used."));
+    }
+    dump.add_configs()->PackFrom(item);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AddResource(const std::vector<Section>& sections, const std::string& resource,
+                         const std::string& mask, admin::ConfigDump& dump) {
+  for (const Section& section : sections) {
+    const FieldDescriptor* field = section->GetDescriptor()->FindFieldByName(resource);
+    if (field != nullptr && field->is_repeated()) return AddItems(*section, *field, mask, dump);
+    // Lists that Envoy has and this version does not (dynamic_listeners) are empty.
+    const bool reserved = section->GetDescriptor()->IsReservedName(resource);
+    if (reserved && resource != "version_info") return absl::OkStatus();
+    if (field != nullptr || reserved) {
+      return absl::InvalidArgumentError(Concat(
+          resource, " is not a repeated field. Use ?mask=", resource, " to get only this field"));
+    }
+  }
+  return absl::NotFoundError(Concat(resource, " not found in config dump"));
+}
+
+}  // namespace
+
+struct ConfigDumper::Loaded {
+  Bootstrap bootstrap;
+  Timestamp at;
+};
+
+ConfigDumper::ConfigDumper(Bootstrap bootstrap, int64_t wall_now) {
+  auto loaded = std::make_unique<Loaded>();
+  loaded->bootstrap = std::move(bootstrap);
+  // Shown in milliseconds, as everywhere in Envoy.
+  const int64_t milliseconds = wall_now / event::kMillisecond;
+  loaded->at.set_seconds(milliseconds / 1000);
+  loaded->at.set_nanos(static_cast<int32_t>(milliseconds % 1000 * event::kMillisecond));
+  loaded_ = std::move(loaded);
+}
+
+ConfigDumper::~ConfigDumper() = default;
+
+absl::StatusOr<std::string> ConfigDumper::Dump(const ConfigDumpQuery& query) const {
+  // Empty parameters count as absent.
+  const std::string regex = query.name_regex.value_or("");
+  const RE2 name(regex, RE2::Quiet);
+  if (!name.ok()) {
+    return absl::InvalidArgumentError(
+        Concat("Error while parsing name_regex from ", regex, ": ", name.error()));
+  }
+  const Selection selection{regex.empty() ? nullptr : &name};
+  const std::vector<Section> sections =
+      MakeSections(loaded_->bootstrap, loaded_->at, selection, query.include_eds);
+  const std::string resource = query.resource.value_or("");
+  const std::string mask = query.mask.value_or("");
+  admin::ConfigDump dump;
+  absl::Status status =
+      resource.empty() ? AddAll(sections, mask, dump) : AddResource(sections, resource, mask, dump);
+  if (!status.ok()) return status;
+  return ToJson(dump);
+}
+
+std::string ConfigDumper::NodeJson() const {
+  std::string text = ToJson(loaded_->bootstrap.node());
+  if (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+}  // namespace remora::config

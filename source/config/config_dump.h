@@ -1,0 +1,51 @@
+#pragma once
+
+// ConfigDumper: the configuration as it was loaded, for the admin interface: /config_dump and the
+// node of /server_info.
+//
+// Owns the bootstrap's message (no protobuf in this header). Thread: main. Output is
+// envoy.admin.v3.ConfigDump as JSON: pretty-printed, snake_case names, defaults left out.
+// Dump fails with Envoy's texts: NotFound for a `resource` that is not there (404), InvalidArgument
+// for other wrong parameters (400).
+// Source: Envoy source/server/admin/config_dump_handler.cc.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace envoy::config::bootstrap::v3 {
+class Bootstrap;
+}
+
+namespace remora::config {
+
+// Parameters of /config_dump.
+struct ConfigDumpQuery {
+  std::optional<std::string> resource;    // name of a repeated field of a section
+  std::optional<std::string> mask;        // field mask, comma-separated paths
+  std::optional<std::string> name_regex;  // RE2, has to match a resource's whole name
+  bool include_eds = false;
+};
+
+class ConfigDumper final {
+ public:
+  // `wall_now`: when the configuration was loaded, ns since the epoch.
+  ConfigDumper(envoy::config::bootstrap::v3::Bootstrap bootstrap, int64_t wall_now);
+  ~ConfigDumper();
+  ConfigDumper(const ConfigDumper&) = delete;
+  ConfigDumper& operator=(const ConfigDumper&) = delete;
+
+  absl::StatusOr<std::string> Dump(const ConfigDumpQuery& query) const;
+
+  // envoy.config.core.v3.Node as JSON, one space a level.
+  std::string NodeJson() const;
+
+ private:
+  struct Loaded;
+  std::unique_ptr<const Loaded> loaded_;
+};
+
+}  // namespace remora::config

@@ -1,0 +1,91 @@
+#pragma once
+
+// Translators of envoy.config.core.v3 values that many others need: addresses, socket options,
+// durations, data sources, transport sockets.
+//
+// Pure but for DataSource, which reads the file or environment variable that it names (main thread,
+// at start). What is wrong goes to Translation::errors with the field's path, and translating goes
+// on with the value's default, so that one run finds every fault. Texts are Envoy's where it has
+// one. Source: Envoy source/common/network/{address_impl,utility}.cc,
+// source/common/config/datasource.cc.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "source/config/config_error.h"
+#include "source/config/registry.h"
+#include "source/event/clock.h"
+#include "source/net/address.h"
+#include "source/net/socket.h"
+#include "source/upstream/host.h"
+
+namespace google::protobuf {
+class Duration;
+}
+namespace envoy::config::core::v3 {
+class Address;
+class DataSource;
+class Locality;
+class SocketOption;
+class TcpKeepalive;
+class TransportSocket;
+}  // namespace envoy::config::core::v3
+
+namespace remora::config {
+
+// What every translator is given besides its message and the message's path.
+struct Translation {
+  const Registry& registry;
+  ErrorList& errors;
+  ErrorList& warnings;
+  // Names that routes may use.
+  absl::flat_hash_set<std::string> clusters = {};
+  // Runtime value re2.max_program_size.error_level; absent: its default.
+  std::optional<uint32_t> max_regex_program_size = std::nullopt;
+};
+
+// Not negative and below 2^63 ns. Values above 100 years mean 100 years, so that sums with a point
+// in time stay in range.
+event::Duration ParseDuration(const google::protobuf::Duration& proto, const FieldPath& path,
+                              Translation& translation);
+
+struct ParsedAddress {
+  net::Address address;
+  bool ipv4_compat = false;
+};
+
+// nullopt after an error.
+std::optional<ParsedAddress> ParseAddress(const envoy::config::core::v3::Address& proto,
+                                          const FieldPath& path, Translation& translation);
+
+std::vector<net::SocketOption> ParseSocketOptions(
+    const google::protobuf::RepeatedPtrField<envoy::config::core::v3::SocketOption>& protos,
+    const FieldPath& path, Translation& translation);
+
+net::TcpKeepalive ParseKeepalive(const envoy::config::core::v3::TcpKeepalive& proto);
+
+upstream::Locality ParseLocality(const envoy::config::core::v3::Locality& proto);
+
+// At most `max_size` bytes.
+std::string ParseDataSource(const envoy::config::core::v3::DataSource& proto, uint64_t max_size,
+                            const FieldPath& path, Translation& translation);
+
+// Refuses every transport socket but plain text.
+void CheckTransportSocket(const envoy::config::core::v3::TransportSocket& proto,
+                          const FieldPath& path, Translation& translation);
+
+// "a.b.C" of "type.googleapis.com/a.b.C".
+std::string_view TypeName(std::string_view type_url);
+
+// Envoy's "Didn't find a registered implementation for '<name>' with type URL: '<url>'".
+std::string NoImplementation(std::string_view name, std::string_view type_url);
+
+// The same as an error about the extension at `path`, whose configuration is in `typed_config`.
+void AddNoImplementation(std::string_view name, std::string_view type_url, const FieldPath& path,
+                         Translation& translation);
+
+}  // namespace remora::config

@@ -1,0 +1,174 @@
+#include "source/config/route_config.h"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "envoy/config/route/v3/route.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "source/config/filter_override_config.h"
+#include "source/config/route_match_config.h"
+#include "source/config/text.h"
+
+namespace remora::config {
+namespace {
+
+namespace routes = envoy::config::route::v3;
+
+// RouteConfiguration.max_direct_response_body_size_bytes when it is not set.
+constexpr uint64_t kDefaultMaxBody = 4096;
+
+// Carries what is the same for all routes of a table.
+class RouteTableTranslator final {
+ public:
+  RouteTableTranslator(const routes::RouteConfiguration& proto,
+                       const std::vector<http::FilterFactory>& filters, Translation& translation)
+      : filters_(filters),
+        translation_(translation),
+        validate_clusters_(!proto.has_validate_clusters() || proto.validate_clusters().value()),
+        max_body_(proto.has_max_direct_response_body_size_bytes()
+                      ? proto.max_direct_response_body_size_bytes().value()
+                      : kDefaultMaxBody) {}
+
+  route::VirtualHostConfig ParseVirtualHost(const routes::VirtualHost& proto,
+                                            const FieldPath& path) const;
+
+ private:
+  route::RouteConfig ParseRoute(const routes::Route& proto, const FieldPath& path) const;
+  route::ForwardAction ParseForward(const routes::RouteAction& proto, const FieldPath& path) const;
+  void ParseWeightedClusters(const routes::WeightedCluster& proto, const FieldPath& path,
+                             route::ForwardAction& action) const;
+  void CheckCluster(std::string_view what, const std::string& name, const FieldPath& path) const;
+  route::FilterOverrides ParseOverrides(const FilterConfigMap& protos,
+                                        const FieldPath& path) const {
+    return ParseFilterOverrides(protos, filters_, path.Field("typed_per_filter_config"),
+                                translation_);
+  }
+
+  const std::vector<http::FilterFactory>& filters_;
+  Translation& translation_;
+  bool validate_clusters_;
+  uint64_t max_body_;
+};
+
+void RouteTableTranslator::CheckCluster(std::string_view what, const std::string& name,
+                                        const FieldPath& path) const {
+  if (!validate_clusters_ || name.empty() || translation_.clusters.contains(name)) return;
+  translation_.errors.Add(path, Concat("route: unknown ", what, " '", name, "'"));
+}
+
+void RouteTableTranslator::ParseWeightedClusters(const routes::WeightedCluster& proto,
+                                                 const FieldPath& path,
+                                                 route::ForwardAction& action) const {
+  const FieldPath clusters = path.Field("clusters");
+  for (int i = 0; i < proto.clusters_size(); ++i) {
+    const routes::WeightedCluster::ClusterWeight& given = proto.clusters(i);
+    const FieldPath cluster_path = clusters.Index(static_cast<size_t>(i));
+    route::WeightedCluster cluster;
+    cluster.name = given.name();
+    if (given.name().empty()) {
+      translation_.errors.Add(cluster_path.Field("name"),
+                              "At least one of name or cluster_header need to be specified");
+    }
+    CheckCluster("weighted cluster", given.name(), cluster_path.Field("name"));
+    if (!given.has_weight()) {
+      translation_.errors.Add(cluster_path.Field("weight"), "Field 'weight' is missing");
+    }
+    cluster.weight = given.weight().value();
+    cluster.overrides = ParseOverrides(given.typed_per_filter_config(), cluster_path);
+    action.weighted_clusters.push_back(std::move(cluster));
+  }
+}
+
+route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteAction& proto,
+                                                        const FieldPath& path) const {
+  route::ForwardAction action;
+  if (proto.has_weighted_clusters()) {
+    ParseWeightedClusters(proto.weighted_clusters(), path.Field("weighted_clusters"), action);
+  } else {
+    action.cluster = proto.cluster();
+    CheckCluster("cluster", proto.cluster(), path.Field("cluster"));
+  }
+  if (proto.has_timeout()) {
+    action.timeout = ParseDuration(proto.timeout(), path.Field("timeout"), translation_);
+  }
+  if (proto.has_idle_timeout()) {
+    action.idle_timeout =
+        ParseDuration(proto.idle_timeout(), path.Field("idle_timeout"), translation_);
+  }
+  return action;
+}
+
+route::RouteConfig RouteTableTranslator::ParseRoute(const routes::Route& proto,
+                                                    const FieldPath& path) const {
+  route::RouteConfig route;
+  route.name = proto.name();
+  ParseRouteMatch(proto.match(), path.Field("match"), translation_, route);
+  switch (proto.action_case()) {
+    case routes::Route::kRoute:
+      route.action = ParseForward(proto.route(), path.Field("route"));
+      break;
+    case routes::Route::kDirectResponse: {
+      route::DirectResponseAction action;
+      action.status = proto.direct_response().status();
+      const FieldPath response = path.Field("direct_response");
+      action.body = ParseDataSource(proto.direct_response().body(), max_body_,
+                                    response.Field("body"), translation_);
+      route.action = std::move(action);
+      break;
+    }
+    case routes::Route::ACTION_NOT_SET:
+      translation_.errors.Add(path, "an action is required");
+      route.action = route::DirectResponseAction();
+  }
+  route.overrides = ParseOverrides(proto.typed_per_filter_config(), path);
+  return route;
+}
+
+route::VirtualHostConfig RouteTableTranslator::ParseVirtualHost(const routes::VirtualHost& proto,
+                                                                const FieldPath& path) const {
+  route::VirtualHostConfig host;
+  host.name = proto.name();
+  host.domains.assign(proto.domains().begin(), proto.domains().end());
+  host.routes.reserve(static_cast<size_t>(proto.routes_size()));
+  const FieldPath list = path.Field("routes");
+  for (int i = 0; i < proto.routes_size(); ++i) {
+    host.routes.push_back(ParseRoute(proto.routes(i), list.Index(static_cast<size_t>(i))));
+  }
+  host.overrides = ParseOverrides(proto.typed_per_filter_config(), path);
+  return host;
+}
+
+}  // namespace
+
+std::shared_ptr<const route::RouteTable> ParseRouteTable(
+    const routes::RouteConfiguration& proto, const std::vector<http::FilterFactory>& filters,
+    const FieldPath& path, Translation& translation) {
+  const size_t errors_before = translation.errors.size();
+  const RouteTableTranslator translator(proto, filters, translation);
+  route::RouteTableConfig config;
+  config.name = proto.name();
+  if (translation.max_regex_program_size.has_value()) {
+    config.max_regex_program_size = *translation.max_regex_program_size;
+  }
+  const FieldPath hosts = path.Field("virtual_hosts");
+  for (int i = 0; i < proto.virtual_hosts_size(); ++i) {
+    config.virtual_hosts.push_back(
+        translator.ParseVirtualHost(proto.virtual_hosts(i), hosts.Index(static_cast<size_t>(i))));
+  }
+  config.overrides = ParseFilterOverrides(proto.typed_per_filter_config(), filters,
+                                          path.Field("typed_per_filter_config"), translation);
+  // Built even after an error: the builder finds faults of its own.
+  std::vector<route::RouteTableProblem> problems;
+  auto table = route::RouteTable::Build(std::move(config), problems);
+  for (const route::RouteTableProblem& problem : problems) {
+    translation.errors.Add(Concat(path.ToString(), ".", problem.path), problem.message);
+  }
+  if (!table.ok() && problems.empty()) {
+    translation.errors.Add(path, std::string(table.status().message()));
+  }
+  if (translation.errors.size() != errors_before || !table.ok()) return nullptr;
+  return *std::move(table);
+}
+
+}  // namespace remora::config

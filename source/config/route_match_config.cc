@@ -1,0 +1,116 @@
+#include "source/config/route_match_config.h"
+
+#include <string>
+
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "source/config/matcher_config.h"
+
+namespace remora::config {
+namespace {
+
+namespace routes = envoy::config::route::v3;
+using StringKind = route::StringMatch::Kind;
+
+route::PathMatch ParsePath(const routes::RouteMatch& proto, const FieldPath& path,
+                           Translation& translation) {
+  route::PathMatch match;
+  switch (proto.path_specifier_case()) {
+    case routes::RouteMatch::kPrefix:
+      match.text = proto.prefix();
+      break;
+    case routes::RouteMatch::kPath:
+      match.kind = route::PathMatch::Kind::kPath;
+      match.text = proto.path();
+      break;
+    case routes::RouteMatch::kSafeRegex:
+      match.kind = route::PathMatch::Kind::kSafeRegex;
+      match.text = proto.safe_regex().regex();
+      break;
+    case routes::RouteMatch::kPathSeparatedPrefix:
+      match.kind = route::PathMatch::Kind::kPathSeparatedPrefix;
+      match.text = proto.path_separated_prefix();
+      break;
+    case routes::RouteMatch::PATH_SPECIFIER_NOT_SET:
+      translation.errors.Add(path, "a path condition is required");
+  }
+  if (proto.has_case_sensitive()) match.case_sensitive = proto.case_sensitive().value();
+  return match;
+}
+
+void SetString(route::HeaderMatch& match, StringKind kind, const std::string& text) {
+  match.kind = route::HeaderMatch::Kind::kString;
+  match.string = {kind, text, /*ignore_case=*/false};
+}
+
+route::HeaderMatch ParseHeader(const routes::HeaderMatcher& proto, const FieldPath& path,
+                               Translation& translation) {
+  route::HeaderMatch match;
+  match.name = proto.name();
+  match.invert = proto.invert_match();
+  match.treat_missing_as_empty = proto.treat_missing_header_as_empty();
+  switch (proto.header_match_specifier_case()) {
+    case routes::HeaderMatcher::kStringMatch:
+      match.kind = route::HeaderMatch::Kind::kString;
+      match.string =
+          ParseStringMatch(proto.string_match(), path.Field("string_match"), translation);
+      break;
+    case routes::HeaderMatcher::kRangeMatch:
+      match.kind = route::HeaderMatch::Kind::kRange;
+      match.range_start = proto.range_match().start();
+      match.range_end = proto.range_match().end();
+      break;
+    case routes::HeaderMatcher::kPresentMatch:
+      match.present = proto.present_match();
+      break;
+    case routes::HeaderMatcher::kExactMatch:
+      SetString(match, StringKind::kExact, proto.exact_match());
+      break;
+    case routes::HeaderMatcher::kPrefixMatch:
+      SetString(match, StringKind::kPrefix, proto.prefix_match());
+      break;
+    case routes::HeaderMatcher::kSuffixMatch:
+      SetString(match, StringKind::kSuffix, proto.suffix_match());
+      break;
+    case routes::HeaderMatcher::kContainsMatch:
+      SetString(match, StringKind::kContains, proto.contains_match());
+      break;
+    case routes::HeaderMatcher::kSafeRegexMatch:
+      SetString(match, StringKind::kSafeRegex, proto.safe_regex_match().regex());
+      break;
+    case routes::HeaderMatcher::HEADER_MATCH_SPECIFIER_NOT_SET:
+      break;  // The field has to be there.
+  }
+  return match;
+}
+
+route::QueryParameterMatch ParseQueryParameter(const routes::QueryParameterMatcher& proto,
+                                               const FieldPath& path, Translation& translation) {
+  route::QueryParameterMatch match;
+  match.name = proto.name();
+  if (proto.has_string_match()) {
+    match.string = ParseStringMatch(proto.string_match(), path.Field("string_match"), translation);
+  } else if (proto.query_parameter_match_specifier_case() ==
+             routes::QueryParameterMatcher::kPresentMatch) {
+    match.present = proto.present_match();
+  }
+  return match;
+}
+
+}  // namespace
+
+void ParseRouteMatch(const routes::RouteMatch& proto, const FieldPath& path,
+                     Translation& translation, route::RouteConfig& route) {
+  route.match = ParsePath(proto, path, translation);
+  const FieldPath headers = path.Field("headers");
+  for (int i = 0; i < proto.headers_size(); ++i) {
+    route.headers.push_back(
+        ParseHeader(proto.headers(i), headers.Index(static_cast<size_t>(i)), translation));
+  }
+  const FieldPath parameters = path.Field("query_parameters");
+  for (int i = 0; i < proto.query_parameters_size(); ++i) {
+    route.query_parameters.push_back(ParseQueryParameter(
+        proto.query_parameters(i), parameters.Index(static_cast<size_t>(i)), translation));
+  }
+}
+
+}  // namespace remora::config

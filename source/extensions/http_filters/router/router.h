@@ -1,0 +1,25 @@
+#pragma once
+
+// The router as an extension: envoy.extensions.filters.http.router.v3.Router to router::Config.
+
+#include <memory>
+#include <optional>
+
+#include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "source/config/registry.h"
+#include "source/http/router/router_filter.h"
+
+namespace remora::extensions {
+
+struct Router {
+  using Proto = envoy::extensions::filters::http::router::v3::Router;
+  using Config = router::Config;
+  static constexpr bool kTerminal = true;
+
+  static std::optional<Config> Parse(const Proto& proto, config::ConfigContext& context);
+  static http::FilterPtr Create(const Config& config, http::FilterContext& context);
+  static std::unique_ptr<http::FilterWorkerState> CreateWorkerState(const Config& config,
+                                                                    const http::WorkerSetup& setup);
+};
+
+}  // namespace remora::extensions

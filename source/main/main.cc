@@ -1,0 +1,128 @@
+// The program: flags -> log -> configuration -> server.
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "source/base/log.h"
+#include "source/config/bootstrap_config.h"
+#include "source/extensions/registry.h"
+#include "source/main/flags.h"
+#include "source/main/version.h"
+#include "source/server/concurrency.h"
+#include "source/server/server.h"
+
+namespace remora::main {
+namespace {
+
+// stdout is where launchers look for --version and --help; everything else is the log.
+void Print(std::FILE* file, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), file);
+}
+
+bool StartLogging(const Options& options) {
+  base::LogLevel level = base::LogLevel::kInfo;
+  base::ParseLogLevel(options.log_level, level);  // the flag parser has checked it
+  base::SetAllLogLevels(level);
+  for (const auto& [logger, name] : options.component_log_levels) {
+    if (base::ParseLogLevel(name, level)) base::SetLogLevel(logger, level);
+  }
+  const absl::Status status = base::StartLog(options.log_path, options.log_format);
+  if (status.ok()) return true;
+  Print(stderr, "error: " + std::string(status.message()) + "\n");
+  return false;
+}
+
+config::LoadedBootstrap Load(const Options& options, event::Clock& clock) {
+  config::Registry registry;
+  extensions::RegisterAll(registry);
+  config::LoadOptions load;
+  load.path = options.config_path;
+  load.yaml = options.config_yaml;
+  load.read.unknown_fields = options.allow_unknown_static_fields
+                                 ? config::UnknownFieldPolicy::kWarn
+                                 : config::UnknownFieldPolicy::kReject;
+  return config::LoadBootstrap(
+      std::move(load), {options.service_node, options.service_cluster, options.service_zone},
+      registry, clock.WallNow());
+}
+
+void LogWarnings(const config::LoadedBootstrap& loaded) {
+  for (const config::ConfigError& warning : loaded.warnings.errors()) {
+    REMORA_LOG(kConfig, kWarning, warning.ToString());
+  }
+}
+
+int Serve(const Options& options, config::LoadedBootstrap loaded, event::Clock& clock) {
+  server::ServerOptions server_options;
+  server_options.concurrency =
+      options.concurrency.has_value() && *options.concurrency > 0
+          ? *options.concurrency
+          : server::DefaultConcurrency();
+  server_options.restart_epoch = options.restart_epoch;
+  server_options.static_unknown_fields = loaded.unknown_fields;
+  server_options.admin_address_path = options.admin_address_path;
+  server_options.version = VersionText();
+  server_options.command_line_options = OptionsJson(options);
+  server_options.dumper = std::move(loaded.dumper);
+  // What parsing has used goes back to the system before serving starts.
+  malloc_trim(0);
+
+  server::Server server(*std::move(loaded.config), std::move(server_options), clock);
+  const absl::Status status = server.Initialize(options.mode == Mode::kServe);
+  if (!status.ok()) {
+    REMORA_LOG(kMain, kCritical, std::string(status.message()));
+    return 1;
+  }
+  if (options.mode == Mode::kInitOnly) return 0;
+  return server.Run();
+}
+
+int Run(const std::vector<std::string_view>& arguments, std::string_view program) {
+  ParsedFlags flags = ParseFlags(arguments);
+  switch (flags.action) {
+    case FlagAction::kHelp: Print(stdout, HelpText(program)); return 0;
+    case FlagAction::kVersion:
+      Print(stdout, std::string(program) + "  version: " + VersionText() + "\n");
+      return 0;
+    case FlagAction::kHotRestartVersion: Print(stdout, "disabled\n"); return 0;
+    case FlagAction::kRun: break;
+  }
+  if (!flags.errors.empty()) {
+    for (const std::string& error : flags.errors) Print(stderr, "error: " + error + "\n");
+    Print(stderr, "try --help\n");
+    return 1;
+  }
+  const Options& options = flags.options;
+  server::Signals::Block();
+  if (!StartLogging(options)) return 1;
+  for (const std::string& warning : flags.warnings) REMORA_LOG(kMain, kWarning, warning);
+
+  event::RealClock clock;
+  config::LoadedBootstrap loaded = Load(options, clock);
+  if (!loaded.config.has_value()) {
+    Print(stderr, loaded.errors.ToString());
+    return 1;
+  }
+  LogWarnings(loaded);
+  if (options.mode == Mode::kValidate) {
+    Print(stdout, "configuration '" + options.config_path + "' OK\n");
+    return 0;
+  }
+  return Serve(options, std::move(loaded), clock);
+}
+
+}  // namespace
+}  // namespace remora::main
+
+int main(int argc, char** argv) {
+  const std::vector<std::string_view> arguments(argv + std::min(argc, 1), argv + argc);
+  std::string_view program = argc > 0 ? argv[0] : "remora";
+  program = program.substr(program.rfind('/') + 1);
+  return remora::main::Run(arguments, program);
+}

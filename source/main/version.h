@@ -1,0 +1,17 @@
+#pragma once
+
+// The version, and the command line as /server_info shows it.
+
+#include <string>
+
+#include "source/main/flags.h"
+
+namespace remora::main {
+
+// <revision>/<version>/<Clean|Modified>/<RELEASE|DEBUG>/<TLS library>, Envoy's form.
+std::string VersionText();
+
+// envoy.admin.v3.CommandLineOptions as JSON, one space a level, defaults left out.
+std::string OptionsJson(const Options& options);
+
+}  // namespace remora::main

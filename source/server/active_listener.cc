@@ -1,0 +1,53 @@
+#include "source/server/active_listener.h"
+
+#include <utility>
+
+namespace remora::server {
+
+using connection_manager::Session;
+using connection_manager::WorkerConfig;
+
+ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> config,
+                               net::Socket socket,
+                               const connection_manager::WorkerServices& services,
+                               const ListenerScopes& scopes, stats::Scope& worker_scope)
+    : config_(std::move(config)),
+      dispatcher_(services.worker.dispatcher),
+      worker_config_(std::make_shared<WorkerConfig>(config_->http, services,
+                                                    config_->per_connection_buffer_limit,
+                                                    *scopes.http, *scopes.listener_http)),
+      stats_(scopes.listener->Make<ListenerStats>(services.worker.shard)),
+      worker_stats_(worker_scope.Make<ListenerWorkerStats>(services.worker.shard)),
+      listener_(dispatcher_, std::move(socket), *this, config_->max_accepts_per_event) {}
+
+ActiveListener::~ActiveListener() = default;
+
+void ActiveListener::OnAccept(net::Socket socket, const net::Address& remote) {
+  stats_.downstream_cx_total.Inc();
+  stats_.downstream_cx_active.Inc();
+  worker_stats_.downstream_cx_total.Inc();
+  worker_stats_.downstream_cx_active.Inc();
+  auto session = std::make_unique<Session>(worker_config_, *this, std::move(socket), remote);
+  session->index = sessions_.size();
+  Session& started = *session;
+  sessions_.push_back(std::move(session));
+  started.Start();
+}
+
+void ActiveListener::OnSessionClosed(Session& session) {
+  stats_.downstream_cx_destroy.Inc();
+  stats_.downstream_cx_active.Dec();
+  worker_stats_.downstream_cx_active.Dec();
+  stats_.downstream_cx_length_ms.Record(
+      static_cast<uint64_t>((dispatcher_.now() - session.started()) / event::kMillisecond));
+  const size_t index = session.index;
+  std::unique_ptr<Session> owned = std::move(sessions_[index]);
+  if (index + 1 != sessions_.size()) {
+    sessions_[index] = std::move(sessions_.back());
+    sessions_[index]->index = index;
+  }
+  sessions_.pop_back();
+  dispatcher_.DeferDelete(std::move(owned));
+}
+
+}  // namespace remora::server

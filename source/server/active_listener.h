@@ -1,0 +1,63 @@
+#pragma once
+
+// ActiveListener: one configured listener on one worker: its listening socket and its sessions.
+//
+// Owner: the worker. Thread: the worker's. Room between "a connection was accepted" and the HTTP
+// connection manager; the place where connection limits and filter-chain choice will stand.
+
+#include <memory>
+#include <string>
+
+#include "source/config/listener.h"
+#include "source/http/connection_manager/session.h"
+#include "source/http/connection_manager/worker_config.h"
+#include "source/net/listener.h"
+#include "source/stats/store.h"
+
+namespace remora::server {
+
+// `listener.<address>.`
+struct ListenerStats {
+  stats::NamedCounter<"downstream_cx_total"> downstream_cx_total;      // Connections accepted.
+  stats::NamedCounter<"downstream_cx_destroy"> downstream_cx_destroy;  // Closed.
+  stats::NamedGauge<"downstream_cx_active"> downstream_cx_active;      // Open now.
+  stats::NamedHistogram<"downstream_cx_length_ms", stats::Unit::kMilliseconds>
+      downstream_cx_length_ms;
+};
+
+// `listener.<address>.worker_<N>.`
+struct ListenerWorkerStats {
+  stats::NamedCounter<"downstream_cx_total"> downstream_cx_total;
+  stats::NamedGauge<"downstream_cx_active"> downstream_cx_active;
+};
+
+// The scopes of a listener, made once on main, shared by its workers.
+struct ListenerScopes {
+  stats::Scope* listener;       // `listener.<address>.`
+  stats::Scope* http;           // `http.<stat_prefix>.`
+  stats::Scope* listener_http;  // `listener.<address>.http.<stat_prefix>.`
+};
+
+class ActiveListener final : public net::AcceptHandler, public connection_manager::SessionOwner {
+ public:
+  ActiveListener(std::shared_ptr<const config::ListenerConfig> config, net::Socket socket,
+                 const connection_manager::WorkerServices& services, const ListenerScopes& scopes,
+                 stats::Scope& worker_scope);
+  ~ActiveListener();
+  ActiveListener(const ActiveListener&) = delete;
+  ActiveListener& operator=(const ActiveListener&) = delete;
+
+  void OnAccept(net::Socket socket, const net::Address& remote) override;
+  void OnSessionClosed(connection_manager::Session& session) override;
+
+ private:
+  std::shared_ptr<const config::ListenerConfig> config_;
+  event::Dispatcher& dispatcher_;
+  std::shared_ptr<connection_manager::WorkerConfig> worker_config_;
+  ListenerStats stats_;
+  ListenerWorkerStats worker_stats_;
+  std::vector<std::unique_ptr<connection_manager::Session>> sessions_;
+  net::Listener listener_;
+};
+
+}  // namespace remora::server

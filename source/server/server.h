@@ -1,0 +1,103 @@
+#pragma once
+
+// Server: the composition root: builds the World from the configuration, binds listeners, runs the
+// workers and the main dispatcher, and ends them.
+//
+// Owner: main(). Thread: main's. Start-up: clusters -> listener sockets bound -> workers get the World
+// -> sockets listen, workers run -> LIVE. A failure to bind is a Status and nothing stays started.
+// SIGTERM and SIGINT end the process at once, as in Envoy; SIGUSR1 reopens the log.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "source/admin/environment.h"
+#include "source/config/bootstrap.h"
+#include "source/config/config_dump.h"
+#include "source/config/world.h"
+#include "source/server/server_stats.h"
+#include "source/server/signals.h"
+#include "source/server/worker.h"
+#include "source/stats/store.h"
+
+namespace remora::server {
+
+struct ServerOptions {
+  size_t concurrency = 1;
+  uint32_t restart_epoch = 0;
+  uint64_t static_unknown_fields = 0;
+  std::string admin_address_path;  // file that gets the admin listener's address; empty: none
+  std::string version;               // for /server_info
+  std::string command_line_options;  // JSON, for /server_info
+  // The configuration as loaded, for /config_dump; none: the answer is 404.
+  std::unique_ptr<config::ConfigDumper> dumper;
+};
+
+class Server {
+ public:
+  Server(config::BootstrapConfig bootstrap, ServerOptions options, event::Clock& clock);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Builds and binds everything. With `listen` false nothing is bound (--mode init_only).
+  absl::Status Initialize(bool listen);
+  // Serves until Quit; the exit status.
+  int Run();
+  // Ends Run. Main thread; from elsewhere: Post to dispatcher().
+  void Quit() { main_.dispatcher().Stop(); }
+  event::Dispatcher& dispatcher() { return main_.dispatcher(); }
+
+  // Where the listeners are bound (with the port that the kernel chose for 0), in order.
+  const std::vector<admin::ListenerStatus>& listeners() const { return addresses_; }
+  const net::Address& admin_address() const { return admin_address_; }
+
+ private:
+  struct BoundListener {
+    std::shared_ptr<const config::ListenerConfig> config;
+    ListenerScopes scopes;
+    std::vector<net::Socket> sockets;  // one a worker
+  };
+
+  void BuildClusters();
+  absl::Status BindListeners();
+  absl::StatusOr<BoundListener> Bind(const std::shared_ptr<const config::ListenerConfig>& config,
+                                     size_t sockets);
+  ListenerScopes MakeScopes(const config::ListenerConfig& config);
+  absl::Status StartListeners();
+  absl::Status StartAdmin();
+  absl::StatusOr<std::string> DumpConfig(const admin::Parameters& parameters) const;
+  std::unique_ptr<admin::Environment> MakeEnvironment(const stats::TagExtractor& tags);
+  void OnSignal(int number);
+  void FlushStats();
+  void RefreshGauges();
+  void SetState(admin::ServerState state);
+  absl::Status WriteAdminAddress() const;
+
+  config::BootstrapConfig bootstrap_;
+  ServerOptions options_;
+  event::Clock& clock_;
+  stats::Store store_;
+  ServerStats stats_;
+  ListenerManagerStats listener_stats_;
+  ClusterManagerStats cluster_stats_;
+  std::string own_ip_;
+  admin::ServerState state_ = admin::ServerState::kPreInitializing;
+  event::TimePoint started_;
+  Worker main_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  Signals signals_;
+  event::Timer flush_timer_;
+  std::shared_ptr<const config::World> world_;
+  std::vector<BoundListener> bound_;
+  std::vector<admin::ListenerStatus> addresses_;
+  net::Address admin_address_;
+  std::optional<stats::TagExtractor> tags_;
+  std::unique_ptr<admin::Environment> environment_;
+};
+
+}  // namespace remora::server

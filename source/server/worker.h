@@ -1,0 +1,60 @@
+#pragma once
+
+// Worker: one thread's world: dispatcher, memory pools, clusters, listeners.
+//
+// Owner: Server. The main thread has one too (index = number of workers), which runs the admin
+// listener on the main dispatcher; the others run a thread of their own. All methods but Start, Stop
+// and Post belong to the worker's thread, or to main before Start.
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "source/base/random.h"
+#include "source/buffer/block.h"
+#include "source/config/world.h"
+#include "source/event/dispatcher.h"
+#include "source/server/active_listener.h"
+
+namespace remora::server {
+
+class Worker {
+ public:
+  // `own_ip` is the machine's address for x-forwarded-for; outlives the worker.
+  Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::string_view own_ip);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  event::Dispatcher& dispatcher() { return dispatcher_; }
+  size_t index() const { return index_; }
+
+  // Takes over a configuration. Only what differs from the present one is touched.
+  void Apply(std::shared_ptr<const config::World> world);
+  void AddListener(std::shared_ptr<const config::ListenerConfig> config, net::Socket socket,
+                   const ListenerScopes& scopes, stats::Scope& worker_scope);
+
+  // Runs the dispatcher in a thread of its own until Stop.
+  void Start();
+  // Ends the thread and all its connections; returns when it is gone.
+  void Stop();
+  // Ends listeners, connections and clusters (in the worker's thread, or when it has none).
+  void Clear();
+
+ private:
+  size_t index_;
+  buffer::BlockPool blocks_;
+  base::ArenaPool arenas_;
+  base::Random random_;
+  event::Dispatcher dispatcher_;
+  connection_manager::DateCache dates_;
+  upstream::WorkerResources resources_;
+  upstream::ClusterSet clusters_;
+  connection_manager::WorkerServices services_;
+  std::shared_ptr<const config::World> world_;
+  std::vector<std::unique_ptr<ActiveListener>> listeners_;
+  std::thread thread_;
+};
+
+}  // namespace remora::server

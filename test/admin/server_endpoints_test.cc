@@ -1,0 +1,153 @@
+#include <catch2/catch.hpp>
+
+#include "source/admin/memory_usage.h"
+#include "test/admin/admin_world.h"
+
+namespace remora::admin {
+namespace {
+
+TEST_CASE("Ready says 200 when live, else 503") {
+  AdminWorld world;
+  const auto [state, status, body] = GENERATE(table<ServerState, int, std::string>({
+      {ServerState::kLive, 200, "LIVE\n"},
+      {ServerState::kDraining, 503, "DRAINING\n"},
+      {ServerState::kPreInitializing, 503, "PRE_INITIALIZING\n"},
+      {ServerState::kInitializing, 503, "INITIALIZING\n"},
+  }));
+  world.state = state;
+  const Answer answer = world.Get("/ready");
+  CHECK(answer.status == status);
+  CHECK(answer.type == "text/plain; charset=UTF-8");
+  CHECK(answer.body == body);
+}
+
+TEST_CASE("Server info has the facts in the order of envoy.admin.v3.ServerInfo") {
+  AdminWorld world;
+  world.state = ServerState::kDraining;
+  world.clock.Advance(61'999 * event::kMillisecond);
+  const Answer answer = world.Get("/server_info");
+  CHECK(answer.status == 200);
+  CHECK(answer.type == "application/json");
+  CHECK(answer.body == R"({
+ "version": "abc/1.2.3/Clean/RELEASE/none",
+ "state": "DRAINING",
+ "uptime_current_epoch": "61s",
+ "uptime_all_epochs": "61s",
+ "hot_restart_version": "disabled",
+ "command_line_options": {
+  "concurrency": 2
+ },
+ "node": {
+  "id": "n",
+  "locality": {}
+ },
+ "hot_restart_initializing": false
+}
+)");
+}
+
+TEST_CASE("Memory has all figures as strings") {
+  AdminWorld world;
+  const Answer answer = world.Get("/memory");
+  CHECK(answer.type == "application/json");
+  CHECK_THAT(answer.body,
+             Catch::Matchers::Matches("\\{\n \"allocated\": \"[0-9]+\",\n"
+                                      " \"heap_size\": \"[0-9]+\",\n"
+                                      " \"pageheap_unmapped\": \"0\",\n"
+                                      " \"pageheap_free\": \"[0-9]+\",\n"
+                                      " \"total_thread_cache\": \"0\",\n"
+                                      " \"total_physical_bytes\": \"[1-9][0-9]*\"\n\\}\n"));
+}
+
+TEST_CASE("Memory in use grows by what is allocated") {
+  constexpr size_t kSize = 8 * 1024 * 1024;
+  const MemoryUsage before = ReadMemoryUsage();
+  const std::string block(kSize, 'x');
+  const MemoryUsage after = ReadMemoryUsage();
+#if !defined(__SANITIZE_ADDRESS__)  // its allocator is not glibc's
+  CHECK(after.allocated >= before.allocated + block.size());
+  CHECK(after.heap_size >= after.allocated);
+#endif
+  CHECK(after.total_physical_bytes >= before.total_physical_bytes + block.size() / 2);
+}
+
+TEST_CASE("There is no hot restart") {
+  AdminWorld world;
+  const Answer answer = world.Get("/hot_restart_version");
+  CHECK(answer.status == 200);
+  CHECK(answer.body == "disabled");
+}
+
+TEST_CASE("quitquitquit asks the server to quit, once") {
+  AdminWorld world;
+  const Answer answer = world.Post("/quitquitquit");
+  CHECK(answer.status == 200);
+  CHECK(answer.body == "OK\n");
+  CHECK(world.quits == 1);
+}
+
+TEST_CASE("Config dump passes parameters on and maps errors") {
+  AdminWorld world;
+  world.config_dump = "{\n \"configs\": []\n}\n";
+  const Answer answer = world.Get("/config_dump?resource=static_clusters&mask=a,b&include_eds");
+  CHECK(answer.status == 200);
+  CHECK(answer.type == "application/json");
+  CHECK(answer.body == "{\n \"configs\": []\n}\n");
+  CHECK(world.config_dump_asked == Parameters{{"resource", "static_clusters"},
+                                              {"mask", "a,b"},
+                                              {"include_eds", ""}});
+  world.config_dump = absl::NotFoundError("foo not found in config dump");
+  const Answer missing = world.Get("/config_dump?resource=foo");
+  CHECK(missing.status == 404);
+  CHECK(missing.type == "text/plain");
+  CHECK(missing.body == "foo not found in config dump");
+  world.config_dump = absl::InvalidArgumentError("bootstrap is not a repeated field.");
+  CHECK(world.Get("/config_dump?resource=bootstrap").status == 400);
+}
+
+TEST_CASE("Listeners are shown where they are bound") {
+  AdminWorld world;
+  CHECK(world.Body("/listeners").empty());
+  CHECK(world.Body("/listeners?format=json") == "{}\n");
+  world.AddListener("main", {Ip("127.0.0.1", 23001), Ip("::1", 23002)});
+  world.AddListener("pi\"pe<b>", {UnixPath("/run/x")});
+  const Answer text = world.Get("/listeners");
+  CHECK(text.type == "text/plain; charset=UTF-8");
+  CHECK(text.body == "main::127.0.0.1:23001\nmain::[::1]:23002\npi\"pe<b>::/run/x\n");
+  CHECK(world.Body("/listeners?format=foo") == text.body);
+  const Answer json = world.Get("/listeners?format=json");
+  CHECK(json.type == "application/json");
+  CHECK(json.body == R"({
+ "listener_statuses": [
+  {
+   "name": "main",
+   "local_address": {
+    "socket_address": {
+     "address": "127.0.0.1",
+     "port_value": 23001
+    }
+   },
+   "additional_local_addresses": [
+    {
+     "socket_address": {
+      "address": "::1",
+      "port_value": 23002
+     }
+    }
+   ]
+  },
+  {
+   "name": "pi\"pe\u003cb\u003e",
+   "local_address": {
+    "pipe": {
+     "path": "/run/x"
+    }
+   }
+  }
+ ]
+}
+)");
+}
+
+}  // namespace
+}  // namespace remora::admin

@@ -1,0 +1,64 @@
+// RouteTable against the plain matcher: the same answer for every random table and request.
+
+#include <string>
+
+#include "test/http/route/linear_matcher.h"
+#include "test/http/route/random_table.h"
+#include "test/http/route/request.h"
+#include "test/http/route/tables.h"
+
+namespace remora::route {
+namespace {
+
+// The words of MatchLinearly for what the table found.
+std::string Words(const RouteTable& table, const MatchResult& result) {
+  if (result.virtual_host == nullptr) return "no host";
+  const std::string host =
+      "host " + std::to_string(result.virtual_host - table.virtual_hosts().data());
+  if (result.route == nullptr) return host + " no route";
+  const auto index = result.route - result.virtual_host->routes().data();
+  std::string text = host + " route " + std::to_string(index);
+  if (result.cluster != nullptr) {
+    text += " cluster " + table.cluster_names()[result.cluster->cluster_index];
+    if (result.cluster->name != table.cluster_names()[result.cluster->cluster_index]) {
+      text += " (but named " + std::string(result.cluster->name) + ")";
+    }
+  }
+  return text + OverridesText(result.overrides);
+}
+
+}  // namespace
+
+TEST_CASE("the index gives the plain matcher's answer on random tables") {
+  constexpr uint64_t kTables = 600;
+  constexpr int kRequests = 60;
+  int differences = 0;
+  int no_host = 0;
+  int no_route = 0;
+  int later_route = 0;
+  for (uint64_t seed = 1; seed <= kTables; ++seed) {
+    RandomTable random(seed);
+    const auto table = MustBuild(random.config());
+    for (int i = 0; i < kRequests; ++i) {
+      const RequestText text = random.NextRequest();
+      const Request request = text.Make();
+      const uint64_t number = random.NextNumber();
+      const std::string expected = MatchLinearly(random.config(), request.head(), number);
+      const std::string found = Words(*table, table->Match(request.head(), number));
+      no_host += expected == "no host";
+      no_route += expected.find("no route") != std::string::npos;
+      later_route += expected.find(" route 0") == std::string::npos;
+      if (found == expected) continue;
+      if (++differences > 5) continue;
+      INFO("table " << seed << " request " << i << "\n" << text.ToString());
+      CHECK(found == expected);
+    }
+  }
+  CHECK(differences == 0);
+  // The inputs reach every kind of answer.
+  CHECK(no_host > 1'000);
+  CHECK(no_route > 1'000);
+  CHECK(later_route - no_host - no_route > 10'000);
+}
+
+}  // namespace remora::route

@@ -60,7 +60,7 @@ absl::StatusOr<Selection> Select(const Environment& environment, const std::stri
 std::vector<const Host*> HostsOf(const Cluster& cluster) {
   std::vector<const Host*> hosts;
   for (const auto& host : cluster.hosts()) hosts.push_back(host.get());
-  std::stable_sort(hosts.begin(), hosts.end(), [](const Host* a, const Host* b) {
+  std::sort(hosts.begin(), hosts.end(), [](const Host* a, const Host* b) {
     return a->config().priority < b->config().priority;
   });
   return hosts;

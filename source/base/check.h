@@ -17,9 +17,9 @@ namespace remora::base {
 
 }  // namespace remora::base
 
-#define REMORA_CHECK(condition)                  \
+#define REMORA_CHECK(condition)                      \
   (__builtin_expect(static_cast<bool>(condition), 1) \
-       ? static_cast<void>(0)                    \
+       ? static_cast<void>(0)                        \
        : ::remora::base::CheckFailed(__FILE__, __LINE__, #condition))
 
 // Catch2 has a CHECK of its own, and tests mean that one.

@@ -2,7 +2,9 @@
 
 // Random: a small fast generator (xoshiro256**, Blackman and Vigna) for load balancing, sampling
 // and request ids. Seeded from the kernel once; a seed can be given so that tests replay.
-// Not for keys or tokens. One object a worker; not thread-safe.
+// Not for keys or tokens. Owner: a worker, one object each; not thread-safe.
+// Source: prng.di.unimi.it, the authors' reference code.
+// Nothing here fails: without the kernel's randomness the clock gives the seed.
 
 #include <cstdint>
 

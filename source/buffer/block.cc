@@ -9,20 +9,9 @@ BlockPool::~BlockPool() {
   for (Block* block : idle_) ::operator delete(block);
 }
 
-Block* BlockPool::Take() {
-  ++live_;
-  void* memory;
-  if (!idle_.empty()) {
-    memory = idle_.back();
-    idle_.pop_back();
-  } else {
-    memory = ::operator new(Block::kTotalSize);
-  }
-  return new (memory) Block(*this);
-}
+Block* BlockPool::New() { return new (::operator new(Block::kTotalSize)) Block(*this); }
 
-void BlockPool::Give(Block* block) {
-  --live_;
+void BlockPool::GiveSlow(Block* block) {
   if (idle_.size() >= max_idle_) {
     ::operator delete(block);
     return;

@@ -31,7 +31,6 @@ class Block {
   explicit Block(BlockPool& pool) : pool_(&pool) {}
   BlockPool* pool_;
   uint32_t references_ = 1;
-  uint32_t reserved_ = 0;
 };
 
 class BlockPool {
@@ -43,13 +42,29 @@ class BlockPool {
   BlockPool& operator=(const BlockPool&) = delete;
 
   // A block with one reference.
-  Block* Take();
+  Block* Take() {
+    ++live_;
+    if (__builtin_expect(idle_.empty(), 0)) return New();
+    Block* block = idle_.back();
+    idle_.pop_back();
+    block->references_ = 1;
+    return block;
+  }
   size_t idle() const { return idle_.size(); }
   size_t live() const { return live_; }
 
  private:
   friend class Block;
-  void Give(Block* block);
+  Block* New();
+  void Give(Block* block) {
+    --live_;
+    if (__builtin_expect(idle_.size() < idle_.capacity(), 1)) {
+      idle_.push_back(block);
+    } else {
+      GiveSlow(block);
+    }
+  }
+  void GiveSlow(Block* block);
 
   size_t max_idle_;
   size_t live_ = 0;

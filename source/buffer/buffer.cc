@@ -45,24 +45,13 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   return *this;
 }
 
-void Buffer::PushSlice(Slice slice) {
-  if (count_ == capacity_) {
-    auto* larger = new Slice[capacity_ * 2];
-    for (size_t i = 0; i < count_; ++i) larger[i] = At(i);
-    if (slices_ != inline_) delete[] slices_;
-    slices_ = larger;
-    head_ = 0;
-    capacity_ *= 2;
-  }
-  ++count_;
-  Back() = slice;
-}
-
-size_t Buffer::TailRoom() const {
-  if (count_ == 0) return 0;
-  const Slice& last = At(count_ - 1);
-  if (!last.block->unique()) return 0;
-  return Block::capacity() - last.offset - last.length;
+void Buffer::Grow() {
+  auto* larger = new Slice[capacity_ * 2];
+  for (size_t i = 0; i < count_; ++i) larger[i] = At(i);
+  if (slices_ != inline_) delete[] slices_;
+  slices_ = larger;
+  head_ = 0;
+  capacity_ *= 2;
 }
 
 void Buffer::Append(std::string_view bytes) {
@@ -191,8 +180,7 @@ size_t Buffer::Slices(struct iovec* vectors, size_t max) const {
   return n;
 }
 
-void Buffer::Drain(size_t size) {
-  DCHECK(size <= length_);
+void Buffer::DrainSlices(size_t size) {
   length_ -= size;
   while (size > 0) {
     Slice& first = At(0);

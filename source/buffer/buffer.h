@@ -69,7 +69,16 @@ class Buffer {
   std::string_view Piece(size_t index) const;
 
   // Removes `size` bytes from the front (size <= length()).
-  void Drain(size_t size);
+  void Drain(size_t size) {
+    DCHECK(size <= length_);
+    if (count_ > 0 && size < At(0).length) {
+      length_ -= size;
+      At(0).offset += static_cast<uint32_t>(size);
+      At(0).length -= static_cast<uint32_t>(size);
+    } else {
+      DrainSlices(size);
+    }
+  }
   void Clear() { Drain(length_); }
 
   // Copies `size` bytes from `offset` to `to`.
@@ -87,14 +96,25 @@ class Buffer {
   Slice& At(size_t index) { return slices_[(head_ + index) & (capacity_ - 1)]; }
   const Slice& At(size_t index) const { return slices_[(head_ + index) & (capacity_ - 1)]; }
   Slice& Back() { return At(count_ - 1); }
-  void PushSlice(Slice slice);
+  void PushSlice(Slice slice) {
+    if (__builtin_expect(count_ == capacity_, 0)) Grow();
+    ++count_;
+    Back() = slice;
+  }
+  void Grow();
+  void DrainSlices(size_t size);
   void PopFront() {
     At(0).block->Unref();
     head_ = (head_ + 1) & (capacity_ - 1);
     --count_;
   }
   // Free bytes behind the last slice that only we can see, else 0.
-  size_t TailRoom() const;
+  size_t TailRoom() const {
+    if (count_ == 0) return 0;
+    const Slice& last = At(count_ - 1);
+    if (!last.block->unique()) return 0;
+    return Block::capacity() - last.offset - last.length;
+  }
   void TakeOver(Buffer& other);
   void ReleaseAll();
 

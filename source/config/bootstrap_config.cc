@@ -20,6 +20,8 @@ using envoy::config::bootstrap::v3::Bootstrap;
 using StaticResources = Bootstrap::StaticResources;
 
 constexpr std::string_view kUnknownCluster = "route: unknown ";
+constexpr std::string_view kRequired = " is required";
+constexpr std::string_view kNotSet = " must be set";
 constexpr std::string_view kClusters = "static_resources.clusters";
 constexpr std::string_view kAssignment = ".load_assignment";
 
@@ -95,25 +97,30 @@ void ApplyNodeFlags(const NodeFlags& flags, Bootstrap& bootstrap) {
   }
 }
 
-// Errors of the translators that are not a consequence of what the loader has reported: a value
-// that could not be read is missing, and what misses it would be told again.
+// Tells which errors of the translators only follow from what the loader has reported. A value that
+// could not be read is missing, which would be told again by whatever needs it or what it holds; a
+// value that breaks a rule is there, and only the rule itself would be told twice.
 class ConsequenceFilter final {
  public:
-  explicit ConsequenceFilter(const ErrorList& loader_errors) {
-    for (const ConfigError& error : loader_errors.errors()) {
-      exact_.insert(error.path);
-      above_.Add(error.path);
+  explicit ConsequenceFilter(const LoadResult& read) : unreadable_above_(read.reported) {
+    for (const ConfigError& error : read.errors.errors()) {
+      reported_.insert(error.path);
+      reported_above_.Add(error.path);
+      if (read.reported.Covers(error.path)) unreadable_.insert(error.path);
     }
   }
 
   // Not a document, or nothing that could be translated.
-  bool Everything() const { return exact_.contains(""); }
+  bool Everything() const { return reported_.contains(""); }
 
   bool Covers(const ConfigError& error) const {
-    if (above_.Covers(error.path)) return true;
+    if (reported_.contains(error.path) || unreadable_above_.Covers(error.path)) return true;
+    // What is missing here may be what was refused: `connect_matcher: {}` is no path condition.
+    const bool missing = error.message.ends_with(kRequired) || error.message.ends_with(kNotSet);
+    if (missing && reported_above_.Covers(error.path)) return true;
     for (size_t end = error.path.find_first_of(".["); end != std::string::npos;
          end = error.path.find_first_of(".[", end + 1)) {
-      if (exact_.contains(ToAbsl(std::string_view(error.path).substr(0, end)))) return true;
+      if (unreadable_.contains(ToAbsl(std::string_view(error.path).substr(0, end)))) return true;
     }
     return IsUnreadCluster(error) || IsNameOfOtherKind(error);
   }
@@ -122,7 +129,7 @@ class ConsequenceFilter final {
   // A cluster whose name could not be read is not among the known ones.
   bool IsUnreadCluster(const ConfigError& error) const {
     return error.message.starts_with(kUnknownCluster) &&
-           std::any_of(exact_.begin(), exact_.end(), [](const std::string& path) {
+           std::any_of(reported_.begin(), reported_.end(), [](const std::string& path) {
              return path == kClusters || (path.starts_with(kClusters) &&
                                           (path.ends_with("]") || path.ends_with("].name")));
            });
@@ -138,12 +145,14 @@ class ConsequenceFilter final {
     }
     const std::string cluster = error.path.substr(0, end + 1);
     // The loader reports a field that it does not know as it is written.
-    return exact_.contains(Concat(cluster, ".cluster_type")) ||
-           exact_.contains(Concat(cluster, ".clusterType"));
+    return reported_.contains(Concat(cluster, ".cluster_type")) ||
+           reported_.contains(Concat(cluster, ".clusterType"));
   }
 
-  absl::flat_hash_set<std::string> exact_;
-  ReportedPaths above_;
+  absl::flat_hash_set<std::string> reported_;    // paths of all errors
+  ReportedPaths reported_above_;                 // and everything that holds them
+  absl::flat_hash_set<std::string> unreadable_;  // of those, what could not be read
+  const ReportedPaths& unreadable_above_;        // and everything that holds it
 };
 
 }  // namespace
@@ -183,7 +192,7 @@ LoadedBootstrap LoadBootstrap(LoadOptions options, const NodeFlags& node, const 
   LoadedBootstrap loaded;
   loaded.unknown_fields = read.unknown_fields;
   ApplyNodeFlags(node, bootstrap);
-  const ConsequenceFilter filter(read.errors);
+  const ConsequenceFilter filter(read);
   if (!filter.Everything()) {
     ErrorList errors;
     loaded.config = ParseBootstrap(bootstrap, registry, errors, read.warnings);

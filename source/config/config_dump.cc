@@ -228,8 +228,7 @@ ConfigDumper::ConfigDumper(Bootstrap bootstrap, int64_t wall_now) {
 ConfigDumper::~ConfigDumper() = default;
 
 absl::StatusOr<std::string> ConfigDumper::Dump(const ConfigDumpQuery& query) const {
-  // Empty parameters count as absent.
-  const std::string regex = query.name_regex.value_or("");
+  const std::string& regex = query.name_regex;
   const RE2 name(regex, RE2::Quiet);
   if (!name.ok()) {
     return absl::InvalidArgumentError(
@@ -238,11 +237,10 @@ absl::StatusOr<std::string> ConfigDumper::Dump(const ConfigDumpQuery& query) con
   const Selection selection{regex.empty() ? nullptr : &name};
   const std::vector<Section> sections =
       MakeSections(loaded_->bootstrap, loaded_->at, selection, query.include_eds);
-  const std::string resource = query.resource.value_or("");
-  const std::string mask = query.mask.value_or("");
   admin::ConfigDump dump;
-  absl::Status status =
-      resource.empty() ? AddAll(sections, mask, dump) : AddResource(sections, resource, mask, dump);
+  absl::Status status = query.resource.empty()
+                            ? AddAll(sections, query.mask, dump)
+                            : AddResource(sections, query.resource, query.mask, dump);
   if (!status.ok()) return status;
   return ToJson(dump);
 }

@@ -11,7 +11,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -22,11 +21,11 @@ class Bootstrap;
 
 namespace remora::config {
 
-// Parameters of /config_dump.
+// Parameters of /config_dump; empty ones count as absent.
 struct ConfigDumpQuery {
-  std::optional<std::string> resource;    // name of a repeated field of a section
-  std::optional<std::string> mask;        // field mask, comma-separated paths
-  std::optional<std::string> name_regex;  // RE2, has to match a resource's whole name
+  std::string resource = {};    // name of a repeated field of a section
+  std::string mask = {};        // field mask, comma-separated paths
+  std::string name_regex = {};  // RE2, has to match a resource's whole name
   bool include_eds = false;
 };
 

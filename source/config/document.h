@@ -6,12 +6,14 @@
 // lower case, upper case or capitalised) are booleans, whole numbers that fit 32 bits are numbers
 // (0x1f and 010 too), ~ and null are null; everything else is text, also 1.5 and 12345678901, which
 // are read as numbers where a field wants one. Aliases share the node they name; an entry whose key
-// has the tag !ignore is left out (a place for anchors). Refused, with position, all in one go
-// where the syntax allows it: bad syntax, duplicate keys, the merge key <<, a second document,
-// lists or maps as keys, text that is not UTF-8, nesting deeper than kMaxDepth, more than kMaxNodes
-// nodes counted with every alias written out. JSON is RFC 8259, strictly. Immutable once parsed;
-// any thread may read. document_yaml.cc is the one file of source/ compiled with exceptions,
-// because yaml-cpp throws.
+// has the tag !ignore is left out (a place for anchors).
+//
+// Refused, with position, all in one go where the syntax allows it: bad syntax, duplicate keys, the
+// merge key <<, a second document, lists or maps as keys, text that is not UTF-8, nesting deeper
+// than kMaxDepth, more than kMaxNodes nodes counted with every alias written out.
+//
+// JSON is RFC 8259, strictly. Immutable once parsed; any thread may read. document_yaml.cc is
+// compiled with exceptions, because yaml-cpp throws; none leaves it.
 
 #include <cstddef>
 #include <cstdint>

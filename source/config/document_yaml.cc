@@ -1,5 +1,5 @@
-// The one file of source/ that is compiled with exceptions: yaml-cpp reports bad syntax by
-// throwing. Nothing is thrown out of it.
+// Compiled with exceptions (exception_srcs of this folder's library): yaml-cpp reports bad syntax
+// by throwing. Nothing is thrown out of this file.
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>

@@ -18,6 +18,9 @@ namespace routes = envoy::config::route::v3;
 // RouteConfiguration.max_direct_response_body_size_bytes when it is not set.
 constexpr uint64_t kDefaultMaxBody = 4096;
 
+// Stands where a name is missing, so that the table's builder does not report that a second time.
+constexpr char kNoName[] = "?";
+
 // Carries what is the same for all routes of a table.
 class RouteTableTranslator final {
  public:
@@ -66,15 +69,17 @@ void RouteTableTranslator::ParseWeightedClusters(const routes::WeightedCluster& 
     const FieldPath cluster_path = clusters.Index(static_cast<size_t>(i));
     route::WeightedCluster cluster;
     cluster.name = given.name();
+    cluster.weight = given.weight().value();
+    CheckCluster("weighted cluster", given.name(), cluster_path.Field("name"));
     if (given.name().empty()) {
       translation_.errors.Add(cluster_path.Field("name"),
                               "At least one of name or cluster_header need to be specified");
+      cluster.name = kNoName;
     }
-    CheckCluster("weighted cluster", given.name(), cluster_path.Field("name"));
     if (!given.has_weight()) {
       translation_.errors.Add(cluster_path.Field("weight"), "Field 'weight' is missing");
+      cluster.weight = 1;
     }
-    cluster.weight = given.weight().value();
     cluster.overrides = ParseOverrides(given.typed_per_filter_config(), cluster_path);
     action.weighted_clusters.push_back(std::move(cluster));
   }
@@ -88,6 +93,10 @@ route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteActio
   } else {
     action.cluster = proto.cluster();
     CheckCluster("cluster", proto.cluster(), path.Field("cluster"));
+    if (proto.cluster().empty()) {
+      translation_.errors.Add(path.Field("cluster"), "a cluster is required");
+      action.cluster = kNoName;
+    }
   }
   if (proto.has_timeout()) {
     action.timeout = ParseDuration(proto.timeout(), path.Field("timeout"), translation_);

@@ -37,6 +37,14 @@ route::PathMatch ParsePath(const routes::RouteMatch& proto, const FieldPath& pat
   return match;
 }
 
+// A name that is missing is reported here, and stands for something so that the route table does
+// not report it again.
+std::string ParseName(const std::string& name, const FieldPath& path, Translation& translation) {
+  if (!name.empty()) return name;
+  translation.errors.Add(path.Field("name"), "a value is required");
+  return "?";
+}
+
 void SetString(route::HeaderMatch& match, StringKind kind, const std::string& text) {
   match.kind = route::HeaderMatch::Kind::kString;
   match.string = {kind, text, /*ignore_case=*/false};
@@ -45,7 +53,7 @@ void SetString(route::HeaderMatch& match, StringKind kind, const std::string& te
 route::HeaderMatch ParseHeader(const routes::HeaderMatcher& proto, const FieldPath& path,
                                Translation& translation) {
   route::HeaderMatch match;
-  match.name = proto.name();
+  match.name = ParseName(proto.name(), path, translation);
   match.invert = proto.invert_match();
   match.treat_missing_as_empty = proto.treat_missing_header_as_empty();
   switch (proto.header_match_specifier_case()) {
@@ -86,7 +94,7 @@ route::HeaderMatch ParseHeader(const routes::HeaderMatcher& proto, const FieldPa
 route::QueryParameterMatch ParseQueryParameter(const routes::QueryParameterMatcher& proto,
                                                const FieldPath& path, Translation& translation) {
   route::QueryParameterMatch match;
-  match.name = proto.name();
+  match.name = ParseName(proto.name(), path, translation);
   if (proto.has_string_match()) {
     match.string = ParseStringMatch(proto.string_match(), path.Field("string_match"), translation);
   } else if (proto.query_parameter_match_specifier_case() ==

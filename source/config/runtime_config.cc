@@ -25,11 +25,11 @@ std::optional<uint32_t> ToCount(const Value& value) {
   double number = -1;
   if (value.kind_case() == Value::kNumberValue) {
     number = value.number_value();
-  } else if (value.kind_case() == Value::kStringValue) {
-    uint64_t whole = 0;
-    if (absl::SimpleAtoi(value.string_value(), &whole)) number = static_cast<double>(whole);
+  } else if (value.kind_case() == Value::kStringValue &&
+             !absl::SimpleAtod(value.string_value(), &number)) {
+    return std::nullopt;
   }
-  if (!(number >= 0)) return std::nullopt;
+  if (!std::isfinite(number) || number < 0) return std::nullopt;
   constexpr uint32_t kMost = std::numeric_limits<uint32_t>::max();
   return number >= kMost ? kMost : static_cast<uint32_t>(number);
 }

@@ -131,6 +131,7 @@ class Dispatcher {
   void BeginTurn();
   void EndTurn();
   void RunPosted();
+  void OnTimerFd();
   void PlanTimer();
 
   Clock& clock_;

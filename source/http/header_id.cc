@@ -2,15 +2,10 @@
 
 #include <array>
 #include <cstring>
+#include <iterator>
 
 namespace remora::http {
 namespace {
-
-constexpr std::array<std::string_view, static_cast<size_t>(HeaderId::kCount)> kNames = {
-#define REMORA_HEADER_NAME(id, name) name,
-    REMORA_HEADER_LIST(REMORA_HEADER_NAME)
-#undef REMORA_HEADER_NAME
-};
 
 // Length, last, middle and a late byte tell our names apart well: at most a few share a slot.
 constexpr size_t kTableSize = 512;
@@ -29,8 +24,8 @@ struct Table {
 constexpr Table BuildTable() {
   Table table{};
   for (auto& slot : table.slots) slot = 0xff;
-  for (size_t i = 0; i < kNames.size(); ++i) {
-    size_t at = Hash(kNames[i]);
+  for (size_t i = 0; i < std::size(kHeaderNames); ++i) {
+    size_t at = Hash(kHeaderNames[i]);
     while (table.slots[at] != 0xff) at = (at + 1) % kTableSize;
     table.slots[at] = static_cast<uint8_t>(i);
   }
@@ -41,15 +36,13 @@ constexpr Table kTable = BuildTable();
 
 }  // namespace
 
-std::string_view HeaderName(HeaderId id) { return kNames[static_cast<size_t>(id)]; }
-
 HeaderId LookUpHeaderId(std::string_view name) {
   if (name.empty()) return HeaderId::kOther;
   for (size_t at = Hash(name);; at = (at + 1) % kTableSize) {
     const uint8_t slot = kTable.slots[at];
     if (slot == 0xff) return HeaderId::kOther;
-    if (kNames[slot].size() == name.size() &&
-        std::memcmp(kNames[slot].data(), name.data(), name.size()) == 0) {
+    if (kHeaderNames[slot].size() == name.size() &&
+        std::memcmp(kHeaderNames[slot].data(), name.data(), name.size()) == 0) {
       return static_cast<HeaderId>(slot);
     }
   }

@@ -6,6 +6,7 @@
 // header codes). LookUpHeaderId hashes a lower-case name into a table built at compile time.
 // To add a name: one line in the list; nothing else. Values, any thread.
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -95,8 +96,14 @@ enum class HeaderId : uint8_t {
 };
 static_assert(static_cast<int>(HeaderId::kCount) <= 128, "HeaderMap keeps 128 presence bits");
 
+inline constexpr std::string_view kHeaderNames[] = {
+#define REMORA_HEADER_NAME(id, name) name,
+    REMORA_HEADER_LIST(REMORA_HEADER_NAME)
+#undef REMORA_HEADER_NAME
+};
+
 // The lower-case name of a known header.
-std::string_view HeaderName(HeaderId id);
+constexpr std::string_view HeaderName(HeaderId id) { return kHeaderNames[static_cast<size_t>(id)]; }
 
 // `name` must be lower-case. kOther when it is not in the list.
 HeaderId LookUpHeaderId(std::string_view name);

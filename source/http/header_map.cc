@@ -4,8 +4,6 @@
 #include <array>
 #include <cstring>
 
-#include "source/base/check.h"
-
 namespace remora::http {
 namespace {
 
@@ -75,23 +73,13 @@ size_t HeaderMap::Count(std::string_view name) const {
   return n;
 }
 
-void HeaderMap::Push(const HeaderEntry& entry) {
-  if (count_ == capacity_) {
-    const uint32_t capacity = capacity_ == 0 ? kFirstCapacity : capacity_ * 2;
-    auto* larger = static_cast<HeaderEntry*>(
-        arena_->Allocate(capacity * sizeof(HeaderEntry), alignof(HeaderEntry)));
-    if (count_ > 0) std::memcpy(larger, entries_, count_ * sizeof(HeaderEntry));
-    entries_ = larger;
-    capacity_ = capacity;
-  }
-  entries_[count_++] = entry;
-  ++live_;
-  MarkPresent(entry.id);
-}
-
-void HeaderMap::AddParsed(const HeaderEntry& entry) {
-  DCHECK(entry.name_size > 0);
-  Push(entry);
+void HeaderMap::Grow() {
+  const uint32_t capacity = capacity_ == 0 ? kFirstCapacity : capacity_ * 2;
+  auto* larger = static_cast<HeaderEntry*>(
+      arena_->Allocate(capacity * sizeof(HeaderEntry), alignof(HeaderEntry)));
+  if (count_ > 0) std::memcpy(larger, entries_, count_ * sizeof(HeaderEntry));
+  entries_ = larger;
+  capacity_ = capacity;
 }
 
 bool HeaderMap::Add(std::string_view name, std::string_view value) {
@@ -107,12 +95,6 @@ bool HeaderMap::Add(HeaderId id, std::string_view value) {
   if (!IsValidHeaderValue(value)) return false;
   AddReference(id, arena_->Copy(value));
   return true;
-}
-
-void HeaderMap::AddReference(HeaderId id, std::string_view value) {
-  const std::string_view name = HeaderName(id);
-  Push({name.data(), value.data(), static_cast<uint32_t>(value.size()),
-        static_cast<uint16_t>(name.size()), id, false});
 }
 
 size_t HeaderMap::RemoveAll(std::string_view name, HeaderId id, HeaderEntry* keep) {
@@ -143,10 +125,6 @@ void HeaderMap::SetEntry(std::string_view name, HeaderId id, std::string_view va
   first->value_size = static_cast<uint32_t>(value.size());
   first->canonical = false;
   RemoveAll(name, id, first);
-}
-
-void HeaderMap::SetReference(HeaderId id, std::string_view value) {
-  SetEntry(HeaderName(id), id, value);
 }
 
 bool HeaderMap::Set(HeaderId id, std::string_view value) {

@@ -92,8 +92,18 @@ class HeaderMap {
   bool Set(HeaderId id, std::string_view value);
   // As Set, without a copy and a check: for literals and for values that are known to be valid and
   // live in the arena.
-  void SetReference(HeaderId id, std::string_view value);
-  void AddReference(HeaderId id, std::string_view value);
+  void SetReference(HeaderId id, std::string_view value) {
+    if (Has(id)) {
+      SetEntry(HeaderName(id), id, value);
+    } else {
+      AddReference(id, value);
+    }
+  }
+  void AddReference(HeaderId id, std::string_view value) {
+    const std::string_view name = HeaderName(id);
+    Push({name.data(), value.data(), static_cast<uint32_t>(value.size()),
+          static_cast<uint16_t>(name.size()), id, false});
+  }
 
   // How many were removed.
   size_t Remove(std::string_view name);
@@ -104,7 +114,7 @@ class HeaderMap {
   void RemoveAnyOf(const HeaderIdSet& ids);
 
   // For codecs: a field whose bytes are already in the arena, checked and lower-case.
-  void AddParsed(const HeaderEntry& entry);
+  void AddParsed(const HeaderEntry& entry) { Push(entry); }
 
   // In order. The callback must not change the map.
   template <class F>
@@ -124,7 +134,13 @@ class HeaderMap {
     present_[bit / 64] |= uint64_t{1} << (bit % 64);
   }
   HeaderEntry* FindMutable(std::string_view name, HeaderId id);
-  void Push(const HeaderEntry& entry);
+  void Push(const HeaderEntry& entry) {
+    if (__builtin_expect(count_ == capacity_, 0)) Grow();
+    entries_[count_++] = entry;
+    ++live_;
+    MarkPresent(entry.id);
+  }
+  void Grow();
   void SetEntry(std::string_view name, HeaderId id, std::string_view value);
   size_t RemoveAll(std::string_view name, HeaderId id, HeaderEntry* keep);
 

@@ -76,10 +76,14 @@ uint16_t Address::port() const { return port_; }
 
 int Address::family() const {
   switch (kind_) {
-    case Kind::kIpv4: return AF_INET;
-    case Kind::kIpv6: return AF_INET6;
-    case Kind::kUnix: return AF_UNIX;
-    case Kind::kNone: break;
+    case Kind::kIpv4:
+      return AF_INET;
+    case Kind::kIpv6:
+      return AF_INET6;
+    case Kind::kUnix:
+      return AF_UNIX;
+    case Kind::kNone:
+      break;
   }
   return AF_UNSPEC;
 }
@@ -111,10 +115,14 @@ std::string Address::IpString() const {
 
 std::string Address::ToString() const {
   switch (kind_) {
-    case Kind::kIpv4: return absl::StrCat(IpString(), ":", port_);
-    case Kind::kIpv6: return absl::StrCat("[", IpString(), "]:", port_);
-    case Kind::kUnix: return *path_;
-    case Kind::kNone: break;
+    case Kind::kIpv4:
+      return absl::StrCat(IpString(), ":", port_);
+    case Kind::kIpv6:
+      return absl::StrCat("[", IpString(), "]:", port_);
+    case Kind::kUnix:
+      return *path_;
+    case Kind::kNone:
+      break;
   }
   return "";
 }

@@ -3,6 +3,8 @@
 // Address: an IPv4 or IPv6 address with port, or a Unix-socket path. A plain value, any thread.
 //
 // Parsing never resolves names: a host name is an error (names are the business of DNS clusters).
+// Failures are Status with the text that was wrong. Copies share a Unix path and are cheap.
+// Source: the kernel's sockaddr types; printed forms are Envoy's.
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -114,7 +114,8 @@ void Connection::OnReadyWhileConnecting(uint32_t ready) {
 void Connection::Read() {
   if (input_end_ != InputEnd::kNotYet || reading_paused_) return;
   read_pending_ = false;
-  // What is read may all have to wait in the other connection's output: a small limit bounds it too.
+  // What is read may all have to wait in the other connection's output: a small limit bounds it
+  // too.
   const size_t budget = std::min(kReadBudget, options_.output_limit);
   const IoResult result = transport_->Read(socket_.fd(), input_, budget, peer_closed_);
   if (result.bytes > 0) options_.received.Add(result.bytes);

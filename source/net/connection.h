@@ -2,8 +2,8 @@
 
 // Connection: one byte stream to a peer (room 2 and 9: wire in, wire out).
 //
-// Owner: the holder of its handler (a downstream session's holder or a pool connection). Thread: its
-// worker. It reads when readiness says so, hands the input buffer to its ConnectionHandler, and
+// Owner: the holder of its handler (a downstream session's holder or a pool connection). Thread:
+// its worker. It reads when readiness says so, hands the input buffer to its ConnectionHandler, and
 // sends corked output once at the end of the turn.
 //
 //   kConnecting --writable--> kOpen --Close()/FIN+flush/error--> kClosed
@@ -43,8 +43,8 @@ class ConnectionHandler {
   virtual ~ConnectionHandler() = default;
   // Bytes arrived. The handler drains what it takes; what it leaves is offered again with the next.
   virtual void OnInput(buffer::Buffer& input) = 0;
-  // The peer will send no more; writing is still possible. Comes after all input was offered, and not
-  // while reading is paused.
+  // The peer will send no more; writing is still possible. Comes after all input was offered, and
+  // not while reading is paused.
   virtual void OnInputEnd() = 0;
   // The connection is gone. It may be handed to Dispatcher::DeferDelete from here.
   virtual void OnClosed(CloseReason reason, int error) = 0;
@@ -86,9 +86,9 @@ class Connection final : public event::Flushable {
 
   // Ends it now; unsent output is dropped.
   void Close();
-  // Sends what is queued, then closes: at once, or with `linger` after the peer's FIN, because a peer
-  // that is still sending would get a reset that destroys the answer it has not read yet. Neither
-  // waits longer than `linger_time` without progress (0: no limit, and no lingering).
+  // Sends what is queued, then closes: at once, or with `linger` after the peer's FIN, because a
+  // peer that is still sending would get a reset that destroys the answer it has not read yet.
+  // Neither waits longer than `linger_time` without progress (0: no limit, and no lingering).
   void CloseAfterFlush(bool linger, event::Duration linger_time = kDefaultLinger);
   // Sends what is queued, then FIN; reading goes on.
   void ShutdownAfterFlush();

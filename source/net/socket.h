@@ -2,6 +2,9 @@
 
 // Socket: owns a file descriptor, and the few calls that make one. SocketOption values come from the
 // configuration and are applied at the stated moment. Failures are Status with errno's text.
+//
+// Owner: whoever holds the Socket; closing is its destructor. Any thread. Nothing here blocks: all
+// sockets are non-blocking from the start.
 
 #include <cstdint>
 #include <optional>

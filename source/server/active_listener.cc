@@ -10,7 +10,8 @@ using connection_manager::WorkerConfig;
 ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> config,
                                net::Socket socket,
                                const connection_manager::WorkerServices& services,
-                               const ListenerScopes& scopes, stats::Scope& worker_scope)
+                               const ListenerScopes& scopes, stats::Scope& worker_scope,
+                               std::atomic<uint64_t>& connections)
     : config_(std::move(config)),
       dispatcher_(services.worker.dispatcher),
       worker_config_(std::make_shared<WorkerConfig>(config_->http, services,
@@ -18,6 +19,7 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
                                                     *scopes.http, *scopes.listener_http)),
       stats_(scopes.listener->Make<ListenerStats>(services.worker.shard)),
       worker_stats_(worker_scope.Make<ListenerWorkerStats>(services.worker.shard)),
+      connections_(connections),
       listener_(dispatcher_, std::move(socket), *this, config_->max_accepts_per_event) {}
 
 ActiveListener::~ActiveListener() = default;
@@ -27,6 +29,7 @@ void ActiveListener::OnAccept(net::Socket socket, const net::Address& remote) {
   stats_.downstream_cx_active.Inc();
   worker_stats_.downstream_cx_total.Inc();
   worker_stats_.downstream_cx_active.Inc();
+  upstream::AddOwn<uint64_t>(connections_, 1);
   auto session = std::make_unique<Session>(worker_config_, *this, std::move(socket), remote);
   session->index = sessions_.size();
   Session& started = *session;
@@ -38,6 +41,7 @@ void ActiveListener::OnSessionClosed(Session& session) {
   stats_.downstream_cx_destroy.Inc();
   stats_.downstream_cx_active.Dec();
   worker_stats_.downstream_cx_active.Dec();
+  upstream::AddOwn<uint64_t>(connections_, UINT64_MAX);
   stats_.downstream_cx_length_ms.Record(
       static_cast<uint64_t>((dispatcher_.now() - session.started()) / event::kMillisecond));
   const size_t index = session.index;

@@ -5,6 +5,7 @@
 // Owner: the worker. Thread: the worker's. Room between "a connection was accepted" and the HTTP
 // connection manager; the place where connection limits and filter-chain choice will stand.
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -42,7 +43,7 @@ class ActiveListener final : public net::AcceptHandler, public connection_manage
  public:
   ActiveListener(std::shared_ptr<const config::ListenerConfig> config, net::Socket socket,
                  const connection_manager::WorkerServices& services, const ListenerScopes& scopes,
-                 stats::Scope& worker_scope);
+                 stats::Scope& worker_scope, std::atomic<uint64_t>& connections);
   ~ActiveListener();
   ActiveListener(const ActiveListener&) = delete;
   ActiveListener& operator=(const ActiveListener&) = delete;
@@ -56,6 +57,7 @@ class ActiveListener final : public net::AcceptHandler, public connection_manage
   std::shared_ptr<connection_manager::WorkerConfig> worker_config_;
   ListenerStats stats_;
   ListenerWorkerStats worker_stats_;
+  std::atomic<uint64_t>& connections_;  // of the whole worker; written by it alone
   std::vector<std::unique_ptr<connection_manager::Session>> sessions_;
   net::Listener listener_;
 };

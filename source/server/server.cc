@@ -56,6 +56,7 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
           store_.AddScope("listener_manager").Make<ListenerManagerStats>(store_.main_shard())),
       cluster_stats_(
           store_.AddScope("cluster_manager").Make<ClusterManagerStats>(store_.main_shard())),
+      breaker_gauges_(store_),
       own_ip_(FindOwnIp()),
       started_(clock.Now()),
       main_(options_.concurrency, store_.main_shard(), clock, own_ip_),
@@ -80,11 +81,7 @@ void Server::BuildClusters() {
   for (upstream::ClusterConfig& config : bootstrap_.clusters) {
     stats::Scope& scope = store_.AddScope(absl::StrCat("cluster.", config.stat_name()));
     scope.Declare<upstream::ClusterStats>();
-    for (const char* priority : {"default", "high"}) {
-      store_
-          .AddScope(absl::StrCat("cluster.", config.stat_name(), ".circuit_breakers.", priority))
-          .Declare<upstream::BreakerStats>();
-    }
+    breaker_gauges_.Declare(config);
     const std::string name = config.name;
     // Workers and main: the last slot is main's.
     auto cluster =
@@ -101,6 +98,8 @@ void Server::BuildClusters() {
     membership.membership_healthy.Set(healthy);
     membership.membership_degraded.Set(degraded);
     membership.membership_excluded.Set(0);
+    gauges.cluster = cluster;
+    breakers_.push_back(std::move(gauges));
     (*clusters)[name] = std::move(cluster);
     cluster_stats_.cluster_added.Inc();
   }
@@ -205,7 +204,7 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
 absl::StatusOr<std::string> Server::DumpConfig(const admin::Parameters& parameters) const {
   if (options_.dumper == nullptr) return absl::NotFoundError("no configuration was kept");
   config::ConfigDumpQuery query;
-  const auto take = [&parameters](std::string_view name, std::optional<std::string>& into) {
+  const auto take = [&parameters](std::string_view name, std::string& into) {
     const std::string* value = admin::FindParameter(parameters, name);
     if (value != nullptr) into = *value;
   };
@@ -225,6 +224,8 @@ absl::Status Server::StartAdmin() {
   auto http = std::make_shared<connection_manager::Config>();
   http->stat_prefix = "admin";
   http->use_remote_address = true;
+  http->allow_absolute_url = false;
+  http->generate_request_id = false;
   http->filters.push_back(admin::AdminFilterFactory(environment_.get()));
   auto listener = std::make_shared<ListenerConfig>();
   listener->name = "admin";
@@ -315,11 +316,36 @@ void Server::OnSignal(int number) {
 }
 
 void Server::RefreshGauges() {
+  breaker_gauges_.Refresh(*world_->clusters);
   stats_.uptime.Set(static_cast<uint64_t>((clock_.Now() - started_) / event::kSecond));
   const struct mallinfo2 info = mallinfo2();
   stats_.memory_allocated.Set(info.uordblks + info.hblkhd);
   stats_.memory_heap_size.Set(info.arena + info.hblkhd);
   stats_.memory_physical_size.Set(ResidentBytes());
+  uint64_t connections = main_.connections();
+  for (const auto& worker : workers_) connections += worker->connections();
+  stats_.total_connections.Set(connections);
+  RefreshBreakers();
+}
+
+// 1 while a breaker lets nothing more through. Read, not counted: the request path pays nothing.
+void Server::RefreshBreakers() {
+  using upstream::Priority;
+  using upstream::UsageSlot;
+  for (const BreakerGauges& gauges : breakers_) {
+    for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
+      const upstream::Cluster& cluster = *gauges.cluster;
+      const auto& limits = cluster.config().limits[static_cast<size_t>(priority)];
+      const upstream::BreakerStats& stats = gauges.priorities[static_cast<size_t>(priority)];
+      const auto open = [&](std::atomic<uint32_t> UsageSlot::*what, uint32_t limit) {
+        return cluster.Sum(priority, what) >= limit ? 1 : 0;
+      };
+      stats.cx_open.Set(open(&UsageSlot::connections, limits.max_connections));
+      stats.rq_pending_open.Set(open(&UsageSlot::pending, limits.max_pending_requests));
+      stats.rq_open.Set(open(&UsageSlot::requests, limits.max_requests));
+      stats.rq_retry_open.Set(open(&UsageSlot::retries, limits.max_retries));
+    }
+  }
 }
 
 void Server::FlushStats() {

@@ -19,10 +19,12 @@
 #include "source/config/bootstrap.h"
 #include "source/config/config_dump.h"
 #include "source/config/world.h"
+#include "source/server/breaker_gauges.h"
 #include "source/server/server_stats.h"
 #include "source/server/signals.h"
 #include "source/server/worker.h"
 #include "source/stats/store.h"
+#include "source/upstream/cluster_stats.h"
 
 namespace remora::server {
 
@@ -75,6 +77,7 @@ class Server {
   void OnSignal(int number);
   void FlushStats();
   void RefreshGauges();
+  void RefreshBreakers();
   void SetState(admin::ServerState state);
   absl::Status WriteAdminAddress() const;
 
@@ -85,6 +88,7 @@ class Server {
   ServerStats stats_;
   ListenerManagerStats listener_stats_;
   ClusterManagerStats cluster_stats_;
+  BreakerGauges breaker_gauges_;
   std::string own_ip_;
   admin::ServerState state_ = admin::ServerState::kPreInitializing;
   event::TimePoint started_;
@@ -93,6 +97,12 @@ class Server {
   Signals signals_;
   event::Timer flush_timer_;
   std::shared_ptr<const config::World> world_;
+  // A cluster's circuit-breaker gauges, for both priorities.
+  struct BreakerGauges {
+    std::shared_ptr<const upstream::Cluster> cluster;
+    upstream::BreakerStats priorities[2];
+  };
+  std::vector<BreakerGauges> breakers_;
   std::vector<BoundListener> bound_;
   std::vector<admin::ListenerStatus> addresses_;
   net::Address admin_address_;

@@ -6,6 +6,7 @@
 // listener on the main dispatcher; the others run a thread of their own. All methods but Start, Stop
 // and Post belong to the worker's thread, or to main before Start.
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -29,6 +30,8 @@ class Worker {
 
   event::Dispatcher& dispatcher() { return dispatcher_; }
   size_t index() const { return index_; }
+  // Downstream connections open now. Any thread.
+  uint64_t connections() const { return connections_.load(std::memory_order_relaxed); }
 
   // Takes over a configuration. Only what differs from the present one is touched.
   void Apply(std::shared_ptr<const config::World> world);
@@ -53,6 +56,7 @@ class Worker {
   upstream::ClusterSet clusters_;
   connection_manager::WorkerServices services_;
   std::shared_ptr<const config::World> world_;
+  std::atomic<uint64_t> connections_{0};
   std::vector<std::unique_ptr<ActiveListener>> listeners_;
   std::thread thread_;
 };

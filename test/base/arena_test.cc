@@ -82,7 +82,9 @@ TEST_CASE("arena: Make runs the destructor and leaves the memory") {
   ArenaPool pool;
   Arena arena(pool);
   int destroyed = 0;
-  { const ArenaPtr<Counted> object = arena.Make<Counted>(destroyed); }
+  {
+    const ArenaPtr<Counted> object = arena.Make<Counted>(destroyed);
+  }
   CHECK(destroyed == 1);
   arena.New<Counted>(destroyed);
   arena.Reset();

@@ -23,10 +23,14 @@ std::string Text(base::Random& random, size_t size) {
 
 size_t Size(base::Random& random) {
   switch (random.Below(4)) {
-    case 0: return random.Below(8);
-    case 1: return random.Below(1024);
-    case 2: return random.Below(20'000);
-    default: return random.Below(60'000);
+    case 0:
+      return random.Below(8);
+    case 1:
+      return random.Below(1024);
+    case 2:
+      return random.Below(20'000);
+    default:
+      return random.Below(60'000);
   }
 }
 
@@ -80,7 +84,8 @@ void Step(base::Random& random, std::vector<Pair>& pairs) {
       other.text += pair.text.substr(0, some);
       pair.text.erase(0, some);
       return;
-    case 6: return Fill(random, pair);
+    case 6:
+      return Fill(random, pair);
     case 7:
       if (&pair == &other) return;
       other.buffer = std::move(pair.buffer);

@@ -233,6 +233,22 @@ TEST_CASE("what follows from an earlier fault is not told again") {
           "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0]."
           "typed_config: type \"type.googleapis.com/x.Y\" is not supported by this build\n");
   }
+  SECTION("a condition that is not supported is not a missing one") {
+    Parts parts;
+    parts.match = "connect_matcher: {}";
+    CHECK(Faults(parts) ==
+          "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config."
+          "virtual_hosts[0].routes[0].match.connect_matcher: not supported by this version of "
+          "Remora\n");
+  }
+  SECTION("but what is independent of it is") {
+    Parts parts;
+    parts.match = "headers: [{name: '', safe_regex_match: {regex: '('}}]";
+    const std::string faults = Faults(parts);
+    CHECK(faults.find("match: one of ") != std::string::npos);
+    CHECK(faults.find("match.headers[0].name: ") != std::string::npos);
+    CHECK(faults.find("missing ): (") != std::string::npos);
+  }
   SECTION("a text that is no document") { CHECK(Load("a: [").errors.size() == 1); }
 }
 

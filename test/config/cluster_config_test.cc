@@ -76,10 +76,9 @@ TEST_CASE("a cluster's HTTP options are found by key and type") {
         At(std::string(".typed_extension_protocol_options[\"") + kOptions + "\"]",
            std::string("Unable to unpack as ") + kOptions +
                ": the type is 'envoy.extensions.filters.http.buffer.v3.Buffer'"));
-  CHECK(faults(kOptions, "{}") == At(std::string(".typed_extension_protocol_options[\"") +
-                                         kOptions + "\"]",
-                                     std::string("Unable to unpack as ") + kOptions +
-                                         ": the type is ''"));
+  CHECK(faults(kOptions, "{}") ==
+        At(std::string(".typed_extension_protocol_options[\"") + kOptions + "\"]",
+           std::string("Unable to unpack as ") + kOptions + ": the type is ''"));
 }
 
 TEST_CASE("a connection timeout in nanoseconds") {
@@ -88,7 +87,8 @@ TEST_CASE("a connection timeout in nanoseconds") {
   CHECK(Load(Bootstrap(parts)).config->clusters[0].connect_timeout == 1);
   CHECK(FaultsWith("connect_timeout: 9223372037s") ==
         At(".connect_timeout", "Invalid duration: Duration out-of-range"));
-  CHECK(FaultsWith("connect_timeout: 0s") == At(".connect_timeout", "must be greater than 0s (0s)"));
+  CHECK(FaultsWith("connect_timeout: 0s") ==
+        At(".connect_timeout", "must be greater than 0s (0s)"));
 }
 
 }  // namespace

@@ -54,12 +54,12 @@ TEST_CASE("configuration on all four levels reaches the table; the most specific
   parts.route = filters("", "30");
   CHECK(PrintedRoutes(parts) ==
         "     host 'v' * [buffer: limit 2] [second: limit 10]\n"
-        "      route '' prefix / -> c0:1 timeout=15s [second: limit 30] [buffer: limit 2]\n");
+        "      route '' prefix / -> c0:1 timeout=15s [buffer: limit 2] [second: limit 30]\n");
   parts.action = "route: {weighted_clusters: {clusters: [{name: c0, weight: 1, " +
                  filters("4", "") + "}, {name: c0, weight: 1}]}}";
   CHECK(PrintedRoutes(parts) ==
         "     host 'v' * [buffer: limit 2] [second: limit 10]\n"
-        "      route '' prefix / -> c0:1 c0:2 timeout=15s [second: limit 30] [buffer: limit 2]\n"
+        "      route '' prefix / -> c0:1 c0:2 timeout=15s [buffer: limit 2] [second: limit 30]\n"
         "        c0 [buffer: limit 4] [second: limit 30]\n");
 }
 
@@ -90,10 +90,11 @@ TEST_CASE("faults of an entry, in Envoy's words") {
            "'google.protobuf.Duration'"));
   CHECK(WithEntry("{}") ==
         At("", "Didn't find a registered implementation for 'buffer' with type URL: ''"));
-  CHECK(WithEntry("{\"@type\": {{Buffer}}, max_request_bytes: 1}") ==
-        At("",
-           "Unable to unpack as envoy.extensions.filters.http.buffer.v3.BufferPerRoute: the type is "
-           "envoy.extensions.filters.http.buffer.v3.Buffer"));
+  CHECK(
+      WithEntry("{\"@type\": {{Buffer}}, max_request_bytes: 1}") ==
+      At("",
+         "Unable to unpack as envoy.extensions.filters.http.buffer.v3.BufferPerRoute: the type is "
+         "envoy.extensions.filters.http.buffer.v3.Buffer"));
   CHECK(WithEntry("{\"@type\": {{Router}}}") ==
         At("", "The filter buffer doesn't support virtual host or route specific configurations"));
   CHECK(WithEntry("{\"@type\": {{FilterConfig}}}") ==
@@ -118,8 +119,7 @@ TEST_CASE("names that no filter has are accepted with a warning, as by Envoy") {
 }
 
 TEST_CASE("a filter never gets another type's configuration") {
-  const std::string mutation =
-      "{name: buffer, typed_config: {\"@type\": {{HeaderMutation}}}}";
+  const std::string mutation = "{name: buffer, typed_config: {\"@type\": {{HeaderMutation}}}}";
   const std::string entry = "{\"@type\": {{BufferPerRoute}}, disabled: true}";
   // The only filter of that name is of a type that does not read it.
   CHECK(WithEntry(entry, "buffer", "[" + mutation + ", {{router}}]") ==

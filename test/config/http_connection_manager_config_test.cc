@@ -88,9 +88,10 @@ TEST_CASE("filters are found by type, never by name") {
         At(".http_filters[0]",
            "Didn't find a registered implementation for 'envoy.filters.http.buffer' with type URL: "
            "''"));
-  CHECK(faults("{name: x, is_optional: true, typed_config: {\"@type\": {{Duration}}, value: 1s}}") ==
-        At(".http_filters[0].typed_config",
-           "Didn't find a registered factory for the optional http filter x"));
+  CHECK(
+      faults("{name: x, is_optional: true, typed_config: {\"@type\": {{Duration}}, value: 1s}}") ==
+      At(".http_filters[0].typed_config",
+         "Didn't find a registered factory for the optional http filter x"));
 }
 
 TEST_CASE("an optional filter is left out, but not the last") {
@@ -119,7 +120,8 @@ TEST_CASE("what a filter finds wrong stands at its field") {
 TEST_CASE("a TypedStruct stands for the type that it names") {
   Parts parts;
   parts.filters =
-      "[{name: b, typed_config: {\"@type\": type.googleapis.com/udpa.type.v1.TypedStruct, type_url: "
+      "[{name: b, typed_config: {\"@type\": type.googleapis.com/udpa.type.v1.TypedStruct, "
+      "type_url: "
       "{{Buffer}}, value: {max_request_bytes: 13}}}, {{router}}]";
   CHECK(Faults(parts) ==
         At(".http_filters[0].typed_config.max_request_bytes", "13 brings bad luck"));

@@ -34,7 +34,8 @@ TEST_CASE("a listener's address") {
 TEST_CASE("ipv4_compat needs an address that can take IPv4") {
   Parts parts;
   const auto faults = [&](const std::string& address) {
-    parts.address = "{socket_address: {address: \"" + address + "\", port_value: 1, ipv4_compat: true}}";
+    parts.address =
+        "{socket_address: {address: \"" + address + "\", port_value: 1, ipv4_compat: true}}";
     return Faults(parts);
   };
   const std::string text =
@@ -57,8 +58,9 @@ TEST_CASE("a Unix socket's path and mode") {
   parts.address = "{pipe: {path: " + longest + "}}";
   CHECK(Faults(parts) == "");
   parts.address = "{pipe: {path: " + longest + "p}}";
-  CHECK(Faults(parts) == With(pipe, ".path: Path \"" + longest +
-                                        "p\" exceeds maximum UNIX domain socket path size of 108."));
+  CHECK(Faults(parts) ==
+        With(pipe, ".path: Path \"" + longest +
+                       "p\" exceeds maximum UNIX domain socket path size of 108."));
 }
 
 TEST_CASE("socket options have to fit setsockopt") {
@@ -119,10 +121,9 @@ TEST_CASE("plain text is the only transport socket") {
              ".transport_socket.typed_config: Didn't find a registered implementation for 't' with "
              "type URL: 'envoy.extensions.filters.http.buffer.v3.Buffer'"));
   parts.chain = "transport_socket: {name: envoy.transport_sockets.raw_buffer}";
-  CHECK(Faults(parts) ==
-        With(kChain,
-             ".transport_socket: Didn't find a registered implementation for "
-             "'envoy.transport_sockets.raw_buffer' with type URL: ''"));
+  CHECK(Faults(parts) == With(kChain,
+                              ".transport_socket: Didn't find a registered implementation for "
+                              "'envoy.transport_sockets.raw_buffer' with type URL: ''"));
 }
 
 TEST_CASE("network filters are found by type, and the connection manager comes last") {
@@ -133,19 +134,21 @@ TEST_CASE("network filters are found by type, and the connection manager comes l
     return changed;
   };
   CHECK(Printed(with_filter("{name: x, typed_config: {\"@type\": {{Duration}}, value: 1s}}")) ==
-        "7: static_resources.listeners[0].filter_chains[0].filters[0].typed_config: Didn't find a "
+        "8: static_resources.listeners[0].filter_chains[0].filters[0].typed_config: Didn't find a "
         "registered implementation for 'x' with type URL: 'google.protobuf.Duration'\n");
   CHECK(Printed(with_filter("{name: x}")) ==
-        "7: static_resources.listeners[0].filter_chains[0].filters[0]: Didn't find a registered "
+        "8: static_resources.listeners[0].filter_chains[0].filters[0]: Didn't find a registered "
         "implementation for 'x' with type URL: ''\n");
   const std::string manager =
-      "{name: early, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network."
+      "{name: early, typed_config: {\"@type\": "
+      "type.googleapis.com/envoy.extensions.filters.network."
       "http_connection_manager.v3.HttpConnectionManager, stat_prefix: s, route_config: {}, "
       "http_filters: [{{router}}]}}";
-  CHECK(Printed(with_filter(manager)) ==
-        "7: static_resources.listeners[0].filter_chains[0].filters[0]: Error: terminal filter named "
-        "early of type envoy.filters.network.http_connection_manager must be the last filter in a "
-        "network filter chain.\n");
+  CHECK(
+      Printed(with_filter(manager)) ==
+      "8: static_resources.listeners[0].filter_chains[0].filters[0]: Error: terminal filter named "
+      "early of type envoy.filters.network.http_connection_manager must be the last filter in a "
+      "network filter chain.\n");
 }
 
 }  // namespace

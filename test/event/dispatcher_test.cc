@@ -91,16 +91,21 @@ TEST_CASE("dispatcher: level triggers again, edge does not") {
   }
 }
 
-TEST_CASE("dispatcher: a task left by a task waits for the next turn, a write left by one does not") {
+TEST_CASE(
+    "dispatcher: a task left by a task waits for the next turn, a write left by one does not") {
   World world;
   struct Chain {
     explicit Chain(World& world)
-        : world(world), flusher(world.text), task([](void* self) {
-            auto& chain = *static_cast<Chain*>(self);
-            chain.world.text += "task ";
-            chain.world.dispatcher.FlushAtTurnEnd(chain.flusher);
-            if (++chain.count < 3) chain.world.dispatcher.AtTurnEnd(chain.task);
-          }, this) {}
+        : world(world),
+          flusher(world.text),
+          task(
+              [](void* self) {
+                auto& chain = *static_cast<Chain*>(self);
+                chain.world.text += "task ";
+                chain.world.dispatcher.FlushAtTurnEnd(chain.flusher);
+                if (++chain.count < 3) chain.world.dispatcher.AtTurnEnd(chain.task);
+              },
+              this) {}
     World& world;
     Flusher flusher;
     int count = 0;
@@ -233,8 +238,7 @@ TEST_CASE("dispatcher: wakes for a timer by itself") {
   RealClock clock;
   Dispatcher dispatcher(clock);
   Timer timer(
-      dispatcher.timers(), [](void* self) { static_cast<Dispatcher*>(self)->Stop(); },
-      &dispatcher);
+      dispatcher.timers(), [](void* self) { static_cast<Dispatcher*>(self)->Stop(); }, &dispatcher);
   const TimePoint deadline = clock.Now() + 5 * kMillisecond;
   timer.Arm(deadline);
   dispatcher.Run();

@@ -87,8 +87,10 @@ TEST_CASE("timer: the callback may arm, disarm and destroy, itself and others") 
   TimerWheel wheel(kStart);
   struct State {
     explicit State(TimerWheel& wheel)
-        : again(wheel, [](void* self) { static_cast<State*>(self)->Again(); }, this),
-          killer(wheel, [](void* self) { static_cast<State*>(self)->victim.reset(); }, this),
+        : again(
+              wheel, [](void* self) { static_cast<State*>(self)->Again(); }, this),
+          killer(
+              wheel, [](void* self) { static_cast<State*>(self)->victim.reset(); }, this),
           victim(std::make_unique<Probe>(wheel)) {}
     void Again() {
       if (++count < 5) again.Arm(next += 8 * kMillisecond);
@@ -112,7 +114,8 @@ TEST_CASE("timer: deadlines across the fine wheel, the coarse wheel and beyond")
   TimerWheel wheel(kStart);
   std::vector<std::unique_ptr<Probe>> probes;
   std::vector<TimePoint> deadlines;
-  for (TimePoint distance = 20 * kMillisecond; distance < 20'000 * kSecond; distance = distance * 3 / 2) {
+  for (TimePoint distance = 20 * kMillisecond; distance < 20'000 * kSecond;
+       distance = distance * 3 / 2) {
     deadlines.push_back(kStart + distance);
     probes.push_back(std::make_unique<Probe>(wheel));
     probes.back()->timer.Arm(deadlines.back());
@@ -173,7 +176,8 @@ TEST_CASE("timer property: any timers, any moves of time") {
           CHECK_FALSE(early);
           CHECK_FALSE(late);
           CHECK(probes[k]->fired <= 1);
-          CHECK(probes[k]->timer.armed() == (probes[k]->fired == 0 && deadlines[k] != Timer::kNever));
+          CHECK(probes[k]->timer.armed() ==
+                (probes[k]->fired == 0 && deadlines[k] != Timer::kNever));
           if (probes[k]->fired > 0) deadlines[k] = Timer::kNever;
           probes[k]->fired = 0;
         }

@@ -5,8 +5,8 @@
 //   test --Request...()--> [filters] --> "up" (the terminal filter)
 //   "down" recorder <---- [filters] <-- Response...() <-- test
 //
-// Filters are scripted (a lambda a hook) or factories of real extensions. Everything that happens is
-// in one Journal. No sockets; time moves by hand; a turn is Turn().
+// Filters are scripted (a lambda a hook) or factories of real extensions. Everything that happens
+// is in one Journal. No sockets; time moves by hand; a turn is Turn().
 
 #include <functional>
 #include <memory>
@@ -36,7 +36,7 @@ struct Script {
   std::function<void(Context&)> complete = {};
 };
 
-class ChainWorld final {
+class ChainWorld {
  public:
   explicit ChainWorld(uint64_t buffer_limit = 1024 * 1024, uint64_t seed = 1);
   ~ChainWorld();

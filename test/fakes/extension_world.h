@@ -1,7 +1,7 @@
 #pragma once
 
-// Real extensions in a ChainWorld: parses configuration the way the loader hands it over (an Any that
-// the registry finds by type) and adds the filter to the chain.
+// Real extensions in a ChainWorld: parses configuration the way the loader hands it over (an Any
+// that the registry finds by type) and adds the filter to the chain.
 
 #include <memory>
 #include <string>

@@ -7,10 +7,14 @@ namespace {
 
 std::string_view ReasonName(http::PauseReason reason) {
   switch (reason) {
-    case http::PauseReason::kSinkFull: return "sink";
-    case http::PauseReason::kFilterPaused: return "filter";
-    case http::PauseReason::kBufferLimit: return "limit";
-    case http::PauseReason::kConnectionFull: return "connection";
+    case http::PauseReason::kSinkFull:
+      return "sink";
+    case http::PauseReason::kFilterPaused:
+      return "filter";
+    case http::PauseReason::kBufferLimit:
+      return "limit";
+    case http::PauseReason::kConnectionFull:
+      return "connection";
   }
   return "?";
 }
@@ -51,11 +55,16 @@ std::string ToText(const http::ResponseHead& head, bool fields) {
 
 std::string_view ToText(http::ErrorKind kind) {
   switch (kind) {
-    case http::ErrorKind::kLocalReset: return "local_reset";
-    case http::ErrorKind::kRemoteReset: return "remote_reset";
-    case http::ErrorKind::kConnectionTermination: return "connection_termination";
-    case http::ErrorKind::kDownstreamClosed: return "downstream_closed";
-    default: return "other";
+    case http::ErrorKind::kLocalReset:
+      return "local_reset";
+    case http::ErrorKind::kRemoteReset:
+      return "remote_reset";
+    case http::ErrorKind::kConnectionTermination:
+      return "connection_termination";
+    case http::ErrorKind::kDownstreamClosed:
+      return "downstream_closed";
+    default:
+      return "other";
   }
 }
 

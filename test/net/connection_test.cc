@@ -50,8 +50,7 @@ class CountingTransport final : public TransportSocket {
 // Reads that are given beforehand.
 class ListedReads final : public TransportSocket {
  public:
-  explicit ListedReads(std::deque<std::pair<std::string, IoResult::Next>>& reads)
-      : reads_(reads) {}
+  explicit ListedReads(std::deque<std::pair<std::string, IoResult::Next>>& reads) : reads_(reads) {}
   void Start(int) override {}
   IoResult Read(int, buffer::Buffer& input, size_t, bool) override {
     IoResult result;

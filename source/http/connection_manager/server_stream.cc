@@ -145,8 +145,11 @@ void ServerStream::ResponseSide::OnHead(ResponseHead& head) {
   ApplyResponsePolicy(stream.config_.config(), stream.request_,
                       services.dates.Date(services.worker.dispatcher.now()), head);
   // Nobody will read the rest of the request behind an early answer of our own: the connection
-  // cannot serve another.
-  if (stream.chain_->replied() && !stream.request_done_) head.close_connection = true;
+  // cannot serve another. A request without a body has no rest, even if its end is still to come.
+  const bool complete = stream.request_done_ ||
+                        (stream.request_ != nullptr &&
+                         stream.request_->framing == http::Framing::kNone);
+  if (stream.chain_->replied() && !complete) head.close_connection = true;
   if (stream.session_->ShouldCloseAfterResponse()) head.close_connection = true;
   if (stream.info_.response_code_details.empty()) {
     stream.info_.response_code_details = "via_upstream";
@@ -164,7 +167,9 @@ void ServerStream::ResponseSide::OnData(buffer::Buffer& data) {
 void ServerStream::ResponseSide::OnEnd(http::HeaderMap* trailers) {
   ServerStream& stream = stream_;
   stream.response_done_ = true;
-  if (!stream.request_done_) {
+  const bool has_body =
+      stream.request_ != nullptr && stream.request_->framing != http::Framing::kNone;
+  if (!stream.request_done_ && has_body) {
     stream.config_.stats().downstream_rq_response_before_rq_complete.Inc();
   }
   stream.codec_->OnEnd(trailers);
@@ -191,7 +196,12 @@ void ServerStream::OnOutputDrained() {
 void ServerStream::Abort(const ProxyError& error) {
   if (aborted_) return;
   aborted_ = true;
-  info_.flags.Set(http::ReplyFor(error.kind).flag);
+  const http::ErrorReply& row = http::ReplyFor(error.kind);
+  info_.flags.Set(row.flag);
+  // It takes the place of "via_upstream", as in Envoy: the client did not get the whole answer.
+  if (error.side == Side::kDownstream) {
+    info_.response_code_details = row.details.empty() ? error.detail : row.details;
+  }
   if (chain_.has_value()) chain_->OnReset(error);
 }
 

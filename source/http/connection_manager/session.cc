@@ -84,6 +84,7 @@ void Session::OnInputEnd() {
   const absl::Status status = codec_.OnInputEnd();
   in_dispatch_ = false;
   if (connection_.closed()) return;
+  if (!closing_) peer_ended_ = true;
   closing_ = true;
   if (!status.ok()) {
     // The request was cut short: it must not look complete to anybody.
@@ -107,7 +108,7 @@ void Session::OnProtocolError() {
   closing_ = true;
   connection_.PauseReading();
   if (stream_ != nullptr && stream_->response_started()) {
-    stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamProtocolError});
+    stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamProtocolError, error.detail});
     FinishStream();
     connection_.CloseAfterFlush(true, config_->config().delayed_close_timeout);
     return;
@@ -227,7 +228,7 @@ void Session::CountClose(bool remote) {
 }
 
 void Session::OnClosed(net::CloseReason, int) {
-  CountClose(!closing_);
+  CountClose(peer_ended_ || !closing_);
   if (stream_ != nullptr) {
     config_->stats().downstream_rq_rx_reset.Inc();
     stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamClosed});

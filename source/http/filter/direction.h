@@ -1,10 +1,10 @@
 #pragma once
 
-// Direction: one way through the filters (requests forwards, responses backwards), as a state machine
-// over a row of slots.
+// Direction: one way through the filters (requests forwards, responses backwards), as a state
+// machine over a row of slots.
 //
-// Owner: FilterChain. Thread: the stream's worker. The chain gives it the hooks to call and the sink
-// behind the last slot; it keeps what filters hold and what waits behind a paused filter.
+// Owner: FilterChain. Thread: the stream's worker. The chain gives it the hooks to call and the
+// sink behind the last slot; it keeps what filters hold and what waits behind a paused filter.
 //
 //   slot state    event arrives        filter answers         next state
 //   kFlowing      goes to the filter   kContinue              kFlowing (event goes on)
@@ -12,8 +12,8 @@
 //   kHolding      goes to the filter   kContinue              kFlowing (kept events, then this)
 //   kPaused       queues behind        (Release)              kFlowing (kept go on, queue comes in)
 //
-// A direction as a whole is kHead -> kBody -> kEnded, or kReset from anywhere; an event that does not
-// fit its state is a bug of ours (DCHECK) and is dropped.
+// A direction as a whole is kHead -> kBody -> kEnded, or kReset from anywhere; an event that does
+// not fit its state is a bug of ours (DCHECK) and is dropped.
 
 #include <cstdint>
 
@@ -72,9 +72,9 @@ class Direction {
   // The end of a pause or hold: what the slot kept goes to the next one, then its queue comes in.
   // Nothing to end is nothing to do: a pause that begins later is not affected.
   void AskRelease(size_t position);
-  // Data that the filter at `position` adds: behind what it keeps; else right after the event of the
-  // running hook (before it, for an end); else by itself.
-  // Dropped when the filter has not seen the head yet, or has passed the end on.
+  // Data that the filter at `position` adds: behind what it keeps; else right after the event of
+  // the running hook (before it, for an end); else by itself. Dropped when the filter has not seen
+  // the head yet, or has passed the end on.
   void Add(size_t position, buffer::Buffer& data);
   bool asked() const { return asked_; }
   void RunAsked();
@@ -86,7 +86,8 @@ class Direction {
   uint64_t bytes_kept() const { return kept_; }
 
  private:
-  // Kept by its slot for the next time, because arena memory is not given back before the stream ends.
+  // Kept by its slot for the next time, because arena memory is not given back before the stream
+  // ends.
   struct Backlog {
     explicit Backlog(buffer::BlockPool& blocks) : data(blocks) {}
     buffer::Buffer data;

@@ -6,15 +6,16 @@
 // any number of times, end. It answers each with one word:
 //
 //   kContinue  pass this on; whatever was held here before goes first, in order
-//   kHold      keep it here and keep feeding me: the chain retains the head and appends the data, up
+//   kHold      keep it here and keep feeding me: the chain retains the head and appends the data,
+//   up
 //              to the stream's buffer limit (over it: 413 for a request, 500 for a response)
 //   kPause     keep it here and send me nothing more in this direction, until ResumeRequest() or
 //              ResumeResponse(): then the kept event goes to the next filter and what queued up
 //              behind it is delivered here as usual
 //
 // A local reply is a value left with FilterContext::SendLocalReply, not a call that re-enters the
-// chain: the answer of that hook does not matter then. A reply runs through the whole response chain;
-// saw_request() tells a filter whether its request hooks had run.
+// chain: the answer of that hook does not matter then. A reply runs through the whole response
+// chain; saw_request() tells a filter whether its request hooks had run.
 //
 // Owner: the chain; memory: the stream's arena (no heap). Thread: the stream's worker. A filter is
 // never on the stack twice, and nothing is called after OnComplete. Heads, buffers and trailers are
@@ -64,7 +65,7 @@ struct WorkerSetup {
 
 // One entry of a configured chain: what to create for each stream. Immutable, shared by workers.
 struct FilterFactory {
-  std::string name;            // HttpFilter.name: the key of per-route configuration
+  std::string name;  // HttpFilter.name: the key of per-route configuration
   std::string type_url;
   std::string route_type_url;  // type of its per-route configuration; empty when it has none
   std::shared_ptr<const void> config;

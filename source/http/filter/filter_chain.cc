@@ -17,7 +17,7 @@ FilterChain::FilterChain(const Environment& environment, const WorkerFilters& fi
 }
 
 FilterChain::~FilterChain() {
-  Complete();
+  CompleteNow();
   if (reply_ != nullptr) reply_->~LocalReply();
   for (uint32_t i = count_; i > 0; --i) entries_[i - 1].~Entry();
 }
@@ -41,8 +41,8 @@ const route::FilterOverride* FilterChain::OverrideFor(const FilterFactory& facto
 
 void FilterChain::CreateFilters(const WorkerFilters& filters) {
   const std::vector<FilterFactory>& factories = *filters.factories;
-  entries_ = static_cast<Entry*>(
-      env_.arena.Allocate(sizeof(Entry) * factories.size(), alignof(Entry)));
+  entries_ =
+      static_cast<Entry*>(env_.arena.Allocate(sizeof(Entry) * factories.size(), alignof(Entry)));
   for (size_t i = 0; i < factories.size(); ++i) {
     const FilterFactory& factory = factories[i];
     const route::FilterOverride* override = OverrideFor(factory);
@@ -212,12 +212,11 @@ void FilterChain::LeaveForTurnEnd() {
   if (depth_ == 0) env_.dispatcher.AtTurnEnd(deferred_);
 }
 
-void FilterChain::RunDeferred(void* self) {
-  const Scope scope(*static_cast<FilterChain*>(self));
-}
+void FilterChain::RunDeferred(void* self) { const Scope scope(*static_cast<FilterChain*>(self)); }
 
 void FilterChain::Settle() {
   while (true) {
+    if (complete_asked_) return CompleteNow();
     if (phase_ == Phase::kInterrupted) {
       if (reset_asked_) return ResetNow();
       SendReplyNow();
@@ -274,6 +273,14 @@ void FilterChain::SendReplyNow() {
 }
 
 void FilterChain::Complete() {
+  phase_ = Phase::kClosed;
+  // The downstream says so when it is given the end, and a hook may still be on the stack: Settle
+  // comes when it is not.
+  complete_asked_ = true;
+  if (depth_ == 0) CompleteNow();
+}
+
+void FilterChain::CompleteNow() {
   if (completed_) return;
   completed_ = true;
   phase_ = Phase::kClosed;
@@ -323,8 +330,7 @@ size_t FilterContext::RouteConfigLevels(const void* (&levels)[kRouteLevels]) con
       match.route != nullptr ? match.route->overrides() : nullptr, match.overrides};
   size_t count = 0;
   for (const route::FilterOverrides* overrides : merged) {
-    const route::FilterOverride* found =
-        FindOverride(overrides, *chain_.entries_[index_].factory);
+    const route::FilterOverride* found = FindOverride(overrides, *chain_.entries_[index_].factory);
     if (found == nullptr || found->config == nullptr) continue;
     // The same value as one level above: this level has none of its own.
     if (count > 0 && levels[count - 1] == found->config.get()) continue;

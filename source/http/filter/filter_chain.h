@@ -6,9 +6,9 @@
 //   codec <-response-- [filter 0] <- [filter 1] <- ... <---response_sink()
 //
 // Owner: the server stream; everything in it lives in the stream's arena. Thread: its worker.
-// It is the sink of the request and the place a response enters. Local replies, resumes and reroutes
-// that hooks ask for are carried out when the outermost event has been handled, or at the end of the
-// turn when asked for from outside.
+// It is the sink of the request and the place a response enters. Local replies, resumes and
+// reroutes that hooks ask for are carried out when the outermost event has been handled, or at the
+// end of the turn when asked for from outside.
 //
 //   kOpen --hook or owner asks--> kInterrupted --reply--> kReplying --end, reset--> kClosed
 //                                      \--reset, or a reply after the head has gone--> kClosed
@@ -28,7 +28,7 @@ namespace remora::http {
 
 // The filters of one connection manager on one worker.
 struct WorkerFilters {
-  const std::vector<FilterFactory>* factories = nullptr;           // owned by the configuration
+  const std::vector<FilterFactory>* factories = nullptr;          // owned by the configuration
   std::vector<std::unique_ptr<FilterWorkerState>> worker_states;  // one each; may be null
 };
 
@@ -65,7 +65,7 @@ class FilterChain final : public RequestSink {
   // The downstream wants less, or goes on.
   void PauseResponse(PauseReason reason);
   void ResumeResponse(PauseReason reason);
-  // Calls OnComplete on every filter, once.
+  // Calls OnComplete on every filter, once: now, or when the last hook has left the stack.
   void Complete();
 
   const route::MatchResult& match() const { return match_; }
@@ -130,6 +130,7 @@ class FilterChain final : public RequestSink {
   void Settle();
   void SendReplyNow();
   void ResetNow();
+  void CompleteNow();
   void LeaveForTurnEnd();
   static void RunDeferred(void* self);
   void ResetFromFilter();
@@ -158,6 +159,7 @@ class FilterChain final : public RequestSink {
   Phase phase_ = Phase::kOpen;
   bool reset_asked_ = false;  // in kInterrupted: a reset, not a reply
   bool replied_ = false;      // the answer is a local reply
+  bool complete_asked_ = false;
   bool completed_ = false;
   PauseMask response_pauses_;
   MessageSource* response_source_ = nullptr;

@@ -33,10 +33,10 @@ class FilterContext {
   void ResumeResponse();
   // Answers in the place of the upstream; see local_reply.h. Further ones of a stream are ignored.
   void SendLocalReply(LocalReply reply);
-  // Puts data into the message behind this filter: right after the event of the running hook (before
-  // the end in OnRequestEnd/OnResponseEnd), or behind what this filter keeps. From outside a hook:
-  // between the events that the filter has seen and those to come. The head's framing must allow a
-  // body; before the head and after the end the data is dropped.
+  // Puts data into the message behind this filter: right after the event of the running hook
+  // (before the end in OnRequestEnd/OnResponseEnd), or behind what this filter keeps. From outside
+  // a hook: between the events that the filter has seen and those to come. The head's framing must
+  // allow a body; before the head and after the end the data is dropped.
   void AddRequestData(buffer::Buffer& data);
   void AddResponseData(buffer::Buffer& data);
   // Ends the stream at once, without an answer where none has begun.
@@ -57,8 +57,8 @@ class FilterContext {
   const T* RouteConfig() const {
     return static_cast<const T*>(route_config_);
   }
-  // All levels that configure this filter for the request's route, least specific first: for filters
-  // that combine them. Writes at most kRouteLevels and returns how many.
+  // All levels that configure this filter for the request's route, least specific first: for
+  // filters that combine them. Writes at most kRouteLevels and returns how many.
   static constexpr size_t kRouteLevels = 4;
   size_t RouteConfigLevels(const void* (&levels)[kRouteLevels]) const;
   // What create_worker_state of this filter made.

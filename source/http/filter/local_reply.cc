@@ -8,7 +8,8 @@ namespace {
 
 bool HasUpstreamBody(ErrorKind kind) { return !ReplyFor(kind).reset_reason.empty(); }
 
-// gRPC: percent-encode everything outside printable ASCII, and '%' (PROTOCOL-HTTP2, Status-Message).
+// gRPC: percent-encode everything outside printable ASCII, and '%' (PROTOCOL-HTTP2,
+// Status-Message).
 std::string PercentEncode(std::string_view text) {
   static constexpr char kHex[] = "0123456789ABCDEF";
   std::string out;
@@ -42,15 +43,21 @@ LocalReply ReplyTo(const ProxyError& error) {
 
 uint32_t GrpcStatusFor(uint16_t http_status) {
   switch (http_status) {
-    case 400: return 13;
-    case 401: return 16;
-    case 403: return 7;
-    case 404: return 12;
+    case 400:
+      return 13;
+    case 401:
+      return 16;
+    case 403:
+      return 7;
+    case 404:
+      return 12;
     case 429:
     case 502:
     case 503:
-    case 504: return 14;
-    default: return 2;
+    case 504:
+      return 14;
+    default:
+      return 2;
   }
 }
 

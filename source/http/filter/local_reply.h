@@ -3,9 +3,9 @@
 // LocalReply: an answer that the proxy itself gives, as a value.
 //
 // A filter leaves it with FilterContext::SendLocalReply; the connection manager and the router use
-// the same. The chain turns it into a response head and body that run through every response filter.
-// A gRPC request (content-type application/grpc) gets HTTP 200 with grpc-status and grpc-message
-// instead (Envoy: Utility::sendLocalReply).
+// the same. The chain turns it into a response head and body that run through every response
+// filter. A gRPC request (content-type application/grpc) gets HTTP 200 with grpc-status and
+// grpc-message instead (Envoy: Utility::sendLocalReply).
 
 #include <cstdint>
 #include <optional>

@@ -1,5 +1,7 @@
 #include "source/http/http1/client_codec.h"
 
+#include <algorithm>
+
 #include "source/base/check.h"
 #include "source/http/http1/details.h"
 #include "source/http/http1/framing_rules.h"
@@ -22,6 +24,12 @@ FramingInput ResponseFraming(const ResponseLine& line, http::Method method,
   input.transfer_encoding_count = fields.transfer_encoding_count;
   input.transfer_encoding = fields.transfer_encoding;
   return input;
+}
+
+bool MayBeginResponse(std::string_view text) {
+  constexpr std::string_view kVersion = "HTTP/1.";
+  const size_t size = std::min(text.size(), kVersion.size());
+  return text.substr(0, size) == kVersion.substr(0, size);
 }
 
 }  // namespace
@@ -76,7 +84,10 @@ absl::Status ClientCodec::DispatchAll(buffer::Buffer& input) {
 bool ClientCodec::ReadHead(buffer::Buffer& input, absl::Status& status) {
   HeadScanner::Lines lines;
   switch (scanner_.Scan(input, options_.max_header_bytes, lines)) {
-    case HeadScanner::Result::kIncomplete: return false;
+    case HeadScanner::Result::kIncomplete:
+      // Another protocol's greeting (SSH, SMTP) may be all that ever comes.
+      if (!MayBeginResponse(input.Front())) status = Fail(detail::kCodecError);
+      return false;
     case HeadScanner::Result::kComplete: status = BeginResponse(input, lines); break;
     case HeadScanner::Result::kInvalid: status = Fail(detail::kInvalidCharacters); break;
     case HeadScanner::Result::kTooLarge: status = Fail(detail::kHeadersTooLarge); break;

@@ -24,45 +24,45 @@ uint32_t Unprintable(const char* from) {
 
 }  // namespace
 
-// One piece of contiguous input on its way through the scanner.
+// One piece of contiguous input on its way through the scanner. A CR at its end is left out: every
+// CR seen here has a byte behind it.
 struct HeadScanner::Piece {
   const char* begin;
-  const char* end;
   const char* line;     // where the present line began; null: not in this piece
   uint32_t offset;      // of `begin`, from the head's start
-  bool feed_seen;       // the next byte is a line feed that belongs to a CR already judged
+  uint32_t size = 0;    // of the head, once it is complete
 
-  // Judges the unprintable bytes behind `at`. kIncomplete: all is well so far.
-  Result Judge(const char* at, uint32_t mask, Lines& lines, uint32_t& size) {
-    if (feed_seen) mask &= ~1u;
-    feed_seen = false;
+  // Judges the unprintable bytes of the step at `at`. kIncomplete: all is well so far; `at` is then
+  // moved over a line feed that is the first byte of the next step.
+  Result Judge(const char*& at, uint32_t mask, Lines& lines) {
+    const char* const step = at;
     while (mask != 0) {
       const auto index = static_cast<unsigned>(std::countr_zero(mask));
-      const char* const byte = at + index;
+      const char* const byte = step + index;
+      mask &= mask - 1;
       if (__builtin_expect(*byte != '\r', 0)) {
         if (*byte != '\t' && static_cast<uint8_t>(*byte) < 0x80) return Result::kInvalid;
-        mask &= mask - 1;
         continue;
       }
-      const char* const feed = byte + 1;
-      if (feed == end) return Result::kIncomplete;
-      if (*feed != '\n') return Result::kInvalid;
-      lines.Add(offset + static_cast<uint32_t>(feed - begin));
+      if (byte[1] != '\n') return Result::kInvalid;
+      mask &= mask - 1;  // the line feed, unless it is in the next step
+      const auto feed = static_cast<uint32_t>(byte + 1 - begin);
+      lines.Add(offset + feed);
       if (byte == line) {
-        size = offset + static_cast<uint32_t>(feed - begin) + 1;
+        size = offset + feed + 1;
         return Result::kComplete;
       }
-      line = feed + 1;
-      feed_seen = index == kStep - 1;
-      mask &= ~(3u << index);
+      line = byte + 2;
+      if (index == kStep - 1) ++at;
     }
     return Result::kIncomplete;
   }
 };
 
 HeadScanner::Result HeadScanner::ScanPiece(std::string_view text, Lines& lines) {
-  Piece piece{text.data(), text.data() + text.size(), nullptr, scanned_, false};
+  Piece piece{text.data(), nullptr, scanned_};
   const char* at = piece.begin;
+  const char* const end = at + text.size() - (text.back() == '\r' ? 1 : 0);
   if (state_ == State::kLineStart) piece.line = at;
   if (state_ == State::kCr || state_ == State::kCrOfEmptyLine) {
     if (*at != '\n') return Result::kInvalid;
@@ -73,31 +73,34 @@ HeadScanner::Result HeadScanner::ScanPiece(std::string_view text, Lines& lines) 
       return Result::kComplete;
     }
   }
-  for (; static_cast<size_t>(piece.end - at) >= kStep; at += kStep) {
+  Result result = Result::kIncomplete;
+  for (; end - at >= static_cast<ptrdiff_t>(kStep); at += kStep) {
     const uint32_t mask = Unprintable(at);
     if (mask == 0) continue;
-    const Result result = piece.Judge(at, mask, lines, scanned_);
-    if (result != Result::kIncomplete) return result;
+    result = piece.Judge(at, mask, lines);
+    if (result != Result::kIncomplete) break;
   }
-  if (const auto rest = static_cast<size_t>(piece.end - at); rest > 0) {
+  if (result == Result::kIncomplete && at < end) {
+    const auto rest = static_cast<size_t>(end - at);
+    char copy[kStep];
     uint32_t mask;
-    if (text.size() >= kStep) {
+    if (static_cast<size_t>(end - piece.begin) >= kStep) {
       // The last bytes are looked at together with those before them.
-      mask = Unprintable(piece.end - kStep) >> (kStep - rest);
+      mask = Unprintable(end - kStep) >> (kStep - rest);
     } else {
-      char copy[kStep];
       std::memset(copy, ' ', kStep);
       std::memcpy(copy, at, rest);
       mask = Unprintable(copy);
     }
-    const Result result = piece.Judge(at, mask, lines, scanned_);
-    if (result != Result::kIncomplete) return result;
+    result = piece.Judge(at, mask, lines);
   }
+  if (result == Result::kComplete) scanned_ = piece.size;
+  if (result != Result::kIncomplete) return result;
   scanned_ += static_cast<uint32_t>(text.size());
   if (text.back() == '\r') {
-    state_ = piece.line == piece.end - 1 ? State::kCrOfEmptyLine : State::kCr;
+    state_ = piece.line == end ? State::kCrOfEmptyLine : State::kCr;
   } else {
-    state_ = piece.line == piece.end ? State::kLineStart : State::kText;
+    state_ = piece.line == end ? State::kLineStart : State::kText;
   }
   return Result::kIncomplete;
 }

@@ -4,6 +4,7 @@
 
 #include "source/base/check.h"
 #include "source/http/codes.h"
+#include "source/http/http1/byte_set.h"
 #include "source/http/http1/details.h"
 #include "source/http/http1/framing_rules.h"
 #include "source/http/http1/parser.h"
@@ -22,6 +23,15 @@ absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size
 http::CodecError ErrorOf(HeadScanner::Result result) {
   if (result == HeadScanner::Result::kTooLarge) return {431, detail::kHeadersTooLarge};
   return {400, detail::kInvalidCharacters};
+}
+
+// Method and space, or as much of them as is there. Looks at a bounded part, because it is asked
+// again with every piece of a head.
+bool MayBeginRequest(std::string_view text) {
+  text = text.substr(0, 64);
+  size_t size = 0;
+  while (size < text.size() && kTokenBytes.Has(text[size])) ++size;
+  return size == text.size() || (size > 0 && text[size] == ' ');
 }
 
 FramingInput RequestFraming(const RequestLine& line, const FieldSet& fields) {
@@ -87,7 +97,11 @@ bool ServerCodec::ReadHead(buffer::Buffer& input, absl::Status& status) {
   }
   HeadScanner::Lines lines;
   const HeadScanner::Result result = scanner_.Scan(input, options_.max_header_bytes, lines);
-  if (result == HeadScanner::Result::kIncomplete) return false;
+  if (result == HeadScanner::Result::kIncomplete) {
+    // Another protocol's greeting (SSH, SMTP) may be all that ever comes.
+    if (!MayBeginRequest(input.Front())) status = Fail({400, detail::kCodecError});
+    return false;
+  }
   status = result == HeadScanner::Result::kComplete ? BeginRequest(input, lines)
                                                     : Fail(ErrorOf(result));
   return status.ok();

@@ -164,12 +164,16 @@ class Run {
     switch (random_.Below(12)) {
       case 0:
       case 1:
-      case 2: return NextRequestPart(random_.Below(4) == 0);
+      case 2:
+        return NextRequestPart(random_.Below(4) == 0);
       case 3:
       case 4:
-      case 5: return NextResponsePart(random_.Below(4) == 0);
-      case 6: return Resume(i, true);
-      case 7: return Resume(i, false);
+      case 5:
+        return NextResponsePart(random_.Below(4) == 0);
+      case 6:
+        return Resume(i, true);
+      case 7:
+        return Resume(i, false);
       case 8:
         if (destructive_ && Chance(6)) Reply(ContextOf(i));
         return;
@@ -181,7 +185,8 @@ class Run {
         dropped_ = gone_ = true;
         if (random_.Below(2) == 0 || world_.upstream.heads == 0) return world_.RequestReset();
         return world_.ResponseReset();
-      default: return Turn();
+      default:
+        return Turn();
     }
   }
 

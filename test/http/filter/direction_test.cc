@@ -135,7 +135,7 @@ TEST_CASE("direction: reset drops what is kept and lets the source go") {
 TEST_CASE("direction: the limit is about held bytes") {
   World world(1);
   world.direction.set_limit(4);
-  world.hooks.answers[0] = {Answer::kContinue, Answer::kHold,    Answer::kContinue,
+  world.hooks.answers[0] = {Answer::kContinue, Answer::kHold,     Answer::kContinue,
                             Answer::kHold,     Answer::kContinue, Answer::kHold};
   world.direction.Begin(world.head);
   for (int i = 0; i < 2; ++i) {

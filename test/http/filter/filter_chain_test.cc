@@ -1,5 +1,5 @@
-// The contract of http::Filter, row by row: what each answer does to each event, in both directions,
-// and what the calls of FilterContext do inside and outside of hooks.
+// The contract of http::Filter, row by row: what each answer does to each event, in both
+// directions, and what the calls of FilterContext do inside and outside of hooks.
 
 #include "source/http/filter/filter_chain.h"
 
@@ -120,8 +120,7 @@ TEST_CASE("chain: hold in the response direction") {
   world.ResponseData("y");
   CHECK(world.Take() == "b:<head b:<data(x) b:<data(y)");
   world.ResponseEnd();
-  CHECK(world.Take() ==
-        "b:<end a:<head down:head(200) a:<data(xy) down:data(xy) a:<end down:end");
+  CHECK(world.Take() == "b:<end a:<head down:head(200) a:<data(xy) down:data(xy) a:<end down:end");
 }
 
 TEST_CASE("chain: pause of the head queues data and end, and pauses the source") {
@@ -145,9 +144,8 @@ TEST_CASE("chain: pause of the head queues data and end, and pauses the source")
 TEST_CASE("chain: pause of data queues what follows") {
   ChainWorld world;
   int seen = 0;
-  world.Add("a", {.request_data = [&](auto&, auto&) {
-              return ++seen == 1 ? Answer::kPause : kGo;
-            }});
+  world.Add("a",
+            {.request_data = [&](auto&, auto&) { return ++seen == 1 ? Answer::kPause : kGo; }});
   world.Start();
   world.RequestHead();
   world.RequestData("1");
@@ -207,10 +205,10 @@ TEST_CASE("chain: pause in the response direction, with the source told") {
 
 TEST_CASE("chain: hold, then pause, keeps everything in order") {
   ChainWorld world;
-  world.Add("a", {.request_head = Always(Answer::kHold),
-                  .request_data = [](auto&, buffer::Buffer& data) {
-                    return data.ToString() == "2" ? Answer::kPause : Answer::kHold;
-                  }});
+  world.Add(
+      "a", {.request_head = Always(Answer::kHold), .request_data = [](auto&, buffer::Buffer& data) {
+              return data.ToString() == "2" ? Answer::kPause : Answer::kHold;
+            }});
   world.Start();
   world.RequestHead();
   world.RequestData("1");
@@ -263,11 +261,12 @@ TEST_CASE("chain: resume from inside the hook that pauses") {
 
 TEST_CASE("chain: a resume before the pause does not end it") {
   ChainWorld world;
-  world.Add("a", {.request_head = [](FilterContext& context, auto&) {
-                    context.ResumeRequest();  // nothing is paused
-                    context.ResumeResponse();
-                    return kGo;
-                  },
+  world.Add("a", {.request_head =
+                      [](FilterContext& context, auto&) {
+                        context.ResumeRequest();  // nothing is paused
+                        context.ResumeResponse();
+                        return kGo;
+                      },
                   .response_head = Always(Answer::kPause)});
   // The response comes within the same event.
   world.terminal().request_head = [&](auto&, auto&) {
@@ -317,8 +316,7 @@ TEST_CASE("chain: a filter that swallows data stops it there") {
   world.Add("b", {});
   world.Start();
   world.Request("abc");
-  CHECK(world.Take() ==
-        "a:>head b:>head up:head(GET /) a:>data(abc) a:>end b:>end up:end");
+  CHECK(world.Take() == "a:>head b:>head up:head(GET /) a:>data(abc) a:>end b:>end up:end");
 }
 
 TEST_CASE("chain: the last response filter that swallows data sends nothing downstream") {

@@ -37,7 +37,8 @@ auto Resets() {
   };
 }
 
-TEST_CASE("local reply: from the request head, whatever the answer, through every response filter") {
+TEST_CASE(
+    "local reply: from the request head, whatever the answer, through every response filter") {
   for (const Answer answer : {kGo, Answer::kHold, Answer::kPause}) {
     ChainWorld world;
     world.Add("a", {});
@@ -120,8 +121,7 @@ TEST_CASE("local reply: from the response head goes past the filters") {
   world.Request();
   world.Take();
   world.Response(200, "x");
-  CHECK(world.Take() ==
-        "b:<head a:<head up:complete down:head(403) down:data(denied) down:end");
+  CHECK(world.Take() == "b:<head a:<head up:complete down:head(403) down:data(denied) down:end");
 }
 
 TEST_CASE("local reply: when the response head has gone, the stream is reset") {
@@ -131,8 +131,7 @@ TEST_CASE("local reply: when the response head has gone, the stream is reset") {
   world.Request();
   world.Take();
   world.Response(200, "x");
-  CHECK(world.Take() ==
-        "a:<head down:head(200) a:<data(x) up:complete down:reset(local_reset)");
+  CHECK(world.Take() == "a:<head down:head(200) a:<data(x) up:complete down:reset(local_reset)");
   world.Complete();
   CHECK(world.Take() == "a:complete");
 }
@@ -426,6 +425,25 @@ TEST_CASE("complete: once, also when the chain goes without it, and calls from i
     world.RequestHead();
   }
   CHECK(text == "a");
+}
+
+TEST_CASE("complete: asked for by the downstream at the end, it waits for the hook on the stack") {
+  ChainWorld world;
+  bool in_hook = false;
+  world.Add("a", {});
+  world.terminal().request_head = [&](auto&, auto&) {
+    in_hook = true;
+    world.Response(200, "x");
+    world.Complete();
+    in_hook = false;
+    return kGo;
+  };
+  world.terminal().complete = [&](auto&) { CHECK_FALSE(in_hook); };
+  world.Start();
+  world.Request("late");
+  CHECK(world.Take() ==
+        "a:>head up:head(GET /) a:<head down:head(200) a:<data(x) down:data(x) a:<end down:end "
+        "a:complete up:complete");
 }
 
 }  // namespace

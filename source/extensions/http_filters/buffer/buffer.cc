@@ -1,6 +1,7 @@
 #include "source/extensions/http_filters/buffer/buffer.h"
 
 #include "absl/strings/str_cat.h"
+#include "envoy/extensions/filters/http/buffer/v3/buffer.pb.h"
 
 namespace remora::extensions {
 

@@ -2,17 +2,21 @@
 
 // The buffer filter: holds a request until it is complete, then sends it with its length.
 //
-// envoy.extensions.filters.http.buffer.v3.Buffer. A request above max_request_bytes is answered with
-// 413 by the chain. A request without a body and a tunnel pass untouched.
-// Source: Envoy source/extensions/filters/http/buffer/buffer_filter.cc.
+// envoy.extensions.filters.http.buffer.v3.Buffer. A request above max_request_bytes is answered
+// with 413 by the chain. A request without a body and a tunnel pass untouched. Source: Envoy
+// source/extensions/filters/http/buffer/buffer_filter.cc.
 
 #include <cstdint>
 #include <optional>
 
-#include "envoy/extensions/filters/http/buffer/v3/buffer.pb.h"
 #include "source/config/registry.h"
 #include "source/http/filter/filter.h"
 #include "source/http/filter/filter_context.h"
+
+namespace envoy::extensions::filters::http::buffer::v3 {
+class Buffer;
+class BufferPerRoute;
+}  // namespace envoy::extensions::filters::http::buffer::v3
 
 namespace remora::extensions {
 

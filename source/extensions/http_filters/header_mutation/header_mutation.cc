@@ -1,5 +1,6 @@
 #include "source/extensions/http_filters/header_mutation/header_mutation.h"
 
+#include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
 #include "source/extensions/http_filters/header_mutation/parse_mutations.h"
 
 namespace remora::extensions {
@@ -49,12 +50,11 @@ ValueFormat::Facts HeaderMutationFilter::Facts() const {
   return facts;
 }
 
-void HeaderMutationFilter::ChangeFields(std::vector<FieldMutation> Mutations::*which,
+void HeaderMutationFilter::ChangeFields(std::vector<FieldMutation> Mutations::* which,
                                         http::HeaderMap& headers) const {
   const ValueFormat::Facts facts = Facts();
-  ForEachLevel([&](const Mutations& mutations) {
-    ApplyFieldMutations(mutations.*which, facts, headers);
-  });
+  ForEachLevel(
+      [&](const Mutations& mutations) { ApplyFieldMutations(mutations.*which, facts, headers); });
 }
 
 Answer HeaderMutationFilter::OnRequestHead(http::RequestHead& head) {
@@ -62,8 +62,7 @@ Answer HeaderMutationFilter::OnRequestHead(http::RequestHead& head) {
   const ValueFormat::Facts facts = Facts();
   ForEachLevel([&](const Mutations& mutations) {
     if (mutations.parameters.empty()) return;
-    head.path =
-        head.arena().Copy(ApplyParameterMutations(mutations.parameters, facts, head.path));
+    head.path = head.arena().Copy(ApplyParameterMutations(mutations.parameters, facts, head.path));
   });
   return Answer::kContinue;
 }

@@ -2,19 +2,23 @@
 
 // The header mutation filter: changes header fields, trailers and query parameters.
 //
-// envoy.extensions.filters.http.header_mutation.v3. The filter's own mutations come first, then those
-// of the route's levels: from the most specific to the least, so that the least specific has the last
-// word, or the other way with most_specific_header_mutations_wins. A change of the query does not
-// choose another route.
-// Source: Envoy source/extensions/filters/http/header_mutation/header_mutation.cc.
+// envoy.extensions.filters.http.header_mutation.v3. The filter's own mutations come first, then
+// those of the route's levels: from the most specific to the least, so that the least specific has
+// the last word, or the other way with most_specific_header_mutations_wins. A change of the query
+// does not choose another route. Source: Envoy
+// source/extensions/filters/http/header_mutation/header_mutation.cc.
 
 #include <optional>
 
-#include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
 #include "source/config/registry.h"
 #include "source/extensions/http_filters/header_mutation/mutations.h"
 #include "source/http/filter/filter.h"
 #include "source/http/filter/filter_context.h"
+
+namespace envoy::extensions::filters::http::header_mutation::v3 {
+class HeaderMutation;
+class HeaderMutationPerRoute;
+}  // namespace envoy::extensions::filters::http::header_mutation::v3
 
 namespace remora::extensions {
 
@@ -49,7 +53,7 @@ class HeaderMutationFilter final : public http::Filter {
   // Calls `apply` with the mutations of each level, in order.
   template <class F>
   void ForEachLevel(F&& apply) const;
-  void ChangeFields(std::vector<FieldMutation> Mutations::*which, http::HeaderMap& headers) const;
+  void ChangeFields(std::vector<FieldMutation> Mutations::* which, http::HeaderMap& headers) const;
   ValueFormat::Facts Facts() const;
 
   const HeaderMutation::Config& config_;

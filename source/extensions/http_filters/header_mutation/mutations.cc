@@ -17,10 +17,14 @@ enum class Step : uint8_t { kNothing, kAdd, kReplace };
 
 Step StepFor(AppendAction action, bool exists) {
   switch (action) {
-    case AppendAction::kAppendIfExistsOrAdd: return Step::kAdd;
-    case AppendAction::kAddIfAbsent: return exists ? Step::kNothing : Step::kAdd;
-    case AppendAction::kOverwriteIfExistsOrAdd: return Step::kReplace;
-    case AppendAction::kOverwriteIfExists: return exists ? Step::kReplace : Step::kNothing;
+    case AppendAction::kAppendIfExistsOrAdd:
+      return Step::kAdd;
+    case AppendAction::kAddIfAbsent:
+      return exists ? Step::kNothing : Step::kAdd;
+    case AppendAction::kOverwriteIfExistsOrAdd:
+      return Step::kReplace;
+    case AppendAction::kOverwriteIfExists:
+      return exists ? Step::kReplace : Step::kNothing;
   }
   return Step::kNothing;
 }
@@ -42,9 +46,14 @@ void Apply(const AddField& mutation, const ValueFormat::Facts& facts, HeaderMap&
   if (value.empty() && !mutation.keep_empty) return;
   bool valid = true;
   switch (StepFor(mutation.action, headers.Find(mutation.name) != nullptr)) {
-    case Step::kNothing: break;
-    case Step::kAdd: valid = headers.Add(mutation.name, value); break;
-    case Step::kReplace: valid = headers.Set(mutation.name, value); break;
+    case Step::kNothing:
+      break;
+    case Step::kAdd:
+      valid = headers.Add(mutation.name, value);
+      break;
+    case Step::kReplace:
+      valid = headers.Set(mutation.name, value);
+      break;
   }
   // Literals were checked at load, what operators give was checked by the codecs.
   DCHECK(valid);

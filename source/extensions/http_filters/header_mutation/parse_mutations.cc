@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
 #include "google/protobuf/struct.pb.h"
 #include "source/config/matcher_config.h"
 
@@ -25,10 +26,14 @@ std::string_view MessageOf(const absl::Status& status) {
 // The enums of header fields and of parameters have the same values.
 AppendAction ActionOf(int value) {
   switch (value) {
-    case OptionProto::ADD_IF_ABSENT: return AppendAction::kAddIfAbsent;
-    case OptionProto::OVERWRITE_IF_EXISTS_OR_ADD: return AppendAction::kOverwriteIfExistsOrAdd;
-    case OptionProto::OVERWRITE_IF_EXISTS: return AppendAction::kOverwriteIfExists;
-    default: return AppendAction::kAppendIfExistsOrAdd;
+    case OptionProto::ADD_IF_ABSENT:
+      return AppendAction::kAddIfAbsent;
+    case OptionProto::OVERWRITE_IF_EXISTS_OR_ADD:
+      return AppendAction::kOverwriteIfExistsOrAdd;
+    case OptionProto::OVERWRITE_IF_EXISTS:
+      return AppendAction::kOverwriteIfExists;
+    default:
+      return AppendAction::kAppendIfExistsOrAdd;
   }
 }
 static_assert(static_cast<int>(OptionProto::OVERWRITE_IF_EXISTS) ==
@@ -103,7 +108,9 @@ std::vector<FieldMutation> ParseFields(const FieldProtos& protos, const std::str
         // Envoy takes an empty name too, and removes nothing.
         if (!proto.remove().empty()) ParseRemove(proto.remove(), here, request, context, out);
         break;
-      case FieldProto::kAppend: ParseAdd(proto.append(), here + ".append", context, out); break;
+      case FieldProto::kAppend:
+        ParseAdd(proto.append(), here + ".append", context, out);
+        break;
       case FieldProto::kRemoveOnMatch: {
         const config::Registry registry;
         config::ErrorList warnings;
@@ -116,7 +123,8 @@ std::vector<FieldMutation> ParseFields(const FieldProtos& protos, const std::str
         if (predicate != nullptr) out.push_back(RemoveMatchingFields{std::move(predicate)});
         break;
       }
-      case FieldProto::ACTION_NOT_SET: break;  // a rule of the proto, checked by the loader
+      case FieldProto::ACTION_NOT_SET:
+        break;  // a rule of the proto, checked by the loader
     }
   }
   return out;
@@ -146,8 +154,7 @@ void ParseParameter(const ParameterProto& proto, const std::string& path, Config
   std::optional<ValueFormat> format =
       ParseValue(record.value().string_value(), path + ".append.record.value", context);
   if (!format.has_value()) return;
-  out.push_back(
-      AddParameter{record.key(), *std::move(format), ActionOf(proto.append().action())});
+  out.push_back(AddParameter{record.key(), *std::move(format), ActionOf(proto.append().action())});
 }
 
 }  // namespace

@@ -93,9 +93,9 @@ absl::StatusOr<ValueFormat> ValueFormat::Parse(std::string_view text) {
     }
     const Operator found = ReadOperator(text.substr(at));
     if (found.size == 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("Incorrect configuration: ", ToAbsl(text),
-                       ". Couldn't find valid command at position ", at));
+      return absl::InvalidArgumentError(absl::StrCat("Incorrect configuration: ", ToAbsl(text),
+                                                     ". Couldn't find valid command at position ",
+                                                     at));
     }
     absl::StatusOr<Part> part = ParseOperator(found.name, found.parameters);
     if (!part.ok()) return part.status();
@@ -138,15 +138,17 @@ absl::StatusOr<ValueFormat::Part> ValueFormat::ParseOperator(std::string_view na
     part.kind = kind;
     return part;
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "the operator %", ToAbsl(name),
-      "% is not supported here; supported are REQ, RESP, PROTOCOL, RESPONSE_CODE, "
-      "RESPONSE_CODE_DETAILS, ROUTE_NAME and UPSTREAM_CLUSTER"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("the operator %", ToAbsl(name),
+                   "% is not supported here; supported are REQ, RESP, PROTOCOL, RESPONSE_CODE, "
+                   "RESPONSE_CODE_DETAILS, ROUTE_NAME and UPSTREAM_CLUSTER"));
 }
 
 void ValueFormat::AppendPart(const Part& part, const Facts& facts, std::string& out) {
   switch (part.kind) {
-    case Kind::kLiteral: out += part.text; return;
+    case Kind::kLiteral:
+      out += part.text;
+      return;
     case Kind::kRequestField: {
       if (facts.request == nullptr) return;
       const std::string_view value = RequestField(*facts.request, part.text);
@@ -163,13 +165,21 @@ void ValueFormat::AppendPart(const Part& part, const Facts& facts, std::string& 
                  : value;
       return;
     }
-    case Kind::kProtocol: out += http::VersionName(facts.info->version); return;
+    case Kind::kProtocol:
+      out += http::VersionName(facts.info->version);
+      return;
     case Kind::kResponseCode:
       absl::StrAppend(&out, facts.response != nullptr ? facts.response->status : 0);
       return;
-    case Kind::kResponseCodeDetails: out += facts.info->response_code_details; return;
-    case Kind::kRouteName: out += facts.info->route_name; return;
-    case Kind::kUpstreamCluster: out += facts.cluster; return;
+    case Kind::kResponseCodeDetails:
+      out += facts.info->response_code_details;
+      return;
+    case Kind::kRouteName:
+      out += facts.info->route_name;
+      return;
+    case Kind::kUpstreamCluster:
+      out += facts.cluster;
+      return;
   }
 }
 

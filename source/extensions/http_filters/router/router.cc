@@ -1,5 +1,7 @@
 #include "source/extensions/http_filters/router/router.h"
 
+#include "envoy/extensions/filters/http/router/v3/router.pb.h"
+
 namespace remora::extensions {
 
 std::optional<Router::Config> Router::Parse(const Proto& proto, config::ConfigContext&) {

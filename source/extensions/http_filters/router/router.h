@@ -1,13 +1,20 @@
 #pragma once
 
 // The router as an extension: envoy.extensions.filters.http.router.v3.Router to router::Config.
+//
+// Only the translation: what the router does is in source/http/router/. It is terminal, which the
+// loader checks. Parse runs on main, Create on the stream's worker; neither can fail, because the
+// proto's fields have no wrong values.
 
 #include <memory>
 #include <optional>
 
-#include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "source/config/registry.h"
 #include "source/http/router/router_filter.h"
+
+namespace envoy::extensions::filters::http::router::v3 {
+class Router;
+}  // namespace envoy::extensions::filters::http::router::v3
 
 namespace remora::extensions {
 

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "envoy/extensions/filters/http/buffer/v3/buffer.pb.h"
 #include "test/fakes/extension_world.h"
 
 namespace remora::extensions {
@@ -99,8 +100,7 @@ TEST_CASE("buffer: at the limit it is fine, above it 413") {
     world.RequestData("0123456789");
     world.RequestData("x");
     world.RequestEnd();
-    CHECK(world.Take() ==
-          "up:complete down:head(413) down:data(Payload Too Large) down:end");
+    CHECK(world.Take() == "up:complete down:head(413) down:data(Payload Too Large) down:end");
     CHECK(world.info.response_code_details == "request_payload_too_large");
   }
 }

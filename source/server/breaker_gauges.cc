@@ -1,0 +1,61 @@
+#include "source/server/breaker_gauges.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace remora::server {
+
+using upstream::Cluster;
+using upstream::Priority;
+using upstream::UsageSlot;
+
+namespace {
+
+std::string ScopeName(const upstream::ClusterConfig& cluster, Priority priority) {
+  return absl::StrCat("cluster.", cluster.stat_name(), ".circuit_breakers.",
+                      priority == Priority::kHigh ? "high" : "default");
+}
+
+}  // namespace
+
+void BreakerGauges::Declare(const upstream::ClusterConfig& cluster) {
+  for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
+    store_.AddScope(ScopeName(cluster, priority)).Declare<upstream::BreakerStats>();
+  }
+}
+
+void BreakerGauges::Refresh(const upstream::ClusterTable& clusters) {
+  for (const auto& [name, cluster] : clusters) {
+    Refresh(*cluster, Priority::kDefault);
+    Refresh(*cluster, Priority::kHigh);
+  }
+}
+
+void BreakerGauges::Refresh(const Cluster& cluster, Priority priority) {
+  const upstream::CircuitBreakerLimits& limits =
+      cluster.config().limits[static_cast<size_t>(priority)];
+  const auto open = [&](uint32_t limit, std::atomic<uint32_t> UsageSlot::*what) {
+    return cluster.Sum(priority, what) >= limit;
+  };
+  const bool connections = open(limits.max_connections, &UsageSlot::connections);
+  const bool pending = open(limits.max_pending_requests, &UsageSlot::pending);
+  const bool requests = open(limits.max_requests, &UsageSlot::requests);
+  const bool retries = open(limits.max_retries, &UsageSlot::retries);
+  auto found = seen_open_.find({&cluster, priority});
+  if (found == seen_open_.end()) {
+    if (!connections && !pending && !requests && !retries) return;
+    stats::Scope& scope = store_.AddScope(ScopeName(cluster.config(), priority));
+    found = seen_open_
+                .emplace(std::make_pair(&cluster, priority),
+                         scope.Make<upstream::BreakerStats>(store_.main_shard()))
+                .first;
+  }
+  const upstream::BreakerStats& gauges = found->second;
+  gauges.cx_open.Set(connections ? 1 : 0);
+  gauges.rq_pending_open.Set(pending ? 1 : 0);
+  gauges.rq_open.Set(requests ? 1 : 0);
+  gauges.rq_retry_open.Set(retries ? 1 : 0);
+}
+
+}  // namespace remora::server

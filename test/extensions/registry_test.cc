@@ -1,0 +1,34 @@
+#include "source/extensions/registry.h"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+namespace remora::extensions {
+namespace {
+
+TEST_CASE("registry: what this binary can do, in order") {
+  config::Registry registry;
+  RegisterAll(registry);
+  std::string text;
+  for (const config::HttpFilterEntry& entry : registry.http_filters()) {
+    text += entry.type_name + (entry.terminal ? " (terminal)" : "") +
+            (entry.route_type_name.empty() ? "" : " per route " + entry.route_type_name) + "\n";
+  }
+  CHECK(text ==
+        "envoy.extensions.filters.http.buffer.v3.Buffer per route "
+        "envoy.extensions.filters.http.buffer.v3.BufferPerRoute\n"
+        "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation per route "
+        "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute\n"
+        "envoy.extensions.filters.http.router.v3.Router (terminal)\n");
+}
+
+TEST_CASE("registry: found by type URL, never by a configured name") {
+  config::Registry registry;
+  RegisterAll(registry);
+  CHECK(registry.FindHttpFilter(
+            "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router") != nullptr);
+  CHECK(registry.FindHttpFilter("envoy.filters.http.router") == nullptr);
+}
+
+}  // namespace
+}  // namespace remora::extensions

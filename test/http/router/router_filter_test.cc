@@ -1,0 +1,228 @@
+// The router in a chain between recorders; upstreams, where there are any, are real sockets.
+
+#include <catch2/catch.hpp>
+
+#include "source/http/router/router_filter.h"
+#include "test/fakes/chain_world.h"
+#include "test/harness/scripted_upstream.h"
+
+namespace remora::router {
+namespace {
+
+struct RouterWorld {
+  explicit RouterWorld(route::RouteConfig route, bool suppress = false) {
+    route::RouteTableConfig table;
+    table.name = "routes";
+    route::VirtualHostConfig host;
+    host.name = "any";
+    host.domains = {"*"};
+    host.routes.push_back(std::move(route));
+    table.virtual_hosts.push_back(std::move(host));
+    std::vector<route::RouteTableProblem> problems;
+    auto built = route::RouteTable::Build(std::move(table), problems);
+    REQUIRE(built.ok());
+    chain.UseRoutes(*built);
+    config.suppress_envoy_headers = suppress;
+    chain.Add("first", {});
+    http::FilterFactory factory;
+    factory.name = "router";
+    factory.terminal = true;
+    factory.config = std::shared_ptr<const void>(&config, [](const void*) {});
+    factory.create = [](const void* config, http::FilterContext& context) -> http::FilterPtr {
+      return context.arena().Make<RouterFilter>(*static_cast<const Config*>(config), context);
+    };
+    stats::Scope& scope = chain.store.AddScope("http.ingress");
+    const http::WorkerSetup setup{scope, chain.store.worker_shard(0), chain.dispatcher};
+    chain.AddFactory(std::move(factory), std::make_unique<RouterState>(setup));
+    chain.downstream.with_fields = true;
+  }
+
+  // The cluster that routes of these tests name.
+  void AddCluster(std::vector<net::Address> hosts) {
+    upstream::ClusterConfig cluster;
+    cluster.name = "up";
+    for (net::Address& address : hosts) {
+      upstream::HostConfig host;
+      host.address = std::move(address);
+      cluster.hosts.push_back(std::move(host));
+    }
+    auto table = std::make_shared<upstream::ClusterTable>();
+    (*table)["up"] = std::make_shared<const upstream::Cluster>(
+        std::move(cluster), 1, chain.store.AddScope("cluster.up"));
+    chain.context("first").clusters().Apply(table);
+  }
+  void Start(std::string_view path = "/") {
+    chain.MakeRequest("GET", path);
+    chain.Start();
+  }
+  // Turns until the journal has `text`.
+  std::string Until(const std::string& text) {
+    const auto deadline = std::chrono::steady_clock::now() + harness::kPatience;
+    std::string journal;
+    while (journal.find(text) == std::string::npos) {
+      if (std::chrono::steady_clock::now() > deadline) FAIL("no " << text << " in: " << journal);
+      chain.Turn();
+      journal += chain.Take();
+    }
+    return journal;
+  }
+  uint64_t Stat(const std::string& name) {
+    for (const stats::Metric& metric : chain.store.TakeSnapshot().metrics()) {
+      if (metric.name == name) return metric.value;
+    }
+    throw std::out_of_range(name);
+  }
+
+  Config config;
+  fakes::ChainWorld chain;
+};
+
+route::RouteConfig ToCluster(std::optional<event::Duration> timeout = {}) {
+  route::RouteConfig route;
+  route.match.text = "/";
+  route::ForwardAction action;
+  action.cluster = "up";
+  action.timeout = timeout;
+  route.action = std::move(action);
+  return route;
+}
+
+TEST_CASE("Without a route the answer is 404 NR") {
+  route::RouteConfig route = ToCluster();
+  route.match.text = "/only";
+  RouterWorld w(std::move(route));
+  w.Start("/other");
+  w.chain.Request();
+  REQUIRE(w.chain.Take() == "down:head(404 content-length=0) down:end");
+  REQUIRE(w.chain.info.flags.ToString() == "NR");
+  REQUIRE(w.chain.info.response_code_details == "route_not_found");
+  REQUIRE(w.Stat("http.ingress.no_route") == 1);
+  REQUIRE(w.Stat("http.ingress.rq_total") == 1);
+}
+
+TEST_CASE("A direct response needs no cluster") {
+  route::RouteConfig route;
+  route.match.text = "/";
+  route.action = route::DirectResponseAction{201, "made"};
+  RouterWorld w(std::move(route));
+  w.Start();
+  w.chain.Request();
+  REQUIRE(w.chain.Take() ==
+          "down:head(201 content-type=text/plain content-length=4) down:data(made) down:end");
+  REQUIRE(w.chain.info.response_code_details == "direct_response");
+  REQUIRE(w.Stat("http.ingress.rq_direct_response") == 1);
+}
+
+TEST_CASE("An unknown cluster is 503 NC") {
+  RouterWorld w(ToCluster());
+  w.Start();
+  w.chain.Request();
+  REQUIRE(w.chain.Take() == "down:head(503 content-length=0) down:end");
+  REQUIRE(w.chain.info.flags.ToString() == "NC");
+  REQUIRE(w.chain.info.response_code_details == "cluster_not_found");
+  REQUIRE(w.Stat("http.ingress.no_cluster") == 1);
+}
+
+TEST_CASE("A cluster without hosts is 503 UH") {
+  RouterWorld w(ToCluster());
+  w.Start();
+  w.AddCluster({});
+  w.chain.Request();
+  REQUIRE(w.chain.Take() ==
+          "down:head(503 content-type=text/plain content-length=19) "
+          "down:data(no healthy upstream) down:end");
+  REQUIRE(w.chain.info.flags.ToString() == "UH");
+  REQUIRE(w.Stat("cluster.up.upstream_rq_503") == 1);
+}
+
+TEST_CASE("While it waits for a connection the router holds the request back, then sends it") {
+  harness::ScriptedUpstream server;
+  RouterWorld w(ToCluster(2 * event::kSecond));
+  w.Start("/path");
+  w.AddCluster({server.address()});
+  w.chain.RequestHead();
+  REQUIRE(w.chain.Take() == "codec:pause(sink_full)");
+  w.chain.RequestEnd();
+  REQUIRE(w.Until("resume").find("codec:resume(sink_full)") != std::string::npos);
+  harness::Wire wire = server.Accept();
+  for (int i = 0; i < 3; ++i) w.chain.Turn();
+  const harness::Message request = wire.ReceiveRequest();
+  REQUIRE(request.target == "/path");
+  REQUIRE(request.Get("x-envoy-expected-rq-timeout-ms") == "2000");
+  w.chain.clock.Advance(7 * event::kMillisecond);
+  w.chain.Turn();
+  wire.Send(harness::MakeResponse(200, "hi"));
+  const std::string journal = w.Until("down:end");
+  REQUIRE(journal.find("down:head(200 content-length=2 x-envoy-upstream-service-time=7)") !=
+          std::string::npos);
+  REQUIRE(journal.find("down:data(hi)") != std::string::npos);
+  REQUIRE(w.chain.info.cluster_name == "up");
+  REQUIRE(w.chain.info.upstream_host == server.address().ToString());
+  REQUIRE(w.chain.info.upstream_attempts == 1);
+}
+
+TEST_CASE("suppress_envoy_headers leaves the router's own headers out") {
+  harness::ScriptedUpstream server;
+  RouterWorld w(ToCluster(), true);
+  w.Start();
+  w.AddCluster({server.address()});
+  w.chain.Request();
+  w.Until("resume");
+  harness::Wire wire = server.Accept();
+  for (int i = 0; i < 3; ++i) w.chain.Turn();
+  REQUIRE_FALSE(wire.ReceiveRequest().Has("x-envoy-expected-rq-timeout-ms"));
+  wire.Send(harness::MakeResponse(200, ""));
+  REQUIRE(w.Until("down:end").find("x-envoy") == std::string::npos);
+}
+
+TEST_CASE("The route's timeout answers 504 UT and cancels the exchange") {
+  harness::ScriptedUpstream server;
+  RouterWorld w(ToCluster(2 * event::kSecond));
+  w.Start();
+  w.AddCluster({server.address()});
+  w.chain.Request();
+  w.Until("resume");
+  harness::Wire wire = server.Accept();
+  for (int i = 0; i < 3; ++i) w.chain.Turn();
+  wire.ReceiveRequest();
+  w.chain.clock.Advance(1990 * event::kMillisecond);
+  w.chain.Turn();
+  REQUIRE(w.chain.Take().empty());
+  w.chain.clock.Advance(20 * event::kMillisecond);
+  const std::string journal = w.Until("down:end");
+  REQUIRE(journal.find("down:head(504 content-type=text/plain content-length=24)") !=
+          std::string::npos);
+  REQUIRE(w.chain.info.flags.ToString() == "UT");
+  REQUIRE(w.chain.info.response_code_details == "response_timeout");
+  w.chain.Turn();
+  REQUIRE(wire.ReceiveAll().empty());
+  REQUIRE(w.Stat("cluster.up.upstream_rq_timeout") == 1);
+}
+
+TEST_CASE("A client that goes cancels the exchange") {
+  harness::ScriptedUpstream server;
+  RouterWorld w(ToCluster());
+  w.Start();
+  w.AddCluster({server.address()});
+  w.chain.Request();
+  SECTION("while the router waits for a connection") {
+    w.chain.RequestReset();
+    REQUIRE(w.Stat("cluster.up.upstream_rq_cancelled") == 1);
+    REQUIRE(w.Stat("cluster.up.upstream_rq_pending_active") == 0);
+  }
+  SECTION("while it waits for the answer") {
+    w.Until("resume");
+    harness::Wire wire = server.Accept();
+    for (int i = 0; i < 3; ++i) w.chain.Turn();
+    wire.ReceiveRequest();
+    w.chain.RequestReset();
+    for (int i = 0; i < 3; ++i) w.chain.Turn();
+    REQUIRE(wire.ReceiveAll().empty());
+    REQUIRE(w.Stat("cluster.up.upstream_rq_tx_reset") == 1);
+    REQUIRE(w.Stat("cluster.up.upstream_rq_active") == 0);
+  }
+  REQUIRE(w.chain.downstream.heads == 0);
+}
+
+}  // namespace
+}  // namespace remora::router

@@ -1,0 +1,268 @@
+#include <functional>
+#include <map>
+#include <optional>
+#include <stdexcept>
+
+#include "test/harness/harness.h"
+#include "test/scenarios/scenario.h"
+
+namespace remora::scenarios {
+namespace {
+
+using harness::Client;
+using harness::Field;
+using harness::Harness;
+using harness::Message;
+using harness::Ms;
+using harness::ScriptedUpstream;
+using harness::Wire;
+
+[[noreturn]] void Mismatch(const std::string& what, const std::string& expected,
+                           const std::string& got) {
+  throw std::runtime_error(what + ": expected \"" + expected + "\", got \"" + got + "\"");
+}
+
+std::string Describe(const Message& message) {
+  std::string text = message.first_line;
+  for (const Field& field : message.fields) text += "\n    " + field.name + ": " + field.value;
+  return text + "\n\n    " + message.body.substr(0, 300);
+}
+
+// One line of an expectation's head: `name: value`, `name: *` or `! name`.
+void ExpectField(const std::string& line, const Message& message) {
+  if (line.substr(0, 2) == "! ") {
+    const std::string name = line.substr(2);
+    if (message.Has(name)) Mismatch("a field that must not be there", line, Describe(message));
+    return;
+  }
+  const size_t colon = line.find(':');
+  if (colon == std::string::npos) throw std::runtime_error("no field: " + line);
+  const std::string name = line.substr(0, colon);
+  const std::string value = Unescape(line.size() > colon + 2 ? line.substr(colon + 2) : "");
+  for (const Field& field : message.fields) {
+    if (strcasecmp(field.name.c_str(), name.c_str()) != 0) continue;
+    if (value == "*" || field.value == value) return;
+  }
+  Mismatch("a field", line, Describe(message));
+}
+
+void ExpectMessage(const std::vector<std::string>& block, const Message& message) {
+  if (block.empty()) throw std::runtime_error("an expectation without lines");
+  if (Unescape(block[0]) != message.first_line) {
+    Mismatch("the first line", block[0], Describe(message));
+  }
+  size_t at = 1;
+  for (; at < block.size() && !block[at].empty(); ++at) ExpectField(block[at], message);
+  if (at == block.size()) return;
+  const std::string body = BlockBytes({block.begin() + static_cast<ptrdiff_t>(at) + 1, block.end()});
+  if (body != message.body) Mismatch("the body", body, Describe(message));
+}
+
+class Runner {
+ public:
+  explicit Runner(const Scenario& scenario) : scenario_(scenario) {}
+
+  void Run() {
+    for (const Directive& directive : scenario_.directives) {
+      try {
+        Execute(directive);
+      } catch (const std::exception& error) {
+        throw std::runtime_error(scenario_.name + ":" + std::to_string(directive.line) + ": " +
+                                 error.what());
+      }
+    }
+    try {
+      Finish();
+    } catch (const std::exception& error) {
+      throw std::runtime_error(scenario_.name + ": at the end: " + error.what());
+    }
+  }
+
+ private:
+  using Handler = void (Runner::*)(const Directive&);
+
+  void Execute(const Directive& directive) {
+    static const std::map<std::string, Handler> kHandlers = {
+        {"set", &Runner::Set},           {"route", &Runner::Route},
+        {"direct", &Runner::Direct},     {"client", &Runner::OnClient},
+        {"upstream", &Runner::OnUpstream}, {"exchange", &Runner::ExpectExchange},
+        {"stat", &Runner::ExpectStat},
+    };
+    const auto handler = kHandlers.find(directive.words[0]);
+    if (handler == kHandlers.end()) throw std::runtime_error("unknown: " + directive.words[0]);
+    const bool describes = directive.words[0] == "set" || directive.words[0] == "route" ||
+                           directive.words[0] == "direct";
+    if (!describes && !started_) {
+      started_ = true;
+      harness_.Start();
+    }
+    if (describes && started_) throw std::runtime_error("configuration behind the first step");
+    (this->*handler->second)(directive);
+  }
+
+  static std::string Word(const Directive& directive, size_t index) {
+    if (index >= directive.words.size()) throw std::runtime_error("a word is missing");
+    return directive.words[index];
+  }
+
+  // --- configuration ---
+
+  void Set(const Directive& directive) {
+    const std::string name = Word(directive, 1);
+    const std::string value = Word(directive, 2);
+    connection_manager::Config& manager = harness_.Manager();
+    const std::map<std::string, bool*> switches = {
+        {"accept_http_10", &manager.accept_http_10},
+        {"allow_absolute_url", &manager.allow_absolute_url},
+        {"enable_trailers", &manager.enable_trailers},
+        {"use_remote_address", &manager.use_remote_address},
+        {"generate_request_id", &manager.generate_request_id},
+        {"preserve_external_request_id", &manager.preserve_external_request_id},
+        {"skip_xff_append", &manager.skip_xff_append},
+        {"upstream_trailers", &harness_.Cluster("up").enable_trailers},
+    };
+    const std::map<std::string, uint32_t*> numbers = {
+        {"max_request_headers", &manager.max_request_headers},
+        {"max_request_header_bytes", &manager.max_request_header_bytes},
+        {"xff_num_trusted_hops", &manager.xff_num_trusted_hops},
+    };
+    if (const auto found = switches.find(name); found != switches.end()) {
+      *found->second = value == "true";
+    } else if (const auto number = numbers.find(name); number != numbers.end()) {
+      *number->second = static_cast<uint32_t>(std::stoul(value));
+    } else if (name == "stream_idle_timeout_ms") {
+      manager.stream_idle_timeout = Ms(std::stoll(value));
+    } else {
+      throw std::runtime_error("unknown setting " + name);
+    }
+  }
+
+  // route [domain] prefix cluster
+  void Route(const Directive& directive) {
+    const size_t last = directive.words.size() - 1;
+    const std::string domain = last == 3 ? Word(directive, 1) : "*";
+    const std::string cluster = Word(directive, last);
+    if (cluster == "up") UpstreamServer();
+    harness_.Route(Word(directive, last - 1), cluster, domain);
+  }
+
+  // direct [domain] prefix status body...
+  void Direct(const Directive& directive) {
+    size_t at = 1;
+    const std::string domain = Word(directive, 1)[0] == '/' ? "*" : Word(directive, at++);
+    const std::string prefix = Word(directive, at++);
+    const auto status = static_cast<uint32_t>(std::stoul(Word(directive, at++)));
+    std::string body;
+    for (; at < directive.words.size(); ++at) body += (body.empty() ? "" : " ") + directive.words[at];
+    harness_.DirectResponse(prefix, status, body, domain);
+  }
+
+  ScriptedUpstream& UpstreamServer() {
+    if (!upstream_.has_value()) upstream_ = harness_.Upstream("up");
+    return *upstream_;
+  }
+
+  // --- steps ---
+
+  void OnClient(const Directive& directive) {
+    const std::string what = Word(directive, 1);
+    if (what == "connects") {
+      if (client_.has_value()) CheckLeftover("client", *client_);
+      client_.emplace(harness_.Connect("main", directive.words.size() > 2 ? directive.words[2] : ""));
+      return;
+    }
+    if (!client_.has_value()) client_.emplace(harness_.Connect());
+    bodiless_ = directive.words.size() > 2 && directive.words[2] == "head";
+    Step(*client_, what, directive, [this] { return client_->ReceiveResponse(bodiless_); });
+  }
+
+  void OnUpstream(const Directive& directive) {
+    const std::string what = Word(directive, 1);
+    if (what == "accepts" || servers_.empty()) servers_.push_back(UpstreamServer().Accept());
+    if (what == "accepts") return;
+    Step(servers_.back(), what, directive, [this] { return servers_.back().ReceiveRequest(); });
+  }
+
+  void Step(Wire& wire, const std::string& what, const Directive& directive,
+            const std::function<Message()>& receive) {
+    const std::string object = directive.words.size() > 2 ? directive.words[2] : "";
+    if (what == "sends") {
+      wire.Send(BlockBytes(directive.block));
+    } else if (what == "half-closes") {
+      wire.HalfClose();
+    } else if (what == "closes") {
+      wire.Close();
+    } else if (what == "resets") {
+      wire.Reset();
+    } else if (what != "receives") {
+      throw std::runtime_error("unknown step " + what);
+    } else if (object == "end") {
+      wire.AwaitEnd();
+    } else if (object == "raw") {
+      const std::string bytes = BlockBytes(directive.block);
+      const std::string got = wire.ReceiveExactly(bytes.size());
+      if (got != bytes) Mismatch("the bytes", bytes, got);
+    } else if (object == "cut") {
+      ExpectCut(wire, directive.words[0]);
+    } else {
+      ExpectMessage(directive.block, receive());
+    }
+  }
+
+  // The connection ends, and what came is not a whole message.
+  static void ExpectCut(Wire& wire, const std::string& who) {
+    std::string rest = wire.ReceiveAll();
+    const auto kind =
+        who == "client" ? harness::MessageKind::kResponse : harness::MessageKind::kRequest;
+    const std::optional<Message> whole = harness::TakeMessage(rest, kind);
+    if (whole.has_value()) Mismatch("a message cut short", "no whole message", Describe(*whole));
+  }
+
+  void ExpectExchange(const Directive& directive) {
+    const harness::Exchange exchange = harness_.NextExchange();
+    std::string got = std::to_string(exchange.status) + " " + exchange.flags;
+    std::string expected = Word(directive, 1) + " " + Word(directive, 2);
+    if (directive.words.size() > 3) {
+      got += " " + exchange.details;
+      expected += " " + directive.words[3];
+    }
+    if (got != expected) Mismatch("the exchange", expected, got);
+  }
+
+  void ExpectStat(const Directive& directive) {
+    harness_.AwaitStat(Word(directive, 1), std::stoull(Word(directive, 2)));
+  }
+
+  // --- the end: nothing may have been sent that the scenario does not know of ---
+
+  static void CheckLeftover(const char* whose, Wire& wire) {
+    if (!wire.open()) return;
+    const std::string rest = wire.ReceiveAll();
+    if (!rest.empty()) Mismatch(std::string("bytes left for the ") + whose, "", rest);
+  }
+
+  void Finish() {
+    harness_.Stop();
+    if (client_.has_value()) CheckLeftover("client", *client_);
+    if (!upstream_.has_value()) return;
+    while (upstream_->HasConnection()) servers_.push_back(upstream_->Accept());
+    for (Wire& server : servers_) CheckLeftover("upstream", server);
+  }
+
+  const Scenario& scenario_;
+  Harness harness_;
+  std::optional<ScriptedUpstream> upstream_;
+  bool started_ = false;
+  bool bodiless_ = false;
+  std::optional<Client> client_;
+  std::vector<Wire> servers_;
+};
+
+}  // namespace
+
+void RunScenario(const Scenario& scenario) {
+  Runner runner(scenario);
+  runner.Run();
+}
+
+}  // namespace remora::scenarios

@@ -63,6 +63,16 @@ bool IsReserved(const Descriptor& type, const std::string& name) {
   return snake.has_value() && type.IsReservedName(*snake);
 }
 
+// An empty message is still a message that is there: `http2_protocol_options: {}` makes a cluster
+// speak HTTP/2, `outlier_detection: {}` ejects hosts. Only these say nothing when they are empty.
+bool MeansNothingWhenEmpty(const std::string& name) {
+  static constexpr std::string_view kNames[] = {
+      "common_lb_config", "common_http_protocol_options", "http_protocol_options",
+      "upstream_http_protocol_options", "metadata"};
+  const std::string snake = SnakeCase(name).value_or(name);
+  return std::find(std::begin(kNames), std::end(kNames), snake) != std::end(kNames);
+}
+
 const EnumValueDescriptor* FindEnumValue(const EnumDescriptor& type, const std::string& name) {
   if (const EnumValueDescriptor* value = type.FindValueByName(name)) return value;
   std::string upper = absl::AsciiStrToUpper(name);
@@ -311,7 +321,9 @@ void MessageReader::UnknownField(const Node::Entry& entry, const Message& messag
   const Descriptor& type = *message.GetDescriptor();
   const FieldPath field_path = path.Field(entry.key);
   const bool reserved = IsReserved(type, entry.key);
-  if (IsDefaultValue(*entry.value)) {
+  const bool switches_on = reserved && entry.value->kind == NodeKind::kMap &&
+                           !MeansNothingWhenEmpty(entry.key);
+  if (IsDefaultValue(*entry.value) && !switches_on) {
     if (reserved && entry.value->kind == NodeKind::kMap) {
       report_.passed_over[path.ToString()].push_back(
           ConfigError{document_.file(), entry.mark.line, entry.mark.column, field_path.ToString(),
@@ -321,6 +333,10 @@ void MessageReader::UnknownField(const Node::Entry& entry, const Message& messag
                       Concat(kNotSupported, "; taken for not set because it is empty")});
     }
     return;
+  }
+  if (switches_on) {
+    // It may be the member of a required oneof: nothing more is to be said about that.
+    report_.passed_over[path.ToString()];
   }
   if (reserved) return Unknown(entry.mark, field_path, std::string(kNotSupported));
   std::vector<std::string_view> names;

@@ -1,6 +1,7 @@
 #include "source/config/route_config.h"
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -18,6 +19,12 @@ namespace routes = envoy::config::route::v3;
 // RouteConfiguration.max_direct_response_body_size_bytes when it is not set.
 constexpr uint64_t kDefaultMaxBody = 4096;
 
+uint64_t MaxBody(const routes::RouteConfiguration& proto) {
+  if (!proto.has_max_direct_response_body_size_bytes()) return kDefaultMaxBody;
+  const uint32_t given = proto.max_direct_response_body_size_bytes().value();
+  return given == 0 ? std::numeric_limits<uint64_t>::max() : given;  // 0: no limit, as in Envoy
+}
+
 // Stands where a name is missing, so that the table's builder does not report that a second time.
 constexpr char kNoName[] = "?";
 
@@ -29,9 +36,7 @@ class RouteTableTranslator final {
       : filters_(filters),
         translation_(translation),
         validate_clusters_(!proto.has_validate_clusters() || proto.validate_clusters().value()),
-        max_body_(proto.has_max_direct_response_body_size_bytes()
-                      ? proto.max_direct_response_body_size_bytes().value()
-                      : kDefaultMaxBody) {}
+        max_body_(MaxBody(proto)) {}
 
   route::VirtualHostConfig ParseVirtualHost(const routes::VirtualHost& proto,
                                             const FieldPath& path) const;

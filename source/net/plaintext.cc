@@ -49,8 +49,8 @@ IoResult Plaintext::Read(int fd, buffer::Buffer& input, size_t budget, bool peer
     if (!full) pieces_ = 1;
     if (!full && !peer_closed) return result;
     if (full) {
-      pieces_ = static_cast<uint8_t>(
-          std::min<size_t>(size_t{pieces_} * 4, buffer::Buffer::kMaxReserve));
+      pieces_ =
+          static_cast<uint8_t>(std::min<size_t>(size_t{pieces_} * 4, buffer::Buffer::kMaxReserve));
     }
     if (result.bytes >= budget) {
       result.next = IoResult::Next::kAgain;

@@ -35,7 +35,7 @@ void BreakerGauges::Refresh(const upstream::ClusterTable& clusters) {
 void BreakerGauges::Refresh(const Cluster& cluster, Priority priority) {
   const upstream::CircuitBreakerLimits& limits =
       cluster.config().limits[static_cast<size_t>(priority)];
-  const auto open = [&](uint32_t limit, std::atomic<uint32_t> UsageSlot::*what) {
+  const auto open = [&](uint32_t limit, std::atomic<uint32_t> UsageSlot::* what) {
     return cluster.Sum(priority, what) >= limit;
   };
   const bool connections = open(limits.max_connections, &UsageSlot::connections);

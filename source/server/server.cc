@@ -98,8 +98,6 @@ void Server::BuildClusters() {
     membership.membership_healthy.Set(healthy);
     membership.membership_degraded.Set(degraded);
     membership.membership_excluded.Set(0);
-    gauges.cluster = cluster;
-    breakers_.push_back(std::move(gauges));
     (*clusters)[name] = std::move(cluster);
     cluster_stats_.cluster_added.Inc();
   }
@@ -325,27 +323,6 @@ void Server::RefreshGauges() {
   uint64_t connections = main_.connections();
   for (const auto& worker : workers_) connections += worker->connections();
   stats_.total_connections.Set(connections);
-  RefreshBreakers();
-}
-
-// 1 while a breaker lets nothing more through. Read, not counted: the request path pays nothing.
-void Server::RefreshBreakers() {
-  using upstream::Priority;
-  using upstream::UsageSlot;
-  for (const BreakerGauges& gauges : breakers_) {
-    for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
-      const upstream::Cluster& cluster = *gauges.cluster;
-      const auto& limits = cluster.config().limits[static_cast<size_t>(priority)];
-      const upstream::BreakerStats& stats = gauges.priorities[static_cast<size_t>(priority)];
-      const auto open = [&](std::atomic<uint32_t> UsageSlot::*what, uint32_t limit) {
-        return cluster.Sum(priority, what) >= limit ? 1 : 0;
-      };
-      stats.cx_open.Set(open(&UsageSlot::connections, limits.max_connections));
-      stats.rq_pending_open.Set(open(&UsageSlot::pending, limits.max_pending_requests));
-      stats.rq_open.Set(open(&UsageSlot::requests, limits.max_requests));
-      stats.rq_retry_open.Set(open(&UsageSlot::retries, limits.max_retries));
-    }
-  }
 }
 
 void Server::FlushStats() {

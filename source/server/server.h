@@ -77,7 +77,6 @@ class Server {
   void OnSignal(int number);
   void FlushStats();
   void RefreshGauges();
-  void RefreshBreakers();
   void SetState(admin::ServerState state);
   absl::Status WriteAdminAddress() const;
 
@@ -97,12 +96,6 @@ class Server {
   Signals signals_;
   event::Timer flush_timer_;
   std::shared_ptr<const config::World> world_;
-  // A cluster's circuit-breaker gauges, for both priorities.
-  struct BreakerGauges {
-    std::shared_ptr<const upstream::Cluster> cluster;
-    upstream::BreakerStats priorities[2];
-  };
-  std::vector<BreakerGauges> breakers_;
   std::vector<BoundListener> bound_;
   std::vector<admin::ListenerStatus> addresses_;
   net::Address admin_address_;

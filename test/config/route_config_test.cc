@@ -206,10 +206,13 @@ TEST_CASE("the body of a direct response") {
         At(field + ".inline_string", "response body size is 4097 bytes; maximum is 4096"));
   parts.routes = "max_direct_response_body_size_bytes: 4097";
   CHECK(body("{filename: " + file + "}").size() == 4097);
+  parts.routes = "max_direct_response_body_size_bytes: 1";
+  CHECK(body("{inline_string: xy}") ==
+        At(field + ".inline_string", "response body size is 2 bytes; maximum is 1"));
+  // As in Envoy, 0 is no limit.
   parts.routes = "max_direct_response_body_size_bytes: 0";
-  CHECK(body("{inline_string: x}") ==
-        At(field + ".inline_string", "response body size is 1 bytes; maximum is 0"));
-  CHECK(body("{inline_string: ''}") == "");
+  CHECK(body("{inline_string: " + std::string(100'000, 'x') + "}").size() == 100'000);
+  CHECK(body("{filename: " + file + "}").size() == 4097);
 
   CHECK(unlink(file.c_str()) == 0);
   CHECK(rmdir(folder) == 0);

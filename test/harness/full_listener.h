@@ -14,7 +14,8 @@ class FullListener {
   FullListener() {
     net::ListenOptions options;
     options.backlog = 1;
-    absl::StatusOr<net::Socket> bound = net::BindListener(*net::Address::Ip("127.0.0.1", 0), options);
+    absl::StatusOr<net::Socket> bound =
+        net::BindListener(*net::Address::Ip("127.0.0.1", 0), options);
     if (!bound.ok()) throw WireError(std::string(bound.status().message()));
     listener_ = *std::move(bound);
     const absl::Status status = net::StartListening(listener_, options);

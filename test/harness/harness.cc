@@ -140,7 +140,10 @@ void Harness::Start() {
   options.command_line_options = "{}";
   server_ = std::make_unique<server::Server>(MakeBootstrap(), std::move(options), clock_);
   const absl::Status status = server_->Initialize(true);
-  if (!status.ok()) throw WireError(std::string(status.message()));
+  if (!status.ok()) {
+    server_.reset();
+    throw WireError(std::string(status.message()));
+  }
   thread_ = std::thread([this] { server_->Run(); });
   // Sockets listen once the server runs, and the admin interface answers on its thread.
   admin_ = std::make_unique<Client>(harness::Connect(server_->admin_address()));
@@ -185,7 +188,7 @@ void Harness::Stop() {
   if (server_ == nullptr) return;
   admin_.reset();
   server_->dispatcher().Post([this] { server_->Quit(); });
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   server_.reset();
 }
 

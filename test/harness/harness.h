@@ -8,8 +8,9 @@
 //   h.Start();
 //   REQUIRE(h.Connect().Get("/").body == "hi");
 //
-// Everything before Start() describes the configuration; everything is given as configuration values,
-// the loader is not involved. Owner and thread: the test's. Start throws when the server refuses.
+// Everything before Start() describes the configuration; everything is given as configuration
+// values, the loader is not involved. Owner and thread: the test's. Start throws when the server
+// refuses.
 
 #include <deque>
 #include <memory>

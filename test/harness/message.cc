@@ -51,7 +51,8 @@ bool TakeFields(std::string_view bytes, size_t& at, std::vector<Field>& fields) 
       Malformed("bad field line", *line);
     }
     std::string_view value = line->substr(colon + 1);
-    while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
+    while (!value.empty() && (value.front() == ' ' || value.front() == '\t'))
+      value.remove_prefix(1);
     while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
     fields.push_back({std::string(line->substr(0, colon)), std::string(value)});
   }
@@ -85,9 +86,10 @@ size_t ParseNumber(std::string_view text, unsigned base) {
   size_t value = 0;
   if (text.empty() || text.size() > 15) Malformed("bad number", text);
   for (const char c : text) {
-    const int digit = std::isdigit(static_cast<unsigned char>(c)) != 0   ? c - '0'
-                      : std::isxdigit(static_cast<unsigned char>(c)) != 0 ? std::tolower(c) - 'a' + 10
-                                                                          : 99;
+    const int digit = std::isdigit(static_cast<unsigned char>(c)) != 0 ? c - '0'
+                      : std::isxdigit(static_cast<unsigned char>(c)) != 0
+                          ? std::tolower(c) - 'a' + 10
+                          : 99;
     if (digit >= static_cast<int>(base)) Malformed("bad number", text);
     value = value * base + static_cast<size_t>(digit);
   }

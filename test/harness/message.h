@@ -3,9 +3,9 @@
 // Message: one HTTP/1 message as a test sees it, and a small strict parser for it.
 //
 // The parser shares no code with the product: it is the second opinion. It accepts nothing that two
-// recipients could read differently: no bare CR or LF, no folded lines, no white space around names,
-// never both or several of Content-Length and Transfer-Encoding, no chunk extension. What breaks a
-// rule throws MalformedMessage, so that a test fails when the proxy sends such a thing.
+// recipients could read differently: no bare CR or LF, no folded lines, no white space around
+// names, never both or several of Content-Length and Transfer-Encoding, no chunk extension. What
+// breaks a rule throws MalformedMessage, so that a test fails when the proxy sends such a thing.
 
 #include <optional>
 #include <stdexcept>

@@ -3,8 +3,8 @@
 // ScriptedUpstream: an origin server in the hands of a test.
 //
 // By hand:  Wire c = up.Accept(); c.ReceiveRequest(); c.Send("HTTP/1.1 200 OK\r\n...");
-// By script: up.Respond(200, "hi"): every request on every connection gets that answer, from a thread
-// of its own; requests are kept for inspection.
+// By script: up.Respond(200, "hi"): every request on every connection gets that answer, from a
+// thread of its own; requests are kept for inspection.
 //
 // A handle: copies stand for the same server. It listens from the moment it is made (127.0.0.1, a
 // port of the kernel's choice). Connections end when the harness stops.
@@ -34,7 +34,8 @@ class ScriptedUpstream {
   explicit ScriptedUpstream(const net::Address& listen_on);
 
   // Scripts; the first call starts the thread, later ones change the answer.
-  ScriptedUpstream& Respond(int status, std::string_view body, const std::vector<Field>& fields = {});
+  ScriptedUpstream& Respond(int status, std::string_view body,
+                            const std::vector<Field>& fields = {});
   ScriptedUpstream& RespondWith(std::string bytes, bool close = false);
   ScriptedUpstream& Run(Script script);
   // The requests that scripts have answered. Throws when one was malformed.

@@ -137,7 +137,8 @@ std::string Wire::ReceiveAll() {
 WireEnd Wire::AwaitEnd() {
   while (bytes_.empty() && ReadMore()) {
   }
-  if (!bytes_.empty()) throw WireError("bytes in place of the end: \"" + bytes_.substr(0, 500) + "\"");
+  if (!bytes_.empty())
+    throw WireError("bytes in place of the end: \"" + bytes_.substr(0, 500) + "\"");
   return *end_;
 }
 
@@ -152,7 +153,8 @@ void Wire::Close() {
 
 void Wire::Reset() {
   const linger option = {1, 0};
-  if (setsockopt(fd_, SOL_SOCKET, SO_LINGER, &option, sizeof(option)) != 0) Fail("SO_LINGER", errno);
+  if (setsockopt(fd_, SOL_SOCKET, SO_LINGER, &option, sizeof(option)) != 0)
+    Fail("SO_LINGER", errno);
   Close();
 }
 
@@ -169,7 +171,8 @@ Wire Connect(const net::Address& address, std::string_view from) {
     if (bind(wire.fd(), reinterpret_cast<sockaddr*>(&storage), length) != 0) Fail("bind", errno);
   }
   const socklen_t length = address.Fill(storage);
-  if (connect(wire.fd(), reinterpret_cast<sockaddr*>(&storage), length) != 0) Fail("connect", errno);
+  if (connect(wire.fd(), reinterpret_cast<sockaddr*>(&storage), length) != 0)
+    Fail("connect", errno);
   return wire;
 }
 

@@ -25,8 +25,8 @@ TEST_CASE("A chunked request stays chunked on its way to the upstream") {
 
 TEST_CASE("A chunked response stays chunked on its way to the client") {
   Harness h;
-  auto up = h.Upstream("up").RespondWith(
-      "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + MakeChunked("hello world", 3));
+  auto up = h.Upstream("up").RespondWith("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" +
+                                         MakeChunked("hello world", 3));
   h.Route("/", "up");
   h.Start();
   Client client = h.Connect();

@@ -171,7 +171,8 @@ TEST_CASE("HTTP/1.0 is refused unless it is allowed") {
   }
   SECTION("a body of unknown length runs to the end of the connection") {
     h.Manager().accept_http_10 = true;
-    up.RespondWith("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + MakeChunked("abcdef", 2));
+    up.RespondWith("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" +
+                   MakeChunked("abcdef", 2));
     h.Start();
     Client client = h.Connect();
     client.Send("GET / HTTP/1.0\r\nhost: a\r\nconnection: keep-alive\r\n\r\n");
@@ -179,6 +180,22 @@ TEST_CASE("HTTP/1.0 is refused unless it is allowed") {
     REQUIRE(all.find("transfer-encoding") == std::string::npos);
     REQUIRE(all.substr(all.find("\r\n\r\n") + 4) == "abcdef");
   }
+}
+
+TEST_CASE("A local reply ends the connection only when a body is still on its way") {
+  Harness h;
+  h.DirectResponse("/known", 200, "hi");
+  h.Start();
+  Client client = h.Connect();
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE_FALSE(client.Get("/known").Has("connection"));
+    REQUIRE_FALSE(client.Get("/unknown").Has("connection"));
+    REQUIRE(client.Head("/known").Get("content-length") == "2");
+  }
+  REQUIRE(h.Stat("http.ingress.downstream_rq_response_before_rq_complete") == 0);
+  // As Envoy: also when the body came in the same packet.
+  REQUIRE(client.Post("/known", "body").Get("connection") == "close");
+  REQUIRE(client.AwaitEnd() == WireEnd::kFin);
 }
 
 TEST_CASE("The connection ends after the configured number of requests") {

@@ -106,7 +106,8 @@ TEST_CASE("Connections are spread over the workers") {
   }
   uint64_t sum = 0;
   for (int i = 0; i < 4; ++i) {
-    const uint64_t own = h.Stat("listener.main.worker_" + std::to_string(i) + ".downstream_cx_total");
+    const uint64_t own =
+        h.Stat("listener.main.worker_" + std::to_string(i) + ".downstream_cx_total");
     REQUIRE(own > 0);
     sum += own;
   }
@@ -153,8 +154,8 @@ TEST_CASE("Without free descriptors accepting pauses, serving goes on, and nobod
   const socklen_t length = address.Fill(storage);
   bool connected = true;
   for (Client& client : waiting) {
-    connected = connected &&
-                connect(client.fd(), reinterpret_cast<const sockaddr*>(&storage), length) == 0;
+    connected =
+        connected && connect(client.fd(), reinterpret_cast<const sockaddr*>(&storage), length) == 0;
     client.Send(MakeRequest("GET", "/"));
   }
   // Two turns of the worker at least: it has seen the connections by then.

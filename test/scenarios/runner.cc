@@ -54,7 +54,8 @@ void ExpectMessage(const std::vector<std::string>& block, const Message& message
   size_t at = 1;
   for (; at < block.size() && !block[at].empty(); ++at) ExpectField(block[at], message);
   if (at == block.size()) return;
-  const std::string body = BlockBytes({block.begin() + static_cast<ptrdiff_t>(at) + 1, block.end()});
+  const std::string body =
+      BlockBytes({block.begin() + static_cast<ptrdiff_t>(at) + 1, block.end()});
   if (body != message.body) Mismatch("the body", body, Describe(message));
 }
 
@@ -83,9 +84,12 @@ class Runner {
 
   void Execute(const Directive& directive) {
     static const std::map<std::string, Handler> kHandlers = {
-        {"set", &Runner::Set},           {"route", &Runner::Route},
-        {"direct", &Runner::Direct},     {"client", &Runner::OnClient},
-        {"upstream", &Runner::OnUpstream}, {"exchange", &Runner::ExpectExchange},
+        {"set", &Runner::Set},
+        {"route", &Runner::Route},
+        {"direct", &Runner::Direct},
+        {"client", &Runner::OnClient},
+        {"upstream", &Runner::OnUpstream},
+        {"exchange", &Runner::ExpectExchange},
         {"stat", &Runner::ExpectStat},
     };
     const auto handler = kHandlers.find(directive.words[0]);
@@ -153,7 +157,8 @@ class Runner {
     const std::string prefix = Word(directive, at++);
     const auto status = static_cast<uint32_t>(std::stoul(Word(directive, at++)));
     std::string body;
-    for (; at < directive.words.size(); ++at) body += (body.empty() ? "" : " ") + directive.words[at];
+    for (; at < directive.words.size(); ++at)
+      body += (body.empty() ? "" : " ") + directive.words[at];
     harness_.DirectResponse(prefix, status, body, domain);
   }
 
@@ -168,7 +173,8 @@ class Runner {
     const std::string what = Word(directive, 1);
     if (what == "connects") {
       if (client_.has_value()) CheckLeftover("client", *client_);
-      client_.emplace(harness_.Connect("main", directive.words.size() > 2 ? directive.words[2] : ""));
+      client_.emplace(
+          harness_.Connect("main", directive.words.size() > 2 ? directive.words[2] : ""));
       return;
     }
     if (!client_.has_value()) client_.emplace(harness_.Connect());

@@ -67,18 +67,33 @@ std::string Unescape(const std::string& text) {
       continue;
     }
     switch (const char escape = text[at++]; escape) {
-      case 'r': result += '\r'; break;
-      case 'n': result += '\n'; break;
-      case 't': result += '\t'; break;
-      case 's': result += ' '; break;
-      case '0': result += '\0'; break;
-      case '\\': result += '\\'; break;
+      case 'r':
+        result += '\r';
+        break;
+      case 'n':
+        result += '\n';
+        break;
+      case 't':
+        result += '\t';
+        break;
+      case 's':
+        result += ' ';
+        break;
+      case '0':
+        result += '\0';
+        break;
+      case '\\':
+        result += '\\';
+        break;
       case 'x':
         result += static_cast<char>(std::stoi(text.substr(at, 2), nullptr, 16));
         at += 2;
         break;
-      case '{': result += Repeated(text, at); break;
-      default: throw std::runtime_error(std::string("unknown escape \\") + escape);
+      case '{':
+        result += Repeated(text, at);
+        break;
+      default:
+        throw std::runtime_error(std::string("unknown escape \\") + escape);
     }
   }
   return result;
@@ -87,8 +102,8 @@ std::string Unescape(const std::string& text) {
 std::string BlockBytes(const std::vector<std::string>& block) {
   std::string bytes;
   for (const std::string& line : block) {
-    const bool open_end = !line.empty() && line.back() == '\\' &&
-                          (line.size() < 2 || line[line.size() - 2] != '\\');
+    const bool open_end =
+        !line.empty() && line.back() == '\\' && (line.size() < 2 || line[line.size() - 2] != '\\');
     bytes += Unescape(open_end ? line.substr(0, line.size() - 1) : line);
     if (!open_end) bytes += "\r\n";
   }

@@ -31,8 +31,8 @@ std::vector<Scenario> LoadScenarios(const std::string& path);
 std::string BlockBytes(const std::vector<std::string>& block);
 std::string Unescape(const std::string& text);
 
-// Sets up a server, runs the steps, checks everything. Throws std::runtime_error (with the line) when
-// something is not as written.
+// Sets up a server, runs the steps, checks everything. Throws std::runtime_error (with the line)
+// when something is not as written.
 void RunScenario(const Scenario& scenario);
 
 }  // namespace remora::scenarios

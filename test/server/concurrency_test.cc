@@ -14,10 +14,12 @@ TEST_CASE("cpu.max lines say how many CPUs a cgroup grants") {
     std::optional<double> cpus;
   };
   const Row rows[] = {
-      {"max 100000", std::nullopt}, {"max", std::nullopt},    {"200000 100000", 2.0},
-      {"150000 100000", 1.5},       {"50000 100000", 0.5},    {"10000 100000", 0.1},
-      {"100000 50000", 2.0},        {"100000", 1.0},          {"  200000   100000\n", 2.0},
-      {"", std::nullopt},           {"0 100000", std::nullopt}, {"-1 100000", std::nullopt},
+      {"max 100000", std::nullopt}, {"max", std::nullopt},
+      {"200000 100000", 2.0},       {"150000 100000", 1.5},
+      {"50000 100000", 0.5},        {"10000 100000", 0.1},
+      {"100000 50000", 2.0},        {"100000", 1.0},
+      {"  200000   100000\n", 2.0}, {"", std::nullopt},
+      {"0 100000", std::nullopt},   {"-1 100000", std::nullopt},
       {"100000 0", std::nullopt},   {"many 100000", std::nullopt},
   };
   for (const Row& row : rows) {

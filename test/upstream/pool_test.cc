@@ -58,7 +58,9 @@ class User final : public StreamUser {
   StreamLease& lease() { return lease_; }
 
  private:
-  void Note(const std::string& what) { journal_ += (journal_.empty() ? "" : " ") + name_ + ":" + what; }
+  void Note(const std::string& what) {
+    journal_ += (journal_.empty() ? "" : " ") + name_ + ":" + what;
+  }
 
   base::Arena arena_;
   std::string& journal_;
@@ -107,7 +109,8 @@ struct PoolWorld {
   }
   std::string Take() { return std::exchange(journal, {}); }
   uint64_t Stat(const std::string& name) {
-    for (const stats::Metric& metric : store.TakeSnapshot().metrics()) {
+    const stats::Snapshot snapshot = store.TakeSnapshot();
+    for (const stats::Metric& metric : snapshot.metrics()) {
       if (metric.name == "cluster.up." + name) return metric.value;
     }
     throw std::out_of_range(name);

@@ -30,7 +30,8 @@ Hosts MakeHosts(const std::vector<Member>& members) {
 
 std::string Picks(RoundRobin& balancer, int count) {
   std::string picks;
-  for (int i = 0; i < count; ++i) picks += static_cast<char>('0' + balancer.Pick()->address().port());
+  for (int i = 0; i < count; ++i)
+    picks += static_cast<char>('0' + balancer.Pick()->address().port());
   return picks;
 }
 

@@ -5,6 +5,7 @@
 #include "source/http/codes.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/session.h"
+#include "source/http/http1/details.h"
 
 namespace remora::connection_manager {
 
@@ -84,6 +85,8 @@ void ServerStream::OnHead(RequestHead& head) {
     codec_->SendContinue();
     head.headers.Remove(HeaderId::kExpect);
   }
+  // Its end comes in a call of its own, but an answer to it is no early one.
+  request_done_ = head.framing == http::Framing::kNone;
   ApplyRequestPolicy(config_.config(), session_->peer(), config_.services().worker.random, head);
   CreateChain(&head, true);
   const route::Route* route = chain_->match().route;
@@ -114,12 +117,15 @@ void ServerStream::OnReset(const ProxyError& error) { Abort(error); }
 
 void ServerStream::Reject(http::ServerCodecStream& codec, const CodecError& error) {
   codec_ = &codec;
-  info_.flags.Set(ResponseFlag::kDownstreamProtocolError);
   LocalReply reply;
   reply.status = error.status;
-  reply.body = std::string(http::ReasonPhrase(error.status));
   reply.details = error.detail;
-  reply.flag = ResponseFlag::kDownstreamProtocolError;
+  // Envoy's connection manager, not its codec, refuses a request without Host: no body, no flag.
+  if (error.detail != http1::detail::kMissingHostHeader) {
+    reply.body = std::string(http::ReasonPhrase(error.status));
+    reply.flag = ResponseFlag::kDownstreamProtocolError;
+    info_.flags.Set(reply.flag);
+  }
   if (!chain_.has_value()) CreateChain(request_, false);
   chain_->SendLocalReply(std::move(reply));
 }

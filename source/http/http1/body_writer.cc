@@ -22,8 +22,12 @@ void AppendSizeLine(uint64_t size, buffer::Buffer& output) {
 
 bool BodyWriter::Write(buffer::Buffer& data, buffer::Buffer& output) {
   switch (mode_) {
-    case BodyMode::kNone: data.Clear(); return true;
-    case BodyMode::kUntilClose: output.MoveFrom(data); return true;
+    case BodyMode::kNone:
+      data.Clear();
+      return true;
+    case BodyMode::kUntilClose:
+      output.MoveFrom(data);
+      return true;
     case BodyMode::kLength: {
       const bool fits = data.length() <= remaining_;
       if (fits) {

@@ -15,7 +15,7 @@
 namespace remora::http1 {
 
 enum class BodyMode : uint8_t {
-  kNone,        // data is dropped: HEAD, 204, 304, or no body
+  kNone,  // data is dropped: HEAD, 204, 304, or no body
   kLength,
   kChunked,
   kUntilClose,  // a response to HTTP/1.0; the end of the connection ends it

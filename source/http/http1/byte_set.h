@@ -3,8 +3,8 @@
 // ByteSet: a set of ASCII bytes, tested 16 at a time (SSSE3 nibble look-up).
 //
 // A constant made at compile time; any thread. Span() says how many bytes from the start of a text
-// belong to the set. It may read up to 15 bytes behind the text, so the text must lie in memory that
-// has them (heads are copied with that slack).
+// belong to the set. It may read up to 15 bytes behind the text, so the text must lie in memory
+// that has them (heads are copied with that slack).
 
 #include <tmmintrin.h>
 
@@ -29,9 +29,8 @@ class ByteSet {
     const __m128i nibble = _mm_set1_epi8(15);
     const __m128i low = _mm_shuffle_epi8(_mm_load_si128(reinterpret_cast<const __m128i*>(low_)),
                                          _mm_and_si128(bytes, nibble));
-    const __m128i high =
-        _mm_shuffle_epi8(_mm_load_si128(reinterpret_cast<const __m128i*>(high_)),
-                         _mm_and_si128(_mm_srli_epi16(bytes, 4), nibble));
+    const __m128i high = _mm_shuffle_epi8(_mm_load_si128(reinterpret_cast<const __m128i*>(high_)),
+                                          _mm_and_si128(_mm_srli_epi16(bytes, 4), nibble));
     return static_cast<unsigned>(
         _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_and_si128(low, high), _mm_setzero_si128())));
   }

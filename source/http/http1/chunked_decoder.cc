@@ -52,8 +52,12 @@ bool ChunkedDecoder::EatFraming(std::string_view bytes, size_t& eaten) {
     const auto byte = static_cast<uint8_t>(c);
     bool good = false;
     switch (state_) {
-      case State::kSize: good = EatSize(byte); break;
-      case State::kExtension: good = EatExtension(byte); break;
+      case State::kSize:
+        good = EatSize(byte);
+        break;
+      case State::kExtension:
+        good = EatExtension(byte);
+        break;
       case State::kSizeFeed:
         good = byte == '\n';
         state_ = size_ > 0 ? State::kData : State::kTrailers;
@@ -70,7 +74,8 @@ bool ChunkedDecoder::EatFraming(std::string_view bytes, size_t& eaten) {
         digits_ = 0;
         break;
       case State::kData:
-      case State::kTrailers: return true;
+      case State::kTrailers:
+        return true;
     }
     if (!good) return false;
     ++eaten;
@@ -91,10 +96,14 @@ ChunkedDecoder::Result ChunkedDecoder::Decode(buffer::Buffer& input, buffer::Buf
     }
     if (state_ == State::kTrailers) {
       switch (scanner_.Scan(input, max_trailer_bytes, trailer_lines)) {
-        case HeadScanner::Result::kIncomplete: return Result::kMore;
-        case HeadScanner::Result::kComplete: return Result::kTrailers;
-        case HeadScanner::Result::kInvalid: return Result::kInvalid;
-        case HeadScanner::Result::kTooLarge: return Result::kTooLarge;
+        case HeadScanner::Result::kIncomplete:
+          return Result::kMore;
+        case HeadScanner::Result::kComplete:
+          return Result::kTrailers;
+        case HeadScanner::Result::kInvalid:
+          return Result::kInvalid;
+        case HeadScanner::Result::kTooLarge:
+          return Result::kTooLarge;
       }
     }
     if (input.empty()) return Result::kMore;

@@ -5,11 +5,11 @@
 //   size --CRLF--> data --CRLF--> size ... 0 --CRLF--> trailers --> done
 //      \-;-> extension -^
 //
-// Owner: a codec; about 40 bytes. Body bytes are moved out of the input slice by slice. Accepted are
-// a size of 1 to 16 hexadecimal digits directly followed by CRLF or `;`, extensions of printable
-// bytes within two bounds (a chunk's, a body's), and CRLF line ends only. The trailer section is
-// scanned here and left at the front of the input for the codec to take. Source of the bounds:
-// CVE-2023-39326, CVE-2024-22019.
+// Owner: a codec; about 40 bytes. Body bytes are moved out of the input slice by slice. Accepted
+// are a size of 1 to 16 hexadecimal digits directly followed by CRLF or `;`, extensions of
+// printable bytes within two bounds (a chunk's, a body's), and CRLF line ends only. The trailer
+// section is scanned here and left at the front of the input for the codec to take. Source of the
+// bounds: CVE-2023-39326, CVE-2024-22019.
 
 #include <cstdint>
 
@@ -24,10 +24,10 @@ class ChunkedDecoder {
   static constexpr uint32_t kMaxBodyExtensions = 8192;  // of all chunks of a body together
 
   enum class Result : uint8_t {
-    kMore,        // all input is used up
-    kTrailers,    // the trailer section, trailer_size() bytes, is at the front of the input
+    kMore,      // all input is used up
+    kTrailers,  // the trailer section, trailer_size() bytes, is at the front of the input
     kInvalid,
-    kTooLarge,    // the trailer section exceeds its limit
+    kTooLarge,  // the trailer section exceeds its limit
   };
 
   void Start();

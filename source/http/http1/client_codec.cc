@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "source/base/check.h"
+#include "source/http/http1/cross_check.h"
 #include "source/http/http1/details.h"
 #include "source/http/http1/framing_rules.h"
 #include "source/http/http1/parser.h"
@@ -68,7 +69,9 @@ absl::Status ClientCodec::DispatchAll(buffer::Buffer& input) {
         response_started_ = true;
         if (!ReadHead(input, status)) return status;
         break;
-      case ResponseState::kLength: ReadLengthBody(input); break;
+      case ResponseState::kLength:
+        ReadLengthBody(input);
+        break;
       case ResponseState::kChunked:
         if (!ReadChunkedBody(input, status)) return status;
         break;
@@ -88,9 +91,15 @@ bool ClientCodec::ReadHead(buffer::Buffer& input, absl::Status& status) {
       // Another protocol's greeting (SSH, SMTP) may be all that ever comes.
       if (!MayBeginResponse(input.Front())) status = Fail(detail::kCodecError);
       return false;
-    case HeadScanner::Result::kComplete: status = BeginResponse(input, lines); break;
-    case HeadScanner::Result::kInvalid: status = Fail(detail::kInvalidCharacters); break;
-    case HeadScanner::Result::kTooLarge: status = Fail(detail::kHeadersTooLarge); break;
+    case HeadScanner::Result::kComplete:
+      status = BeginResponse(input, lines);
+      break;
+    case HeadScanner::Result::kInvalid:
+      status = Fail(detail::kInvalidCharacters);
+      break;
+    case HeadScanner::Result::kTooLarge:
+      status = Fail(detail::kHeadersTooLarge);
+      break;
   }
   return status.ok();
 }
@@ -108,20 +117,30 @@ absl::Status ClientCodec::BeginResponse(buffer::Buffer& input, const HeadScanner
   FieldSet fields;
   http::CodecError error;
   const FieldLines source{text, lines, feed + 1, 1};
-  if (!ParseFields(source, Section::kResponse, options_.max_headers, head.headers, fields,
-                   error)) {
+  if (!ParseFields(source, Section::kResponse, options_.max_headers, head.headers, fields, error)) {
     return Fail(error.detail);
   }
   const FramingDecision framing = DecideFraming(ResponseFraming(line, method_, fields));
   if (framing.rejected()) return Fail(framing.detail);
+  // Plainly delimited answers need no second opinion.
+  const bool plain = line.version == http::Version::kHttp11 &&
+                     fields.content_length_count <= 1 && fields.transfer_encoding_count == 0 &&
+                     framing.framing != http::Framing::kStreamed;
+  if (!plain) {
+    const HeadClaim claim{{text.text, text.size},         {},
+                          line.status,                    line.version,
+                          fields.lines,                   fields.content_length_count,
+                          fields.transfer_encoding_count, framing};
+    if (CrossCheckResponse(claim) != CrossCheck::kAgreed) return Fail(detail::kCodecError);
+  }
   if (line.status < 200) return CountInformational(line.status, text.size);
 
   head.status = line.status;
   head.version = line.version;
   head.framing = framing.framing;
   head.length = framing.length;
-  const bool keep_alive = !fields.connection.close && (line.version == http::Version::kHttp11 ||
-                                                       fields.connection.keep_alive);
+  const bool keep_alive = !fields.connection.close &&
+                          (line.version == http::Version::kHttp11 || fields.connection.keep_alive);
   if (!keep_alive) usable_ = false;
   StartBody(head, framing.chunked, input.empty());
   return absl::OkStatus();
@@ -190,11 +209,15 @@ bool ClientCodec::ReadChunkedBody(buffer::Buffer& input, absl::Status& status) {
     case ChunkedDecoder::Result::kMore:
       if (!body.empty()) sink_->OnData(body);
       return false;
-    case ChunkedDecoder::Result::kInvalid: status = Fail(detail::kCodecError); return false;
-    case ChunkedDecoder::Result::kTooLarge: status = Fail(detail::kHeadersTooLarge); return false;
+    case ChunkedDecoder::Result::kInvalid:
+      status = Fail(detail::kCodecError);
+      return false;
+    case ChunkedDecoder::Result::kTooLarge:
+      status = Fail(detail::kHeadersTooLarge);
+      return false;
     case ChunkedDecoder::Result::kTrailers:
-      trailers = TakeTrailers(input, decoder_.trailer_size(), lines, options_.max_headers, *arena_,
-                              error);
+      trailers =
+          TakeTrailers(input, decoder_.trailer_size(), lines, options_.max_headers, *arena_, error);
       if (trailers == nullptr) {
         status = Fail(error.detail);
         return false;

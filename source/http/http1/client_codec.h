@@ -7,10 +7,10 @@
 //
 // Errors: Dispatch and OnInputEnd return a status whose message is a detail string; the codec is
 // then not Reusable() and gives no OnReset to the response's sink: who gets the status does, with
-// ErrorKind::kProtocolError (Dispatch) or kConnectionTermination (OnInputEnd). Bytes on a connection
-// without a stream are an error: an answer nobody asked for must never meet the next request.
-// Reusable() is up to date when the sink gets OnEnd. It stays false after a response that came
-// before its request had ended. OnInputInterestChanged is not called from within Dispatch.
+// ErrorKind::kProtocolError (Dispatch) or kConnectionTermination (OnInputEnd). Bytes on a
+// connection without a stream are an error: an answer nobody asked for must never meet the next
+// request. Reusable() is up to date when the sink gets OnEnd. It stays false after a response that
+// came before its request had ended. OnInputInterestChanged is not called from within Dispatch.
 
 #include <cstdint>
 #include <string_view>
@@ -34,8 +34,7 @@ struct ClientOptions {
 class ClientCodec final : public http::ClientCodec, private http::ClientCodecStream {
  public:
   // All three outlive the codec.
-  ClientCodec(http::ClientCodecEvents& events, buffer::Buffer& output,
-              const ClientOptions& options)
+  ClientCodec(http::ClientCodecEvents& events, buffer::Buffer& output, const ClientOptions& options)
       : events_(events), output_(output), options_(options) {}
 
   http::ClientCodecStream& NewStream(http::ResponseSink& sink, base::Arena& arena) override;
@@ -89,7 +88,7 @@ class ClientCodec final : public http::ClientCodec, private http::ClientCodecStr
   RequestState request_ = RequestState::kNone;
   ResponseState response_ = ResponseState::kNone;
   http::Method method_ = http::Method::kOther;
-  uint32_t informational_ = 0;        // responses skipped, and their bytes, in this exchange
+  uint32_t informational_ = 0;  // responses skipped, and their bytes, in this exchange
   uint32_t informational_bytes_ = 0;
   bool usable_ = true;
   bool response_started_ = false;

@@ -1,6 +1,11 @@
 #pragma once
 
-// Detail strings of the HTTP/1 codec, in Envoy's vocabulary (response code details). Constants.
+// Detail strings of the HTTP/1 codec: why a message was refused.
+//
+// Constants in Envoy's vocabulary (response code details), because access logs and dashboards are
+// written for those. A server codec puts them into its CodecError, a client codec into the message
+// of its status. Each has static storage, so views of it never dangle. Any thread. Details that
+// Envoy's connection manager finds and ours leaves to the codec are at the end.
 
 #include <string_view>
 
@@ -20,8 +25,7 @@ inline constexpr std::string_view kTransferEncodingNotAllowed =
 inline constexpr std::string_view kContentLengthNotAllowed = "http1.content_length_not_allowed";
 inline constexpr std::string_view kContentLengthAndChunked =
     "http1.content_length_and_chunked_not_allowed";
-inline constexpr std::string_view kHttpsUrlOnPlaintext =
-    "http1.https_url_on_plaintext_connection";
+inline constexpr std::string_view kHttpsUrlOnPlaintext = "http1.https_url_on_plaintext_connection";
 // HTTP/1.0 that is not accepted, and a missing Host: Envoy's connection manager finds those.
 inline constexpr std::string_view kLowVersion = "low_version";
 inline constexpr std::string_view kMissingHostHeader = "missing_host_header";

@@ -27,9 +27,7 @@ FramingDecision AcceptChunked() {
   return decision;
 }
 
-bool IsChunked(std::string_view coding) {
-  return EqualsWord(coding, "chunked");
-}
+bool IsChunked(std::string_view coding) { return EqualsWord(coding, "chunked"); }
 
 // CONNECT has no body in either direction; a 2xx answer turns the connection into a tunnel.
 FramingDecision DecideConnectRequest(const FramingInput& input, uint64_t length) {

@@ -22,16 +22,16 @@ struct FramingInput {
   uint16_t status = 0;                       // responses only
   uint32_t content_length_count = 0;         // fields of that name
   uint32_t transfer_encoding_count = 0;
-  std::string_view content_length;           // the value of the last one, without outer white space
+  std::string_view content_length;  // the value of the last one, without outer white space
   std::string_view transfer_encoding;
 };
 
 struct FramingDecision {
   http::Framing framing = http::Framing::kNone;
-  bool chunked = false;      // kStreamed: chunked, else until close
-  uint16_t status = 0;       // not 0: rejected; what a server answers
-  uint64_t length = 0;       // kLength
-  std::string_view detail;   // of the rejection
+  bool chunked = false;     // kStreamed: chunked, else until close
+  uint16_t status = 0;      // not 0: rejected; what a server answers
+  uint64_t length = 0;      // kLength
+  std::string_view detail;  // of the rejection
 
   bool rejected() const { return status != 0; }
 };

@@ -28,9 +28,9 @@ uint32_t Unprintable(const char* from) {
 // CR seen here has a byte behind it.
 struct HeadScanner::Piece {
   const char* begin;
-  const char* line;     // where the present line began; null: not in this piece
-  uint32_t offset;      // of `begin`, from the head's start
-  uint32_t size = 0;    // of the head, once it is complete
+  const char* line;   // where the present line began; null: not in this piece
+  uint32_t offset;    // of `begin`, from the head's start
+  uint32_t size = 0;  // of the head, once it is complete
 
   // Judges the unprintable bytes of the step at `at`. kIncomplete: all is well so far; `at` is then
   // moved over a line feed that is the first byte of the next step.

@@ -39,8 +39,7 @@ bool AddConnectionTokens(std::string_view value, ConnectionTokens& tokens) {
       tokens.close = true;
     } else if (EqualsWord(token, "keep-alive")) {
       tokens.keep_alive = true;
-    } else if (!EqualsWord(token, "upgrade") &&
-               !EqualsWord(token, "http2-settings")) {
+    } else if (!EqualsWord(token, "upgrade") && !EqualsWord(token, "http2-settings")) {
       tokens.nominated[tokens.nominated_count++] = {token.data(), token.size()};
     }
   }
@@ -52,8 +51,8 @@ bool RemoveNominated(const ConnectionTokens& tokens, bool is_request, http::Head
     const std::string_view token(tokens.nominated[i].text, tokens.nominated[i].size);
     // No field of ours is longer; longer names are compared in the arena.
     std::array<char, 64> small;
-    char* lower = token.size() <= small.size() ? small.data()
-                                               : headers.arena().AllocateBytes(token.size());
+    char* lower =
+        token.size() <= small.size() ? small.data() : headers.arena().AllocateBytes(token.size());
     std::transform(token.begin(), token.end(), lower, ToLower);
     const std::string_view name(lower, token.size());
     const HeaderId id = http::LookUpHeaderId(name);

@@ -18,11 +18,11 @@ constexpr bool In(uint64_t set, HeaderId id) {
 }
 
 // Fields that say something to this hop, all among the first 64 codes.
-constexpr uint64_t kHopFields =
-    Bit(HeaderId::kConnection) | Bit(HeaderId::kContentLength) | Bit(HeaderId::kExpect) |
-    Bit(HeaderId::kHost) | Bit(HeaderId::kHttp2Settings) | Bit(HeaderId::kKeepAlive) |
-    Bit(HeaderId::kProxyConnection) | Bit(HeaderId::kTe) | Bit(HeaderId::kTransferEncoding) |
-    Bit(HeaderId::kUpgrade);
+constexpr uint64_t kHopFields = Bit(HeaderId::kConnection) | Bit(HeaderId::kContentLength) |
+                                Bit(HeaderId::kExpect) | Bit(HeaderId::kHost) |
+                                Bit(HeaderId::kHttp2Settings) | Bit(HeaderId::kKeepAlive) |
+                                Bit(HeaderId::kProxyConnection) | Bit(HeaderId::kTe) |
+                                Bit(HeaderId::kTransferEncoding) | Bit(HeaderId::kUpgrade);
 static_assert(static_cast<unsigned>(HeaderId::kUpgrade) < 64);
 
 // Behind a body these could change what the head has already decided.
@@ -34,8 +34,8 @@ constexpr uint64_t kHeadOnlyFields =
     Bit(HeaderId::kLocation) | Bit(HeaderId::kRange) | Bit(HeaderId::kSetCookie) |
     Bit(HeaderId::kTrailer) | Bit(HeaderId::kVary);
 constexpr std::string_view kHeadOnlyNames[] = {
-    "content-range", "max-forwards", "proxy-authenticate", "proxy-authorization",
-    "www-authenticate",
+    "content-range",       "max-forwards",     "proxy-authenticate",
+    "proxy-authorization", "www-authenticate",
 };
 
 bool AllowedInTrailers(const HeaderEntry& entry) {
@@ -52,8 +52,7 @@ bool AllowedInTrailers(const HeaderEntry& entry) {
 
 // The first `n` bytes of 16 are 0x20 when read from kCaseBits + 16 - n.
 alignas(16) constexpr uint8_t kCaseBits[32] = {
-    0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20,
-    0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20,
+    0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20,
 };
 
 // Lower-cases the token at `name` in place; returns its size. Rewrites up to 15 bytes behind it
@@ -127,7 +126,8 @@ bool TakeHopField(const HeaderEntry& entry, Section section, http::HeaderMap& he
       ++fields.transfer_encoding_count;
       fields.transfer_encoding = value;
       return true;
-    case HeaderId::kConnection: return AddConnectionTokens(value, fields.connection);
+    case HeaderId::kConnection:
+      return AddConnectionTokens(value, fields.connection);
     case HeaderId::kTe:
       if (section == Section::kRequest && ListHasToken(value, "trailers")) {
         headers.SetReference(HeaderId::kTe, "trailers");
@@ -137,7 +137,8 @@ bool TakeHopField(const HeaderEntry& entry, Section section, http::HeaderMap& he
       fields.expects_continue = EqualsWord(value, "100-continue");
       headers.AddParsed(entry);
       return true;
-    default: return true;  // keep-alive, proxy-connection, upgrade, http2-settings: for us alone
+    default:
+      return true;  // keep-alive, proxy-connection, upgrade, http2-settings: for us alone
   }
 }
 
@@ -183,6 +184,7 @@ bool ParseFields(const FieldLines& source, Section section, uint32_t max_fields,
       return false;
     }
   }
+  fields.lines = max_fields - left;
   if (fields.connection.nominated_count > 0 &&
       !RemoveNominated(fields.connection, section == Section::kRequest, headers)) {
     error = {400, detail::kConnectionHeaderRejected};
@@ -191,9 +193,8 @@ bool ParseFields(const FieldLines& source, Section section, uint32_t max_fields,
   return true;
 }
 
-http::HeaderMap* TakeTrailers(buffer::Buffer& input, uint32_t size,
-                              const HeadScanner::Lines& lines, uint32_t max_fields,
-                              base::Arena& arena, http::CodecError& error) {
+http::HeaderMap* TakeTrailers(buffer::Buffer& input, uint32_t size, const HeadScanner::Lines& lines,
+                              uint32_t max_fields, base::Arena& arena, http::CodecError& error) {
   const HeadText head = TakeHead(input, size, arena);
   auto* trailers = arena.New<http::HeaderMap>(arena);
   FieldSet fields;

@@ -5,8 +5,8 @@
 //
 // Works in place on bytes that HeadScanner accepted and that were copied to the message's arena
 // once: names are lower-cased, values trimmed, and nothing is copied again. Strict: a name of token
-// characters directly followed by a colon, no folded lines. Fields that belong to the connection and
-// not to the message are taken out here; what they say is in FieldSet.
+// characters directly followed by a colon, no folded lines. Fields that belong to the connection
+// and not to the message are taken out here; what they say is in FieldSet.
 //
 // Pure functions; failures fill a CodecError. Thread: the stream's worker.
 
@@ -34,6 +34,7 @@ enum class Section : uint8_t { kRequest, kResponse, kTrailers };
 
 // What the fields said that do not stay in the map, or that decide about framing.
 struct FieldSet {
+  uint32_t lines = 0;  // fields in all
   uint32_t host_count = 0;
   uint32_t content_length_count = 0;
   uint32_t transfer_encoding_count = 0;
@@ -55,10 +56,9 @@ struct FieldLines {
 bool ParseFields(const FieldLines& source, Section section, uint32_t max_fields,
                  http::HeaderMap& headers, FieldSet& fields, http::CodecError& error);
 
-// Takes a trailer section of `size` bytes off `input`. Fields that make no sense or do harm behind a
-// body (framing, routing, authentication: RFC 9110 section 6.5.1) are dropped. Null on failure.
-http::HeaderMap* TakeTrailers(buffer::Buffer& input, uint32_t size,
-                              const HeadScanner::Lines& lines, uint32_t max_fields,
-                              base::Arena& arena, http::CodecError& error);
+// Takes a trailer section of `size` bytes off `input`. Fields that make no sense or do harm behind
+// a body (framing, routing, authentication: RFC 9110 section 6.5.1) are dropped. Null on failure.
+http::HeaderMap* TakeTrailers(buffer::Buffer& input, uint32_t size, const HeadScanner::Lines& lines,
+                              uint32_t max_fields, base::Arena& arena, http::CodecError& error);
 
 }  // namespace remora::http1

@@ -143,19 +143,16 @@ void HeadWriter::PutFields(const http::HeaderMap& headers) {
       do {
         run_end = entry->value_data + entry->value_size + 2;
         ++entry;
-      } while (entry != end && entry->name_data == run_end && entry->canonical &&
-               !Skipped(*entry));
+      } while (entry != end && entry->name_data == run_end && entry->canonical && !Skipped(*entry));
       Put(run, static_cast<size_t>(run_end - run));
       continue;
     }
-    const bool safe = !HasByteBelow(0x20, '\t', entry->value());
-    DCHECK(safe);
-    if (safe) {
-      Put(entry->name());
-      Put(": ");
-      Put(entry->value());
-      Put("\r\n");
-    }
+    // HeaderMap takes no value with a control byte in it.
+    DCHECK(!HasByteBelow(0x20, '\t', entry->value()));
+    Put(entry->name());
+    Put(": ");
+    Put(entry->value());
+    Put("\r\n");
     ++entry;
   }
 }
@@ -198,7 +195,9 @@ void WriteRequestHead(const http::RequestHead& head, buffer::Buffer& output, Bod
       writer.Put("transfer-encoding: chunked\r\n");
       body.Start(BodyMode::kChunked, 0);
       break;
-    case http::Framing::kTunnel: body.Start(BodyMode::kUntilClose, 0); break;
+    case http::Framing::kTunnel:
+      body.Start(BodyMode::kUntilClose, 0);
+      break;
   }
   writer.Put("\r\n");
 }
@@ -226,7 +225,9 @@ void PutResponseFraming(const http::ResponseHead& head, const ResponseContext& c
     return;
   }
   switch (head.framing) {
-    case http::Framing::kNone: writer.PutLength(0); return;
+    case http::Framing::kNone:
+      writer.PutLength(0);
+      return;
     case http::Framing::kLength:
       writer.PutLength(head.length);
       body.Start(BodyMode::kLength, head.length);
@@ -239,7 +240,9 @@ void PutResponseFraming(const http::ResponseHead& head, const ResponseContext& c
         body.Start(BodyMode::kChunked, 0);
       }
       return;
-    case http::Framing::kTunnel: body.Start(BodyMode::kUntilClose, 0); return;
+    case http::Framing::kTunnel:
+      body.Start(BodyMode::kUntilClose, 0);
+      return;
   }
 }
 

@@ -2,9 +2,9 @@
 
 // Heads and trailers on the wire (RFC 9112 sections 2 to 6).
 //
-// Request line, Host, framing and connection fields are always written anew, whatever the map holds;
-// so is every field that did not come from the wire as a canonical line. Runs of canonical lines
-// that still stand side by side in the arena are copied at once. A field that would break the
+// Request line, Host, framing and connection fields are always written anew, whatever the map
+// holds; so is every field that did not come from the wire as a canonical line. Runs of canonical
+// lines that still stand side by side in the arena are copied at once. A field that would break the
 // message apart (CR, LF or NUL in its value) is not written.
 //
 // Pure functions from a message to bytes in `output`; they start the message's BodyWriter. Thread:

@@ -5,6 +5,7 @@
 #include "source/base/check.h"
 #include "source/http/codes.h"
 #include "source/http/http1/byte_set.h"
+#include "source/http/http1/cross_check.h"
 #include "source/http/http1/details.h"
 #include "source/http/http1/framing_rules.h"
 #include "source/http/http1/parser.h"
@@ -45,6 +46,13 @@ FramingInput RequestFraming(const RequestLine& line, const FieldSet& fields) {
   return input;
 }
 
+// A body, or a shape that few requests have: llhttp must read it the same way.
+bool NeedsCrossCheck(const RequestLine& line, const FieldSet& fields) {
+  return fields.content_length_count + fields.transfer_encoding_count > 0 ||
+         line.version != http::Version::kHttp11 || line.method_id == http::Method::kOther ||
+         line.method_id == http::Method::kConnect || line.target[0] != '/';
+}
+
 }  // namespace
 
 absl::Status ServerCodec::Dispatch(buffer::Buffer& input) {
@@ -73,9 +81,12 @@ absl::Status ServerCodec::DispatchAll(buffer::Buffer& input) {
         if (!ReadChunkedBody(input, status)) return status;
         break;
       case RequestState::kTunnel:
-      case RequestState::kDone: return status;
+      case RequestState::kDone:
+        return status;
       case RequestState::kFailed:
-      case RequestState::kClosed: input.Clear(); return status;
+      case RequestState::kClosed:
+        input.Clear();
+        return status;
     }
     if (!status.ok()) return status;
   }
@@ -102,8 +113,8 @@ bool ServerCodec::ReadHead(buffer::Buffer& input, absl::Status& status) {
     if (!MayBeginRequest(input.Front())) status = Fail({400, detail::kCodecError});
     return false;
   }
-  status = result == HeadScanner::Result::kComplete ? BeginRequest(input, lines)
-                                                    : Fail(ErrorOf(result));
+  status =
+      result == HeadScanner::Result::kComplete ? BeginRequest(input, lines) : Fail(ErrorOf(result));
   return status.ok();
 }
 
@@ -137,8 +148,7 @@ bool ServerCodec::ReadRequest(const HeadText& text, const HeadScanner::Lines& li
   }
   FieldSet fields;
   const FieldLines source{text, lines, feed + 1, 1};
-  if (!ParseFields(source, Section::kRequest, options_.max_headers, head.headers, fields,
-                   error_)) {
+  if (!ParseFields(source, Section::kRequest, options_.max_headers, head.headers, fields, error_)) {
     return false;
   }
   const FramingDecision framing = DecideFraming(RequestFraming(line, fields));
@@ -146,14 +156,26 @@ bool ServerCodec::ReadRequest(const HeadText& text, const HeadScanner::Lines& li
     error_ = {framing.status, framing.detail};
     return false;
   }
+  if (NeedsCrossCheck(line, fields)) {
+    const HeadClaim claim{{text.text, text.size},       line.target,
+                          0,                            line.version,
+                          fields.lines,                 fields.content_length_count,
+                          fields.transfer_encoding_count, framing};
+    const CrossCheck verdict = CrossCheckRequest(claim);
+    if (verdict != CrossCheck::kAgreed) {
+      error_ = {400, verdict == CrossCheck::kInvalidTarget ? detail::kInvalidUrl
+                                                           : detail::kCodecError};
+      return false;
+    }
+  }
   head.method = line.method;
   head.method_id = line.method_id;
   head.version = line.version;
   head.framing = framing.framing;
   head.length = framing.length;
   chunked = framing.chunked;
-  head.keep_alive = !fields.connection.close && (line.version == http::Version::kHttp11 ||
-                                                 fields.connection.keep_alive);
+  head.keep_alive = !fields.connection.close &&
+                    (line.version == http::Version::kHttp11 || fields.connection.keep_alive);
   const bool has_body = framing.framing != http::Framing::kNone;
   head.expects_continue =
       fields.expects_continue && has_body && line.version == http::Version::kHttp11;
@@ -179,7 +201,9 @@ void ServerCodec::StartBody(http::RequestHead& head, bool chunked) {
       request_ = RequestState::kChunked;
       decoder_.Start();
       break;
-    case http::Framing::kTunnel: request_ = RequestState::kTunnel; break;
+    case http::Framing::kTunnel:
+      request_ = RequestState::kTunnel;
+      break;
   }
   sink_->OnHead(head);
 }
@@ -246,8 +270,7 @@ absl::Status ServerCodec::OnInputEnd() {
 }
 
 absl::Status ServerCodec::CheckCut() {
-  const bool reading_body =
-      request_ == RequestState::kLength || request_ == RequestState::kChunked;
+  const bool reading_body = request_ == RequestState::kLength || request_ == RequestState::kChunked;
   const bool cut_body = reading_body && !pause_.paused();
   const bool cut_head = request_ == RequestState::kIdle && scanner_.started();
   if (!cut_body && !cut_head) return absl::OkStatus();
@@ -256,10 +279,13 @@ absl::Status ServerCodec::CheckCut() {
 
 bool ServerCodec::WantsInput() const {
   switch (request_) {
-    case RequestState::kIdle: return true;
+    case RequestState::kIdle:
+      return true;
     case RequestState::kLength:
-    case RequestState::kChunked: return !pause_.paused();
-    default: return false;
+    case RequestState::kChunked:
+      return !pause_.paused();
+    default:
+      return false;
   }
 }
 

@@ -11,8 +11,8 @@
 //                                                                          \--> closed
 //
 // Errors: Dispatch and OnInputEnd return a status, error() holds the answer. The codec gives no
-// OnReset to the request's sink: who gets the status ends its stream. An error found in the bytes of
-// the head (size, characters) comes before OnNewRequest, later ones after it, without OnHead. In
+// OnReset to the request's sink: who gets the status ends its stream. An error found in the bytes
+// of the head (size, characters) comes before OnNewRequest, later ones after it, without OnHead. In
 // both cases RejectedStream() takes the answer; after its end comes OnStreamDone(false).
 // Pause stops body data; an end that is already there is still delivered. OnInputInterestChanged
 // is not called from within Dispatch: ask WantsInput() after it.
@@ -46,8 +46,7 @@ struct ServerOptions {
 class ServerCodec final : public http::ServerCodec, private http::ServerCodecStream {
  public:
   // All three outlive the codec.
-  ServerCodec(http::ServerCodecEvents& events, buffer::Buffer& output,
-              const ServerOptions& options)
+  ServerCodec(http::ServerCodecEvents& events, buffer::Buffer& output, const ServerOptions& options)
       : events_(events), output_(output), options_(options) {}
 
   absl::Status Dispatch(buffer::Buffer& input) override;
@@ -59,13 +58,13 @@ class ServerCodec final : public http::ServerCodec, private http::ServerCodecStr
 
  private:
   enum class RequestState : uint8_t {
-    kIdle,     // waits for a head
-    kLength,   // reads remaining_ bytes of body
+    kIdle,    // waits for a head
+    kLength,  // reads remaining_ bytes of body
     kChunked,
-    kTunnel,   // CONNECT: further bytes stay where they are
-    kDone,     // nothing further belongs to this request
-    kFailed,   // the peer broke the protocol
-    kClosed,   // no further request on this connection
+    kTunnel,  // CONNECT: further bytes stay where they are
+    kDone,    // nothing further belongs to this request
+    kFailed,  // the peer broke the protocol
+    kClosed,  // no further request on this connection
   };
   enum class ResponseState : uint8_t { kNone, kWaiting, kBody };
 

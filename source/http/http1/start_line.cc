@@ -1,7 +1,5 @@
 #include "source/http/http1/start_line.h"
 
-#include <llhttp.h>
-
 #include <cstring>
 
 #include "source/http/http1/byte_set.h"
@@ -20,26 +18,6 @@ bool ReadVersion(const char* text, http::Version& version) {
   return true;
 }
 
-int OnUrl(llhttp_t* parser, const char* at, size_t size) {
-  *static_cast<std::string_view*>(parser->data) = std::string_view(at, size);
-  return 0;
-}
-
-// A second opinion for what is uncommon: the method's name, and the target's syntax by its form.
-bool AskLlhttp(std::string_view line, const RequestLine& claimed, http::CodecError& error) {
-  llhttp_settings_t settings;
-  llhttp_settings_init(&settings);
-  settings.on_url = OnUrl;
-  llhttp_t parser;
-  llhttp_init(&parser, HTTP_REQUEST, &settings);
-  std::string_view url;
-  parser.data = &url;
-  const llhttp_errno_t result = llhttp_execute(&parser, line.data(), line.size() + 2);
-  if (result == HPE_OK && url == claimed.target) return true;
-  error = {400, result == HPE_INVALID_URL ? detail::kInvalidUrl : detail::kCodecError};
-  return false;
-}
-
 }  // namespace
 
 bool ParseRequestLine(std::string_view line, RequestLine& result, http::CodecError& error) {
@@ -56,9 +34,7 @@ bool ParseRequestLine(std::string_view line, RequestLine& result, http::CodecErr
     error.detail = detail::kInvalidUrl;
     return false;
   }
-  const bool common = result.method_id != http::Method::kOther &&
-                      result.method_id != http::Method::kConnect && result.target[0] == '/';
-  return common || AskLlhttp(line, result, error);
+  return true;
 }
 
 bool ParseResponseLine(std::string_view line, ResponseLine& result) {

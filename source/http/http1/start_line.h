@@ -3,10 +3,8 @@
 // Request and status lines (RFC 9112 sections 3 and 4), strict: single spaces, HTTP/1.0 or 1.1, no
 // white space around.
 //
-// The request lines that nearly all requests have (a method of the message model, an origin-form
-// target) are recognised here; every other method and form is llhttp's to judge, whose tables know
-// them. What llhttp accepts must still have the strict shape. Pure functions over a head in an
-// arena; any thread. Failures fill a CodecError.
+// Which method names and target forms exist is not judged here: unusual ones are llhttp's to confirm
+// (cross_check.h). Pure functions over a head in an arena; any thread. Failures fill a CodecError.
 
 #include <cstdint>
 #include <string_view>

@@ -27,18 +27,22 @@ class RoundRobin final : public LoadBalancer {
   bool in_panic() const override { return panic_; }
 
  private:
+  // The host's `count`-th turn is due at count / weight.
   struct Due {
-    double deadline;
+    uint64_t count;
     uint64_t order;  // breaks ties: first in, first out
     const Host* host;
   };
+  // Fractions are compared exactly: rounding would shift turns between hosts.
   static bool Later(const Due& a, const Due& b) {
-    return a.deadline != b.deadline ? a.deadline > b.deadline : a.order > b.order;
+    using Wide = unsigned __int128;
+    const Wide left = Wide{a.count} * b.host->config().weight;
+    const Wide right = Wide{b.count} * a.host->config().weight;
+    return left != right ? left > right : a.order > b.order;
   }
 
   std::vector<const Host*> hosts_;  // those that take part
   std::vector<Due> heap_;           // empty when all weights are equal
-  double now_ = 0;
   uint64_t order_ = 0;
   size_t cursor_ = 0;
   bool panic_ = false;

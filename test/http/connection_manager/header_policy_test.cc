@@ -20,7 +20,9 @@ struct PolicyWorld {
   // The fields after the policy, as "name: value" in order.
   std::vector<std::string> Apply(const Fields& fields) {
     for (const auto& [name, value] : fields) REQUIRE(head.headers.Add(name, value));
-    ApplyRequestPolicy(config, {&remote, tls, own_ip}, random, head);
+    Peer peer(remote, own_ip);
+    peer.tls = tls;
+    ApplyRequestPolicy(config, peer, random, head);
     std::vector<std::string> lines;
     head.headers.ForEach([&](const http::HeaderEntry& entry) {
       lines.push_back(std::string(entry.name()) + ": " + std::string(entry.value()));
@@ -150,10 +152,9 @@ TEST_CASE("Headers that only internal callers may set") {
   PolicyWorld w;
   w.config.generate_request_id = false;
   SECTION("inside") {
-    REQUIRE(w.Apply(forged) ==
-            Lines{"x-envoy-original-path: /p", "x-envoy-decorator-operation: op",
-                  "x-envoy-downstream-service-cluster: c", "x-other: kept",
-                  "x-forwarded-proto: http"});
+    REQUIRE(w.Apply(forged) == Lines{"x-envoy-original-path: /p", "x-envoy-decorator-operation: op",
+                                     "x-envoy-downstream-service-cluster: c", "x-other: kept",
+                                     "x-forwarded-proto: http"});
   }
   SECTION("at the edge") {
     w.config.use_remote_address = true;
@@ -175,8 +176,10 @@ TEST_CASE("Request ids") {
     bool generate, edge, preserve, given, kept;
   };
   const Row rows[] = {
-      {true, false, false, true, true}, {true, true, false, true, false},
-      {true, true, true, true, true},   {false, true, false, true, true},
+      {true, false, false, true, true},
+      {true, true, false, true, false},
+      {true, true, true, true, true},
+      {false, true, false, true, true},
   };
   for (const Row& row : rows) {
     PolicyWorld w;

@@ -72,8 +72,7 @@ TEST_CASE("when the connection is not kept") {
   CHECK(reusable_after("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n"));
   CHECK_FALSE(reusable_after("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
   CHECK_FALSE(reusable_after("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"));
-  CHECK(reusable_after(
-      "HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n"));
+  CHECK(reusable_after("HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n"));
 }
 
 TEST_CASE("row 91: a final answer before the request's end is passed on") {

@@ -7,10 +7,14 @@ namespace {
 
 std::string FramingText(http::Framing framing, uint64_t length) {
   switch (framing) {
-    case http::Framing::kNone: return "none";
-    case http::Framing::kLength: return "length=" + std::to_string(length);
-    case http::Framing::kStreamed: return "streamed";
-    case http::Framing::kTunnel: return "tunnel";
+    case http::Framing::kNone:
+      return "none";
+    case http::Framing::kLength:
+      return "length=" + std::to_string(length);
+    case http::Framing::kStreamed:
+      return "streamed";
+    case http::Framing::kTunnel:
+      return "tunnel";
   }
   return "?";
 }
@@ -145,8 +149,7 @@ TestClient::TestClient(ClientOptions client_options)
       codec(*this, output, options) {}
 
 void TestClient::Begin(std::string_view method, std::string_view path, http::Framing framing,
-                       uint64_t length,
-                       std::vector<std::pair<std::string, std::string>> fields) {
+                       uint64_t length, std::vector<std::pair<std::string, std::string>> fields) {
   arena = std::make_unique<base::Arena>(pools.arenas);
   stream = &codec.NewStream(recorder, *arena);
   auto* head = arena->New<http::RequestHead>(*arena);

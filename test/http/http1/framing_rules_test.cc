@@ -39,10 +39,14 @@ std::string Verdict(const Row& row) {
     return std::to_string(decision.status) + " " + std::string(decision.detail);
   }
   switch (decision.framing) {
-    case Framing::kNone: return "none";
-    case Framing::kLength: return "length " + std::to_string(decision.length);
-    case Framing::kStreamed: return decision.chunked ? "chunked" : "until close";
-    case Framing::kTunnel: return "tunnel";
+    case Framing::kNone:
+      return "none";
+    case Framing::kLength:
+      return "length " + std::to_string(decision.length);
+    case Framing::kStreamed:
+      return decision.chunked ? "chunked" : "until close";
+    case Framing::kTunnel:
+      return "tunnel";
   }
   return "?";
 }
@@ -81,12 +85,29 @@ TEST_CASE("framing of requests, every smuggling shape") {
       {"7", k11, Method::kPost, 0, {}, {"chunked;"}, kBadCoding},
       {"7", k11, Method::kPost, 0, {}, {"chunked;q=1"}, kBadCoding},
       {"7", k11, Method::kPost, 0, {}, {"\"chunked\""}, kBadCoding},
-      {"8", k11, Method::kPost, 0, {}, {"\xa0" "chunked"}, kBadCoding},
+      {"8",
+       k11,
+       Method::kPost,
+       0,
+       {},
+       {"\xa0"
+        "chunked"},
+       kBadCoding},
       {"8", k11, Method::kPost, 0, {}, {"chunked\xff"}, kBadCoding},
       {"8", k11, Method::kPost, 0, {}, {"chunked\x85"}, kBadCoding},
-      {"12", k11, Method::kPost, 0, {}, {"chunked", "chunked"},
+      {"12",
+       k11,
+       Method::kPost,
+       0,
+       {},
+       {"chunked", "chunked"},
        "400 http1.invalid_transfer_encoding"},
-      {"12", k11, Method::kPost, 0, {}, {"identity", "chunked"},
+      {"12",
+       k11,
+       Method::kPost,
+       0,
+       {},
+       {"identity", "chunked"},
        "400 http1.invalid_transfer_encoding"},
       {"15", k10, Method::kPost, 0, {}, {"chunked"}, "400 http1.transfer_encoding_not_allowed"},
       {"17", k11, Method::kPost, 0, {"5", "6"}, {}, kBadLength},
@@ -111,7 +132,14 @@ TEST_CASE("framing of requests, every smuggling shape") {
       {"22", k11, Method::kPost, 0, {"9999999999999999999"}, {}, "length 9999999999999999999"},
       {"22", k11, Method::kPost, 0, {std::string(400, '9')}, {}, kBadLength},
       {"22", k11, Method::kPost, 0, {std::string(400, '0') + "5"}, {}, kBadLength},
-      {"23", k11, Method::kPost, 0, {"\xa0" "5"}, {}, kBadLength},
+      {"23",
+       k11,
+       Method::kPost,
+       0,
+       {"\xa0"
+        "5"},
+       {},
+       kBadLength},
       {"23", k11, Method::kPost, 0, {"\xef\xbc\x95"}, {}, kBadLength},
       {"24", k11, Method::kPost, 0, {"0010"}, {}, "length 10"},
       {"26", k11, Method::kGet, 0, {"5"}, {}, "length 5"},
@@ -120,8 +148,7 @@ TEST_CASE("framing of requests, every smuggling shape") {
       {"58", k11, Method::kConnect, 0, {}, {}, "tunnel"},
       {"58", k11, Method::kConnect, 0, {"0"}, {}, "tunnel"},
       {"58", k11, Method::kConnect, 0, {"5"}, {}, "400 http1.body_disallowed"},
-      {"58", k11, Method::kConnect, 0, {}, {"chunked"},
-       "400 http1.transfer_encoding_not_allowed"},
+      {"58", k11, Method::kConnect, 0, {}, {"chunked"}, "400 http1.transfer_encoding_not_allowed"},
   };
   for (const Row& row : table) {
     INFO("row " << row.rows << ", expecting " << row.verdict);
@@ -150,17 +177,24 @@ TEST_CASE("framing of responses") {
       {"81", k11, Method::kGet, 200, {"18446744073709551618"}, {}, "502 http1.codec_error"},
       {"81", k11, Method::kGet, 200, {""}, {}, "502 http1.codec_error"},
       {"81", k11, Method::kHead, 200, {"x"}, {}, "502 http1.codec_error"},
-      {"82", k11, Method::kGet, 200, {"5"}, {"chunked"},
+      {"82",
+       k11,
+       Method::kGet,
+       200,
+       {"5"},
+       {"chunked"},
        "502 http1.content_length_and_chunked_not_allowed"},
-      {"83", k11, Method::kGet, 200, {}, {"chunked", "chunked"},
+      {"83",
+       k11,
+       Method::kGet,
+       200,
+       {},
+       {"chunked", "chunked"},
        "502 http1.invalid_transfer_encoding"},
-      {"83", k11, Method::kGet, 200, {}, {"chunked, gzip"},
-       "502 http1.invalid_transfer_encoding"},
-      {"83", k10, Method::kGet, 200, {}, {"chunked"},
-       "502 http1.transfer_encoding_not_allowed"},
+      {"83", k11, Method::kGet, 200, {}, {"chunked, gzip"}, "502 http1.invalid_transfer_encoding"},
+      {"83", k10, Method::kGet, 200, {}, {"chunked"}, "502 http1.transfer_encoding_not_allowed"},
       {"86", k11, Method::kGet, 204, {"5"}, {}, "502 http1.content_length_not_allowed"},
-      {"86", k11, Method::kGet, 204, {}, {"chunked"},
-       "502 http1.transfer_encoding_not_allowed"},
+      {"86", k11, Method::kGet, 204, {}, {"chunked"}, "502 http1.transfer_encoding_not_allowed"},
       {"87", k11, Method::kGet, 100, {"5"}, {}, "502 http1.content_length_not_allowed"},
   };
   for (const Row& row : table) {

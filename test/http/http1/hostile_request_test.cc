@@ -95,7 +95,11 @@ TEST_CASE("rows 1-25: length and coding fields") {
       {"8", "VT", Post("Transfer-Encoding: \vchunked\r\n", smuggled), 400},
       {"8", "FF", Post("Transfer-Encoding: chunked\f\r\n", smuggled), 400},
       {"8", "NUL", Post("Transfer-Encoding: chunked\0\r\n"s, smuggled), 400},
-      {"8", "NBSP", Post("Transfer-Encoding: \xa0" "chunked\r\n", smuggled), 501},
+      {"8", "NBSP",
+       Post("Transfer-Encoding: \xa0"
+            "chunked\r\n",
+            smuggled),
+       501},
       {"8", "0xff", Post("Transfer-Encoding: chunked\xff\r\n", smuggled), 501},
       {"9", "space before the colon", Post("Transfer-Encoding : chunked\r\n", smuggled), 400},
       {"9", "tab before the colon", Post("Transfer-Encoding\t: chunked\r\n", smuggled), 400},
@@ -129,7 +133,11 @@ TEST_CASE("rows 1-25: length and coding fields") {
       {"22", "400 digits", Post("Content-Length: " + std::string(400, '7') + "\r\n", "hello"), 400},
       {"23", "VT", Post("Content-Length: \v5\r\n", "hello"), 400},
       {"23", "NUL", Post("Content-Length: 5\0\r\n"s, "hello"), 400},
-      {"23", "NBSP", Post("Content-Length: \xa0" "5\r\n", "hello"), 400},
+      {"23", "NBSP",
+       Post("Content-Length: \xa0"
+            "5\r\n",
+            "hello"),
+       400},
       {"23", "full-width", Post("Content-Length: \xef\xbc\x95\r\n", "hello"), 400},
       {"25", "space before the colon", Post("Content-Length : 5\r\n", "hello"), 400},
       {"25", "leading space", Post(" Content-Length: 5\r\n", "hello"), 400},
@@ -162,6 +170,9 @@ TEST_CASE("rows 15 and 60: versions") {
   TestServer server(options);
   CHECK_FALSE(server.Feed("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").ok());
   CHECK(server.log == "error 400 http1.transfer_encoding_not_allowed\n");
+  TestServer hosts(options);
+  CHECK_FALSE(hosts.Feed("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n").ok());
+  CHECK(hosts.log == "error 400 http1.codec_error\n");
 }
 
 TEST_CASE("rows 27-36: chunks") {
@@ -191,6 +202,7 @@ TEST_CASE("rows 27-36: chunks") {
       {"30", "LF at the very end", Chunked("0\r\n\n"), 400},
       {"31", "longer data", Chunked("3\r\nhelEVIL\r\n0\r\n\r\n"), 400},
       {"31", "no CRLF after data", Chunked("5\r\nhello0\r\n\r\n"), 400},
+      {"31", "X LF after the data", Chunked("5\r\nhelloX\n0\r\n\r\n"), 400},
       {"31", "CR X after the size", Chunked("5\rXhello\r\n0\r\n\r\n"), 400},
       {"31", "CR X after the data", Chunked("5\r\nhello\rX0\r\n\r\n"), 400},
       {"32", "LF in the extension", Chunked("5;a\nb\r\nhello\r\n0\r\n\r\n"), 400},
@@ -384,7 +396,8 @@ TEST_CASE("what is unambiguous is taken as one message") {
        head + "streamed keep-alive\ndata hello\nend\ndone\n"},
       {"34", "tiny chunks", Chunked(tiny + "0\r\n\r\n"),
        head + "streamed keep-alive\ndata " + tiny_text + "\nend\ndone\n"},
-      {"34", "upper and lower case digits", Chunked("00A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n"),
+      {"34", "upper and lower case digits",
+       Chunked("00A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n"),
        head + "streamed keep-alive\ndata 01234567890123456789\nend\ndone\n"},
       {"44", "8-bit value", Get("A: \xc3\xa4\r\n"), get + "  a: \xc3\xa4\nend\ndone\n"},
       {"50", "100 fields", Get(hundred), get + hundred_text + "end\ndone\n"},
@@ -420,8 +433,9 @@ TEST_CASE("what is unambiguous is taken as one message") {
        get + "  te: trailers\n  x-stays: 1\nend\ndone\n"},
       {"66", "TE without trailers", Get("TE: gzip\r\n"), get + "end\ndone\n"},
       {"67", "nominated Host", Get("Connection: Host\r\n"), get + "end\ndone\n"},
-      {"68", "h2c", Get("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-                        "HTTP2-Settings: AAMAAABkAAQAAP__\r\n"),
+      {"68", "h2c",
+       Get("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+           "HTTP2-Settings: AAMAAABkAAQAAP__\r\n"),
        get + "end\ndone\n"},
       {"73", "Expect", Post("Expect: 100-Continue\r\nContent-Length: 1\r\n", "x"),
        head + "length=1 keep-alive expects-continue\n  expect: 100-Continue\n"

@@ -148,8 +148,8 @@ TEST_CASE("row 85: nothing that follows an answer reaches another request") {
 }
 
 TEST_CASE("row 86: answers that cannot have a body") {
-  for (const std::string& answer :
-       {"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n"s, "HTTP/1.1 204 No Content\r\n\r\n"s}) {
+  for (const std::string& answer : {"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n"s,
+                                    "HTTP/1.1 204 No Content\r\n\r\n"s}) {
     TestClient good;
     good.Request("GET", "/");
     REQUIRE(good.Feed(answer).ok());
@@ -171,9 +171,9 @@ TEST_CASE("row 86: answers that cannot have a body") {
 
 TEST_CASE("row 87: informational answers are dropped, within a bound") {
   const std::string hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
-  const Outcome outcome = FeedEveryWay(
-      "GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n" + hints +
-                 Ok("Content-Length: 2\r\n", "hi"));
+  const Outcome outcome =
+      FeedEveryWay("GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n" + hints +
+                              Ok("Content-Length: 2\r\n", "hi"));
   CHECK(outcome.verdict == "head 200 HTTP/1.1 length=2\n  content-length: 2\ndata hi\nend\n");
   CHECK(outcome.reusable);
   std::string endless;
@@ -190,13 +190,13 @@ TEST_CASE("row 90: fields for this hop only are removed") {
   const Outcome outcome = FeedEveryWay(
       "GET", Ok("Connection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nUpgrade: h2c\r\n"
                 "Proxy-Connection: x\r\nContent-Length: 0\r\nX-Stays: 1\r\n"));
-  CHECK(outcome.verdict ==
-        "head 200 HTTP/1.1 none\n  content-length: 0\n  x-stays: 1\nend\n");
+  CHECK(outcome.verdict == "head 200 HTTP/1.1 none\n  content-length: 0\n  x-stays: 1\nend\n");
   ClientOptions options;
   options.enable_trailers = true;
   TestClient client(options);
   client.Request("GET", "/");
-  REQUIRE(client.Feed(Chunked("0\r\nContent-Length: 5\r\nSet-Cookie: a\r\nGrpc-Status: 0\r\n\r\n")).ok());
+  REQUIRE(client.Feed(Chunked("0\r\nContent-Length: 5\r\nSet-Cookie: a\r\nGrpc-Status: 0\r\n\r\n"))
+              .ok());
   CHECK(client.log == "head 200 HTTP/1.1 streamed\nend\n  grpc-status: 0\n");
 }
 

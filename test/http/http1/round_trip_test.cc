@@ -70,8 +70,8 @@ class Generator {
   std::string Request() {
     const std::string method = Pick<std::string>({"GET", "POST", "PUT", "DELETE", "PROPFIND"});
     const std::string path = "/" + Text("abc/?&=%20._~#'(){}|", Below(80));
-    std::string request = method + " " + path + " HTTP/1.1\r\n" + Fields() + "Host: a.test:8080\r\n" +
-                          Fields();
+    std::string request =
+        method + " " + path + " HTTP/1.1\r\n" + Fields() + "Host: a.test:8080\r\n" + Fields();
     return request + End();
   }
   std::string Response() {
@@ -84,10 +84,17 @@ class Generator {
     for (size_t i = 1 + Below(3); i > 0 && !text.empty(); --i) {
       const size_t at = Below(std::min<size_t>(text.size(), 600));
       switch (Below(4)) {
-        case 0: text[at] = bytes[Below(bytes.size())]; break;
-        case 1: text.insert(at, 1, bytes[Below(bytes.size())]); break;
-        case 2: text.erase(at, 1 + Below(4)); break;
-        default: text.insert(at, text.substr(Below(text.size()), Below(30)));
+        case 0:
+          text[at] = bytes[Below(bytes.size())];
+          break;
+        case 1:
+          text.insert(at, 1, bytes[Below(bytes.size())]);
+          break;
+        case 2:
+          text.erase(at, 1 + Below(4));
+          break;
+        default:
+          text.insert(at, text.substr(Below(text.size()), Below(30)));
       }
     }
     return text;
@@ -96,12 +103,14 @@ class Generator {
  private:
   std::string End() {
     switch (Below(3)) {
-      case 0: return "\r\n";
+      case 0:
+        return "\r\n";
       case 1: {
         const std::string body = Body();
         return "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
       }
-      default: return "Transfer-Encoding: chunked\r\n\r\n" + Chunks(Body());
+      default:
+        return "Transfer-Encoding: chunked\r\n\r\n" + Chunks(Body());
     }
   }
 
@@ -110,7 +119,8 @@ class Generator {
 
 // Passes a message through: what a sink of one codec gets is given to the other codec.
 struct Relay final : http::RequestSink, http::ClientCodecEvents, http::ResponseSink {
-  explicit Relay(Pools& pools) : arena(pools.arenas), output(pools.blocks), codec(*this, output, options) {
+  explicit Relay(Pools& pools)
+      : arena(pools.arenas), output(pools.blocks), codec(*this, output, options) {
     stream = &codec.NewStream(*this, arena);
   }
   void OnHead(http::RequestHead& head) override { stream->OnHead(head); }
@@ -136,8 +146,12 @@ struct Relay final : http::RequestSink, http::ClientCodecEvents, http::ResponseS
 // A server codec whose requests go to a relay.
 struct ForwardingServer final : http::ServerCodecEvents {
   explicit ForwardingServer(ServerOptions o = {})
-      : server_options(std::move(o)), arena(pools.arenas), relay(pools), input(pools.blocks),
-        output(pools.blocks), codec(*this, output, server_options) {}
+      : server_options(std::move(o)),
+        arena(pools.arenas),
+        relay(pools),
+        input(pools.blocks),
+        output(pools.blocks),
+        codec(*this, output, server_options) {}
   NewRequest OnNewRequest(http::ServerCodecStream&) override {
     ++requests;
     return {&arena, &relay};

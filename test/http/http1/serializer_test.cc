@@ -6,7 +6,8 @@ namespace remora::http1 {
 namespace {
 
 // A request as the server codec parsed it, written again by the serializer after `edit`.
-std::string Forward(const std::string& request, const std::function<void(http::RequestHead&)>& edit) {
+std::string Forward(const std::string& request,
+                    const std::function<void(http::RequestHead&)>& edit) {
   TestServer server;
   std::string written;
   server.on_head = [&](http::RequestHead& head) {
@@ -25,9 +26,10 @@ const std::string kRequest =
     "X-Three: 3\r\nConnection: keep-alive\r\nX-Four: 4\r\n\r\n";
 
 TEST_CASE("runs of canonical lines are copied, the rest is written anew") {
-  CHECK(Forward(kRequest, [](http::RequestHead&) {}) ==
-        "GET /a HTTP/1.1\r\nhost: a.test\r\naccept: */*\r\nuser-agent: x\r\nx-one: 1\r\nx-two: 2\r\n"
-        "x-three: 3\r\nx-four: 4\r\n\r\n");
+  CHECK(
+      Forward(kRequest, [](http::RequestHead&) {}) ==
+      "GET /a HTTP/1.1\r\nhost: a.test\r\naccept: */*\r\nuser-agent: x\r\nx-one: 1\r\nx-two: 2\r\n"
+      "x-three: 3\r\nx-four: 4\r\n\r\n");
 }
 
 TEST_CASE("edits break a run and nothing else") {
@@ -50,8 +52,7 @@ TEST_CASE("framing and connection fields of the map are never copied") {
                   head.headers.Add("connection", "close");
                   head.headers.Add("host", "evil");
                   head.headers.Add("upgrade", "h2c");
-                }) ==
-        "POST / HTTP/1.1\r\nhost: a\r\na: b\r\ncontent-length: 5\r\n\r\n");
+                }) == "POST / HTTP/1.1\r\nhost: a\r\na: b\r\ncontent-length: 5\r\n\r\n");
 }
 
 TEST_CASE("requests without a body say so when it is not obvious") {

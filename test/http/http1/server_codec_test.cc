@@ -107,9 +107,7 @@ TEST_CASE("pause stops data and resume asks for input") {
 
 TEST_CASE("a pause within OnHead holds the body, not the end of a request without one") {
   TestServer server;
-  server.on_head = [&](http::RequestHead&) {
-    server.stream->Pause(http::PauseReason::kSinkFull);
-  };
+  server.on_head = [&](http::RequestHead&) { server.stream->Pause(http::PauseReason::kSinkFull); };
   REQUIRE(server.Feed(std::string(kPost) + "hello").ok());
   CHECK(server.log.ends_with("  content-length: 5\n"));
   CHECK(server.interest_changes == 0);
@@ -215,8 +213,9 @@ TEST_CASE("statuses without a body") {
 
 TEST_CASE("100 Continue is sent on demand, interim responses before the final one") {
   TestServer server;
-  REQUIRE(server.Feed("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
-                      "Content-Length: 5\r\n\r\n")
+  REQUIRE(server
+              .Feed("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                    "Content-Length: 5\r\n\r\n")
               .ok());
   server.stream->SendContinue();
   server.RespondHead(103, http::Framing::kNone, 0, {{"link", "</a>"}});
@@ -292,8 +291,9 @@ TEST_CASE("HTTP/1.0, when it is accepted") {
   }
   SECTION("knows no 100 Continue") {
     TestServer server(options);
-    REQUIRE(server.Feed("POST / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\n"
-                        "Content-Length: 1\r\n\r\n")
+    REQUIRE(server
+                .Feed("POST / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\n"
+                      "Content-Length: 1\r\n\r\n")
                 .ok());
     server.stream->SendContinue();
     server.RespondHead(103, http::Framing::kNone);
@@ -317,8 +317,7 @@ TEST_CASE("CONNECT: early bytes stay where they are, and the answer ends the con
 TEST_CASE("large bodies are passed on as they come") {
   TestServer server;
   const std::string body(300000, 'b');
-  REQUIRE(server.Feed("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + body +
-                      kGet)
+  REQUIRE(server.Feed("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + body + kGet)
               .ok());
   CHECK(server.log.ends_with("\ndata " + body + "\nend\n"));
   CHECK(server.input.ToString() == kGet);

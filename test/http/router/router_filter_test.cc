@@ -47,8 +47,8 @@ struct RouterWorld {
       cluster.hosts.push_back(std::move(host));
     }
     auto table = std::make_shared<upstream::ClusterTable>();
-    (*table)["up"] = std::make_shared<const upstream::Cluster>(
-        std::move(cluster), 1, chain.store.AddScope("cluster.up"));
+    (*table)["up"] = std::make_shared<const upstream::Cluster>(std::move(cluster), 1,
+                                                               chain.store.AddScope("cluster.up"));
     chain.context("first").clusters().Apply(table);
   }
   void Start(std::string_view path = "/") {
@@ -67,7 +67,8 @@ struct RouterWorld {
     return journal;
   }
   uint64_t Stat(const std::string& name) {
-    for (const stats::Metric& metric : chain.store.TakeSnapshot().metrics()) {
+    const stats::Snapshot snapshot = chain.store.TakeSnapshot();
+    for (const stats::Metric& metric : snapshot.metrics()) {
       if (metric.name == name) return metric.value;
     }
     throw std::out_of_range(name);

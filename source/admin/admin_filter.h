@@ -51,7 +51,7 @@ class AdminFilter final : public http::Filter, private http::MessageSource {
   http::PauseMask pause_;
   const http::RequestHead* request_ = nullptr;
   std::string form_;
-  size_t body_sent_ = 0;             // of response_->body
+  size_t body_sent_ = 0;              // of response_->body
   std::optional<Response> response_;  // what is left to send; none before and after
   bool keeps_body_ = false;
   bool done_ = false;  // answered or over

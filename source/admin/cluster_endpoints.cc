@@ -20,7 +20,7 @@ using upstream::Priority;
 
 struct HostCounter {
   std::string_view name;
-  std::atomic<uint64_t> HostCounters::*value;
+  std::atomic<uint64_t> HostCounters::* value;
   bool gauge;
 };
 
@@ -71,11 +71,15 @@ std::vector<const Host*> HostsOf(const Cluster& cluster) {
 std::string_view HealthFlags(HealthStatus status) {
   switch (status) {
     case HealthStatus::kUnknown:
-    case HealthStatus::kHealthy: return "healthy";
+    case HealthStatus::kHealthy:
+      return "healthy";
     case HealthStatus::kUnhealthy:
-    case HealthStatus::kTimeout: return "/failed_eds_health";
-    case HealthStatus::kDraining: return "/eds_status_draining";
-    case HealthStatus::kDegraded: return "/degraded_eds_health";
+    case HealthStatus::kTimeout:
+      return "/failed_eds_health";
+    case HealthStatus::kDraining:
+      return "/eds_status_draining";
+    case HealthStatus::kDegraded:
+      return "/degraded_eds_health";
   }
   return {};
 }
@@ -111,8 +115,7 @@ void AppendHost(std::string_view cluster, const Host& host, std::string& out) {
 void AppendCluster(const Cluster& cluster, std::string& out) {
   const upstream::ClusterConfig& config = cluster.config();
   Append(out, config.name, "::observability_name::", config.stat_name(), "\n");
-  AppendLimits(config.name, "default", config.limits[static_cast<size_t>(Priority::kDefault)],
-               out);
+  AppendLimits(config.name, "default", config.limits[static_cast<size_t>(Priority::kDefault)], out);
   AppendLimits(config.name, "high", config.limits[static_cast<size_t>(Priority::kHigh)], out);
   Append(out, config.name, "::added_via_api::false\n");
   for (const Host* host : HostsOf(cluster)) AppendHost(config.name, *host, out);
@@ -133,11 +136,15 @@ PieceSource TextPieces(Selection selection) {
 std::string_view EdsHealth(HealthStatus status) {
   switch (status) {
     case HealthStatus::kUnknown:
-    case HealthStatus::kHealthy: return "HEALTHY";
+    case HealthStatus::kHealthy:
+      return "HEALTHY";
     case HealthStatus::kUnhealthy:
-    case HealthStatus::kTimeout: return "UNHEALTHY";
-    case HealthStatus::kDraining: return "DRAINING";
-    case HealthStatus::kDegraded: return "DEGRADED";
+    case HealthStatus::kTimeout:
+      return "UNHEALTHY";
+    case HealthStatus::kDraining:
+      return "DRAINING";
+    case HealthStatus::kDegraded:
+      return "DEGRADED";
   }
   return {};
 }
@@ -258,13 +265,13 @@ Response Clusters(const EndpointTable& table, const Request& request) {
 
 void AddClusterEndpoints(std::vector<Endpoint>& endpoints) {
   using Kind = Parameter::Kind;
-  endpoints.push_back({"/clusters",
-                       "upstream cluster status",
-                       &Clusters,
-                       false,
-                       {{Kind::kText, "filter",
-                         "Regular expression (Google re2) for filtering clusters by name"},
-                        {Kind::kChoice, "format", "File format to use", {"text", "json"}}}});
+  endpoints.push_back(
+      {"/clusters",
+       "upstream cluster status",
+       &Clusters,
+       false,
+       {{Kind::kText, "filter", "Regular expression (Google re2) for filtering clusters by name"},
+        {Kind::kChoice, "format", "File format to use", {"text", "json"}}}});
 }
 
 }  // namespace remora::admin

@@ -2,6 +2,8 @@
 
 // Append and Concat: text from std::string_views and numbers (absl::StrCat of this version does not
 // know std::string_view). Values; any thread; nothing fails.
+// Pure, any thread; allocates the result and cannot fail. Arguments may be anything that
+// absl::StrCat takes, and std::string_view, which Debian's absl::string_view does not convert from.
 
 #include <charconv>
 #include <cstdint>

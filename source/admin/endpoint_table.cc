@@ -34,8 +34,7 @@ Response EndpointTable::Handle(const Request& request) const {
 std::string EndpointTable::CommandList() const {
   std::string list = "admin commands are:\n";
   for (const Endpoint& endpoint : endpoints_) {
-    Append(list, "  ", endpoint.path, endpoint.mutates ? " (POST): " : ": ",
-                    endpoint.help, "\n");
+    Append(list, "  ", endpoint.path, endpoint.mutates ? " (POST): " : ": ", endpoint.help, "\n");
     for (const Parameter& parameter : endpoint.parameters) {
       Append(list, "      ", parameter.name, ": ", parameter.help);
       if (parameter.kind == Parameter::Kind::kChoice) {

@@ -34,12 +34,18 @@ constexpr std::string_view kTail = R"(  </table>
 
 std::string_view Entity(char c) {
   switch (c) {
-    case '&': return "&amp;";
-    case '<': return "&lt;";
-    case '>': return "&gt;";
-    case '"': return "&quot;";
-    case '\'': return "&#39;";
-    default: return {};
+    case '&':
+      return "&amp;";
+    case '<':
+      return "&lt;";
+    case '>':
+      return "&gt;";
+    case '"':
+      return "&quot;";
+    case '\'':
+      return "&#39;";
+    default:
+      return {};
   }
 }
 
@@ -78,21 +84,20 @@ std::string Command(const Endpoint& endpoint, std::string_view name) {
   if (!endpoint.mutates && endpoint.parameters.empty()) {
     return Concat("<a href='", name, "'>", name, "</a>");
   }
-  return Concat("<form action='", name, "' method='", endpoint.mutates ? "post" : "get",
-                      "' id='", name, "'><button", endpoint.mutates ? ">" : " class='link'>",
-                      name, "</button></form>");
+  return Concat("<form action='", name, "' method='", endpoint.mutates ? "post" : "get", "' id='",
+                name, "'><button", endpoint.mutates ? ">" : " class='link'>", name,
+                "</button></form>");
 }
 
 std::string Section(const Endpoint& endpoint) {
   // Relative, so that the page also works behind a path prefix.
   const std::string name = Escape(endpoint.path.substr(1));
-  std::string html = Concat("    <tbody>\n      <tr><td>", Command(endpoint, name),
-                                  "</td><td>", Escape(endpoint.help), "</td></tr>\n");
+  std::string html = Concat("    <tbody>\n      <tr><td>", Command(endpoint, name), "</td><td>",
+                            Escape(endpoint.help), "</td></tr>\n");
   for (const Parameter& parameter : endpoint.parameters) {
     const std::string id = Concat(name, "-", Escape(parameter.name));
     Append(html, "      <tr><td class='option'>", Control(parameter, name, id),
-                    "</td><td><label for='", id, "'>", Escape(parameter.help),
-                    "</label></td></tr>\n");
+           "</td><td><label for='", id, "'>", Escape(parameter.help), "</label></td></tr>\n");
   }
   return html + "    </tbody>\n";
 }

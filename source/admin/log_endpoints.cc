@@ -25,7 +25,7 @@ std::string ActiveLoggers() {
   for (int i = 0; i < static_cast<int>(Logger::kCount); ++i) {
     const auto logger = static_cast<Logger>(i);
     Append(text, "  ", base::LoggerName(logger), ": ",
-                    base::LogLevelName(base::GetLogLevel(logger)), "\n");
+           base::LogLevelName(base::GetLogLevel(logger)), "\n");
   }
   return text + "\n";
 }
@@ -76,8 +76,7 @@ absl::Status ChangePaths(std::string_view paths) {
     if (colon == 0 || colon == std::string_view::npos || colon + 1 == pair.size()) {
       return absl::InvalidArgumentError("empty logger name or empty logger level");
     }
-    const absl::Status status =
-        AddChange(pair.substr(0, colon), pair.substr(colon + 1), changes);
+    const absl::Status status = AddChange(pair.substr(0, colon), pair.substr(colon + 1), changes);
     if (!status.ok()) return status;
   }
   return Apply(changes);
@@ -125,18 +124,17 @@ Response Logging(const EndpointTable&, const Request& request) {
 
 void AddLogEndpoints(std::vector<Endpoint>& endpoints) {
   using Kind = Parameter::Kind;
-  endpoints.push_back(
-      {"/logging",
-       "query/change logging levels",
-       &Logging,
-       true,
-       {{Kind::kText, "paths",
-         "Change multiple logging levels by setting to "
-         "<logger_name1>:<desired_level1>,<logger_name2>:<desired_level2>."},
-        {Kind::kChoice,
-         "level",
-         "desired logging level, this will change all loggers's level",
-         {"", "trace", "debug", "info", "warning", "error", "critical", "off"}}}});
+  endpoints.push_back({"/logging",
+                       "query/change logging levels",
+                       &Logging,
+                       true,
+                       {{Kind::kText, "paths",
+                         "Change multiple logging levels by setting to "
+                         "<logger_name1>:<desired_level1>,<logger_name2>:<desired_level2>."},
+                        {Kind::kChoice,
+                         "level",
+                         "desired logging level, this will change all loggers's level",
+                         {"", "trace", "debug", "info", "warning", "error", "critical", "off"}}}});
 }
 
 }  // namespace remora::admin

@@ -3,6 +3,8 @@
 // MemoryUsage: how much memory the process holds, in bytes, under the names of
 // envoy.admin.v3.Memory. Any thread. What glibc's allocator cannot tell is 0.
 // Source: mallinfo(3), proc_pid_statm(5).
+// Thread: main. Costs a few system calls, so it is read when asked for, never per request. A file
+// that cannot be read counts as 0.
 
 #include <cstdint>
 

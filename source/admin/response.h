@@ -4,6 +4,7 @@
 // produced piece by piece for those that fill megabytes.
 // Thread: main. A piece source keeps what it needs alive by itself (a World, a Snapshot's text),
 // since the client decides how long the transfer takes.
+// Owner: AdminFilter while it is being sent. Thread: main.
 
 #include <cstdint>
 #include <string>

@@ -7,10 +7,14 @@ namespace remora::admin {
 
 std::string_view ServerStateName(ServerState state) {
   switch (state) {
-    case ServerState::kLive: return "LIVE";
-    case ServerState::kDraining: return "DRAINING";
-    case ServerState::kPreInitializing: return "PRE_INITIALIZING";
-    case ServerState::kInitializing: return "INITIALIZING";
+    case ServerState::kLive:
+      return "LIVE";
+    case ServerState::kDraining:
+      return "DRAINING";
+    case ServerState::kPreInitializing:
+      return "PRE_INITIALIZING";
+    case ServerState::kInitializing:
+      return "INITIALIZING";
   }
   return {};
 }
@@ -75,12 +79,12 @@ Response Quit(const EndpointTable& table, const Request&) {
 }  // namespace
 
 void AddServerEndpoints(std::vector<Endpoint>& endpoints) {
-  endpoints.push_back({"/hot_restart_version", "print the hot restart compatibility version",
-                       &HotRestartVersion});
+  endpoints.push_back(
+      {"/hot_restart_version", "print the hot restart compatibility version", &HotRestartVersion});
   endpoints.push_back({"/memory", "print current allocation/heap usage", &Memory});
   endpoints.push_back({"/quitquitquit", "exit the server", &Quit, true});
-  endpoints.push_back({"/ready", "print server state, return 200 if LIVE, otherwise return 503",
-                       &Ready});
+  endpoints.push_back(
+      {"/ready", "print server state, return 200 if LIVE, otherwise return 503", &Ready});
   endpoints.push_back({"/server_info", "print server version/status information", &ServerInfo});
 }
 

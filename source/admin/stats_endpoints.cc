@@ -5,8 +5,7 @@
 namespace remora::admin {
 namespace {
 
-Response RenderStats(const Environment& environment, const Request& request,
-                     stats::Format format) {
+Response RenderStats(const Environment& environment, const Request& request, stats::Format format) {
   const absl::StatusOr<stats::Query> query = stats::ParseQuery(request.parameters, format);
   if (!query.ok()) return Error(400, std::string(query.status().message()));
   if (environment.refresh_stats) environment.refresh_stats();
@@ -46,19 +45,18 @@ Parameter Buckets(std::vector<std::string_view> choices) {
 
 void AddStatsEndpoints(std::vector<Endpoint>& endpoints) {
   using Kind = Parameter::Kind;
-  endpoints.push_back(
-      {"/stats",
-       "print server stats",
-       &Stats,
-       false,
-       {UsedOnly(),
-        Filter(),
-        {Kind::kChoice, "format", "Format to use", {"text", "json", "prometheus"}},
-        {Kind::kChoice,
-         "type",
-         "Stat types to include.",
-         {"All", "Counters", "Histograms", "Gauges", "TextReadouts"}},
-        Buckets({"summary", "cumulative", "disjoint", "detailed"})}});
+  endpoints.push_back({"/stats",
+                       "print server stats",
+                       &Stats,
+                       false,
+                       {UsedOnly(),
+                        Filter(),
+                        {Kind::kChoice, "format", "Format to use", {"text", "json", "prometheus"}},
+                        {Kind::kChoice,
+                         "type",
+                         "Stat types to include.",
+                         {"All", "Counters", "Histograms", "Gauges", "TextReadouts"}},
+                        Buckets({"summary", "cumulative", "disjoint", "detailed"})}});
   endpoints.push_back(
       {"/stats/prometheus",
        "print server stats in prometheus format",

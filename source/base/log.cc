@@ -14,7 +14,8 @@ namespace remora::base {
 namespace {
 
 constexpr std::array<std::string_view, static_cast<size_t>(Logger::kCount)> kLoggerNames = {
-    "admin", "config", "connection", "filter", "http", "main", "pool", "router", "stats", "upstream"};
+    "admin", "config", "connection", "filter", "http",
+    "main",  "pool",   "router",     "stats",  "upstream"};
 constexpr std::array<std::string_view, 7> kLevelNames = {"trace", "debug",    "info", "warning",
                                                          "error", "critical", "off"};
 // Envoy's default format.
@@ -133,8 +134,9 @@ void WriteLog(Logger logger, LogLevel level, std::string_view text) {
                  static_cast<int>(text.size()), text.data());
     return;
   }
-  spdlog::details::log_msg message(spdlog::string_view_t(LoggerName(logger).data(), LoggerName(logger).size()),
-                                   ToSpdlog(level), spdlog::string_view_t(text.data(), text.size()));
+  spdlog::details::log_msg message(
+      spdlog::string_view_t(LoggerName(logger).data(), LoggerName(logger).size()), ToSpdlog(level),
+      spdlog::string_view_t(text.data(), text.size()));
   for (const spdlog::sink_ptr& out : sink->sinks()) {
     out->log(message);
     out->flush();

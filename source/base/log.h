@@ -2,11 +2,11 @@
 
 // Log: the process's diagnostic log, a thin face over spdlog (writes to stderr or --log-path).
 //
-// Named loggers as Envoy's (`admin`, `config`, `http`, ...), each with its own level, changed at run
-// time by `--log-level`, `--component-log-level` and POST /logging. Any thread may log; lines are
-// short and whole. One of the two allowed mutable globals (the other is the crash handler), because
-// a log line must be possible from anywhere.
-// The macros evaluate their arguments only when the level is on.
+// Named loggers as Envoy's (`admin`, `config`, `http`, ...), each with its own level, changed at
+// run time by `--log-level`, `--component-log-level` and POST /logging. Any thread may log; lines
+// are short and whole. One of the two allowed mutable globals (the other is the crash handler),
+// because a log line must be possible from anywhere. The macros evaluate their arguments only when
+// the level is on.
 
 #include <atomic>
 #include <string>
@@ -21,7 +21,17 @@ namespace remora::base {
 enum class LogLevel : int { kTrace, kDebug, kInfo, kWarning, kError, kCritical, kOff };
 
 enum class Logger : int {
-  kAdmin, kConfig, kConnection, kFilter, kHttp, kMain, kPool, kRouter, kStats, kUpstream, kCount
+  kAdmin,
+  kConfig,
+  kConnection,
+  kFilter,
+  kHttp,
+  kMain,
+  kPool,
+  kRouter,
+  kStats,
+  kUpstream,
+  kCount
 };
 
 std::string_view LoggerName(Logger logger);
@@ -44,11 +54,11 @@ void WriteLog(Logger logger, LogLevel level, std::string_view text);
 
 }  // namespace remora::base
 
-#define REMORA_LOG(logger, level, ...)                                                         \
-  do {                                                                                         \
-    if (::remora::base::LogEnabled(::remora::base::Logger::logger,                             \
-                                   ::remora::base::LogLevel::level)) {                         \
+#define REMORA_LOG(logger, level, ...)                                                          \
+  do {                                                                                          \
+    if (::remora::base::LogEnabled(::remora::base::Logger::logger,                              \
+                                   ::remora::base::LogLevel::level)) {                          \
       ::remora::base::WriteLog(::remora::base::Logger::logger, ::remora::base::LogLevel::level, \
-                               ::absl::StrCat(__VA_ARGS__));                                   \
-    }                                                                                          \
+                               ::absl::StrCat(__VA_ARGS__));                                    \
+    }                                                                                           \
   } while (false)

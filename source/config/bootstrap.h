@@ -2,6 +2,8 @@
 
 // BootstrapConfig: everything the bootstrap says, as plain values. Made by the bootstrap translator
 // from envoy.config.bootstrap.v3.Bootstrap, read by the server once at start.
+// Owner: Server, which takes parts out of it while it starts. Thread: main. Plain values: whatever
+// is wrong in a configuration was found before one of these exists. Durations are nanoseconds.
 
 #include <functional>
 #include <memory>

@@ -152,19 +152,18 @@ std::string ReadFile(const std::string& name, uint64_t max_size, std::string& er
     error = Concat("file ", name, " size is ", size, " bytes; maximum is ", max_size);
     return "";
   }
-  // The file may grow meanwhile: one byte more than allowed tells.
-  std::string text(max_size < size + 4096 ? max_size + 1 : size + 4096, '\0');
-  size_t length = 0;
-  while (length < text.size()) {
-    const ssize_t got = read(file.fd(), text.data() + length, text.size() - length);
+  // The size is not all: files of /proc have none, and a file may grow meanwhile.
+  std::string text;
+  char block[16 * 1024];
+  while (text.size() <= max_size) {
+    const ssize_t got = read(file.fd(), block, sizeof(block));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) error = Concat("file ", name, " cannot be read: ", strerror(errno));
-    if (got <= 0) break;
-    length += static_cast<size_t>(got);
+    if (got <= 0) return text;
+    text.append(block, static_cast<size_t>(got));
   }
-  text.resize(length);
-  if (length > max_size) error = Concat("file ", name, " is larger than ", max_size, " bytes");
-  return text;
+  error = Concat("file ", name, " is larger than ", max_size, " bytes");
+  return "";
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 // ListenerConfig: one listener as an immutable value: where it listens and what runs on its
 // connections. Made by the listener translator, held by the World, applied by the server.
+// Threads: shared read-only by all workers once it is in a World. Nothing in it fails: the
+// translator has checked it. Source: envoy.config.listener.v3.Listener.
 
 #include <memory>
 #include <string>

@@ -66,9 +66,9 @@ bool IsReserved(const Descriptor& type, const std::string& name) {
 // An empty message is still a message that is there: `http2_protocol_options: {}` makes a cluster
 // speak HTTP/2, `outlier_detection: {}` ejects hosts. Only these say nothing when they are empty.
 bool MeansNothingWhenEmpty(const std::string& name) {
-  static constexpr std::string_view kNames[] = {
-      "common_lb_config", "common_http_protocol_options", "http_protocol_options",
-      "upstream_http_protocol_options", "metadata"};
+  static constexpr std::string_view kNames[] = {"common_lb_config", "common_http_protocol_options",
+                                                "http_protocol_options",
+                                                "upstream_http_protocol_options", "metadata"};
   const std::string snake = SnakeCase(name).value_or(name);
   return std::find(std::begin(kNames), std::end(kNames), snake) != std::end(kNames);
 }
@@ -321,8 +321,8 @@ void MessageReader::UnknownField(const Node::Entry& entry, const Message& messag
   const Descriptor& type = *message.GetDescriptor();
   const FieldPath field_path = path.Field(entry.key);
   const bool reserved = IsReserved(type, entry.key);
-  const bool switches_on = reserved && entry.value->kind == NodeKind::kMap &&
-                           !MeansNothingWhenEmpty(entry.key);
+  const bool switches_on =
+      reserved && entry.value->kind == NodeKind::kMap && !MeansNothingWhenEmpty(entry.key);
   if (IsDefaultValue(*entry.value) && !switches_on) {
     if (reserved && entry.value->kind == NodeKind::kMap) {
       report_.passed_over[path.ToString()].push_back(

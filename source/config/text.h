@@ -4,6 +4,7 @@
 //
 // Debian's abseil has a string_view of its own, which StrCat and the hash tables want; ToAbsl()
 // gives it to them, Concat() is StrCat for std::string_view. Pure; any thread.
+// Pure functions, any thread; they cannot fail.
 
 #include <concepts>
 #include <string>

@@ -4,6 +4,7 @@
 //
 // Made once for a type, because a large configuration has few types and many messages. Points into
 // descriptors, which live as long as the process. Used by validate_rules.cc only; pure.
+// Thread: main, while configuration is loaded.
 
 #include <string>
 #include <vector>

@@ -4,6 +4,7 @@
 //
 // Built on main, published to every worker by one post, shared read-only. An update is a new World
 // that shares every part that did not change.
+// Owner: Server; workers and streams share it.
 
 #include <cstdint>
 #include <memory>

@@ -47,9 +47,8 @@ void FileEvent::Register(Dispatcher& dispatcher, int fd, Trigger trigger, Callba
   callback_ = callback;
   argument_ = argument;
   // EV_CLOSED asks for EPOLLRDHUP: a short read then proves the socket empty and no FIN is missed.
-  const short what = trigger == Trigger::kEdge
-                         ? EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST
-                         : EV_READ | EV_PERSIST;
+  const short what = trigger == Trigger::kEdge ? EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST
+                                               : EV_READ | EV_PERSIST;
   auto* event = reinterpret_cast<::event*>(event_);
   const auto trampoline = [](evutil_socket_t, short happened, void* self_pointer) {
     auto* self = static_cast<FileEvent*>(self_pointer);
@@ -75,8 +74,8 @@ Dispatcher::Dispatcher(Clock& clock)
   event_config* config = event_config_new();
   CHECK(config != nullptr);
   // No locks: only this thread touches the base. No time cache: nobody asks libevent for the time.
-  event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
-                                    EVENT_BASE_FLAG_NO_CACHE_TIME);
+  event_config_set_flag(
+      config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV | EVENT_BASE_FLAG_NO_CACHE_TIME);
   loop_->base = event_base_new_with_config(config);
   event_config_free(config);
   CHECK(loop_->base != nullptr);
@@ -152,8 +151,7 @@ void Dispatcher::EndTurn() {
 void Dispatcher::OnTimerFd() {
   uint64_t expirations;
   // Nothing to do but to wake up: the end of the turn advances the wheel.
-  [[maybe_unused]] const ssize_t got =
-      read(loop_->timer_fd, &expirations, sizeof(expirations));
+  [[maybe_unused]] const ssize_t got = read(loop_->timer_fd, &expirations, sizeof(expirations));
   loop_->timer_set = false;
 }
 

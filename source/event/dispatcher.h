@@ -8,7 +8,8 @@
 // corked writes -> deferred destruction. Nothing that a room leaves for "later" runs on the stack
 // of the room that left it; that is what lets rooms call each other in one direction only.
 //
-//   epoll_wait -> FileEvent callbacks ... -> TurnTask -> Timer -> Flush -> DeferDelete -> epoll_wait
+//   epoll_wait -> FileEvent callbacks ... -> TurnTask -> Timer -> Flush -> DeferDelete ->
+//   epoll_wait
 //
 // Time is read once a turn (now()). libevent runs without locks: another thread may only Post().
 // Set-up failures (epoll, eventfd) abort: without them no thread can work.

@@ -92,7 +92,8 @@ TimePoint TimerWheel::NextWake() const {
   const int fine = NextSet<kSlots>(fine_bits_, static_cast<int>(tick_ % kSlots));
   if (fine > 0) tick = tick_ + fine;
   const int64_t coarse_now = tick_ / kCoarseTicks;
-  const int coarse = NextSet<kCoarseSlots>(coarse_bits_, static_cast<int>(coarse_now % kCoarseSlots));
+  const int coarse =
+      NextSet<kCoarseSlots>(coarse_bits_, static_cast<int>(coarse_now % kCoarseSlots));
   if (coarse > 0) {
     const int64_t at = (coarse_now + coarse) * kCoarseTicks;
     if (tick < 0 || at < tick) tick = at;

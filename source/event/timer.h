@@ -71,7 +71,7 @@ class TimerWheel {
   void Link(Timer& timer);
   void RunList(List& list, TimePoint now);
 
-  int64_t tick_;          // the last tick that was processed
+  int64_t tick_;                             // the last tick that was processed
   int64_t earliest_linked_ = Timer::kNever;  // the earliest tick linked since PlanWake
   int64_t planned_ = Timer::kNever;          // the tick the caller will wake at
   List fine_[kSlots];

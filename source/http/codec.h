@@ -2,13 +2,13 @@
 
 // ServerCodec and ClientCodec: the doors between a connection's bytes and messages.
 //
-// Owner: a downstream session (server) or a pool connection (client). Thread: its worker. Codecs are
-// sans-I/O: input bytes become sink calls, sink calls become bytes in `output`; they own no socket,
-// no timer and no thread, and are tested with strings.
+// Owner: a downstream session (server) or a pool connection (client). Thread: its worker. Codecs
+// are sans-I/O: input bytes become sink calls, sink calls become bytes in `output`; they own no
+// socket, no timer and no thread, and are tested with strings.
 //
-// A malformed peer makes Dispatch return an error and `error()` say which answer it deserves. Limits
-// (bytes and count of header fields, informational responses, chunk extensions) are part of the
-// codec's contract; each violation has a detail string of Envoy's vocabulary.
+// A malformed peer makes Dispatch return an error and `error()` say which answer it deserves.
+// Limits (bytes and count of header fields, informational responses, chunk extensions) are part of
+// the codec's contract; each violation has a detail string of Envoy's vocabulary.
 
 #include <cstdint>
 #include <string_view>
@@ -53,8 +53,8 @@ class ServerCodecEvents {
   virtual NewRequest OnNewRequest(ServerCodecStream& stream) = 0;
   // Bytes were put into `output`.
   virtual void OnOutput() = 0;
-  // Both directions of the stream have ended; the codec has forgotten it. `keep_alive` is false when
-  // no further request can come: the session closes after the flush.
+  // Both directions of the stream have ended; the codec has forgotten it. `keep_alive` is false
+  // when no further request can come: the session closes after the flush.
   virtual void OnStreamDone(bool keep_alive) = 0;
   // WantsInput() became true again, or reading should go on/stop: ask WantsInput().
   virtual void OnInputInterestChanged() = 0;

@@ -91,7 +91,7 @@ enum class HeaderId : uint8_t {
 #define REMORA_HEADER_ENUM(id, name) id,
   REMORA_HEADER_LIST(REMORA_HEADER_ENUM)
 #undef REMORA_HEADER_ENUM
-  kCount,
+      kCount,
   kOther = 0xff,
 };
 static_assert(static_cast<int>(HeaderId::kCount) <= 128, "HeaderMap keeps 128 presence bits");

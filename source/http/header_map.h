@@ -4,8 +4,8 @@
 //
 // Owner: a RequestHead, a ResponseHead or a trailer block; dies with the arena. Thread: its worker.
 // Names are lower-case, always; values hold no CR, LF or NUL (the codecs see to both, and Add/Set
-// check values given by filters: an invalid one is refused and false returned). Request line, status
-// and host are not here: they are fields of the head. Duplicates stay separate entries.
+// check values given by filters: an invalid one is refused and false returned). Request line,
+// status and host are not here: they are fields of the head. Duplicates stay separate entries.
 //
 // A field that came from the wire untouched is marked canonical: `name: value CR LF` stands in the
 // arena byte for byte, so a serializer copies runs of such lines at once.
@@ -83,8 +83,8 @@ class HeaderMap {
   size_t Count(std::string_view name) const;
   size_t Count(HeaderId id) const;
 
-  // Appends a field; name and value are copied to the arena. False (and nothing added) when either is
-  // not valid on the wire.
+  // Appends a field; name and value are copied to the arena. False (and nothing added) when either
+  // is not valid on the wire.
   bool Add(std::string_view name, std::string_view value);
   bool Add(HeaderId id, std::string_view value);
   // Replaces all fields of that name with one (in the place of the first).

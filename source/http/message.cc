@@ -4,9 +4,12 @@ namespace remora::http {
 
 std::string_view VersionName(Version version) {
   switch (version) {
-    case Version::kHttp10: return "HTTP/1.0";
-    case Version::kHttp11: return "HTTP/1.1";
-    case Version::kHttp2: return "HTTP/2";
+    case Version::kHttp10:
+      return "HTTP/1.0";
+    case Version::kHttp11:
+      return "HTTP/1.1";
+    case Version::kHttp2:
+      return "HTTP/2";
   }
   return "";
 }
@@ -32,7 +35,8 @@ Method ParseMethod(std::string_view name) {
       if (name == "OPTIONS") return Method::kOptions;
       if (name == "CONNECT") return Method::kConnect;
       break;
-    default: break;
+    default:
+      break;
   }
   return Method::kOther;
 }

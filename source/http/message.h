@@ -8,8 +8,8 @@
 // The parts that every message needs are fields of the head, so no filter can remove them.
 //
 // MessageSink is everything that accepts a message, MessageSource everything that can be told to
-// stop sending one: a server stream is a source of requests and a sink of responses, a client stream
-// the reverse. Heads live in their stream's arena. Thread: the stream's worker.
+// stop sending one: a server stream is a source of requests and a sink of responses, a client
+// stream the reverse. Heads live in their stream's arena. Thread: the stream's worker.
 
 #include <cstdint>
 #include <string_view>
@@ -30,7 +30,18 @@ enum class Framing : uint8_t {
 enum class Version : uint8_t { kHttp10, kHttp11, kHttp2 };
 std::string_view VersionName(Version version);
 
-enum class Method : uint8_t { kGet, kHead, kPost, kPut, kDelete, kConnect, kOptions, kTrace, kPatch, kOther };
+enum class Method : uint8_t {
+  kGet,
+  kHead,
+  kPost,
+  kPut,
+  kDelete,
+  kConnect,
+  kOptions,
+  kTrace,
+  kPatch,
+  kOther
+};
 Method ParseMethod(std::string_view name);
 
 struct RequestHead {
@@ -42,12 +53,12 @@ struct RequestHead {
   std::string_view authority;  // host[:port]; empty when the client named none
   std::string_view path;       // path and query; "*" for OPTIONS
   HeaderMap headers;
-  uint64_t length = 0;         // bytes of body with kLength
+  uint64_t length = 0;  // bytes of body with kLength
   Framing framing = Framing::kNone;
   Version version = Version::kHttp11;
   Method method_id = Method::kOther;
-  bool keep_alive = true;        // HTTP/1: the client lets the connection live
-  bool expects_continue = false; // it waits for 100 Continue before it sends its body
+  bool keep_alive = true;         // HTTP/1: the client lets the connection live
+  bool expects_continue = false;  // it waits for 100 Continue before it sends its body
 };
 
 struct ResponseHead {

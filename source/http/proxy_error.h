@@ -19,13 +19,13 @@ enum class Side : uint8_t { kDownstream, kUpstream, kLocal };
 enum class ErrorKind : uint8_t {
   kNone,
   // Upstream, before or during the response.
-  kConnectFailure,         // refused, unreachable
+  kConnectFailure,  // refused, unreachable
   kConnectTimeout,
   kLocalConnectFailure,    // we could not even start (descriptors or ports used up)
   kConnectionTermination,  // closed before the response was complete
   kRemoteReset,
-  kProtocolError,          // what the upstream sent is no HTTP
-  kOverflow,               // a circuit breaker is open
+  kProtocolError,  // what the upstream sent is no HTTP
+  kOverflow,       // a circuit breaker is open
   kNoHealthyHost,
   kRouteTimeout,
   kStreamIdleTimeout,

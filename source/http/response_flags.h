@@ -1,7 +1,9 @@
 #pragma once
 
-// ResponseFlags: Envoy's short words for why a response is what it is (`UF`, `NR`, ...), as a set of
-// bits in Envoy's print order (Envoy docs: access log, %RESPONSE_FLAGS%).
+// ResponseFlags: Envoy's short words for why a response is what it is (`UF`, `NR`, ...), as a set
+// of bits in Envoy's print order (Envoy docs: access log, %RESPONSE_FLAGS%).
+// Thread: a value of its stream, used by its worker alone. Nothing fails. The names are an
+// interface: operators' dashboards and log filters match them.
 
 #include <cstdint>
 #include <string>
@@ -47,7 +49,7 @@ enum class ResponseFlag : uint8_t {
 #define REMORA_FLAG_ENUM(id, text) id,
   REMORA_RESPONSE_FLAG_LIST(REMORA_FLAG_ENUM)
 #undef REMORA_FLAG_ENUM
-  kCount,
+      kCount,
   kNone = 0xff,
 };
 

@@ -4,6 +4,7 @@
 //
 // A row says how the flag is written, what it means and what it does to Options; parsing and help
 // (flags.cc) are loops over the rows. To add a flag, add a row. Constant; used by flags.cc only.
+// Thread: main, before anything else runs.
 
 #include <span>
 #include <string>

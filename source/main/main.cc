@@ -60,10 +60,9 @@ void LogWarnings(const config::LoadedBootstrap& loaded) {
 
 int Serve(const Options& options, config::LoadedBootstrap loaded, event::Clock& clock) {
   server::ServerOptions server_options;
-  server_options.concurrency =
-      options.concurrency.has_value() && *options.concurrency > 0
-          ? *options.concurrency
-          : server::DefaultConcurrency();
+  server_options.concurrency = options.concurrency.has_value() && *options.concurrency > 0
+                                   ? *options.concurrency
+                                   : server::DefaultConcurrency();
   server_options.restart_epoch = options.restart_epoch;
   server_options.static_unknown_fields = loaded.unknown_fields;
   server_options.admin_address_path = options.admin_address_path;
@@ -86,12 +85,17 @@ int Serve(const Options& options, config::LoadedBootstrap loaded, event::Clock& 
 int Run(const std::vector<std::string_view>& arguments, std::string_view program) {
   ParsedFlags flags = ParseFlags(arguments);
   switch (flags.action) {
-    case FlagAction::kHelp: Print(stdout, HelpText(program)); return 0;
+    case FlagAction::kHelp:
+      Print(stdout, HelpText(program));
+      return 0;
     case FlagAction::kVersion:
       Print(stdout, std::string(program) + "  version: " + VersionText() + "\n");
       return 0;
-    case FlagAction::kHotRestartVersion: Print(stdout, "disabled\n"); return 0;
-    case FlagAction::kRun: break;
+    case FlagAction::kHotRestartVersion:
+      Print(stdout, "disabled\n");
+      return 0;
+    case FlagAction::kRun:
+      break;
   }
   if (!flags.errors.empty()) {
     for (const std::string& error : flags.errors) Print(stderr, "error: " + error + "\n");

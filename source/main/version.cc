@@ -1,5 +1,6 @@
 #include "source/main/version.h"
 
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -50,20 +51,62 @@ std::string OptionsJson(const Options& options) {
   const auto flag = [&](const char* name, bool value) {
     if (value) fields.push_back(absl::StrCat(" \"", name, "\": true"));
   };
+  const auto duration = [&](const char* name, absl::Duration value) {
+    fields.push_back(absl::StrCat(" \"", name, "\": \"", absl::ToDoubleSeconds(value), "s\""));
+  };
+  const auto list = [&](const char* name, const std::vector<std::string>& values) {
+    if (values.empty()) return;
+    std::vector<std::string> items;
+    for (const std::string& value : values) items.push_back("  " + Quote(value));
+    fields.push_back(absl::StrCat(" \"", name, "\": [\n", absl::StrJoin(items, ",\n"), "\n ]"));
+  };
+  const auto joined = [](const std::vector<std::pair<std::string, std::string>>& pairs) {
+    std::vector<std::string> items;
+    for (const auto& [name, value] : pairs) items.push_back(absl::StrCat(name, ":", value));
+    return items;
+  };
   number("base_id", options.base_id);
+  flag("use_dynamic_base_id", options.use_dynamic_base_id);
+  text("base_id_path", options.base_id_path);
   number("concurrency", options.concurrency.value_or(0));
   text("config_path", options.config_path);
   text("config_yaml", options.config_yaml);
   flag("allow_unknown_static_fields", options.allow_unknown_static_fields);
   text("admin_address_path", options.admin_address_path);
   text("log_level", options.log_level);
+  text("component_log_level", absl::StrJoin(joined(options.component_log_levels), ","));
   text("log_format", options.log_format);
+  flag("log_format_escaped", options.log_format_escaped);
   text("log_path", options.log_path);
   text("service_cluster", options.service_cluster);
   text("service_node", options.service_node);
   text("service_zone", options.service_zone);
   number("restart_epoch", options.restart_epoch);
   flag("disable_hot_restart", options.disable_hot_restart);
+  text("socket_path", options.socket_path);
+  number("socket_mode", options.socket_mode);
+  flag("skip_hot_restart_on_no_parent", options.skip_hot_restart_on_no_parent);
+  flag("skip_hot_restart_parent_stats", options.skip_hot_restart_parent_stats);
+  duration("file_flush_interval", options.file_flush_interval);
+  number("file_flush_min_size", options.file_flush_min_size_kb);
+  duration("drain_time", options.drain_time);
+  duration("parent_shutdown_time", options.parent_shutdown_time);
+  if (options.drain_strategy == DrainStrategy::kImmediate) {
+    fields.push_back(" \"drain_strategy\": \"Immediate\"");
+  }
+  if (options.local_address_ip_version == IpVersion::kV6) {
+    fields.push_back(" \"local_address_ip_version\": \"v6\"");
+  }
+  list("stats_tag", joined(options.stats_tags));
+  flag("cpuset_threads", options.cpuset_threads);
+  flag("enable_core_dump", options.enable_core_dump);
+  flag("enable_fine_grain_logging", options.enable_fine_grain_logging);
+  flag("enable_mutex_tracing", options.enable_mutex_tracing);
+  flag("log_stacktrace_single_entry", options.log_stacktrace_single_entry);
+  flag("skip_deprecated_logs", options.skip_deprecated_logs);
+  list("disabled_extensions", options.disabled_extensions.empty()
+                                  ? std::vector<std::string>()
+                                  : std::vector<std::string>{options.disabled_extensions});
   flag("reject_unknown_dynamic_fields", options.reject_unknown_dynamic_fields);
   flag("ignore_unknown_dynamic_fields", options.ignore_unknown_dynamic_fields);
   if (options.mode == Mode::kValidate) fields.push_back(" \"mode\": \"Validate\"");

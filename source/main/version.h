@@ -1,6 +1,10 @@
 #pragma once
 
 // The version, and the command line as /server_info shows it.
+// Pure functions of main, used once at start. Nothing fails: without a revision given at build time
+// it is "unknown".
+//
+// Format: Envoy's `--version` and envoy.admin.v3.CommandLineOptions.
 
 #include <string>
 

@@ -121,8 +121,7 @@ absl::StatusOr<Socket> BindListener(const Address& address, const ListenOptions&
 }
 
 absl::Status StartListening(const Socket& socket, const ListenOptions& options) {
-  const int backlog =
-      options.backlog != 0 ? static_cast<int>(options.backlog) : SystemBacklog();
+  const int backlog = options.backlog != 0 ? static_cast<int>(options.backlog) : SystemBacklog();
   if (listen(socket.fd(), backlog) != 0) return Failed("listen", errno);
   return ApplyOptions(socket.fd(), options.options, SocketOption::State::kListening);
 }

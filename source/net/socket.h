@@ -1,7 +1,7 @@
 #pragma once
 
-// Socket: owns a file descriptor, and the few calls that make one. SocketOption values come from the
-// configuration and are applied at the stated moment. Failures are Status with errno's text.
+// Socket: owns a file descriptor, and the few calls that make one. SocketOption values come from
+// the configuration and are applied at the stated moment. Failures are Status with errno's text.
 //
 // Owner: whoever holds the Socket; closing is its destructor. Any thread. Nothing here blocks: all
 // sockets are non-blocking from the start.

@@ -1,10 +1,10 @@
 #pragma once
 
-// TransportSocket: the door between a connection and how its bytes travel (plaintext, TLS, a pipe in
-// memory for tests).
+// TransportSocket: the door between a connection and how its bytes travel (plaintext, TLS, a pipe
+// in memory for tests).
 //
-// Owner: one Connection. Thread: its worker. Sans-policy: it moves bytes and reports; the connection
-// decides. A transport never calls the connection.
+// Owner: one Connection. Thread: its worker. Sans-policy: it moves bytes and reports; the
+// connection decides. A transport never calls the connection.
 
 #include <cstddef>
 #include <cstdint>
@@ -31,8 +31,8 @@ class TransportSocket {
 
   // Called once when the descriptor is connected (accepted, or connect succeeded).
   virtual void Start(int fd) = 0;
-  // Reads at most about `budget` bytes to the end of `input`. `peer_closed` says that the kernel has
-  // reported the peer's FIN, so a short read is not yet the end.
+  // Reads at most about `budget` bytes to the end of `input`. `peer_closed` says that the kernel
+  // has reported the peer's FIN, so a short read is not yet the end.
   virtual IoResult Read(int fd, buffer::Buffer& input, size_t budget, bool peer_closed) = 0;
   // Sends from the front of `output` and drains what was taken.
   virtual IoResult Write(int fd, buffer::Buffer& output) = 0;

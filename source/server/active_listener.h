@@ -4,6 +4,7 @@
 //
 // Owner: the worker. Thread: the worker's. Room between "a connection was accepted" and the HTTP
 // connection manager; the place where connection limits and filter-chain choice will stand.
+// A failure to accept is net::Listener's to handle.
 
 #include <atomic>
 #include <memory>

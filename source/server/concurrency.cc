@@ -64,8 +64,8 @@ std::optional<double> QuotaV2(const std::string& cgroup) {
 }
 
 std::optional<double> QuotaV1(const std::string& cgroup) {
-  for (const std::string& root : {absl::StrCat("/sys/fs/cgroup/cpu", cgroup),
-                                  std::string("/sys/fs/cgroup/cpu")}) {
+  for (const std::string& root :
+       {absl::StrCat("/sys/fs/cgroup/cpu", cgroup), std::string("/sys/fs/cgroup/cpu")}) {
     const std::optional<std::string> quota = ReadLine(root + "/cpu.cfs_quota_us");
     const std::optional<std::string> period = ReadLine(root + "/cpu.cfs_period_us");
     double quota_us = 0;

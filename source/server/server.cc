@@ -119,8 +119,7 @@ ListenerScopes Server::MakeScopes(const ListenerConfig& config) {
   ListenerScopes scopes;
   scopes.listener = &store_.AddScope(absl::StrCat("listener.", prefix));
   scopes.http = &store_.AddScope(absl::StrCat("http.", http_prefix));
-  scopes.listener_http =
-      &store_.AddScope(absl::StrCat("listener.", prefix, ".http.", http_prefix));
+  scopes.listener_http = &store_.AddScope(absl::StrCat("listener.", prefix, ".http.", http_prefix));
   return scopes;
 }
 
@@ -140,9 +139,9 @@ absl::StatusOr<Server::BoundListener> Server::Bind(
     }
     absl::StatusOr<net::Socket> socket = net::BindListener(address, config->options);
     if (!socket.ok()) {
-      return absl::Status(socket.status().code(),
-                          absl::StrCat("error adding listener '", config->name,
-                                       "': ", socket.status().message()));
+      return absl::Status(
+          socket.status().code(),
+          absl::StrCat("error adding listener '", config->name, "': ", socket.status().message()));
     }
     // The kernel chose a port: the other workers' sockets need the same.
     if (i == 0 && address.is_ip()) address = net::LocalAddress(socket->fd());

@@ -3,7 +3,8 @@
 // Server: the composition root: builds the World from the configuration, binds listeners, runs the
 // workers and the main dispatcher, and ends them.
 //
-// Owner: main(). Thread: main's. Start-up: clusters -> listener sockets bound -> workers get the World
+// Owner: main(). Thread: main's. Start-up: clusters -> listener sockets bound -> workers get the
+// World
 // -> sockets listen, workers run -> LIVE. A failure to bind is a Status and nothing stays started.
 // SIGTERM and SIGINT end the process at once, as in Envoy; SIGUSR1 reopens the log.
 
@@ -32,7 +33,7 @@ struct ServerOptions {
   size_t concurrency = 1;
   uint32_t restart_epoch = 0;
   uint64_t static_unknown_fields = 0;
-  std::string admin_address_path;  // file that gets the admin listener's address; empty: none
+  std::string admin_address_path;    // file that gets the admin listener's address; empty: none
   std::string version;               // for /server_info
   std::string command_line_options;  // JSON, for /server_info
   // The configuration as loaded, for /config_dump; none: the answer is 404.

@@ -1,6 +1,10 @@
 #pragma once
 
 // Process-wide statistics that main sets: `server.`, `listener_manager.`, `cluster_manager.`.
+// Owner: Server. Thread: main, whose shard the handles are made on; gauges are set, not counted.
+// Nothing fails. Units: as the line says, else numbers of things.
+//
+// Source: Envoy docs, server and manager statistics.
 
 #include "source/stats/group.h"
 
@@ -12,16 +16,16 @@ using stats::NamedHistogram;
 
 // `server.`
 struct ServerStats {
-  NamedGauge<"concurrency"> concurrency;                // Workers.
-  NamedGauge<"hot_restart_epoch"> hot_restart_epoch;    // --restart-epoch.
-  NamedGauge<"live"> live;                              // 1 while serving and not draining.
-  NamedGauge<"state"> state;                            // 0 LIVE, 1 DRAINING, 2 PRE_INITIALIZING, 3.
-  NamedGauge<"uptime"> uptime;                          // Seconds.
-  NamedGauge<"total_connections"> total_connections;    // Downstream connections open.
-  NamedGauge<"memory_allocated"> memory_allocated;      // Bytes in use by the allocator.
-  NamedGauge<"memory_heap_size"> memory_heap_size;      // Bytes it took from the system.
-  NamedGauge<"memory_physical_size"> memory_physical_size;  // Resident bytes.
-  NamedCounter<"static_unknown_fields"> static_unknown_fields;    // Ignored at load.
+  NamedGauge<"concurrency"> concurrency;              // Workers.
+  NamedGauge<"hot_restart_epoch"> hot_restart_epoch;  // --restart-epoch.
+  NamedGauge<"live"> live;                            // 1 while serving and not draining.
+  NamedGauge<"state"> state;                          // 0 LIVE, 1 DRAINING, 2 PRE_INITIALIZING, 3.
+  NamedGauge<"uptime"> uptime;                        // Seconds.
+  NamedGauge<"total_connections"> total_connections;  // Downstream connections open.
+  NamedGauge<"memory_allocated"> memory_allocated;    // Bytes in use by the allocator.
+  NamedGauge<"memory_heap_size"> memory_heap_size;    // Bytes it took from the system.
+  NamedGauge<"memory_physical_size"> memory_physical_size;      // Resident bytes.
+  NamedCounter<"static_unknown_fields"> static_unknown_fields;  // Ignored at load.
   NamedCounter<"dynamic_unknown_fields"> dynamic_unknown_fields;
   NamedHistogram<"initialization_time_ms", stats::Unit::kMilliseconds> initialization_time_ms;
 };

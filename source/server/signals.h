@@ -1,8 +1,9 @@
 #pragma once
 
-// Signals: turns POSIX signals into callbacks on main's dispatcher (signalfd), so that no handler ever
-// runs in the middle of anything. Block() must be called before any thread starts, or the threads
-// would take the signals.
+// Signals: turns POSIX signals into callbacks on main's dispatcher (signalfd), so that no handler
+// ever runs in the middle of anything. Block() must be called before any thread starts, or the
+// threads would take the signals.
+// Owner: Server. Thread: main. Set-up failures abort: without signals nobody could end the process.
 
 #include <functional>
 

@@ -25,9 +25,8 @@ void Worker::Apply(std::shared_ptr<const config::World> world) {
 
 void Worker::AddListener(std::shared_ptr<const config::ListenerConfig> config, net::Socket socket,
                          const ListenerScopes& scopes, stats::Scope& worker_scope) {
-  listeners_.push_back(std::make_unique<ActiveListener>(std::move(config), std::move(socket),
-                                                        services_, scopes, worker_scope,
-                                                        connections_));
+  listeners_.push_back(std::make_unique<ActiveListener>(
+      std::move(config), std::move(socket), services_, scopes, worker_scope, connections_));
 }
 
 void Worker::Start() {

@@ -3,8 +3,8 @@
 // Worker: one thread's world: dispatcher, memory pools, clusters, listeners.
 //
 // Owner: Server. The main thread has one too (index = number of workers), which runs the admin
-// listener on the main dispatcher; the others run a thread of their own. All methods but Start, Stop
-// and Post belong to the worker's thread, or to main before Start.
+// listener on the main dispatcher; the others run a thread of their own. All methods but Start,
+// Stop and Post belong to the worker's thread, or to main before Start.
 
 #include <atomic>
 #include <memory>

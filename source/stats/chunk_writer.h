@@ -2,6 +2,8 @@
 
 // Collects a long text as pieces of about 64 KiB, and writes numbers as Envoy does. Used by the
 // renderers alone; a value; any thread; nothing fails.
+// Owner: one renderer for one call. Thread: main. Cannot fail. Pieces are about 64 KiB, so that a
+// large answer can be sent as the client takes it.
 
 #include <charconv>
 #include <cstddef>
@@ -26,14 +28,14 @@ class ChunkWriter {
   }
   ChunkWriter& operator<<(uint64_t number) {
     char digits[24];
-    return *this << std::string_view(
-               digits, std::to_chars(digits, digits + sizeof(digits), number).ptr);
+    return *this << std::string_view(digits,
+                                     std::to_chars(digits, digits + sizeof(digits), number).ptr);
   }
   // The shortest text that reads back as the same number: 1.05, 3e+05, nan.
   ChunkWriter& Shortest(double number) {
     char digits[32];
-    return *this << std::string_view(
-               digits, std::to_chars(digits, digits + sizeof(digits), number).ptr);
+    return *this << std::string_view(digits,
+                                     std::to_chars(digits, digits + sizeof(digits), number).ptr);
   }
   // At most `precision` digits: %g.
   ChunkWriter& General(double number, int precision = 6) {

@@ -27,7 +27,8 @@ class CodeCounters {
 
   void Record(uint32_t status) {
     const Entry* entry = table_.get() + (status & mask_);
-    if (entry->status != status) [[unlikely]] entry = Find(status);
+    if (entry->status != status) [[unlikely]]
+      entry = Find(status);
     entry->code.Inc();
     entry->group.Inc();
   }

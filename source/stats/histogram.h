@@ -23,9 +23,9 @@
 
 namespace remora::stats {
 
-inline constexpr size_t kSmallBins = 10;       // the values 0..9
-inline constexpr size_t kDecadeBins = 90;      // two digits, 10..99
-inline constexpr size_t kDecades = 19;         // 10^1 .. 10^19, all of uint64_t
+inline constexpr size_t kSmallBins = 10;   // the values 0..9
+inline constexpr size_t kDecadeBins = 90;  // two digits, 10..99
+inline constexpr size_t kDecades = 19;     // 10^1 .. 10^19, all of uint64_t
 inline constexpr size_t kHistogramBins = kSmallBins + kDecades * kDecadeBins;
 
 inline constexpr std::array<uint64_t, 20> kPowersOfTen = [] {
@@ -49,8 +49,7 @@ constexpr size_t DecimalExponent(uint64_t value) {
 constexpr size_t BinOf(uint64_t value) {
   if (value < kSmallBins) return static_cast<size_t>(value);
   const size_t decade = DecimalExponent(value) - 1;
-  return kSmallBins + decade * kDecadeBins +
-         static_cast<size_t>(value / kPowersOfTen[decade]) - 10;
+  return kSmallBins + decade * kDecadeBins + static_cast<size_t>(value / kPowersOfTen[decade]) - 10;
 }
 
 // The left edge and the width of a bin. The bin of 0 is a point (width 0).
@@ -75,7 +74,8 @@ class HistogramBins {
     }
     const size_t decade = DecimalExponent(value) - 1;
     Decade* bins = decades_[decade].load(std::memory_order_relaxed);
-    if (bins == nullptr) [[unlikely]] bins = FirstUse(decade);
+    if (bins == nullptr) [[unlikely]]
+      bins = FirstUse(decade);
     Increase((*bins)[value / kPowersOfTen[decade] - 10], 1);
   }
 
@@ -114,12 +114,12 @@ struct HistogramSlot {
 inline constinit HistogramSlot sink_slot{};
 
 // Quantiles in the order in which Envoy prints them.
-inline constexpr std::array<double, 10> kQuantiles = {0,    0.25,  0.5,   0.75, 0.9,
+inline constexpr std::array<double, 10> kQuantiles = {0,    0.25, 0.5,   0.75,  0.9,
                                                       0.95, 0.99, 0.995, 0.999, 1};
 
 // Envoy's default buckets, the upper limits of its Prometheus and `histogram_buckets` output.
 inline constexpr std::array<double, 19> kDefaultBuckets = {
-    0.5,  1,    5,    10,    25,    50,    100,    250,    500,    1000,
+    0.5,  1,    5,     10,    25,    50,     100,    250,     500,    1000,
     2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000};
 
 // A distribution as a value: the non-empty bins in rising order.

@@ -4,6 +4,7 @@
 // Asked once per metric, when it is registered, with its full name. A rejected metric is never
 // shown and its handles write to a sink. Called under the Store's mutex from any thread: the
 // predicates must be pure.
+// Nothing in it fails.
 
 #include <algorithm>
 #include <cstdint>

@@ -43,8 +43,7 @@ absl::Status ParseType(const Params& params, SnapshotFilter& filter) {
   filter.gauges = *type == "Gauges";
   filter.histograms = *type == "Histograms";
   filter.text_readouts = *type == "TextReadouts";
-  const bool known =
-      filter.counters || filter.gauges || filter.histograms || filter.text_readouts;
+  const bool known = filter.counters || filter.gauges || filter.histograms || filter.text_readouts;
   return known ? absl::OkStatus() : absl::InvalidArgumentError("invalid &type= param");
 }
 

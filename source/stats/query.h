@@ -4,6 +4,7 @@
 // format, histogram_buckets, text_readouts, hidden.
 // Pure; any thread. Wrong values give InvalidArgument with the body that Envoy answers 400 with.
 // Source: Envoy docs, operations/admin; source/server/admin/stats_params.cc.
+// Thread: main. Errors are InvalidArgument with Envoy's text.
 
 #include <cstdint>
 #include <string>

@@ -11,8 +11,8 @@ namespace {
 std::string SanitizeName(std::string_view name) {
   std::string result(name);
   for (char& c : result) {
-    const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                         (c >= '0' && c <= '9') || c == '_';
+    const bool allowed =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
     if (!allowed) c = '_';
   }
   return result;
@@ -119,8 +119,7 @@ Chunks RenderPrometheus(const Snapshot& snapshot, HistogramBuckets buckets, bool
                         const TagExtractor& tags) {
   const bool summary = buckets == HistogramBuckets::kSummary;
   ChunkWriter out;
-  for (const Kind kind :
-       {Kind::kCounter, Kind::kGauge, Kind::kTextReadout, Kind::kHistogram}) {
+  for (const Kind kind : {Kind::kCounter, Kind::kGauge, Kind::kTextReadout, Kind::kHistogram}) {
     if (kind == Kind::kTextReadout && !text_readouts) continue;
     const std::vector<Row> rows = RowsOf(kind, snapshot, tags);
     std::string name;

@@ -76,9 +76,9 @@ class Scope {
     explicit Group(const GroupSpec* of) : spec(of) {}
 
     const GroupSpec* spec;
-    std::unique_ptr<bool[]> rejected;     // per metric; null when the matcher takes them all
-    std::unique_ptr<Block[]> blocks;      // per shard; null until the first Make
-    std::unique_ptr<History[]> history;   // per slot; null until the first flush with a value
+    std::unique_ptr<bool[]> rejected;    // per metric; null when the matcher takes them all
+    std::unique_ptr<Block[]> blocks;     // per shard; null until the first Make
+    std::unique_ptr<History[]> history;  // per slot; null until the first flush with a value
   };
   // A metric with a name of its own is a group of one. It does not move: `metric` points to `name`.
   struct Single {
@@ -108,14 +108,13 @@ class Scope {
   void FlushIntervals();
   void FlushHistogram(Group& group, uint16_t slot);
   void AddTo(SnapshotBuilder& snapshot);
-  void Read(const Group& group, const MetricSpec& spec, const TextCell* text,
-            Metric& metric) const;
+  void Read(const Group& group, const MetricSpec& spec, const TextCell* text, Metric& metric) const;
   size_t MemoryUsage();
 
   Store& store_;
   const std::string prefix_;
-  uint32_t references_ = 0;       // of AddScope; main thread only
-  uint64_t removed_at_ = 0;       // the removal epoch once references_ is 0; main thread only
+  uint32_t references_ = 0;  // of AddScope; main thread only
+  uint64_t removed_at_ = 0;  // the removal epoch once references_ is 0; main thread only
   std::vector<Group> groups_;
   std::vector<std::unique_ptr<Single>> singles_;
 };

@@ -3,6 +3,8 @@
 // The values of all metrics at one moment, as a plain sorted value: what the renderers print.
 // Made by Store::TakeSnapshot on the main thread; independent of the Store afterwards.
 // Names lie in one block of text, because 10,000 clusters have 600,000 of them.
+// Owner: who asked for it. Thread: main. A plain value that does not change when the counters do;
+// nothing fails.
 
 #include <cstddef>
 #include <cstdint>
@@ -23,8 +25,8 @@ struct Metric {
   Unit unit = Unit::kNone;
   // A counter ever incremented, a gauge or text ever set, a histogram with a flushed value.
   bool used = false;
-  uint64_t value = 0;       // counter, gauge
-  std::string_view text;    // text readout
+  uint64_t value = 0;     // counter, gauge
+  std::string_view text;  // text readout
   // Histograms that are used; null otherwise.
   const HistogramValue* interval = nullptr;
   const HistogramValue* cumulative = nullptr;

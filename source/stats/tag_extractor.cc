@@ -32,8 +32,8 @@ std::string_view FirstSegmentOfRegex(std::string_view regex) {
   const auto is_word = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
   };
-  const auto end = static_cast<size_t>(
-      std::find_if_not(regex.begin(), regex.end(), is_word) - regex.begin());
+  const auto end =
+      static_cast<size_t>(std::find_if_not(regex.begin(), regex.end(), is_word) - regex.begin());
   const std::string_view rest = regex.substr(end);
   const bool ends = rest == "$" || rest.starts_with("\\.") || rest.starts_with("(?=\\.)");
   return ends ? regex.substr(0, end) : std::string_view();
@@ -142,8 +142,7 @@ void TagExtractor::AddDefault(const DefaultTag& tag) {
     Add(std::move(rule), FirstSegmentOfRegex(tag.regex));
     return;
   }
-  rule->segments =
-      absl::StrSplit(absl::string_view(tag.segments.data(), tag.segments.size()), '.');
+  rule->segments = absl::StrSplit(absl::string_view(tag.segments.data(), tag.segments.size()), '.');
   rule->segments.pop_back();
   const std::string first = rule->segments.front();
   Add(std::move(rule), first == "$" ? std::string_view() : first);

@@ -15,7 +15,7 @@ Cluster::Cluster(ClusterConfig config, size_t workers, stats::Scope& scope)
   }
 }
 
-uint32_t Cluster::Sum(Priority priority, std::atomic<uint32_t> UsageSlot::*what) const {
+uint32_t Cluster::Sum(Priority priority, std::atomic<uint32_t> UsageSlot::* what) const {
   uint32_t sum = 0;
   for (size_t i = 0; i < workers_; ++i) {
     sum += (usage(priority, i).*what).load(std::memory_order_relaxed);

@@ -75,7 +75,7 @@ class Cluster {
     return usage_[static_cast<size_t>(priority) * workers_ + worker];
   }
   // Sums over the workers.
-  uint32_t Sum(Priority priority, std::atomic<uint32_t> UsageSlot::*what) const;
+  uint32_t Sum(Priority priority, std::atomic<uint32_t> UsageSlot::* what) const;
 
  private:
   ClusterConfig config_;

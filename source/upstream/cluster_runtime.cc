@@ -5,20 +5,26 @@
 namespace remora::upstream {
 namespace {
 
-std::atomic<uint32_t> UsageSlot::*Cell(ClusterRuntime::Resource resource) {
+std::atomic<uint32_t> UsageSlot::* Cell(ClusterRuntime::Resource resource) {
   switch (resource) {
-    case ClusterRuntime::Resource::kConnection: return &UsageSlot::connections;
-    case ClusterRuntime::Resource::kPending: return &UsageSlot::pending;
-    case ClusterRuntime::Resource::kRequest: return &UsageSlot::requests;
+    case ClusterRuntime::Resource::kConnection:
+      return &UsageSlot::connections;
+    case ClusterRuntime::Resource::kPending:
+      return &UsageSlot::pending;
+    case ClusterRuntime::Resource::kRequest:
+      return &UsageSlot::requests;
   }
   return nullptr;
 }
 
 uint32_t Limit(const CircuitBreakerLimits& limits, ClusterRuntime::Resource resource) {
   switch (resource) {
-    case ClusterRuntime::Resource::kConnection: return limits.max_connections;
-    case ClusterRuntime::Resource::kPending: return limits.max_pending_requests;
-    case ClusterRuntime::Resource::kRequest: return limits.max_requests;
+    case ClusterRuntime::Resource::kConnection:
+      return limits.max_connections;
+    case ClusterRuntime::Resource::kPending:
+      return limits.max_pending_requests;
+    case ClusterRuntime::Resource::kRequest:
+      return limits.max_requests;
   }
   return 0;
 }
@@ -62,8 +68,9 @@ void ClusterRuntime::CountResponse(uint16_t status, bool internal) {
   Origin& origin = origins_[internal ? 1 : 0];
   if (!origin.used) {
     origin.used = true;
-    origin.completed = cluster_->scope().MakeCounter(
-        worker_.shard, internal ? "internal.upstream_rq_completed" : "external.upstream_rq_completed");
+    origin.completed =
+        cluster_->scope().MakeCounter(worker_.shard, internal ? "internal.upstream_rq_completed"
+                                                              : "external.upstream_rq_completed");
   }
   origin.completed.Inc();
   origin.codes.Record(status);

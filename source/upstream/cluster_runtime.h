@@ -2,8 +2,9 @@
 
 // ClusterRuntime: what one worker keeps for one cluster: pools, balancer, statistics handles.
 //
-// Owner: ClusterSet. Made at the cluster's first use on this worker; an unused cluster costs a worker
-// nothing. Thread: its worker. Circuit breakers are checked here, against the sums over all workers.
+// Owner: ClusterSet. Made at the cluster's first use on this worker; an unused cluster costs a
+// worker nothing. Thread: its worker. Circuit breakers are checked here, against the sums over all
+// workers.
 
 #include <memory>
 #include <optional>
@@ -42,7 +43,8 @@ class ClusterRuntime {
   const WorkerResources& worker() const { return worker_; }
   const ClusterStats& stats() const { return stats_; }
   const http1::ClientOptions& http1_options() const { return http1_options_; }
-  // Counts a response (or a local reply in its place) by status; `internal` is the request's origin.
+  // Counts a response (or a local reply in its place) by status; `internal` is the request's
+  // origin.
   void CountResponse(uint16_t status, bool internal);
 
   // The pool of the next host; null when no host may be used.

@@ -26,7 +26,7 @@ HostCounters& Host::counters(size_t worker) const {
   return *counters;
 }
 
-uint64_t Host::Sum(std::atomic<uint64_t> HostCounters::*what) const {
+uint64_t Host::Sum(std::atomic<uint64_t> HostCounters::* what) const {
   uint64_t sum = 0;
   for (size_t i = 0; i < workers_; ++i) {
     const HostCounters* counters = counters_[i].load(std::memory_order_acquire);

@@ -3,7 +3,8 @@
 // Host: one endpoint at run time: its address, weight, health, and its counters.
 //
 // Owner: its Cluster. Threads: any; health is an atomic flag, counters are one slot a worker (64
-// bytes, made when that worker first uses the host), written by that worker alone and summed by main.
+// bytes, made when that worker first uses the host), written by that worker alone and summed by
+// main.
 
 #include <atomic>
 #include <cstdint>
@@ -21,7 +22,14 @@ struct Locality {
 };
 
 // envoy.config.core.v3.HealthStatus, as configured.
-enum class HealthStatus : uint8_t { kUnknown, kHealthy, kUnhealthy, kDraining, kTimeout, kDegraded };
+enum class HealthStatus : uint8_t {
+  kUnknown,
+  kHealthy,
+  kUnhealthy,
+  kDraining,
+  kTimeout,
+  kDegraded
+};
 
 struct HostConfig {
   net::Address address;
@@ -70,7 +78,7 @@ class Host {
   // This worker's slot.
   HostCounters& counters(size_t worker) const;
   // Sums over the workers, for the admin page.
-  uint64_t Sum(std::atomic<uint64_t> HostCounters::*what) const;
+  uint64_t Sum(std::atomic<uint64_t> HostCounters::* what) const;
 
  private:
   HostConfig config_;

@@ -78,7 +78,7 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   struct Acquired {
-    StreamLease lease;                    // active when a stream is there at once
+    StreamLease lease;                      // active when a stream is there at once
     std::optional<http::ProxyError> error;  // set when refused; neither: `user` waits
   };
   Acquired Acquire(StreamUser& user);

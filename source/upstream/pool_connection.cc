@@ -195,8 +195,7 @@ void PoolConnection::End(EndedBy by, const ProxyError& error) {
     if (active) stats.upstream_cx_destroy_remote_with_active_rq.Inc();
   }
   const event::TimePoint now = connection_.dispatcher().now();
-  stats.upstream_cx_length_ms.Record(
-      static_cast<uint64_t>((now - started_) / event::kMillisecond));
+  stats.upstream_cx_length_ms.Record(static_cast<uint64_t>((now - started_) / event::kMillisecond));
   const bool was_connecting = connecting_;
   if (was_connecting) {
     connecting_ = false;

@@ -2,8 +2,8 @@
 
 // PoolConnection: one upstream connection with its client codec.
 //
-// Owner: Pool, then the dispatcher's deferred list. Thread: its worker. It carries one exchange at a
-// time, tells it when the connection is lost, and goes back to the pool when the codec says that
+// Owner: Pool, then the dispatcher's deferred list. Thread: its worker. It carries one exchange at
+// a time, tells it when the connection is lost, and goes back to the pool when the codec says that
 // another exchange is possible.
 
 #include "source/event/dispatcher.h"

@@ -48,8 +48,9 @@ TEST_CASE("A request is answered when it is complete") {
   world.chain.RequestHead();
   CHECK(world.chain.Take().empty());
   world.chain.RequestEnd();
-  CHECK(world.chain.Take() == "down:head(200 " + std::string(kFields) + ") down:data(LIVE\n) "
-                              "down:end");
+  CHECK(world.chain.Take() == "down:head(200 " + std::string(kFields) +
+                                  ") down:data(LIVE\n) "
+                                  "down:end");
   CHECK(world.chain.downstream.last_head->framing == http::Framing::kStreamed);
   CHECK(world.chain.info.response_code_details == "admin_filter_response");
 }
@@ -58,7 +59,7 @@ TEST_CASE("Status and type are those of the handler") {
   FilterWorld world("GET", "//quitquitquit");
   world.Run();
   CHECK(world.chain.Take() == "down:head(405 " + std::string(kFields) +
-                              ") down:data(Method GET not allowed, POST required.) down:end");
+                                  ") down:data(Method GET not allowed, POST required.) down:end");
   CHECK(world.admin.quits == 0);
 }
 

@@ -35,8 +35,8 @@ const upstream::Cluster& AdminWorld::AddCluster(upstream::ClusterConfig config) 
   auto clusters = world->clusters == nullptr
                       ? std::make_shared<upstream::ClusterTable>()
                       : std::make_shared<upstream::ClusterTable>(*world->clusters);
-  auto cluster = std::make_shared<const upstream::Cluster>(
-      std::move(config), 2, store.AddScope("cluster." + name));
+  auto cluster = std::make_shared<const upstream::Cluster>(std::move(config), 2,
+                                                           store.AddScope("cluster." + name));
   (*clusters)[name] = cluster;
   auto next = std::make_shared<config::World>(*world);
   next->clusters = clusters;

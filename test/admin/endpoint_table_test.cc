@@ -56,10 +56,10 @@ TEST_CASE("The endpoints are sorted, unique, and no other changes anything") {
     paths.emplace_back(endpoint.path);
     if (endpoint.mutates) mutating.emplace_back(endpoint.path);
   }
-  CHECK(paths == std::vector<std::string>{
-                     "/", "/clusters", "/config_dump", "/help", "/hot_restart_version",
-                     "/listeners", "/logging", "/memory", "/quitquitquit", "/ready",
-                     "/server_info", "/stats", "/stats/prometheus"});
+  CHECK(paths == std::vector<std::string>{"/", "/clusters", "/config_dump", "/help",
+                                          "/hot_restart_version", "/listeners", "/logging",
+                                          "/memory", "/quitquitquit", "/ready", "/server_info",
+                                          "/stats", "/stats/prometheus"});
   CHECK(mutating == std::vector<std::string>{"/logging", "/quitquitquit"});
 }
 
@@ -89,8 +89,9 @@ TEST_CASE("The home page links what shows and has buttons for what changes") {
   CHECK(home.type == "text/html; charset=UTF-8");
   CHECK_THAT(home.body, StartsWith("<!DOCTYPE html>\n"));
   CHECK(Has(home.body, "<a href='ready'>ready</a>"));
-  CHECK(Has(home.body, "<form action='quitquitquit' method='post' id='quitquitquit'>"
-                       "<button>quitquitquit</button></form>"));
+  CHECK(Has(home.body,
+            "<form action='quitquitquit' method='post' id='quitquitquit'>"
+            "<button>quitquitquit</button></form>"));
   CHECK(Has(home.body, "<form action='stats/prometheus' method='get' id='stats/prometheus'>"));
   CHECK(Has(home.body, "<input type='checkbox' name='usedonly' id='stats-usedonly' form='stats'>"));
   CHECK(Has(home.body, "<option value='debug'>debug</option>"));

@@ -32,8 +32,9 @@ constexpr const char* kUsage =
 TEST_CASE("Logging without parameters, or with empty ones, shows the levels") {
   const Levels levels;
   AdminWorld world;
-  const auto target = GENERATE(as<std::string>(), "/logging", "/logging?level=&paths=",
-                               "/logging?http=", "/logging?=", "/logging?level");
+  const auto target =
+      GENERATE(as<std::string>(), "/logging",
+               "/logging?level=&paths=", "/logging?http=", "/logging?=", "/logging?level");
   const Answer answer = world.Post(target);
   CHECK(answer.status == 200);
   CHECK(answer.type == "text/plain; charset=UTF-8");

@@ -93,9 +93,8 @@ TEST_CASE("Config dump passes parameters on and maps errors") {
   CHECK(answer.status == 200);
   CHECK(answer.type == "application/json");
   CHECK(answer.body == "{\n \"configs\": []\n}\n");
-  CHECK(world.config_dump_asked == Parameters{{"resource", "static_clusters"},
-                                              {"mask", "a,b"},
-                                              {"include_eds", ""}});
+  CHECK(world.config_dump_asked ==
+        Parameters{{"resource", "static_clusters"}, {"mask", "a,b"}, {"include_eds", ""}});
   world.config_dump = absl::NotFoundError("foo not found in config dump");
   const Answer missing = world.Get("/config_dump?resource=foo");
   CHECK(missing.status == 404);

@@ -72,9 +72,8 @@ TEST_CASE("Stats come as JSON, escaped") {
   StatsWorld stats;
   const Answer answer = stats.Get("/stats?format=json&filter=version|live");
   CHECK(answer.type == "application/json");
-  CHECK(answer.body ==
-        R"({"stats":[{"name":"cds.version_text","value":"a\"<\nb"},)"
-        R"({"name":"server.live","value":1}]})");
+  CHECK(answer.body == R"({"stats":[{"name":"cds.version_text","value":"a\"<\nb"},)"
+                       R"({"name":"server.live","value":1}]})");
 }
 
 TEST_CASE("Stats come in the Prometheus format, from two paths") {
@@ -82,11 +81,10 @@ TEST_CASE("Stats come in the Prometheus format, from two paths") {
   const std::string expected =
       "# TYPE envoy_cluster_upstream_cx_total counter\n"
       "envoy_cluster_upstream_cx_total{envoy_cluster_name=\"up\"} 1\n";
-  const auto target =
-      GENERATE(as<std::string>(), "/stats/prometheus?filter=cx_total",
-               "/stats?format=prometheus&filter=cx_total",
-               "/stats/prometheus?format=json&filter=cx_total",
-               "/stats//prometheus?filter=cx_total");
+  const auto target = GENERATE(as<std::string>(), "/stats/prometheus?filter=cx_total",
+                               "/stats?format=prometheus&filter=cx_total",
+                               "/stats/prometheus?format=json&filter=cx_total",
+                               "/stats//prometheus?filter=cx_total");
   const Answer answer = stats.Get(target);
   CHECK(answer.status == 200);
   CHECK(answer.type == "text/plain; charset=UTF-8");

@@ -200,6 +200,9 @@ TEST_CASE("the body of a direct response") {
   std::ofstream(file) << std::string(4097, 'x');
   CHECK(body("{filename: " + file + "}") ==
         At(field + ".filename", "file " + file + " size is 4097 bytes; maximum is 4096"));
+  CHECK(body("{filename: /proc/self/stat}").size() > 10);
+  CHECK(body("{filename: /proc/self/smaps}") ==
+        At(field + ".filename", "file /proc/self/smaps is larger than 4096 bytes"));
   CHECK(body("{filename: " + std::string(folder) + "}") ==
         At(field + ".filename", "file " + std::string(folder) + " is not a regular file"));
   CHECK(body("{inline_string: " + std::string(4097, 'x') + "}") ==

@@ -25,10 +25,20 @@ TEST_CASE("a bin is two significant digits and a power of ten", "[stats]") {
     double width;
   };
   const Row rows[] = {
-      {0, 0, 0},          {1, 1, 0.1},        {9, 9, 0.1},           {10, 10, 1},
-      {17, 17, 1},        {99, 99, 1},        {100, 100, 10},        {109, 100, 10},
-      {110, 110, 10},     {999, 990, 10},     {1000, 1000, 100},     {1150, 1100, 100},
-      {123456, 120000, 10000},                {9999999, 9900000, 100000},
+      {0, 0, 0},
+      {1, 1, 0.1},
+      {9, 9, 0.1},
+      {10, 10, 1},
+      {17, 17, 1},
+      {99, 99, 1},
+      {100, 100, 10},
+      {109, 100, 10},
+      {110, 110, 10},
+      {999, 990, 10},
+      {1000, 1000, 100},
+      {1150, 1100, 100},
+      {123456, 120000, 10000},
+      {9999999, 9900000, 100000},
       {std::numeric_limits<uint64_t>::max(), 1.8e19, 1e18},
   };
   for (const Row& row : rows) {
@@ -60,11 +70,11 @@ TEST_CASE("bins are numbered in the order of their values, without a gap", "[sta
 
 // What Envoy 1.40 printed for these bins (`/stats?histogram_buckets=detailed`).
 TEST_CASE("quantiles are those of circllhist", "[stats]") {
-  const std::vector<uint64_t> rq_time = {0,  0,  1,  12, 26,  41,  43,  43,  44,  45,
-                                         46, 49, 66, 68, 82,  92,  100, 100, 100, 100,
+  const std::vector<uint64_t> rq_time = {0,   0,   1,   12,  26,  41,  43,  43,  44,  45,
+                                         46,  49,  66,  68,  82,  92,  100, 100, 100, 100,
                                          120, 140, 140, 140, 140, 150, 190, 250, 420, 1100};
-  const std::array<double, 10> expected = {0,   43.666666666666664, 82.5, 144,  195,
-                                           425, 1150,               1150, 1150, 1150};
+  const std::array<double, 10> expected = {
+      0, 43.666666666666664, 82.5, 144, 195, 425, 1150, 1150, 1150, 1150};
   CHECK(Recorded(rq_time).Quantiles() == expected);
 
   const std::array<double, 10> sixteen_ones = {
@@ -95,9 +105,7 @@ TEST_CASE("a bucket counts every bin that begins at or below its limit", "[stats
   CHECK(value.Count() == 17);
 }
 
-TEST_CASE("the sum is exact", "[stats]") {
-  CHECK(Recorded({1, 10, 123, 99999}).sum == 100133);
-}
+TEST_CASE("the sum is exact", "[stats]") { CHECK(Recorded({1, 10, 123, 99999}).sum == 100133); }
 
 TEST_CASE("a decade is allocated when it is hit", "[stats]") {
   HistogramBins bins;

@@ -26,8 +26,7 @@ TEST_CASE("no parameters: everything, as text", "[stats]") {
   CHECK(query.buckets == HistogramBuckets::kUnset);
   CHECK_FALSE(query.filter.used_only);
   CHECK_FALSE(query.filter.name);
-  for (const Kind kind :
-       {Kind::kCounter, Kind::kGauge, Kind::kHistogram, Kind::kTextReadout}) {
+  for (const Kind kind : {Kind::kCounter, Kind::kGauge, Kind::kHistogram, Kind::kTextReadout}) {
     CHECK(query.filter.Wants(kind));
   }
 }

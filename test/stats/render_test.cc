@@ -167,10 +167,10 @@ TEST_CASE("Prometheus", "[stats]") {
 
   const std::string labels = "{envoy_cluster_name=\"up\"";
   std::string histogram = "# TYPE envoy_cluster_upstream_rq_time histogram\n";
-  const char* const rows[] = {"0.5\"} 2",     "1\"} 3",       "5\"} 3",      "10\"} 3",
-                              "25\"} 4",      "50\"} 10",     "100\"} 11",   "250\"} 14",
-                              "500\"} 15",    "1000\"} 15",   "2500\"} 16",  "5000\"} 16",
-                              "10000\"} 16",  "30000\"} 16",  "60000\"} 16", "300000\"} 16",
+  const char* const rows[] = {"0.5\"} 2",     "1\"} 3",        "5\"} 3",        "10\"} 3",
+                              "25\"} 4",      "50\"} 10",      "100\"} 11",     "250\"} 14",
+                              "500\"} 15",    "1000\"} 15",    "2500\"} 16",    "5000\"} 16",
+                              "10000\"} 16",  "30000\"} 16",   "60000\"} 16",   "300000\"} 16",
                               "600000\"} 16", "1800000\"} 16", "3600000\"} 16", "+Inf\"} 16"};
   for (const char* row : rows) {
     histogram += "envoy_cluster_upstream_rq_time_bucket" + labels + ",le=\"" + row + "\n";
@@ -186,15 +186,18 @@ TEST_CASE("Prometheus without labels, and as a summary", "[stats]") {
   h.Record(17);
   store.FlushIntervals();
   const std::string text = Rendered(store, "prometheus");
-  CHECK(text.starts_with("# TYPE envoy_server_h histogram\n"
-                         "envoy_server_h_bucket{le=\"0.5\"} 0\n"));
+  CHECK(
+      text.starts_with("# TYPE envoy_server_h histogram\n"
+                       "envoy_server_h_bucket{le=\"0.5\"} 0\n"));
   CHECK(text.ends_with("envoy_server_h_sum{} 17\nenvoy_server_h_count{} 1\n"));
   const std::string summary = Rendered(store, "prometheus", "summary");
-  CHECK(summary.starts_with("# TYPE envoy_server_h summary\n"
-                            "envoy_server_h{quantile=\"0\"} 17.5\n"
-                            "envoy_server_h{quantile=\"0.25\"} 17.5\n"));
-  CHECK(summary.ends_with("envoy_server_h{quantile=\"1\"} 17.5\n"
-                          "envoy_server_h_sum{} 17\nenvoy_server_h_count{} 1\n"));
+  CHECK(
+      summary.starts_with("# TYPE envoy_server_h summary\n"
+                          "envoy_server_h{quantile=\"0\"} 17.5\n"
+                          "envoy_server_h{quantile=\"0.25\"} 17.5\n"));
+  CHECK(
+      summary.ends_with("envoy_server_h{quantile=\"1\"} 17.5\n"
+                        "envoy_server_h_sum{} 17\nenvoy_server_h_count{} 1\n"));
   store.FlushIntervals();
   CHECK(Rendered(store, "prometheus", "summary").find("{quantile=\"1\"} nan\n") !=
         std::string::npos);

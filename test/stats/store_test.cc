@@ -92,9 +92,9 @@ TEST_CASE("values are summed over the shards", "[stats]") {
   first.upstream_rq_time.Record(7);
   second.upstream_rq_time.Record(7);
   store.FlushIntervals();
-  CHECK(List(store) ==
-        Lines{"cluster.up.http1.response_flood=0", "cluster.up.upstream_rq_active=1*",
-              "cluster.up.upstream_rq_time=2*", "cluster.up.upstream_rq_total=42*"});
+  CHECK(List(store) == Lines{"cluster.up.http1.response_flood=0",
+                             "cluster.up.upstream_rq_active=1*", "cluster.up.upstream_rq_time=2*",
+                             "cluster.up.upstream_rq_total=42*"});
 }
 
 TEST_CASE("Make gives the same cells again", "[stats]") {
@@ -343,10 +343,9 @@ TEST_CASE("status counters come with the first response of a status", "[stats]")
   first.Record(503);
   first.Record(0);
   first.Record(700);
-  CHECK(List(store) ==
-        Lines{"cluster.up.upstream_rq_200=4*", "cluster.up.upstream_rq_204=1*",
-              "cluster.up.upstream_rq_2xx=5*", "cluster.up.upstream_rq_503=1*",
-              "cluster.up.upstream_rq_5xx=1*", "cluster.up.upstream_rq_unknown=2*"});
+  CHECK(List(store) == Lines{"cluster.up.upstream_rq_200=4*", "cluster.up.upstream_rq_204=1*",
+                             "cluster.up.upstream_rq_2xx=5*", "cluster.up.upstream_rq_503=1*",
+                             "cluster.up.upstream_rq_5xx=1*", "cluster.up.upstream_rq_unknown=2*"});
 }
 
 TEST_CASE("status counters hold every status", "[stats]") {

@@ -4,6 +4,7 @@
 //
 // Made by a translator from envoy.extensions.filters.network.http_connection_manager.v3; names and
 // defaults are that message's. Shared by workers; a connection pins the one it was accepted with.
+// Durations are nanoseconds, sizes bytes.
 
 #include <cstdint>
 #include <memory>

@@ -4,6 +4,7 @@
 //
 // Owner: a worker. The text (RFC 9110 section 5.6.7, IMF-fixdate) is made anew once a second; wall
 // time is the monotonic time of the turn plus an offset that is measured anew at the same moments.
+// Thread: that worker's. Nothing fails.
 
 #include <cstdint>
 #include <string_view>

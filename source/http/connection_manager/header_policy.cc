@@ -37,8 +37,8 @@ constexpr HeaderIdSet kInternalOnly = {
 
 // And these from requests at the edge: external ones, when the peer's address is the client's.
 constexpr HeaderIdSet kEdgeStripped = {
-    HeaderId::kXEnvoyDecoratorOperation,      HeaderId::kXEnvoyDownstreamServiceCluster,
-    HeaderId::kXEnvoyDownstreamServiceNode,   HeaderId::kXEnvoyOriginalPath,
+    HeaderId::kXEnvoyDecoratorOperation,    HeaderId::kXEnvoyDownstreamServiceCluster,
+    HeaderId::kXEnvoyDownstreamServiceNode, HeaderId::kXEnvoyOriginalPath,
     HeaderId::kXEnvoyOriginalHost,
 };
 
@@ -55,8 +55,7 @@ void AppendForwardedFor(const Peer& peer, HeaderMap& headers) {
   std::memcpy(joined, before.data(), before.size());
   joined[before.size()] = ',';
   std::memcpy(joined + before.size() + 1, address.data(), address.size());
-  headers.SetReference(HeaderId::kXForwardedFor,
-                       {joined, before.size() + 1 + address.size()});
+  headers.SetReference(HeaderId::kXForwardedFor, {joined, before.size() + 1 + address.size()});
 }
 
 void ApplyForwardedHeaders(const Config& config, const Peer& peer, HeaderMap& headers) {
@@ -160,8 +159,8 @@ std::string_view MakeRequestId(base::Random& random, base::Arena& arena) {
   // 16 bytes to 32 hex digits by table look-up in a register (SSSE3, part of x86-64-v2).
   const __m128i bytes = _mm_set_epi64x(static_cast<int64_t>(second), static_cast<int64_t>(first));
   const __m128i low_mask = _mm_set1_epi8(15);
-  const __m128i digits = _mm_setr_epi8('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b',
-                                       'c', 'd', 'e', 'f');
+  const __m128i digits =
+      _mm_setr_epi8('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f');
   const __m128i high = _mm_and_si128(_mm_srli_epi64(bytes, 4), low_mask);
   const __m128i low = _mm_and_si128(bytes, low_mask);
   alignas(16) char hex[32];

@@ -1,8 +1,10 @@
 #pragma once
 
-// Header policy: what the connection manager does to the heads of requests and responses, in Envoy's
-// order (envoy docs: HTTP header manipulation, HTTP header sanitizing). Pure functions over a head,
-// the configuration and the connection's facts.
+// Header policy: what the connection manager does to the heads of requests and responses, in
+// Envoy's order (envoy docs: HTTP header manipulation, HTTP header sanitizing). Pure functions over
+// a head, the configuration and the connection's facts.
+// Thread: the stream's worker. A refusal is a value that the caller sends; nothing else can fail.
+// What is added is put into the head's arena.
 
 #include <cstdint>
 #include <optional>

@@ -152,9 +152,8 @@ void ServerStream::ResponseSide::OnHead(ResponseHead& head) {
                       services.dates.Date(services.worker.dispatcher.now()), head);
   // Nobody will read the rest of the request behind an early answer of our own: the connection
   // cannot serve another. A request without a body has no rest, even if its end is still to come.
-  const bool complete = stream.request_done_ ||
-                        (stream.request_ != nullptr &&
-                         stream.request_->framing == http::Framing::kNone);
+  const bool complete = stream.request_done_ || (stream.request_ != nullptr &&
+                                                 stream.request_->framing == http::Framing::kNone);
   if (stream.chain_->replied() && !complete) head.close_connection = true;
   if (stream.session_->ShouldCloseAfterResponse()) head.close_connection = true;
   if (stream.info_.response_code_details.empty()) {
@@ -219,12 +218,23 @@ void ServerStream::CountCode(uint16_t status) {
   stats.downstream_rq_completed.Inc();
   listener.downstream_rq_completed.Inc();
   switch (status / 100) {
-    case 1: stats.downstream_rq_1xx.Inc(), listener.downstream_rq_1xx.Inc(); break;
-    case 2: stats.downstream_rq_2xx.Inc(), listener.downstream_rq_2xx.Inc(); break;
-    case 3: stats.downstream_rq_3xx.Inc(), listener.downstream_rq_3xx.Inc(); break;
-    case 4: stats.downstream_rq_4xx.Inc(), listener.downstream_rq_4xx.Inc(); break;
-    case 5: stats.downstream_rq_5xx.Inc(), listener.downstream_rq_5xx.Inc(); break;
-    default: break;
+    case 1:
+      stats.downstream_rq_1xx.Inc(), listener.downstream_rq_1xx.Inc();
+      break;
+    case 2:
+      stats.downstream_rq_2xx.Inc(), listener.downstream_rq_2xx.Inc();
+      break;
+    case 3:
+      stats.downstream_rq_3xx.Inc(), listener.downstream_rq_3xx.Inc();
+      break;
+    case 4:
+      stats.downstream_rq_4xx.Inc(), listener.downstream_rq_4xx.Inc();
+      break;
+    case 5:
+      stats.downstream_rq_5xx.Inc(), listener.downstream_rq_5xx.Inc();
+      break;
+    default:
+      break;
   }
 }
 

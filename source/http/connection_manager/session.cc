@@ -224,7 +224,8 @@ void Session::CountClose(bool remote) {
     if (active) stats.downstream_cx_destroy_local_active_rq.Inc();
   }
   const event::TimePoint now = connection_.dispatcher().now();
-  stats.downstream_cx_length_ms.Record(static_cast<uint64_t>((now - started_) / event::kMillisecond));
+  stats.downstream_cx_length_ms.Record(
+      static_cast<uint64_t>((now - started_) / event::kMillisecond));
 }
 
 void Session::OnClosed(net::CloseReason, int) {

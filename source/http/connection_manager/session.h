@@ -79,10 +79,10 @@ class Session final : public event::Deferred,
   Peer peer_;
   uint32_t requests_ = 0;
   event::TimePoint started_;
-  bool closing_ = false;   // no further request is served
+  bool closing_ = false;     // no further request is served
   bool peer_ended_ = false;  // and it was the client that began to end it
-  bool aborted_ = false;   // close once what is queued is flushed
-  bool ended_ = false;     // statistics are done
+  bool aborted_ = false;     // close once what is queued is flushed
+  bool ended_ = false;       // statistics are done
   bool in_dispatch_ = false;
   std::unique_ptr<ServerStream> stream_;    // HTTP/1: one at a time
   std::unique_ptr<ServerStream> finished_;  // recycled at the end of the turn

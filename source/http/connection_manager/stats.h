@@ -2,6 +2,8 @@
 
 // The statistics of one HTTP connection manager, `http.<stat_prefix>.`, under Envoy's names.
 // Declared once here; handles are made once a worker.
+// Thread: handles belong to the worker whose shard they were made on. Owner: WorkerConfig. Counting
+// cannot fail and takes no lock; unit: events, unless the line says otherwise.
 
 #include "source/stats/group.h"
 
@@ -13,11 +15,11 @@ using stats::NamedHistogram;
 using stats::Unit;
 
 struct Stats {
-  NamedCounter<"downstream_cx_total"> downstream_cx_total;                // Connections accepted.
-  NamedGauge<"downstream_cx_active"> downstream_cx_active;                // Open now.
-  NamedCounter<"downstream_cx_http1_total"> downstream_cx_http1_total;    // Of them HTTP/1.
+  NamedCounter<"downstream_cx_total"> downstream_cx_total;              // Connections accepted.
+  NamedGauge<"downstream_cx_active"> downstream_cx_active;              // Open now.
+  NamedCounter<"downstream_cx_http1_total"> downstream_cx_http1_total;  // Of them HTTP/1.
   NamedGauge<"downstream_cx_http1_active"> downstream_cx_http1_active;
-  NamedCounter<"downstream_cx_destroy"> downstream_cx_destroy;            // Closed, whoever did it.
+  NamedCounter<"downstream_cx_destroy"> downstream_cx_destroy;  // Closed, whoever did it.
   NamedCounter<"downstream_cx_destroy_local"> downstream_cx_destroy_local;
   NamedCounter<"downstream_cx_destroy_remote"> downstream_cx_destroy_remote;
   NamedCounter<"downstream_cx_destroy_active_rq"> downstream_cx_destroy_active_rq;

@@ -7,8 +7,7 @@
 namespace remora::connection_manager {
 
 WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
-                           uint32_t buffer_limit, stats::Scope& scope,
-                           stats::Scope& listener_scope)
+                           uint32_t buffer_limit, stats::Scope& scope, stats::Scope& listener_scope)
     : config_(std::move(config)),
       services_(services),
       stats_(scope.Make<Stats>(services.worker.shard)),
@@ -17,9 +16,10 @@ WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerSer
   filters_.factories = &config_->filters;
   const http::WorkerSetup setup{scope, services.worker.shard, services.worker.dispatcher};
   for (const http::FilterFactory& factory : config_->filters) {
-    filters_.worker_states.push_back(factory.create_worker_state == nullptr
-                                         ? nullptr
-                                         : factory.create_worker_state(factory.config.get(), setup));
+    filters_.worker_states.push_back(
+        factory.create_worker_state == nullptr
+            ? nullptr
+            : factory.create_worker_state(factory.config.get(), setup));
   }
   http1_options_.accept_http_10 = config_->accept_http_10;
   http1_options_.allow_absolute_url = config_->allow_absolute_url;

@@ -1,7 +1,7 @@
 #pragma once
 
-// WorkerConfig: one connection manager's configuration on one worker: the shared value plus what only
-// this worker has (statistics handles, filters' worker states, recycled streams).
+// WorkerConfig: one connection manager's configuration on one worker: the shared value plus what
+// only this worker has (statistics handles, filters' worker states, recycled streams).
 //
 // Owner: the worker's listener, by shared_ptr so that connections of a replaced configuration keep
 // theirs. Thread: the worker's.

@@ -123,14 +123,18 @@ absl::Status ClientCodec::BeginResponse(buffer::Buffer& input, const HeadScanner
   const FramingDecision framing = DecideFraming(ResponseFraming(line, method_, fields));
   if (framing.rejected()) return Fail(framing.detail);
   // Plainly delimited answers need no second opinion.
-  const bool plain = line.version == http::Version::kHttp11 &&
-                     fields.content_length_count <= 1 && fields.transfer_encoding_count == 0 &&
+  const bool plain = line.version == http::Version::kHttp11 && fields.content_length_count <= 1 &&
+                     fields.transfer_encoding_count == 0 &&
                      framing.framing != http::Framing::kStreamed;
   if (!plain) {
-    const HeadClaim claim{{text.text, text.size},         {},
-                          line.status,                    line.version,
-                          fields.lines,                   fields.content_length_count,
-                          fields.transfer_encoding_count, framing};
+    const HeadClaim claim{{text.text, text.size},
+                          {},
+                          line.status,
+                          line.version,
+                          fields.lines,
+                          fields.content_length_count,
+                          fields.transfer_encoding_count,
+                          framing};
     if (CrossCheckResponse(claim) != CrossCheck::kAgreed) return Fail(detail::kCodecError);
   }
   if (line.status < 200) return CountInformational(line.status, text.size);

@@ -64,9 +64,8 @@ CrossCheck Check(llhttp_type_t type, const HeadClaim& claim) {
   const bool same =
       llhttp_get_error_pos(&parser) + 1 >= claim.head.data() + claim.head.size() &&
       parser.http_major == 1 && parser.http_minor == minor && reading.fields == claim.fields &&
-      (type == HTTP_REQUEST
-           ? std::string_view(reading.target, reading.target_size) == claim.target
-           : parser.status_code == claim.status) &&
+      (type == HTTP_REQUEST ? std::string_view(reading.target, reading.target_size) == claim.target
+                            : parser.status_code == claim.status) &&
       SameFraming(parser, claim);
   return same ? CrossCheck::kAgreed : CrossCheck::kDisagreed;
 }

@@ -1,12 +1,14 @@
 #pragma once
 
-// Cross-check: a second parser's reading of a head, for messages where a misreading would be an attack.
+// Cross-check: a second parser's reading of a head, for messages where a misreading would be an
+// attack.
 //
-// Request smuggling lives where two parsers disagree about where a message ends. So each request that
-// carries a body, or that has an unusual shape (method, target form, version), and each response that
-// is not plainly delimited by one content-length, is read again by llhttp, which shares no code with
-// ours. Both must agree on target, version, number of fields and framing, to the byte where the head
-// ends; otherwise the message is refused. The keep-alive GET and its usual answer do not pay for it.
+// Request smuggling lives where two parsers disagree about where a message ends. So each request
+// that carries a body, or that has an unusual shape (method, target form, version), and each
+// response that is not plainly delimited by one content-length, is read again by llhttp, which
+// shares no code with ours. Both must agree on target, version, number of fields and framing, to
+// the byte where the head ends; otherwise the message is refused. The keep-alive GET and its usual
+// answer do not pay for it.
 //
 // Pure functions over a complete head in an arena; any thread. The names in the head may already be
 // lower-case. Source: RFC 9112 section 11.2; ADR 16.

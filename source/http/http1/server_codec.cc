@@ -157,14 +157,18 @@ bool ServerCodec::ReadRequest(const HeadText& text, const HeadScanner::Lines& li
     return false;
   }
   if (NeedsCrossCheck(line, fields)) {
-    const HeadClaim claim{{text.text, text.size},       line.target,
-                          0,                            line.version,
-                          fields.lines,                 fields.content_length_count,
-                          fields.transfer_encoding_count, framing};
+    const HeadClaim claim{{text.text, text.size},
+                          line.target,
+                          0,
+                          line.version,
+                          fields.lines,
+                          fields.content_length_count,
+                          fields.transfer_encoding_count,
+                          framing};
     const CrossCheck verdict = CrossCheckRequest(claim);
     if (verdict != CrossCheck::kAgreed) {
-      error_ = {400, verdict == CrossCheck::kInvalidTarget ? detail::kInvalidUrl
-                                                           : detail::kCodecError};
+      error_ = {400,
+                verdict == CrossCheck::kInvalidTarget ? detail::kInvalidUrl : detail::kCodecError};
       return false;
     }
   }

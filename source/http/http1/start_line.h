@@ -3,8 +3,9 @@
 // Request and status lines (RFC 9112 sections 3 and 4), strict: single spaces, HTTP/1.0 or 1.1, no
 // white space around.
 //
-// Which method names and target forms exist is not judged here: unusual ones are llhttp's to confirm
-// (cross_check.h). Pure functions over a head in an arena; any thread. Failures fill a CodecError.
+// Which method names and target forms exist is not judged here: unusual ones are llhttp's to
+// confirm (cross_check.h). Pure functions over a head in an arena; any thread. Failures fill a
+// CodecError.
 
 #include <cstdint>
 #include <string_view>

@@ -4,6 +4,7 @@
 //
 // Private to this folder; lives during RouteTable::Build. Goes on after a problem, so that all of
 // them are reported, and gives no table away then.
+// Thread: main.
 
 #include <memory>
 #include <string>

@@ -165,8 +165,7 @@ void RouterFilter::OnTimeout(void* self) {
   auto* router = static_cast<RouterFilter*>(self);
   if (router->done_) return;
   router->cluster_->stats().upstream_rq_timeout.Inc();
-  AddOwn<uint64_t>(
-      router->pool_->host().counters(router->cluster_->worker().index).rq_timeout, 1);
+  AddOwn<uint64_t>(router->pool_->host().counters(router->cluster_->worker().index).rq_timeout, 1);
   router->FinishUpstream();
   if (router->response_started_) {
     router->stats().rq_reset_after_downstream_response_started.Inc();

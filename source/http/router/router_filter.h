@@ -28,7 +28,8 @@ struct Config {
 
 class RouterState final : public http::FilterWorkerState {
  public:
-  explicit RouterState(const http::WorkerSetup& setup) : stats(setup.scope.Make<Stats>(setup.shard)) {}
+  explicit RouterState(const http::WorkerSetup& setup)
+      : stats(setup.scope.Make<Stats>(setup.shard)) {}
   const Stats stats;
 };
 
@@ -71,13 +72,13 @@ class RouterFilter final : public http::Filter, public upstream::StreamUser {
   http::RequestHead* request_ = nullptr;
   upstream::ClusterRuntime* cluster_ = nullptr;
   upstream::Pool* pool_ = nullptr;
-  bool waiting_ = false;         // in the pool's queue
+  bool waiting_ = false;  // in the pool's queue
   bool request_ended_ = false;
   bool response_started_ = false;
-  bool done_ = false;            // nothing more to do with the upstream
+  bool done_ = false;  // nothing more to do with the upstream
   http::HeaderMap* trailers_ = nullptr;
   upstream::StreamLease lease_;
-  buffer::Buffer pending_;       // body that came before the stream
+  buffer::Buffer pending_;  // body that came before the stream
   event::Timer timeout_;
   event::TimePoint request_end_ = 0;
 };

@@ -1,6 +1,10 @@
 #pragma once
 
 // The router's statistics, `http.<stat_prefix>.`, under Envoy's names.
+// Owner: RouterState, once a worker and chain. Thread: that worker. Counting takes no lock and
+// cannot fail. Unit: requests.
+//
+// Source: Envoy docs, HTTP router filter, statistics.
 
 #include "source/stats/group.h"
 
@@ -13,7 +17,8 @@ struct Stats {
   stats::NamedCounter<"rq_redirect"> rq_redirect;  // Direct responses of status 3xx.
   stats::NamedCounter<"rq_direct_response"> rq_direct_response;  // Answered by the route itself.
   stats::NamedCounter<"rq_reset_after_downstream_response_started">
-      rq_reset_after_downstream_response_started;  // Upstream failed when it was too late to say so.
+      rq_reset_after_downstream_response_started;  // Upstream failed when it was too late to say
+                                                   // so.
 };
 
 }  // namespace remora::router

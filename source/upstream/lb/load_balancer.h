@@ -2,8 +2,9 @@
 
 // LoadBalancer: the door to how a host is chosen. One object a worker and cluster; sans-I/O.
 //
-// Thread: its worker. A pick is O(1) or O(log n) and never allocates. Which hosts take part (health,
-// panic) is decided when the balancer is built or told of a change, not per pick.
+// Thread: its worker. A pick is O(1) or O(log n) and never allocates. Which hosts take part
+// (health, panic) is decided when the balancer is built or told of a change, not per pick.
+// Owner: ClusterRuntime.
 
 #include "source/upstream/host.h"
 

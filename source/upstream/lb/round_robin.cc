@@ -27,7 +27,7 @@ RoundRobin::RoundRobin(const std::vector<std::unique_ptr<Host>>& hosts, base::Ra
   if (!weighted) return;
   for (size_t i = 0; i < hosts_.size(); ++i) {
     const Host* host = hosts_[(cursor_ + i) % hosts_.size()];
-    heap_.push_back({1, order_++, host});
+    heap_.push_back({1, i, host});
   }
   std::make_heap(heap_.begin(), heap_.end(), Later);
   // Start anywhere in the cycle, for the same reason as the cursor.
@@ -45,7 +45,6 @@ const Host* RoundRobin::Pick() {
   Due& due = heap_.back();
   const Host* host = due.host;
   ++due.count;
-  due.order = order_++;
   std::push_heap(heap_.begin(), heap_.end(), Later);
   return host;
 }

@@ -6,8 +6,8 @@
 // begin with the same one. Different weights: earliest deadline first, as Envoy does it: a host of
 // weight w is due every 1/w, and picks come out smoothly interleaved (O(log n)).
 //
-// Only healthy hosts take part; without any, the degraded ones. When fewer than half are healthy all
-// hosts do (panic, Envoy's healthy_panic_threshold default of 50 %).
+// Only healthy hosts take part; without any, the degraded ones. When fewer than half are healthy
+// all hosts do (panic, Envoy's healthy_panic_threshold default of 50 %).
 
 #include <memory>
 #include <vector>
@@ -30,7 +30,7 @@ class RoundRobin final : public LoadBalancer {
   // The host's `count`-th turn is due at count / weight.
   struct Due {
     uint64_t count;
-    uint64_t order;  // breaks ties: first in, first out
+    size_t order;  // breaks ties; the host's own, so that the sequence repeats every cycle
     const Host* host;
   };
   // Fractions are compared exactly: rounding would shift turns between hosts.
@@ -43,7 +43,6 @@ class RoundRobin final : public LoadBalancer {
 
   std::vector<const Host*> hosts_;  // those that take part
   std::vector<Due> heap_;           // empty when all weights are equal
-  uint64_t order_ = 0;
   size_t cursor_ = 0;
   bool panic_ = false;
 };

@@ -94,7 +94,8 @@ TEST_CASE("Without a route the answer is 404 NR") {
   RouterWorld w(std::move(route));
   w.Start("/other");
   w.chain.Request();
-  REQUIRE(w.chain.Take() == "down:head(404 content-length=0) down:end");
+  REQUIRE(w.chain.Take() ==
+          "first:>head first:<head down:head(404 content-length=0) first:<end down:end");
   REQUIRE(w.chain.info.flags.ToString() == "NR");
   REQUIRE(w.chain.info.response_code_details == "route_not_found");
   REQUIRE(w.Stat("http.ingress.no_route") == 1);
@@ -109,7 +110,8 @@ TEST_CASE("A direct response needs no cluster") {
   w.Start();
   w.chain.Request();
   REQUIRE(w.chain.Take() ==
-          "down:head(201 content-type=text/plain content-length=4) down:data(made) down:end");
+          "first:>head first:<head down:head(201 content-type=text/plain content-length=4) "
+          "first:<data(made) down:data(made) first:<end down:end");
   REQUIRE(w.chain.info.response_code_details == "direct_response");
   REQUIRE(w.Stat("http.ingress.rq_direct_response") == 1);
 }
@@ -118,7 +120,8 @@ TEST_CASE("An unknown cluster is 503 NC") {
   RouterWorld w(ToCluster());
   w.Start();
   w.chain.Request();
-  REQUIRE(w.chain.Take() == "down:head(503 content-length=0) down:end");
+  REQUIRE(w.chain.Take() ==
+          "first:>head first:<head down:head(503 content-length=0) first:<end down:end");
   REQUIRE(w.chain.info.flags.ToString() == "NC");
   REQUIRE(w.chain.info.response_code_details == "cluster_not_found");
   REQUIRE(w.Stat("http.ingress.no_cluster") == 1);
@@ -130,8 +133,8 @@ TEST_CASE("A cluster without hosts is 503 UH") {
   w.AddCluster({});
   w.chain.Request();
   REQUIRE(w.chain.Take() ==
-          "down:head(503 content-type=text/plain content-length=19) "
-          "down:data(no healthy upstream) down:end");
+          "first:>head first:<head down:head(503 content-type=text/plain content-length=19) "
+          "first:<data(no healthy upstream) down:data(no healthy upstream) first:<end down:end");
   REQUIRE(w.chain.info.flags.ToString() == "UH");
   REQUIRE(w.Stat("cluster.up.upstream_rq_503") == 1);
 }
@@ -142,9 +145,9 @@ TEST_CASE("While it waits for a connection the router holds the request back, th
   w.Start("/path");
   w.AddCluster({server.address()});
   w.chain.RequestHead();
-  REQUIRE(w.chain.Take() == "codec:pause(sink_full)");
+  REQUIRE(w.chain.Take() == "first:>head codec:pause(sink)");
   w.chain.RequestEnd();
-  REQUIRE(w.Until("resume").find("codec:resume(sink_full)") != std::string::npos);
+  REQUIRE(w.Until("resume").find("codec:resume(sink)") != std::string::npos);
   harness::Wire wire = server.Accept();
   for (int i = 0; i < 3; ++i) w.chain.Turn();
   const harness::Message request = wire.ReceiveRequest();

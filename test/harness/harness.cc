@@ -173,15 +173,22 @@ uint64_t Harness::Stat(const std::string& name) {
   return *value;
 }
 
-void Harness::AwaitStat(const std::string& name, uint64_t value) {
+void Harness::AwaitStat(const std::string& name, const std::function<bool(uint64_t)>& reached) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   std::optional<uint64_t> last;
   while (std::chrono::steady_clock::now() < deadline) {
     last = FindValue(Admin("/stats?filter=" + name).body, name);
-    if (last == value) return;
+    if (last.has_value() && reached(*last)) return;
   }
-  throw WireError(name + " is " + (last.has_value() ? std::to_string(*last) : "absent") + ", not " +
-                  std::to_string(value));
+  throw WireError(name + " stays " + (last.has_value() ? std::to_string(*last) : "absent"));
+}
+
+void Harness::AwaitStat(const std::string& name, uint64_t value) {
+  AwaitStat(name, [value](uint64_t now) { return now == value; });
+}
+
+void Harness::AwaitStatAbove(const std::string& name, uint64_t bound) {
+  AwaitStat(name, [bound](uint64_t now) { return now > bound; });
 }
 
 void Harness::Stop() {

@@ -13,6 +13,7 @@
 // refuses.
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -69,6 +70,7 @@ class Harness {
   bool HasStat(const std::string& name);
   // Waits until it has that value; throws when it does not get it.
   void AwaitStat(const std::string& name, uint64_t value);
+  void AwaitStatAbove(const std::string& name, uint64_t bound);
   // A page of the admin interface.
   Message Admin(std::string_view path);
   // What the proxy says about the next exchange that has ended.
@@ -80,6 +82,7 @@ class Harness {
  private:
   std::shared_ptr<const route::RouteTable> BuildRoutes();
   config::BootstrapConfig MakeBootstrap();
+  void AwaitStat(const std::string& name, const std::function<bool(uint64_t)>& reached);
 
   ExchangeLog log_;
   event::RealClock clock_;

@@ -31,7 +31,10 @@ Connection::Connection(event::Dispatcher& dispatcher, buffer::BlockPool& blocks,
       options_(options),
       input_(blocks),
       output_(blocks),
-      read_again_(&OnReadAgain, this) {}
+      read_again_(&OnReadAgain, this) {
+  // As Envoy: a limit of 0 is none.
+  if (options_.output_limit == 0) options_.output_limit = SIZE_MAX;
+}
 
 Connection::~Connection() { Close(); }
 

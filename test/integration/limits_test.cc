@@ -66,6 +66,18 @@ TEST_CASE("A hundred header fields are taken, one more is 431") {
   REQUIRE(h.NextExchange().details == "http1.too_many_headers");
 }
 
+TEST_CASE("A buffer limit of 0 is none") {
+  Harness h;
+  auto up = h.Upstream("up").Respond(200, std::string(300'000, 'x'));
+  h.Listener().per_connection_buffer_limit = 0;
+  h.Cluster("up").per_connection_buffer_limit = 0;
+  h.Route("/", "up");
+  h.Start();
+  const Message response = h.Connect().Post("/", std::string(300'000, 'y'));
+  REQUIRE(response.status == 200);
+  REQUIRE(response.body.size() == 300'000);
+}
+
 TEST_CASE("Limits of header size and count are configurable") {
   Harness h;
   auto up = h.Upstream("up").Respond(200, "hi");

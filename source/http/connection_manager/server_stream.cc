@@ -60,7 +60,7 @@ void ServerStream::CreateChain(const RequestHead* head, bool routed) {
       *codec_,
       response_side_,
       routed ? config_.config().routes.get() : nullptr,
-      config_.buffer_limit(),
+      config_.buffer_limit() == 0 ? UINT64_MAX : config_.buffer_limit(),  // 0: none, as Envoy
   };
   chain_.emplace(environment, config_.filters(), head);
 }

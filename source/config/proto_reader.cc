@@ -361,7 +361,7 @@ void MessageReader::Error(Mark mark, const FieldPath& path, std::string_view mes
       ConfigError{document_.file(), mark.line, mark.column, std::move(text), std::string(message)});
 }
 
-void MessageReader::Unknown(Mark mark, const FieldPath& path, std::string message) {
+void MessageReader::Unknown(Mark mark, const FieldPath& path, const std::string& message) {
   ++report_.unknown_fields;
   switch (options_.unknown_fields) {
     case UnknownFieldPolicy::kReject:

@@ -75,7 +75,7 @@ class MessageReader final {
 
   void Error(Mark mark, const FieldPath& path, std::string_view message);
   // By the policy about unknown fields: an error, a warning or nothing.
-  void Unknown(Mark mark, const FieldPath& path, std::string message);
+  void Unknown(Mark mark, const FieldPath& path, const std::string& message);
 
   const Document& document_;
   const ReadOptions& options_;

@@ -36,6 +36,7 @@ namespace remora::stats {
 // A string as a template argument.
 template <size_t N>
 struct FixedName {
+  // NOLINTNEXTLINE(google-explicit-constructor): a literal is to become a template argument.
   consteval FixedName(const char (&text)[N]) { std::copy_n(text, N, characters); }
   constexpr std::string_view view() const { return {characters, N - 1}; }
 

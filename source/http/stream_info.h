@@ -1,10 +1,10 @@
 #pragma once
 
-// StreamInfo: the facts of one exchange that logs, filters and statistics ask for.
+// StreamInfo: the facts of one exchange that logs, formats, filters and statistics ask for.
 //
 // Owner: the server stream. Thread: its worker. Plain members: whoever learns a fact writes it.
 // Strings are views into the stream's arena, the configuration the stream pins, or literals.
-// Times are nanoseconds, sizes bytes. Nothing in it fails.
+// Times are nanoseconds (0: not yet), sizes bytes. Nothing in it fails.
 
 #include <cstdint>
 #include <string_view>
@@ -13,23 +13,54 @@
 #include "source/http/message.h"
 #include "source/http/response_flags.h"
 
+namespace remora::net {
+class Address;
+}
+
 namespace remora::http {
+
+// What is the same for every exchange of a downstream connection. Owner: the session.
+struct ConnectionFacts {
+  uint64_t id = 0;                              // unique in the process
+  const net::Address* local = nullptr;          // null: not known
+  const net::Address* direct_remote = nullptr;  // the peer itself
+  std::string_view filter_chain_name;
+  std::string_view requested_server_name;  // SNI
+  std::string_view termination_details;    // why we ended it
+};
 
 struct StreamInfo {
   int64_t start_wall = 0;      // nanoseconds since the Unix epoch
   event::TimePoint start = 0;  // monotonic, quantised to the turn
   event::TimePoint request_end = 0;
+  event::TimePoint upstream_request_begin = 0;  // of the last attempt
+  event::TimePoint upstream_request_end = 0;
   event::TimePoint upstream_first_byte = 0;
+  event::TimePoint upstream_last_byte = 0;
+  event::TimePoint response_begin = 0;  // towards the client
+  event::TimePoint response_end = 0;
+  event::TimePoint end = 0;
   uint64_t bytes_received = 0;  // body bytes
   uint64_t bytes_sent = 0;
+  const ConnectionFacts* connection = nullptr;
+  // The client: the peer, or whom a trusted x-forwarded-for names.
+  const net::Address* downstream_remote = nullptr;
+  const net::Address* upstream_remote = nullptr;
+  const net::Address* upstream_local = nullptr;
+  std::string_view response_code_details;
+  std::string_view connection_termination_details;
+  std::string_view route_name;
+  std::string_view virtual_host_name;
+  std::string_view cluster_name;
+  std::string_view upstream_host;     // ip:port of the host that was used last
+  std::string_view upstream_failure;  // why its connection could not be made or used
+  uint32_t upstream_attempts = 0;
+  uint64_t upstream_connection_id = 0;
   uint16_t response_code = 0;  // 0: none was sent
   ResponseFlags flags;
-  std::string_view response_code_details;
-  std::string_view route_name;
-  std::string_view cluster_name;
-  std::string_view upstream_host;  // ip:port of the host that was used last
-  uint32_t upstream_attempts = 0;
   Version version = Version::kHttp11;
+  Version upstream_version = Version::kHttp11;  // says something once upstream_attempts > 0
+  bool health_check = false;                    // answered as one
 };
 
 }  // namespace remora::http

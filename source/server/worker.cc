@@ -12,7 +12,7 @@ Worker::Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::stri
     : index_(index),
       dispatcher_(clock),
       dates_(clock),
-      resources_{dispatcher_, blocks_, random_, shard, index},
+      resources_{dispatcher_, blocks_, random_, runtime_, shard, index},
       clusters_(resources_),
       services_{resources_, clusters_, arenas_, dates_, own_ip} {}
 

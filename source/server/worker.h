@@ -50,6 +50,7 @@ class Worker {
   buffer::BlockPool blocks_;
   base::ArenaPool arenas_;
   base::Random random_;
+  runtime::View runtime_;
   event::Dispatcher dispatcher_;
   connection_manager::DateCache dates_;
   upstream::WorkerResources resources_;

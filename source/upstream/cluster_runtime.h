@@ -13,6 +13,7 @@
 #include "source/base/random.h"
 #include "source/event/dispatcher.h"
 #include "source/http/http1/client_codec.h"
+#include "source/runtime/runtime.h"
 #include "source/stats/code_counters.h"
 #include "source/upstream/cluster.h"
 #include "source/upstream/cluster_stats.h"
@@ -26,6 +27,7 @@ struct WorkerResources {
   event::Dispatcher& dispatcher;
   buffer::BlockPool& blocks;
   base::Random& random;
+  const runtime::View& runtime;
   stats::Shard& shard;
   size_t index;  // of the worker
 };

@@ -41,18 +41,28 @@ void Wire::Await(short events, const char* what) {
   if (ready < 0) Fail("poll", errno);
 }
 
-void Wire::Send(std::string_view bytes) {
+// What is left when the peer has ended the connection, with the reason in errno.
+std::string_view Wire::SendSome(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0) {
       bytes.remove_prefix(static_cast<size_t>(n));
     } else if (errno == EAGAIN) {
       Await(POLLOUT, "waited to send");
+    } else if (errno == EPIPE || errno == ECONNRESET) {
+      break;
     } else if (errno != EINTR) {
       Fail("send", errno);
     }
   }
+  return bytes;
 }
+
+void Wire::Send(std::string_view bytes) {
+  if (!SendSome(bytes).empty()) Fail("send", errno);
+}
+
+void Wire::SendUnlessClosed(std::string_view bytes) { SendSome(bytes); }
 
 size_t Wire::SendUntilStuck(std::string_view bytes) {
   // The path counts as stuck when it takes nothing for this long.

@@ -35,6 +35,9 @@ class Wire {
 
   // All of it.
   void Send(std::string_view bytes);
+  // All of it, unless the peer ends the connection half-way: what it answers then says whether that
+  // was right.
+  void SendUnlessClosed(std::string_view bytes);
   // As much as the kernel takes now and until the peer has not read for a moment: used to fill a
   // path whose reader stands still. Returns how much was taken.
   size_t SendUntilStuck(std::string_view bytes);
@@ -67,6 +70,7 @@ class Wire {
   Message Receive(MessageKind kind, bool bodiless);
   // Waits for more bytes; false at the end of the connection.
   bool ReadMore();
+  std::string_view SendSome(std::string_view bytes);
   void Await(short events, const char* what);
   void ReadOnce();
 

@@ -193,7 +193,8 @@ class Runner {
             const std::function<Message()>& receive) {
     const std::string object = directive.words.size() > 2 ? directive.words[2] : "";
     if (what == "sends") {
-      wire.Send(BlockBytes(directive.block));
+      // A peer that refuses what is sent may end the connection before it has taken all of it.
+      wire.SendUnlessClosed(BlockBytes(directive.block));
     } else if (what == "half-closes") {
       wire.HalfClose();
     } else if (what == "closes") {

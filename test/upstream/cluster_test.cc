@@ -19,7 +19,7 @@ struct TwoWorkers {
     cluster = std::make_shared<const Cluster>(std::move(config), 2, store.AddScope("cluster.up"));
     for (size_t i = 0; i < 2; ++i) {
       runtimes.push_back(std::make_unique<ClusterRuntime>(
-          cluster, WorkerResources{dispatcher, blocks, random, store.worker_shard(i), i}));
+          cluster, WorkerResources{dispatcher, blocks, random, view, store.worker_shard(i), i}));
     }
   }
 
@@ -27,6 +27,7 @@ struct TwoWorkers {
   event::Dispatcher dispatcher{clock};
   buffer::BlockPool blocks;
   base::Random random{1};
+  runtime::View view;
   stats::Store store{2};
   std::shared_ptr<const Cluster> cluster;
   std::vector<std::unique_ptr<ClusterRuntime>> runtimes;
@@ -66,8 +67,9 @@ TEST_CASE("A cluster set keeps what did not change and drops what left") {
   event::Dispatcher dispatcher(clock);
   buffer::BlockPool blocks;
   base::Random random(1);
+  runtime::View view;
   stats::Store store(1);
-  ClusterSet set({dispatcher, blocks, random, store.worker_shard(0), 0});
+  ClusterSet set({dispatcher, blocks, random, view, store.worker_shard(0), 0});
   REQUIRE(set.Find("a") == nullptr);
   const auto make = [&](const char* name) {
     ClusterConfig config;

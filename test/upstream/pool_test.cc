@@ -78,7 +78,8 @@ struct PoolWorld {
     if (change) change(config);
     cluster = std::make_shared<const Cluster>(std::move(config), 1, store.AddScope("cluster.up"));
     runtime = std::make_unique<ClusterRuntime>(
-        cluster, WorkerResources{dispatcher, blocks, random, store.worker_shard(0), 0});
+        cluster,
+        WorkerResources{dispatcher, blocks, random, runtime_view, store.worker_shard(0), 0});
     pool = runtime->PickPool();
   }
 
@@ -122,6 +123,7 @@ struct PoolWorld {
   base::ArenaPool arenas;
   buffer::BlockPool blocks;
   base::Random random{1};
+  runtime::View runtime_view;
   stats::Store store{1};
   harness::ScriptedUpstream server;
   std::shared_ptr<const Cluster> cluster;

@@ -348,6 +348,9 @@ base::Arena& FilterContext::arena() const { return chain_.env_.arena; }
 base::Random& FilterContext::random() const { return chain_.env_.random; }
 buffer::BlockPool& FilterContext::blocks() const { return chain_.env_.blocks; }
 upstream::ClusterSet& FilterContext::clusters() const { return chain_.env_.clusters; }
+const runtime::Snapshot& FilterContext::runtime() const {
+  return *chain_.env_.clusters.worker().runtime;
+}
 ResponseSink& FilterContext::response_sink() const { return chain_.response_entry_; }
 MessageSource& FilterContext::request_source() const { return chain_.env_.request_source; }
 void FilterContext::SetResponseSource(MessageSource* source) {

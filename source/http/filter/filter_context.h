@@ -76,6 +76,7 @@ class FilterContext {
   base::Random& random() const;
   buffer::BlockPool& blocks() const;
   upstream::ClusterSet& clusters() const;
+  const runtime::Snapshot& runtime() const;
 
   // For the terminal filter: where its response goes, who sends the request, and (set by it) who
   // sends the response, so that filters and the downstream can pause it.

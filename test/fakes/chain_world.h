@@ -83,6 +83,7 @@ class ChainWorld {
   base::ArenaPool arenas;
   buffer::BlockPool blocks;
   base::Random random;
+  runtime::View runtime;
   stats::Store store;
   Recorder<http::ResponseHead> downstream;
   Recorder<http::RequestHead> upstream;

@@ -107,7 +107,8 @@ Pool::Acquired Pool::Acquire(StreamUser& user) {
   }
   if (connecting_ <= waiting_count_) {
     ProxyError error;
-    if (!StartConnection(error) && all_.empty()) {
+    // One that wants a new connection cannot be served by those that there are.
+    if (!StartConnection(error) && (all_.empty() || user.wish.fresh)) {
       result.error = error;
       return result;
     }

@@ -83,7 +83,10 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     if (!Prepare(head)) return Answer::kContinue;
   }
   if (!config_.suppress_envoy_headers) SetExpectedTimeout(timeouts_, 0, head);
-  if (policy_ != nullptr && !policy_->mirrors.empty()) StartMirrors(head);
+  if (policy_ != nullptr && !policy_->mirrors.empty() &&
+      head.framing != http::Framing::kTunnel) {
+    StartMirrors(head);
+  }
   BeginTry(attempt_.wish.priority == upstream::Priority::kDefault
                ? cluster_->PickPool()
                : cluster_->PickPool({attempt_.wish.priority}));

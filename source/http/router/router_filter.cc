@@ -448,10 +448,10 @@ void RouterFilter::ReplyRefusedField(const http::HeaderEntry& field) {
 }
 
 void RouterFilter::Reply(const ProxyError& error) {
-  FinishUpstream();
   // What is still to come of the request is read and dropped.
+  if (attempt_.active()) context_.request_source().Resume(http::PauseReason::kConnectionFull);
+  FinishUpstream();
   ResumeSource();
-  context_.request_source().Resume(http::PauseReason::kConnectionFull);
   const uint32_t attempts = context_.stream_info().upstream_attempts;
   http::LocalReply reply = http::ReplyTo(error);
   if (reply.details.empty()) {

@@ -136,8 +136,8 @@ bool IsHeaderValue(std::string_view value) {
   });
 }
 
-// The well_known_regex rules in their loose form: nothing that could end a line. Empty passes, as in
-// Envoy: min_len is a rule of its own.
+// The well_known_regex rules in their loose form: nothing that could end a line. Empty passes, as
+// in Envoy: min_len is a rule of its own.
 bool HasNoLineEnd(std::string_view text) {
   return text.find_first_of(std::string_view("\0\r\n", 3)) == std::string_view::npos;
 }

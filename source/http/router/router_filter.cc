@@ -83,8 +83,7 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     if (!Prepare(head)) return Answer::kContinue;
   }
   if (!config_.suppress_envoy_headers) SetExpectedTimeout(timeouts_, 0, head);
-  if (policy_ != nullptr && !policy_->mirrors.empty() &&
-      head.framing != http::Framing::kTunnel) {
+  if (policy_ != nullptr && !policy_->mirrors.empty() && head.framing != http::Framing::kTunnel) {
     StartMirrors(head);
   }
   BeginTry(attempt_.wish.priority == upstream::Priority::kDefault

@@ -3,8 +3,9 @@
 // The conditions of a route besides a literal path, compiled: path regex, headers, query
 // parameters, gRPC, runtime fraction.
 //
-// Private to this folder. Owned by a Route; immutable. Nothing here allocates while it matches
-// (but see regex.h). Semantics of Envoy 1.40, measured; see the comments at the functions.
+// Owned by a Route, or (single matchers) by a filter's configuration; immutable. Nothing here
+// allocates while it matches (but see regex.h). Semantics of Envoy 1.40, measured; see the comments
+// at the functions.
 
 #include <cstdint>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "source/http/message.h"
 #include "source/http/route/config.h"
 #include "source/http/route/regex.h"
+#include "source/runtime/runtime.h"
 
 namespace remora::route {
 
@@ -25,6 +27,20 @@ struct RequestView {
   const http::RequestHead& head;
   std::string_view path;  // without query and fragment
   uint64_t random;
+  const runtime::Snapshot* runtime = nullptr;  // null: the defaults of the configuration
+};
+
+// A field of a request, or (":method", ":path", ":authority" or "host", ":scheme") a part of the
+// request line.
+class RequestField {
+ public:
+  explicit RequestField(std::string name);  // any case
+  // The first value; empty when there is none.
+  std::string_view First(const http::RequestHead& head) const;
+
+ private:
+  std::string name_;
+  http::HeaderId id_;
 };
 
 class StringMatcher {
@@ -92,8 +108,9 @@ class RouteConditions {
   bool empty() const;
 
   std::optional<Regex> path_regex;
-  std::optional<RuntimeFraction> runtime_fraction;
+  std::optional<runtime::FractionSetting> runtime_fraction;
   bool grpc = false;
+  bool connect = false;
   std::vector<HeaderMatcher> headers;
   std::vector<QueryParameterMatcher> query_parameters;
 };

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "source/base/arena.h"
+#include "source/http/formatter/template.h"
 #include "source/http/message.h"
 #include "source/http/route/header_changes.h"
 #include "source/http/route/rewrite.h"
@@ -232,6 +233,30 @@ TEST_CASE("clusters that requests name or choose") {
   CHECK(Faults(parts) ==
         std::string(kRoute) + ".route.weighted_clusters.clusters[0].cluster_header: Only one of "
                               "name or cluster_header can be specified\n");
+}
+
+TEST_CASE("metadata, and a direct response made by a format") {
+  Parts parts;
+  parts.host = "metadata: {filter_metadata: {h: {a: 1}}}";
+  parts.route = "metadata: {filter_metadata: {r: {a: {b: [x]}}}}";
+  parts.action =
+      "direct_response: {status: 200, body: {inline_string: b}, body_format: {text_format_source: "
+      "{inline_string: '%REQ(x)%-%LOCAL_REPLY_BODY%'}, content_type: a/b}}";
+  Exchange exchange(parts, "/", {{"x", "1"}});
+  CHECK(exchange.match.virtual_host->metadata()->at("h").fields.at("a").number == 1);
+  std::string json;
+  exchange.match.route->metadata()->at("r").AppendJson(json);
+  CHECK(json == "{\"a\":{\"b\":[\"x\"]}}");
+  const route::DirectResponseAction* direct = exchange.match.route->direct_response();
+  const http::StreamInfo info;
+  std::string body;
+  direct->body_format->AppendTo(
+      body, {.info = info, .request = &exchange.head, .local_reply_body = direct->body});
+  CHECK(body == "1-b");
+  CHECK(direct->content_type == "a/b");
+  parts.action = "direct_response: {status: 200, body_format: {text_format_source: "
+                 "{inline_string: '%NOPE%'}}}";
+  CHECK(Faults(parts).find(".direct_response.body_format") != std::string::npos);
 }
 
 TEST_CASE("further conditions of a route") {

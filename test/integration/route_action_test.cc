@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "source/http/formatter/template.h"
 #include "test/harness/harness.h"
 
 namespace remora::harness {
@@ -149,6 +150,39 @@ TEST_CASE("redirects") {
   CHECK_FALSE(client.Get("/ok").Has("location"));
   CHECK(h.Stat("http.ingress.rq_direct_response") == 5);
   CHECK(h.Stat("http.ingress.rq_redirect") == 3);
+}
+
+TEST_CASE("the body of a direct response may be made of the request") {
+  Harness h;
+  auto format = formatter::Format::Parse("<%LOCAL_REPLY_BODY% %REQ(:path)%>", {});
+  REQUIRE(format.ok());
+  route::DirectResponseAction action{403, "original"};
+  action.body_format = std::make_shared<const formatter::Template>(*std::move(format));
+  action.content_type = "text/html";
+  route::RouteConfig& route = h.Route("/", "");
+  route.action = action;
+  route.header_changes.response.add = {{"content-type", "of/route"}};
+  h.Start();
+  const Message response = h.Connect().Get("/p?q");
+  CHECK(response.status == 403);
+  CHECK(response.body == "<original /p?q>");
+  CHECK(All(response, "content-type") == "text/html");
+}
+
+TEST_CASE("formats know the metadata of route and virtual host") {
+  Harness h;
+  http::MetadataValue name;
+  name.kind = http::MetadataValue::Kind::kString;
+  name.text = "checkout";
+  http::Metadata metadata;
+  metadata["app"].kind = http::MetadataValue::Kind::kStruct;
+  metadata["app"].fields["name"] = name;
+  route::RouteConfig& route = h.DirectResponse("/", 200, "");
+  route.name = "r1";
+  route.metadata = std::make_shared<const http::Metadata>(std::move(metadata));
+  route.header_changes.response.add = {{"x-app", "%METADATA(ROUTE:app:name)% of %ROUTE_NAME%"}};
+  h.Start();
+  CHECK(All(h.Connect().Get("/"), "x-app") == "checkout of r1");
 }
 
 TEST_CASE("a cluster named by the request, and the answer when there is none of that name") {

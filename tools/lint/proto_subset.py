@@ -40,6 +40,8 @@ NEWER = {
     'envoy.config.core.v3.KeyValuePair.key': '1 string',
     'envoy.config.core.v3.KeyValuePair.value': '2 google.protobuf.Value',
     'envoy.config.listener.v3.Listener.tcp_keepalive': '37 envoy.config.core.v3.TcpKeepalive',
+    'envoy.config.route.v3.DirectResponseAction.body_format':
+        '3 envoy.config.core.v3.SubstitutionFormatString',
     'envoy.extensions.filters.http.header_mutation.v3.Mutations.query_parameter_mutations':
         '3 repeated envoy.config.core.v3.KeyValueMutation',
     'envoy.extensions.filters.http.header_mutation.v3.Mutations.request_trailers_mutations':

@@ -93,8 +93,9 @@ std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* requ
     headers.SetReference(HeaderId::kContentLength, "0");
     return {};
   }
-  // A route may have said what it is.
-  if (!headers.Has(HeaderId::kContentType)) {
+  if (!reply.content_type.empty()) {
+    headers.Set(HeaderId::kContentType, reply.content_type);
+  } else if (!headers.Has(HeaderId::kContentType)) {
     headers.SetReference(HeaderId::kContentType, "text/plain");
   }
   headers.Set(HeaderId::kContentLength, absl::StrCat(reply.body.size()));

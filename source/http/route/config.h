@@ -15,7 +15,12 @@
 #include <vector>
 
 #include "source/event/clock.h"
+#include "source/http/metadata.h"
 #include "source/runtime/runtime.h"
+
+namespace remora::formatter {
+class Template;
+}
 
 namespace remora::route {
 
@@ -144,6 +149,9 @@ struct ForwardAction {
 struct DirectResponseAction {
   uint32_t status = 200;
   std::string body = {};
+  // Makes the body that is sent, out of `body` and the exchange; null: `body` is sent.
+  std::shared_ptr<const formatter::Template> body_format = {};
+  std::string content_type = {};  // of what body_format makes
 };
 
 struct RedirectAction {
@@ -169,6 +177,7 @@ struct RouteConfig {
   std::variant<ForwardAction, DirectResponseAction, RedirectAction> action;
   FilterOverrides overrides;
   MessageChangesConfig header_changes = {};
+  std::shared_ptr<const http::Metadata> metadata = {};
 };
 
 // Which requests are redirected to https: none, those from outside, all that are not.
@@ -182,6 +191,7 @@ struct VirtualHostConfig {
   FilterOverrides overrides;
   MessageChangesConfig header_changes = {};
   TlsRequirement require_tls = TlsRequirement::kNone;
+  std::shared_ptr<const http::Metadata> metadata = {};
 };
 
 struct RouteTableConfig {

@@ -76,6 +76,8 @@ class Route {
   ~Route();
 
   const std::string& name() const { return name_; }
+  // Null when there is none.
+  const http::Metadata* metadata() const { return metadata_.get(); }
   // What the path is compared with; lower-case when the comparison ignores case.
   std::string_view path_text() const { return path_text_; }
   PathMatch::Kind path_kind() const { return path_kind_; }
@@ -136,6 +138,7 @@ class Route {
   // A redirect's is empty here: redirect_ has it.
   std::variant<ForwardAction, DirectResponseAction, RedirectAction> action_;
   std::string name_;
+  std::shared_ptr<const http::Metadata> metadata_;
 };
 
 class VirtualHost {
@@ -144,6 +147,7 @@ class VirtualHost {
   ~VirtualHost();
 
   const std::string& name() const { return name_; }
+  const http::Metadata* metadata() const { return metadata_.get(); }
   const std::vector<std::string>& domains() const { return domains_; }
   const std::vector<Route>& routes() const { return routes_; }
   // Merged from table and virtual host; null when there are none.
@@ -159,6 +163,7 @@ class VirtualHost {
   std::vector<Route> routes_;
   const FilterOverrides* overrides_ = nullptr;
   TlsRequirement require_tls_ = TlsRequirement::kNone;
+  std::shared_ptr<const http::Metadata> metadata_;
   std::unique_ptr<const PathIndex> index_;
 };
 

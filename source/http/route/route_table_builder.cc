@@ -89,6 +89,7 @@ void RouteTableBuilder::AddVirtualHost(VirtualHostConfig config, size_t index) {
   AddDomains(config.domains, static_cast<uint32_t>(index));
   virtual_host.domains_ = std::move(config.domains);
   virtual_host.require_tls_ = config.require_tls;
+  virtual_host.metadata_ = std::move(config.metadata);
 
   if (config.routes.size() > PathIndex::kMaxRoutes) {
     Report("routes", absl::StrCat("more than ", PathIndex::kMaxRoutes, " routes"));
@@ -127,6 +128,7 @@ Route RouteTableBuilder::BuildRoute(RouteConfig config, const VirtualHost& virtu
   BuildConditions(config, *conditions);
   if (!conditions->empty()) route.conditions_ = std::move(conditions);
   route.name_ = std::move(config.name);
+  route.metadata_ = std::move(config.metadata);
   route.overrides_ = Merge(virtual_host.overrides_, std::move(config.overrides));
   const HeaderLevels headers =
       AddHeaderLevel(inherited_headers, std::move(config.header_changes), "");

@@ -21,7 +21,8 @@
 namespace remora::router {
 
 // The answer of a route that does not forward.
-std::optional<http::LocalReply> OwnReply(const route::Route& route, const http::RequestHead& head);
+std::optional<http::LocalReply> OwnReply(const http::FilterContext& context,
+                                         const http::RequestHead& head);
 
 namespace internal {
 void ChangeRequest(const http::FilterContext& context, bool add_envoy_headers,

@@ -49,7 +49,7 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     return Answer::kContinue;
   }
   if (route->answers()) {
-    ReplyDirectly(*route);
+    ReplyDirectly();
     return Answer::kContinue;
   }
   const std::string_view name = context_.match().cluster->NameFor(head);
@@ -69,10 +69,10 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
   return Answer::kContinue;
 }
 
-void RouterFilter::ReplyDirectly(const route::Route& route) {
+void RouterFilter::ReplyDirectly() {
   stats().rq_direct_response.Inc();
   done_ = true;
-  std::optional<http::LocalReply> reply = OwnReply(route, *request_);
+  std::optional<http::LocalReply> reply = OwnReply(context_, *request_);
   if (reply->status >= 300 && reply->status < 400) stats().rq_redirect.Inc();
   context_.SendLocalReply(*std::move(reply));
 }

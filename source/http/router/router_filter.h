@@ -62,7 +62,7 @@ class RouterFilter final : public http::Filter, public upstream::StreamUser {
   void SendRequest();
   // `status`: in place of the error's own.
   void Reply(const http::ProxyError& error, std::string_view details = {}, uint16_t status = 0);
-  void ReplyDirectly(const route::Route& route);
+  void ReplyDirectly();
   void ArmTimeout();
   void FinishUpstream();
   void CountHostResult(uint16_t status);

@@ -160,8 +160,7 @@ route::RouteConfig RouteTableTranslator::ParseRoute(const routes::Route& proto,
                                         response.Field("body_format"), translation_);
         if (format.has_value()) {
           action.content_type = std::move(format->content_type);
-          action.body_format =
-              std::make_shared<const formatter::Template>(std::move(format->text));
+          action.body_format = std::make_shared<const formatter::Template>(std::move(format->text));
         }
       }
       route.action = std::move(action);

@@ -24,19 +24,19 @@ TEST_CASE("header changes reach the upstream and the client") {
   Harness h;
   auto up = h.Upstream("up").Respond(200, "hi", {{"x-up", "1"}, {"x-resp", "up"}});
   route::RouteConfig& route = h.Route("/", "up");
-  route.header_changes.request = {
-      .add = {{"x-a", "%REQ(:path)% %REQ(x-in)%"},
-              {"X-In", "set", Action::kOverwriteIfExistsOrAdd},
-              {"x-none", "%REQ(nothing)%"},
-              {"user-agent", "remora", Action::kAddIfAbsent}},
-      .remove = {"x-gone"}};
+  route.header_changes.request = {.add = {{"x-a", "%REQ(:path)% %REQ(x-in)%"},
+                                          {"X-In", "set", Action::kOverwriteIfExistsOrAdd},
+                                          {"x-none", "%REQ(nothing)%"},
+                                          {"user-agent", "remora", Action::kAddIfAbsent}},
+                                  .remove = {"x-gone"}};
   route.header_changes.response = {
       .add = {{"x-r", "%RESP(x-resp)% %RESPONSE_CODE%"}, {"content-type", "text/a"}},
       .remove = {"x-up"}};
   h.Start();
   Client client = h.Connect();
   for (int i = 0; i < 2; ++i) {
-    const Message response = client.Get("/p?q", {{"x-in", "1"}, {"x-gone", "2"}, {"x-a", "client"}});
+    const Message response =
+        client.Get("/p?q", {{"x-in", "1"}, {"x-gone", "2"}, {"x-a", "client"}});
     const Message request = up.requests().back();
     CHECK(All(request, "x-a") == "client|/p?q 1");
     CHECK(All(request, "x-in") == "set");
@@ -130,8 +130,11 @@ TEST_CASE("a weighted cluster's Host gives way to the route's, and is no rewrite
 
 TEST_CASE("redirects") {
   Harness h;
-  h.Route("/old", "").action = route::RedirectAction{
-      .scheme = "https", .host = "h.example", .port = 8443, .prefix_rewrite = "/new", .status = 308};
+  h.Route("/old", "").action = route::RedirectAction{.scheme = "https",
+                                                     .host = "h.example",
+                                                     .port = 8443,
+                                                     .prefix_rewrite = "/new",
+                                                     .status = 308};
   h.DirectResponse("/moved", 302, "");
   h.DirectResponse("/created", 201, "made");
   h.DirectResponse("/same", 304, "");

@@ -155,10 +155,10 @@ struct DirectResponseAction {
 };
 
 struct RedirectAction {
-  std::string scheme = {};     // empty: the request's
-  std::string host = {};       // empty: the request's
-  uint32_t port = 0;           // 0: the request's
-  std::string path = {};       // with or without a query; empty: the request's
+  std::string scheme = {};          // empty: the request's
+  std::string host = {};            // empty: the request's
+  uint32_t port = 0;                // 0: the request's
+  std::string path = {};            // with or without a query; empty: the request's
   std::string prefix_rewrite = {};  // for what was matched of the path; empty: none
   std::optional<RegexSubstitutionConfig> regex_rewrite = {};
   uint16_t status = 301;

@@ -117,8 +117,8 @@ void HeaderChanges::ApplyWithConditions(http::HeaderMap& headers,
     http::HeaderEntry entry;
   };
   base::Arena& arena = headers.arena();
-  auto* const pending = static_cast<Pending*>(
-      arena.Allocate(additions_.size() * sizeof(Pending), alignof(Pending)));
+  auto* const pending =
+      static_cast<Pending*>(arena.Allocate(additions_.size() * sizeof(Pending), alignof(Pending)));
   Pending* end = pending;
   std::string value;
   for (const Addition& addition : additions_) {

@@ -218,7 +218,7 @@ class RouteTable {
   std::vector<std::unique_ptr<const RequestField>> cluster_headers_;
   std::vector<std::unique_ptr<const std::string>> host_rewrites_;
   const FilterOverrides* table_overrides_ = nullptr;
-  Route tls_redirect_;  // stands in for every route of a virtual host that requires TLS
+  Route tls_redirect_;      // stands in for every route of a virtual host that requires TLS
   std::string path_texts_;  // the literals of all routes, one behind the other
   std::unique_ptr<const HostIndex> hosts_;
   bool ignore_port_ = false;

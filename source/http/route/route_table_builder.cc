@@ -67,7 +67,8 @@ void RouteTableBuilder::ReserveSpace(const RouteTableConfig& config) {
   size_t text = 0;
   for (const VirtualHostConfig& virtual_host : config.virtual_hosts) {
     for (const RouteConfig& route : virtual_host.routes) {
-      text += route.match.kind >= PathMatch::Kind::kSafeRegex ? Regex::kMaxLiteralPrefix : route.match.text.size();
+      text += route.match.kind >= PathMatch::Kind::kSafeRegex ? Regex::kMaxLiteralPrefix
+                                                              : route.match.text.size();
       if (const auto* action = std::get_if<ForwardAction>(&route.action)) {
         choices += std::max<size_t>(1, action->weighted_clusters.size());
       }
@@ -84,8 +85,7 @@ void RouteTableBuilder::AddVirtualHost(VirtualHostConfig config, size_t index) {
   VirtualHost virtual_host;
   virtual_host.name_ = std::move(config.name);
   virtual_host.overrides_ = Merge(table_overrides_, std::move(config.overrides));
-  const HeaderLevels headers =
-      AddHeaderLevel(table_headers_, std::move(config.header_changes), "");
+  const HeaderLevels headers = AddHeaderLevel(table_headers_, std::move(config.header_changes), "");
   AddDomains(config.domains, static_cast<uint32_t>(index));
   virtual_host.domains_ = std::move(config.domains);
   virtual_host.require_tls_ = config.require_tls;
@@ -168,8 +168,8 @@ void RouteTableBuilder::BuildTlsRedirect() {
   action.scheme = "https";
   action.keep_port = true;
   table_->tls_redirect_.action_ = RedirectAction();
-  table_->tls_redirect_.redirect_ = Redirect::Compile(
-      std::move(action), max_regex_program_size_, [](std::string_view, std::string_view) {});
+  table_->tls_redirect_.redirect_ = Redirect::Compile(std::move(action), max_regex_program_size_,
+                                                      [](std::string_view, std::string_view) {});
 }
 
 void RouteTableBuilder::BuildPath(PathMatch config, Route& route, RouteConditions& conditions,
@@ -313,12 +313,10 @@ HeaderLevels RouteTableBuilder::AddHeaderLevel(const HeaderLevels& inherited,
                                                bool is_cluster) {
   HeaderLevels levels = inherited;
   const std::string prefix = field.empty() ? std::string() : std::string(field) + ".";
-  levels.plans.request =
-      AddHeaderChanges(std::move(own.request), prefix + "request_headers_to_",
-                       inherited.plans.request, is_cluster, levels.request);
-  levels.plans.response =
-      AddHeaderChanges(std::move(own.response), prefix + "response_headers_to_",
-                       inherited.plans.response, is_cluster, levels.response);
+  levels.plans.request = AddHeaderChanges(std::move(own.request), prefix + "request_headers_to_",
+                                          inherited.plans.request, is_cluster, levels.request);
+  levels.plans.response = AddHeaderChanges(std::move(own.response), prefix + "response_headers_to_",
+                                           inherited.plans.response, is_cluster, levels.response);
   return levels;
 }
 
@@ -332,8 +330,7 @@ const HeaderPlan* RouteTableBuilder::AddHeaderChanges(HeaderChangesConfig config
         Report(absl::StrCat(ToAbsl(field), ToAbsl(place)), message);
       });
   if (changes == nullptr) return inherited;
-  const HeaderChanges* const own =
-      table_->header_changes_.emplace_back(std::move(changes)).get();
+  const HeaderChanges* const own = table_->header_changes_.emplace_back(std::move(changes)).get();
   std::vector<const HeaderChanges*> order = levels;
   levels.push_back(own);
   if (is_cluster) {

@@ -56,9 +56,9 @@ std::optional<http::LocalReply> OwnReply(const http::FilterContext& context,
     if (direct->body_format == nullptr) {
       reply.body = direct->body;
     } else {
-      direct->body_format->AppendTo(reply.body, {.info = context.stream_info(),
-                                                 .request = &head,
-                                                 .local_reply_body = direct->body});
+      direct->body_format->AppendTo(
+          reply.body,
+          {.info = context.stream_info(), .request = &head, .local_reply_body = direct->body});
       reply.content_type = direct->content_type;
     }
     if (HasLocation(reply.status) && !head.path.empty()) location = route::RequestUrl(head);
@@ -73,8 +73,7 @@ void internal::ChangeRequest(const http::FilterContext& context, bool add_envoy_
                              http::RequestHead& head) {
   const route::ClusterChoice& cluster = *context.match().cluster;
   if (cluster.request_headers != nullptr) {
-    cluster.request_headers->Apply(head.headers,
-                                   {.info = context.stream_info(), .request = &head});
+    cluster.request_headers->Apply(head.headers, {.info = context.stream_info(), .request = &head});
   }
   if (!cluster.host_rewrite.empty()) head.authority = cluster.host_rewrite;
   const route::Route& route = *context.route();

@@ -86,7 +86,8 @@ void RouterFilter::Connect() {
   http::StreamInfo& info = context_.stream_info();
   info.upstream_host = pool_->host().address_text();
   ++info.upstream_attempts;
-  RewriteHost(context_, pool_->host().config().hostname, !config_.suppress_envoy_headers, *request_);
+  RewriteHost(context_, pool_->host().config().hostname, !config_.suppress_envoy_headers,
+              *request_);
   upstream::Pool::Acquired acquired = pool_->Acquire(*this);
   if (acquired.error.has_value()) {
     Reply(*acquired.error);

@@ -72,9 +72,7 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
 void RouterFilter::ReplyDirectly() {
   stats().rq_direct_response.Inc();
   done_ = true;
-  std::optional<http::LocalReply> reply = OwnReply(context_, *request_);
-  if (reply->status >= 300 && reply->status < 400) stats().rq_redirect.Inc();
-  context_.SendLocalReply(*std::move(reply));
+  context_.SendLocalReply(*OwnReply(context_, *request_));
 }
 
 void RouterFilter::Connect() {

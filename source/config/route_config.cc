@@ -7,6 +7,7 @@
 
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "source/config/failure_policy_config.h"
 #include "source/config/filter_override_config.h"
 #include "source/config/format_config.h"
 #include "source/config/header_changes_config.h"
@@ -43,6 +44,7 @@ class RouteTableTranslator final {
 
   route::VirtualHostConfig ParseVirtualHost(const routes::VirtualHost& proto,
                                             const FieldPath& path) const;
+  bool validate_clusters() const { return validate_clusters_; }
 
  private:
   route::RouteConfig ParseRoute(const routes::Route& proto, const FieldPath& path) const;
@@ -133,6 +135,9 @@ route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteActio
   if (proto.has_timeout()) {
     action.timeout = ParseDuration(proto.timeout(), path.Field("timeout"), translation_);
   }
+  if (proto.priority() == envoy::config::core::v3::HIGH) {
+    action.priority = route::RoutePriority::kHigh;
+  }
   if (proto.has_idle_timeout()) {
     action.idle_timeout =
         ParseDuration(proto.idle_timeout(), path.Field("idle_timeout"), translation_);
@@ -146,9 +151,12 @@ route::RouteConfig RouteTableTranslator::ParseRoute(const routes::Route& proto,
   route.name = proto.name();
   ParseRouteMatch(proto.match(), path.Field("match"), translation_, route);
   switch (proto.action_case()) {
-    case routes::Route::kRoute:
-      route.action = ParseForward(proto.route(), path.Field("route"));
+    case routes::Route::kRoute: {
+      route::ForwardAction action = ParseForward(proto.route(), path.Field("route"));
+      action.failure = ParseRouteFailure(proto, validate_clusters_, path, translation_);
+      route.action = std::move(action);
       break;
+    }
     case routes::Route::kDirectResponse: {
       route::DirectResponseAction action;
       action.status = proto.direct_response().status();
@@ -202,6 +210,7 @@ route::VirtualHostConfig RouteTableTranslator::ParseVirtualHost(const routes::Vi
     default:
       break;
   }
+  host.failure = ParseVirtualHostFailure(proto, validate_clusters_, path, translation_);
   return host;
 }
 
@@ -226,6 +235,7 @@ std::shared_ptr<const route::RouteTable> ParseRouteTable(
   config.most_specific_header_changes_win = proto.most_specific_header_mutations_wins();
   config.ignore_port_in_host_matching = proto.ignore_port_in_host_matching();
   config.ignore_path_parameters_in_path_matching = proto.ignore_path_parameters_in_path_matching();
+  config.failure = ParseTableFailure(proto, translator.validate_clusters(), path, translation);
   config.overrides = ParseFilterOverrides(proto.typed_per_filter_config(), filters,
                                           path.Field("typed_per_filter_config"), translation);
   // Built even after an error: the builder finds faults of its own.

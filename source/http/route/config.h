@@ -16,6 +16,7 @@
 
 #include "source/event/clock.h"
 #include "source/http/metadata.h"
+#include "source/http/route/retry_policy.h"
 #include "source/runtime/runtime.h"
 
 namespace remora::formatter {
@@ -55,6 +56,12 @@ struct HeaderMatch {
   bool invert = false;
   // Without it an absent field fails every kString and kRange match, inverted or not.
   bool treat_missing_as_empty = false;
+};
+
+// Conditions of a RetryPolicy.
+struct RetryHeaders {
+  std::vector<HeaderMatch> request;   // only requests that match one; empty: all
+  std::vector<HeaderMatch> response;  // of kRetryOnHeaders: one of them
 };
 
 // Looks at the first parameter of that name, as written (no percent-decoding).
@@ -144,6 +151,7 @@ struct ForwardAction {
   std::string host_rewrite = {};
   std::optional<RegexSubstitutionConfig> host_rewrite_path_regex = {};
   bool append_x_forwarded_host = false;
+  FailureSettings failure = {};
 };
 
 struct DirectResponseAction {
@@ -192,6 +200,7 @@ struct VirtualHostConfig {
   MessageChangesConfig header_changes = {};
   TlsRequirement require_tls = TlsRequirement::kNone;
   std::shared_ptr<const http::Metadata> metadata = {};
+  FailureSettings failure = {};
 };
 
 struct RouteTableConfig {
@@ -207,6 +216,7 @@ struct RouteTableConfig {
   bool ignore_port_in_host_matching = false;
   bool ignore_path_parameters_in_path_matching = false;  // cut the path at ';'
   uint32_t max_regex_program_size = kDefaultMaxRegexProgramSize;
+  FailureSettings failure = {};  // only mirrors
 };
 
 }  // namespace remora::route

@@ -101,6 +101,9 @@ class Route {
     return forward() ? forward()->timeout.value_or(ForwardAction::kDefaultTimeout) : 0;
   }
 
+  // What to do about tries of its requests; null: nothing beyond the plain way.
+  const FailurePolicy* failure_policy() const { return failure_policy_; }
+
   // Merged from table, virtual host and route; null when there are none. A weighted cluster may
   // add to them: MatchResult::overrides is what counts for a request.
   const FilterOverrides* overrides() const { return overrides_; }
@@ -127,6 +130,7 @@ class Route {
   const ClusterChoice* clusters_ = nullptr;            // in the table
   const FilterOverrides* overrides_ = nullptr;
   const HeaderPlan* response_headers_ = nullptr;
+  const FailurePolicy* failure_policy_ = nullptr;  // in the table
   uint32_t cluster_count_ = 0;
   uint32_t total_weight_ = 0;
   std::string_view path_text_;
@@ -218,7 +222,8 @@ class RouteTable {
   std::vector<std::unique_ptr<const RequestField>> cluster_headers_;
   std::vector<std::unique_ptr<const std::string>> host_rewrites_;
   const FilterOverrides* table_overrides_ = nullptr;
-  Route tls_redirect_;      // stands in for every route of a virtual host that requires TLS
+  Route tls_redirect_;  // stands in for every route of a virtual host that requires TLS
+  std::vector<std::unique_ptr<const FailurePolicy>> failure_policies_;
   std::string path_texts_;  // the literals of all routes, one behind the other
   std::unique_ptr<const HostIndex> hosts_;
   bool ignore_port_ = false;

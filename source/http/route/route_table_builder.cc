@@ -46,6 +46,7 @@ std::shared_ptr<const RouteTable> RouteTableBuilder::Build(RouteTableConfig conf
   BuildTlsRedirect();
   most_specific_header_changes_win_ = config.most_specific_header_changes_win;
   table_headers_ = AddHeaderLevel({}, std::move(config.header_changes), "");
+  table_failure_ = std::move(config.failure);
   for (size_t i = 0; i < config.virtual_hosts.size(); ++i) {
     AddVirtualHost(std::move(config.virtual_hosts[i]), i);
   }
@@ -95,6 +96,8 @@ void RouteTableBuilder::AddVirtualHost(VirtualHostConfig config, size_t index) {
     Report("routes", absl::StrCat("more than ", PathIndex::kMaxRoutes, " routes"));
     return;
   }
+  host_failure_ = std::move(config.failure);
+  CompileRetry(host_failure_, "retry_policy");
   std::vector<IndexedPath> paths(config.routes.size());
   virtual_host.routes_.reserve(config.routes.size());
   for (size_t i = 0; i < config.routes.size(); ++i) {
@@ -156,6 +159,7 @@ void RouteTableBuilder::BuildAction(RouteConfig& config, const HeaderLevels& hea
   route.rewrites_ = Rewrites::Compile(*forward, max_regex_program_size_, report_at("route"));
   const size_t first = table_->choices_.size();
   BuildClusters(*forward, headers, route);
+  BuildFailurePolicy(*forward, route);
   for (size_t i = first; i < table_->choices_.size(); ++i) {
     ClusterChoice& choice = table_->choices_[i];
     choice.changes_request = choice.request_headers != nullptr || !choice.host_rewrite.empty() ||
@@ -239,6 +243,29 @@ void RouteTableBuilder::BuildClusters(ForwardAction& action, const HeaderLevels&
   route.cluster_count_ = static_cast<uint32_t>(table_->choices_.size() - first);
 }
 
+void RouteTableBuilder::CompileRetry(FailureSettings& settings, std::string_view field) {
+  if (settings.retry == nullptr) return;
+  ReportIfBad(settings.retry->CompileConditions(max_regex_program_size_), field);
+}
+
+// Each matter is decided by the most specific level that says something about it.
+void RouteTableBuilder::BuildFailurePolicy(ForwardAction& action, Route& route) {
+  FailureSettings& own = action.failure;
+  CompileRetry(own, "route.retry_policy");
+  auto policy = std::make_unique<FailurePolicy>();
+  policy->retry = own.retry != nullptr ? own.retry : host_failure_.retry;
+  policy->mirrors = !own.mirrors.empty()             ? own.mirrors
+                    : !host_failure_.mirrors.empty() ? host_failure_.mirrors
+                                                     : table_failure_.mirrors;
+  policy->body_limit = own.body_limit.has_value() ? own.body_limit : host_failure_.body_limit;
+  policy->count_attempts_in_request = host_failure_.count_attempts_in_request;
+  policy->count_attempts_in_response = host_failure_.count_attempts_in_response;
+  policy->mark_timeout_retries = host_failure_.mark_timeout_retries;
+  policy->high_priority = action.priority == RoutePriority::kHigh;
+  if (policy->empty()) return;
+  route.failure_policy_ = table_->failure_policies_.emplace_back(std::move(policy)).get();
+}
+
 void RouteTableBuilder::BuildWeightedClusters(std::vector<WeightedCluster>& clusters,
                                               const HeaderLevels& headers, Route& route) {
   constexpr uint64_t kMaxTotalWeight = std::numeric_limits<uint32_t>::max();
@@ -247,9 +274,8 @@ void RouteTableBuilder::BuildWeightedClusters(std::vector<WeightedCluster>& clus
     WeightedCluster& cluster = clusters[i];
     const std::string field = absl::StrCat("route.weighted_clusters.clusters[", i, "]");
     if (cluster.name.empty() == cluster.cluster_header.empty()) {
-      Report(field, cluster.name.empty()
-                        ? "At least one of name or cluster_header need to be specified"
-                        : "Only one of name or cluster_header can be specified");
+      Report(field, cluster.name.empty() ? "names no cluster"
+                                         : "Only one of name or cluster_header can be specified");
     }
     total += cluster.weight;
     const HeaderLevels own = AddHeaderLevel(headers, std::move(cluster.headers), field, true);

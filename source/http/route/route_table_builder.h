@@ -51,6 +51,8 @@ class RouteTableBuilder {
                    const HeaderLevels& inherited_headers, IndexedPath& indexed);
   void BuildPath(PathMatch config, Route& route, RouteConditions& conditions, IndexedPath& indexed);
   void BuildConditions(RouteConfig& config, RouteConditions& conditions);
+  void CompileRetry(FailureSettings& settings, std::string_view field);
+  void BuildFailurePolicy(ForwardAction& action, Route& route);
   void BuildAction(RouteConfig& config, const HeaderLevels& headers, Route& route);
   void BuildTlsRedirect();
   void BuildWeightSource(const ForwardAction& action, Route& route);
@@ -81,6 +83,8 @@ class RouteTableBuilder {
   const FilterOverrides* table_overrides_ = nullptr;
   HeaderLevels table_headers_;
   bool most_specific_header_changes_win_ = false;
+  FailureSettings table_failure_;
+  FailureSettings host_failure_;  // of the virtual host that is being built
   uint32_t max_regex_program_size_ = 0;
   std::string place_;  // of what is being built, for Report: "virtual_hosts[0].routes[2]"
 };

@@ -66,6 +66,7 @@ void AddStatsEndpoints(std::vector<Endpoint>& endpoints);     // /stats /stats/p
 void AddClusterEndpoints(std::vector<Endpoint>& endpoints);   // /clusters
 void AddListenerEndpoints(std::vector<Endpoint>& endpoints);  // /listeners
 void AddConfigEndpoints(std::vector<Endpoint>& endpoints);    // /config_dump
-void AddLogEndpoints(std::vector<Endpoint>& endpoints);       // /logging
+void AddLogEndpoints(std::vector<Endpoint>& endpoints);       // /logging /reopen_logs
+void AddDrainEndpoints(std::vector<Endpoint>& endpoints);     // /drain_listeners /healthcheck/*
 
 }  // namespace remora::admin

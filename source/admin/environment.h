@@ -47,6 +47,13 @@ struct ListenerStatus {
   std::vector<net::Address> addresses;  // the first is the main one
 };
 
+// What /drain_listeners was asked for.
+struct DrainRequest {
+  bool inbound_only = false;
+  bool graceful = false;
+  bool skip_exit = false;  // do not close the sockets when the drain time is over
+};
+
 struct Environment {
   stats::Store& stats;
   const stats::TagExtractor& tags;
@@ -61,6 +68,11 @@ struct Environment {
   std::function<void()> quit;
   // Called before a statistics snapshot: brings gauges that are read, not counted, up to date.
   std::function<void()> refresh_stats;
+  // /healthcheck/fail and /healthcheck/ok.
+  std::function<void(bool fail)> fail_health_check;
+  std::function<void(const DrainRequest&)> drain_listeners;
+  // Opens log files again under their names.
+  std::function<void()> reopen_logs;
 };
 
 }  // namespace remora::admin

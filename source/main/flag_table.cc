@@ -15,7 +15,6 @@ namespace {
 using config::Concat;
 
 constexpr std::string_view kNoHotRestart = "there is no hot restart";
-constexpr std::string_view kNoDrain = "nothing is drained yet: connections close at once";
 
 std::string ReadNumber(std::string_view value, uint32_t& out) {
   uint32_t number = 0;
@@ -115,6 +114,13 @@ std::string SetDrainStrategy(std::string_view value, ParsedFlags& parsed) {
   parsed.options.drain_strategy =
       value == "gradual" ? DrainStrategy::kGradual : DrainStrategy::kImmediate;
   return "";
+}
+
+std::string SetDrainOnSigterm(std::string_view value, ParsedFlags& parsed) {
+  uint32_t number = 0;
+  std::string wrong = ReadNumber(value, number);
+  if (wrong.empty()) parsed.options.drain_on_sigterm = absl::Seconds(number);
+  return wrong;
 }
 
 std::string SetIpVersion(std::string_view value, ParsedFlags& parsed) {
@@ -218,9 +224,10 @@ constexpr Flag kFlags[] = {
      AddStatsTag, "statistics have no tags yet", true},
 
     {"drain-time-s", 0, "N", G::kDrain, "how long draining may take (default 600)",
-     SetDuration<&O::drain_time, InSeconds>, kNoDrain},
-    {"drain-strategy", 0, "S", G::kDrain, "gradual (default) or immediate", SetDrainStrategy,
-     kNoDrain},
+     SetDuration<&O::drain_time, InSeconds>},
+    {"drain-strategy", 0, "S", G::kDrain, "gradual (default) or immediate", SetDrainStrategy},
+    {"drain-on-sigterm-s", 0, "N", G::kDrain,
+     "SIGTERM: stop accepting, end when all is answered, or after N", SetDrainOnSigterm},
 
     {"disable-hot-restart", 0, "", G::kHotRestart, "there is none anyway",
      SetTrue<&O::disable_hot_restart>},

@@ -66,6 +66,11 @@ int Serve(const Options& options, config::LoadedBootstrap loaded, event::Clock& 
   server_options.restart_epoch = options.restart_epoch;
   server_options.static_unknown_fields = loaded.unknown_fields;
   server_options.admin_address_path = options.admin_address_path;
+  server_options.drain.time = absl::ToInt64Nanoseconds(options.drain_time);
+  server_options.drain.immediate = options.drain_strategy == DrainStrategy::kImmediate;
+  if (options.drain_on_sigterm.has_value()) {
+    server_options.drain.on_sigterm = absl::ToInt64Nanoseconds(*options.drain_on_sigterm);
+  }
   server_options.version = VersionText();
   server_options.command_line_options = OptionsJson(options);
   server_options.dumper = std::move(loaded.dumper);

@@ -59,13 +59,15 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       breaker_gauges_(store_),
       own_ip_(FindOwnIp()),
       started_(clock.Now()),
-      main_(options_.concurrency, store_.main_shard(), clock, own_ip_),
+      main_(options_.concurrency, store_.main_shard(), clock, own_ip_, process_),
+      draining_(process_, main_.dispatcher(), workers_, listener_stats_, options_.drain,
+                [this] { Quit(); }),
       signals_(main_.dispatcher(), [this](int number) { OnSignal(number); }),
       flush_timer_(
           main_.dispatcher().timers(), [](void* self) { static_cast<Server*>(self)->FlushStats(); },
           this) {
   for (size_t i = 0; i < options_.concurrency; ++i) {
-    workers_.push_back(std::make_unique<Worker>(i, store_.worker_shard(i), clock, own_ip_));
+    workers_.push_back(std::make_unique<Worker>(i, store_.worker_shard(i), clock, own_ip_, process_));
   }
 }
 
@@ -156,6 +158,7 @@ absl::Status Server::BindListeners() {
     absl::StatusOr<BoundListener> bound = Bind(config, workers_.size());
     if (!bound.ok()) return bound.status();
     bound->scopes = MakeScopes(*config);
+    bound->scopes.drain = draining_.Add(config);
     bound_.push_back(*std::move(bound));
     listener_stats_.listener_added.Inc();
   }
@@ -191,10 +194,16 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
   facts.command_line_options = options_.command_line_options;
   if (options_.dumper != nullptr) facts.node = options_.dumper->NodeJson();
   auto environment = std::make_unique<admin::Environment>(admin::Environment{
-      store_, tags, clock_, std::move(facts), [this] { return state_; }, [this] { return world_; },
+      store_, tags, clock_, std::move(facts), [this] { return State(); }, [this] { return world_; },
       [this] { return addresses_; },
       [this](const admin::Parameters& parameters) { return DumpConfig(parameters); },
-      [this] { Quit(); }, [this] { RefreshGauges(); }});
+      [this] { Quit(); }, [this] { RefreshGauges(); },
+      [this](bool fail) {
+        draining_.FailHealthCheck(fail);
+        PublishState();
+      },
+      [this](const admin::DrainRequest& request) { DrainListeners(request); },
+      [this] { ReopenLogs(); }});
   return environment;
 }
 
@@ -298,18 +307,55 @@ int Server::Run() {
 
 void Server::SetState(admin::ServerState state) {
   state_ = state;
-  stats_.state.Set(static_cast<uint64_t>(state));
-  stats_.live.Set(state == admin::ServerState::kLive ? 1 : 0);
+  PublishState();
+}
+
+admin::ServerState Server::State() const {
+  if (draining_.shutting_down()) return admin::ServerState::kDraining;
+  const bool failed = process_.health_check_failed.load(std::memory_order_relaxed);
+  return state_ == admin::ServerState::kLive && failed ? admin::ServerState::kDraining : state_;
+}
+
+void Server::PublishState() {
+  stats_.state.Set(static_cast<uint64_t>(State()));
+  stats_.live.Set(State() == admin::ServerState::kLive ? 1 : 0);
+}
+
+void Server::DrainListeners(const admin::DrainRequest& request) {
+  const Draining::Scope scope =
+      request.inbound_only ? Draining::Scope::kInbound : Draining::Scope::kAll;
+  if (request.graceful) {
+    draining_.DrainGracefully(scope, !request.skip_exit);
+  } else {
+    draining_.Stop(scope);
+  }
+}
+
+void Server::ReopenLogs() {
+  const absl::Status status = base::ReopenLog();
+  if (!status.ok()) REMORA_LOG(kMain, kError, std::string(status.message()));
+}
+
+void Server::Terminate() {
+  if (!options_.drain.on_sigterm.has_value() || draining_.shutting_down()) {
+    Quit();
+    return;
+  }
+  draining_.BeginShutdown();
+  PublishState();
 }
 
 void Server::OnSignal(int number) {
   if (number == SIGUSR1) {
-    const absl::Status status = base::ReopenLog();
-    if (!status.ok()) REMORA_LOG(kMain, kError, std::string(status.message()));
+    ReopenLogs();
     return;
   }
   REMORA_LOG(kMain, kInfo, "caught ", number == SIGTERM ? "SIGTERM" : "SIGINT");
-  Quit();
+  if (number == SIGTERM) {
+    Terminate();
+  } else {
+    Quit();
+  }
 }
 
 void Server::RefreshGauges() {

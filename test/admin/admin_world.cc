@@ -22,6 +22,9 @@ AdminWorld::AdminWorld()
           },
           [this] { ++quits; },
           [this] { ++refreshes; },
+          [this](bool fail) { health_check_failures.push_back(fail); },
+          [this](const DrainRequest& request) { drains.push_back(request); },
+          [this] { ++reopened; },
       },
       table(environment) {}
 

@@ -37,6 +37,9 @@ class AdminWorld final {
   Parameters config_dump_asked;
   int quits = 0;
   int refreshes = 0;
+  std::vector<bool> health_check_failures;
+  std::vector<DrainRequest> drains;
+  int reopened = 0;
 
   // Puts a cluster into the World.
   const upstream::Cluster& AddCluster(upstream::ClusterConfig config);

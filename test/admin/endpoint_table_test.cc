@@ -56,11 +56,14 @@ TEST_CASE("The endpoints are sorted, unique, and no other changes anything") {
     paths.emplace_back(endpoint.path);
     if (endpoint.mutates) mutating.emplace_back(endpoint.path);
   }
-  CHECK(paths == std::vector<std::string>{"/", "/clusters", "/config_dump", "/help",
+  CHECK(paths == std::vector<std::string>{"/", "/clusters", "/config_dump", "/drain_listeners",
+                                          "/healthcheck/fail", "/healthcheck/ok", "/help",
                                           "/hot_restart_version", "/listeners", "/logging",
-                                          "/memory", "/quitquitquit", "/ready", "/server_info",
-                                          "/stats", "/stats/prometheus"});
-  CHECK(mutating == std::vector<std::string>{"/logging", "/quitquitquit"});
+                                          "/memory", "/quitquitquit", "/ready", "/reopen_logs",
+                                          "/server_info", "/stats", "/stats/prometheus"});
+  CHECK(mutating == std::vector<std::string>{"/drain_listeners", "/healthcheck/fail",
+                                             "/healthcheck/ok", "/logging", "/quitquitquit",
+                                             "/reopen_logs"});
 }
 
 TEST_CASE("Help lists every endpoint and parameter in Envoy's form") {

@@ -15,6 +15,7 @@ EndpointTable::EndpointTable(const Environment& environment) : environment_(envi
   AddConfigEndpoints(endpoints_);
   AddLogEndpoints(endpoints_);
   AddDrainEndpoints(endpoints_);
+  AddRuntimeEndpoints(endpoints_);
   std::sort(endpoints_.begin(), endpoints_.end(),
             [](const Endpoint& a, const Endpoint& b) { return a.path < b.path; });
 }

@@ -68,5 +68,6 @@ void AddListenerEndpoints(std::vector<Endpoint>& endpoints);  // /listeners
 void AddConfigEndpoints(std::vector<Endpoint>& endpoints);    // /config_dump
 void AddLogEndpoints(std::vector<Endpoint>& endpoints);       // /logging /reopen_logs
 void AddDrainEndpoints(std::vector<Endpoint>& endpoints);     // /drain_listeners /healthcheck/*
+void AddRuntimeEndpoints(std::vector<Endpoint>& endpoints);   // /runtime /runtime_modify
 
 }  // namespace remora::admin

@@ -19,6 +19,7 @@
 #include "source/config/world.h"
 #include "source/event/clock.h"
 #include "source/net/address.h"
+#include "source/runtime/runtime.h"
 #include "source/stats/store.h"
 #include "source/stats/tag_extractor.h"
 
@@ -71,6 +72,9 @@ struct Environment {
   // /healthcheck/fail and /healthcheck/ok.
   std::function<void(bool fail)> fail_health_check;
   std::function<void(const DrainRequest&)> drain_listeners;
+  std::function<std::shared_ptr<const runtime::Snapshot>()> runtime;
+  // Sets overrides; an empty text removes one.
+  std::function<absl::Status(const Parameters&)> modify_runtime;
   // Opens log files again under their names.
   std::function<void()> reopen_logs;
 };

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "source/config/listener.h"
+#include "source/runtime/runtime.h"
 #include "source/stats/matcher.h"
 #include "source/stats/tag_extractor.h"
 #include "source/upstream/cluster.h"
@@ -31,6 +32,17 @@ struct NodeConfig {
   upstream::Locality locality;
 };
 
+// envoy.config.bootstrap.v3.RuntimeLayer.
+struct RuntimeLayerConfig {
+  enum class Kind : uint8_t { kStatic, kDisk, kAdmin };
+
+  std::string name;
+  Kind kind = Kind::kStatic;
+  runtime::Snapshot::Values values;  // kStatic
+  std::string link;                  // kDisk: what is swapped to replace the tree
+  std::string subdirectory;          // below it; may be empty
+};
+
 struct BootstrapConfig {
   NodeConfig node;
   AdminConfig admin;
@@ -38,6 +50,7 @@ struct BootstrapConfig {
   std::vector<upstream::ClusterConfig> clusters;
   event::Duration stats_flush_interval = 5 * event::kSecond;
   stats::Matcher stats_matcher;
+  std::vector<RuntimeLayerConfig> runtime;  // the weakest first
   stats::TagRules stats_tags;
 };
 

@@ -169,7 +169,8 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   config.stats_matcher = ParseStatsMatcher(proto.stats_config(), stats, translation);
   config.stats_tags = ParseStatsTags(proto.stats_config(), stats, translation);
   // Both before the listeners, whose routes refer to them.
-  ParseRuntime(proto.layered_runtime(), root.Field("layered_runtime"), translation);
+  config.runtime = ParseRuntime(proto.layered_runtime(), config.node.cluster,
+                                root.Field("layered_runtime"), translation);
   const FieldPath resources = root.Field("static_resources");
   config.clusters =
       ParseClusters(proto.static_resources(), resources.Field("clusters"), translation);

@@ -62,6 +62,9 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       main_(options_.concurrency, store_.main_shard(), clock, own_ip_, process_),
       draining_(process_, main_.dispatcher(), workers_, listener_stats_, options_.drain,
                 [this] { Quit(); }),
+      runtime_(std::move(bootstrap_.runtime),
+               store_.AddScope("runtime").Make<RuntimeStats>(store_.main_shard()),
+               [this](const auto& snapshot) { PublishRuntime(snapshot); }),
       signals_(main_.dispatcher(), [this](int number) { OnSignal(number); }),
       flush_timer_(
           main_.dispatcher().timers(), [](void* self) { static_cast<Server*>(self)->FlushStats(); },
@@ -203,6 +206,8 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
         PublishState();
       },
       [this](const admin::DrainRequest& request) { DrainListeners(request); },
+      [this] { return runtime_.snapshot(); },
+      [this](const admin::Parameters& overrides) { return runtime_.Modify(overrides); },
       [this] { ReopenLogs(); }});
   return environment;
 }
@@ -273,11 +278,13 @@ absl::Status Server::Initialize(bool listen) {
   stats_.static_unknown_fields.Add(options_.static_unknown_fields);
   listener_stats_.workers_started.Set(0);
   SetState(admin::ServerState::kInitializing);
+  runtime_.Load();
   BuildClusters();
   if (!listen) return absl::OkStatus();
 
   absl::Status status = BindListeners();
   status.Update(StartAdmin());
+  status.Update(runtime_.Watch(main_.dispatcher()));
   if (!status.ok()) return status;
   main_.Apply(world_);
   for (auto& worker : workers_) worker->Apply(world_);
@@ -328,6 +335,13 @@ void Server::DrainListeners(const admin::DrainRequest& request) {
     draining_.DrainGracefully(scope, !request.skip_exit);
   } else {
     draining_.Stop(scope);
+  }
+}
+
+void Server::PublishRuntime(const std::shared_ptr<const runtime::Snapshot>& snapshot) {
+  main_.Apply(snapshot);
+  for (const auto& worker : workers_) {
+    worker->dispatcher().Post([worker = worker.get(), snapshot] { worker->Apply(snapshot); });
   }
 }
 

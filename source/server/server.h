@@ -23,6 +23,7 @@
 #include "source/config/world.h"
 #include "source/server/breaker_gauges.h"
 #include "source/server/draining.h"
+#include "source/server/runtime_layers.h"
 #include "source/server/server_stats.h"
 #include "source/server/signals.h"
 #include "source/server/worker.h"
@@ -83,6 +84,7 @@ class Server {
   void OnSignal(int number);
   void DrainListeners(const admin::DrainRequest& request);
   void ReopenLogs();
+  void PublishRuntime(const std::shared_ptr<const runtime::Snapshot>& snapshot);
   void FlushStats();
   void RefreshGauges();
   void SetState(admin::ServerState state);
@@ -106,6 +108,7 @@ class Server {
   Worker main_;
   std::vector<std::unique_ptr<Worker>> workers_;
   Draining draining_;
+  RuntimeLayers runtime_;
   Signals signals_;
   event::Timer flush_timer_;
   std::shared_ptr<const config::World> world_;

@@ -60,10 +60,10 @@ TEST_CASE("The endpoints are sorted, unique, and no other changes anything") {
                                           "/healthcheck/fail", "/healthcheck/ok", "/help",
                                           "/hot_restart_version", "/listeners", "/logging",
                                           "/memory", "/quitquitquit", "/ready", "/reopen_logs",
-                                          "/server_info", "/stats", "/stats/prometheus"});
+                                          "/runtime", "/runtime_modify", "/server_info", "/stats", "/stats/prometheus"});
   CHECK(mutating == std::vector<std::string>{"/drain_listeners", "/healthcheck/fail",
                                              "/healthcheck/ok", "/logging", "/quitquitquit",
-                                             "/reopen_logs"});
+                                             "/reopen_logs", "/runtime_modify"});
 }
 
 TEST_CASE("Help lists every endpoint and parameter in Envoy's form") {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "source/http/filter/filter_chain.h"
+#include "source/runtime/runtime.h"
 #include "source/stats/store.h"
 #include "test/fakes/recorder.h"
 #include "test/fakes/simulated_clock.h"
@@ -83,6 +84,8 @@ class ChainWorld {
   base::ArenaPool arenas;
   buffer::BlockPool blocks;
   base::Random random;
+  runtime::View runtime;
+  runtime::ProcessState process;
   stats::Store store;
   Recorder<http::ResponseHead> downstream;
   Recorder<http::RequestHead> upstream;

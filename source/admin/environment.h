@@ -77,6 +77,8 @@ struct Environment {
   std::function<absl::Status(const Parameters&)> modify_runtime;
   // Opens log files again under their names.
   std::function<void()> reopen_logs;
+  // admin.allow_paths; empty: every path.
+  std::vector<std::function<bool(std::string_view)>> allow_paths = {};
 };
 
 }  // namespace remora::admin

@@ -24,6 +24,8 @@ struct AdminConfig {
   std::optional<net::Address> address;  // none: no admin listener
   bool ipv4_compat = false;             // SocketAddress.ipv4_compat of the address
   std::vector<net::SocketOption> socket_options;
+  // A path, with its query, is allowed if one of them says so; none: every path.
+  std::vector<std::function<bool(std::string_view)>> allow_paths;
 };
 
 struct NodeConfig {

@@ -15,7 +15,8 @@ namespace remora::main {
 // <revision>/<version>/<Clean|Modified>/<RELEASE|DEBUG>/<TLS library>, Envoy's form.
 std::string VersionText();
 
-// envoy.admin.v3.CommandLineOptions as JSON, one space a level, defaults left out.
+// envoy.admin.v3.CommandLineOptions as JSON, one space a level, with all defaults as Envoy
+// prints it.
 std::string OptionsJson(const Options& options);
 
 }  // namespace remora::main

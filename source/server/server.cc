@@ -208,7 +208,7 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
       [this](const admin::DrainRequest& request) { DrainListeners(request); },
       [this] { return runtime_.snapshot(); },
       [this](const admin::Parameters& overrides) { return runtime_.Modify(overrides); },
-      [this] { ReopenLogs(); }});
+      [this] { ReopenLogs(); }, bootstrap_.admin.allow_paths});
   return environment;
 }
 

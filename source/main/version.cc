@@ -5,14 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "source/main/revision.h"  // generated
 
 namespace remora::main {
 namespace {
 
 constexpr const char* kVersion = "0.1.0";
-#ifndef REMORA_REVISION
-#define REMORA_REVISION "unknown"
-#endif
 
 std::string Quote(const std::string& text) {
   static constexpr char kHex[] = "0123456789abcdef";
@@ -37,7 +35,7 @@ std::string VersionText() {
 #else
   constexpr const char* kBuild = "DEBUG";
 #endif
-  return absl::StrCat(REMORA_REVISION, "/", kVersion, "/Clean/", kBuild, "/none");
+  return absl::StrCat(REMORA_REVISION, "/", kVersion, "/" REMORA_TREE "/", kBuild, "/none");
 }
 
 std::string OptionsJson(const Options& options) {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <utility>
 
@@ -21,16 +22,17 @@ using config::ListenerConfig;
 namespace {
 
 // The first address of an interface that is up and not loopback (Envoy's local info address).
-std::string FindOwnIp() {
+std::string FindOwnIp(bool v6) {
   ifaddrs* list = nullptr;
   if (getifaddrs(&list) != 0) return "";
   std::string found;
   for (const ifaddrs* i = list; i != nullptr && found.empty(); i = i->ifa_next) {
-    if (i->ifa_addr == nullptr || i->ifa_addr->sa_family != AF_INET) continue;
+    if (i->ifa_addr == nullptr || i->ifa_addr->sa_family != (v6 ? AF_INET6 : AF_INET)) continue;
     if ((i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0) continue;
     sockaddr_storage storage = {};
-    reinterpret_cast<sockaddr_in&>(storage) = *reinterpret_cast<const sockaddr_in*>(i->ifa_addr);
-    found = net::Address::FromSocket(storage, sizeof(sockaddr_in)).IpString();
+    const socklen_t size = v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+    std::memcpy(&storage, i->ifa_addr, size);
+    found = net::Address::FromSocket(storage, size).IpString();
   }
   freeifaddrs(list);
   return found;
@@ -57,7 +59,7 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       cluster_stats_(
           store_.AddScope("cluster_manager").Make<ClusterManagerStats>(store_.main_shard())),
       breaker_gauges_(store_),
-      own_ip_(FindOwnIp()),
+      own_ip_(FindOwnIp(options_.own_ip_v6)),
       started_(clock.Now()),
       main_(options_.concurrency, store_.main_shard(), clock, own_ip_, process_),
       draining_(process_, main_.dispatcher(), workers_, listener_stats_, options_.drain,

@@ -38,6 +38,7 @@ struct ServerOptions {
   uint64_t static_unknown_fields = 0;
   std::string admin_address_path;    // file that gets the admin listener's address; empty: none
   DrainOptions drain;
+  bool own_ip_v6 = false;  // which of the machine's addresses x-forwarded-for shows
   std::string version;               // for /server_info
   std::string command_line_options;  // JSON, for /server_info
   // The configuration as loaded, for /config_dump; none: the answer is 404.

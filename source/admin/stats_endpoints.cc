@@ -94,8 +94,7 @@ void AddStatsEndpoints(std::vector<Endpoint>& endpoints) {
         InvertFilter(),
         Buckets({"cumulative", "summary"})}});
   endpoints.push_back({"/reset_counters", "reset all counters to zero", &ResetCounters, true});
-  endpoints.push_back(
-      {"/stats/recentlookups", "Show recent stat-name lookups", &RecentLookups});
+  endpoints.push_back({"/stats/recentlookups", "Show recent stat-name lookups", &RecentLookups});
   endpoints.push_back({"/stats/recentlookups/clear", "clear list of stat-name lookups and counter",
                        &ChangeNoLookups, true});
   endpoints.push_back({"/stats/recentlookups/disable",

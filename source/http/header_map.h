@@ -113,8 +113,8 @@ class HeaderMap {
   }
   void RemoveAnyOf(const HeaderIdSet& ids);
 
-  // For codecs, whose fields are already in the arena, checked and lower-case: the place of the next
-  // field, to be filled there; it becomes one by AddNext() and is nothing without.
+  // For codecs, whose fields are already in the arena, checked and lower-case: the place of the
+  // next field, to be filled there; it becomes one by AddNext() and is nothing without.
   HeaderEntry& Next() {
     if (__builtin_expect(count_ == capacity_, 0)) Grow();
     return entries_[count_];

@@ -72,7 +72,8 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
           main_.dispatcher().timers(), [](void* self) { static_cast<Server*>(self)->FlushStats(); },
           this) {
   for (size_t i = 0; i < options_.concurrency; ++i) {
-    workers_.push_back(std::make_unique<Worker>(i, store_.worker_shard(i), clock, own_ip_, process_));
+    workers_.push_back(
+        std::make_unique<Worker>(i, store_.worker_shard(i), clock, own_ip_, process_));
   }
 }
 

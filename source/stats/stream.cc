@@ -145,8 +145,7 @@ SnapshotFilter Stream::PassFilter() const {
 bool Stream::StepPass(ChunkWriter& out) {
   Snapshot portion;
   const SnapshotFilter filter = PassFilter();
-  const bool wanted =
-      filter.text_readouts || filter.counters || filter.gauges || filter.histograms;
+  const bool wanted = filter.text_readouts || filter.counters || filter.gauges || filter.histograms;
   if (wanted && cursor_.Next(filter, portion)) {
     if (json_ != nullptr) {
       json_->Add(portion, out);

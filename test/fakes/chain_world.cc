@@ -130,6 +130,16 @@ void ChainWorld::AddFactory(http::FilterFactory factory,
   filters_.worker_states.push_back(std::move(state));
 }
 
+void ChainWorld::AddWithState(http::FilterFactory factory) {
+  stats::Scope& scope = store.AddScope("http.test.");
+  std::unique_ptr<http::FilterWorkerState> state;
+  if (factory.create_worker_state != nullptr) {
+    state = factory.create_worker_state(factory.config.get(),
+                                        {scope, store.worker_shard(0), dispatcher});
+  }
+  AddFactory(std::move(factory), std::move(state));
+}
+
 http::RequestHead& ChainWorld::MakeRequest(
     std::string_view method, std::string_view path,
     std::vector<std::pair<std::string, std::string>> fields) {
@@ -236,6 +246,21 @@ void ChainWorld::Response(uint16_t status, std::string_view body) {
 }
 
 void ChainWorld::Turn() { dispatcher.RunOnce(false); }
+
+void ChainWorld::Pass(event::Duration time) {
+  clock.Advance(time);
+  // Timers come behind the tasks of a turn; what they leave behind is done in the next one.
+  Turn();
+  Turn();
+}
+
+uint64_t ChainWorld::Stat(std::string_view name) {
+  const stats::Snapshot snapshot = store.TakeSnapshot();
+  for (const stats::Metric& metric : snapshot.metrics()) {
+    if (metric.name == name) return metric.value;
+  }
+  return 0;
+}
 
 void ChainWorld::Complete() { chain_->Complete(); }
 

@@ -46,6 +46,8 @@ class ChainWorld {
   // factory given is terminal itself.
   void Add(std::string name, Script script);
   void AddFactory(http::FilterFactory factory, std::unique_ptr<http::FilterWorkerState> state = {});
+  // With the worker state that the factory makes, in the scope `http.test.`.
+  void AddWithState(http::FilterFactory factory);
   // The script of the terminal filter.
   Script& terminal() { return terminal_; }
   void UseRoutes(std::shared_ptr<const route::RouteTable> routes) { routes_ = std::move(routes); }
@@ -71,6 +73,10 @@ class ChainWorld {
   void Response(uint16_t status, std::string_view body = "");
   // One turn of the event loop.
   void Turn();
+  // Time passes, then what is due is done (timers are late by up to two ticks of the wheel).
+  void Pass(event::Duration time);
+  // The value of a counter or gauge; 0 when there is none.
+  uint64_t Stat(std::string_view name);
   // The owner ends the exchange.
   void Complete();
 

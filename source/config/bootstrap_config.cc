@@ -88,9 +88,9 @@ std::string ParseLogFormat(const Bootstrap::ApplicationLogConfig::LogFormat& pro
   std::string pattern = JsonPattern(proto.json_format());
   for (const std::string_view flag : {"%v", "%_"}) {
     if (pattern.find(flag) == std::string::npos) continue;
-    translation.errors.Add(path.Field("json_format"),
-                           Concat("setJsonLogFormat error: Usage of ", flag,
-                                  " is unavailable for JSON log formats"));
+    translation.errors.Add(
+        path.Field("json_format"),
+        Concat("setJsonLogFormat error: Usage of ", flag, " is unavailable for JSON log formats"));
   }
   return pattern;
 }

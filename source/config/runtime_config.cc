@@ -1,5 +1,6 @@
 #include "source/config/runtime_config.h"
 
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -8,7 +9,6 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "google/protobuf/struct.pb.h"
 #include "source/config/text.h"
@@ -87,10 +87,16 @@ std::string DenominatorName(uint32_t denominator) {
   return denominator == 10'000 ? "TEN_THOUSAND" : "MILLION";
 }
 
+// The shortest text that reads back as the same number.
+std::string ShortestText(double number) {
+  char digits[32];
+  return std::string(digits, std::to_chars(digits, digits + sizeof(digits), number).ptr);
+}
+
 runtime::Value ToValue(const Value& value) {
   switch (value.kind_case()) {
     case Value::kNumberValue:
-      return runtime::ReadValue(absl::StrCat(value.number_value()));
+      return runtime::ReadValue(ShortestText(value.number_value()));
     case Value::kBoolValue:
       return runtime::ReadValue(value.bool_value() ? "true" : "false");
     case Value::kStringValue:

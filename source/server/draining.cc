@@ -115,7 +115,7 @@ void Draining::BeginShutdown() {
   const event::TimePoint now = main_.now();
   const event::Duration time = options_.on_sigterm.value_or(0);
   shutdown_deadline_ = now + time;
-  idle_end_ = now + std::min(kIdleGrace, time / 2);
+  idle_end_ = now + std::min(options_.idle_grace, time / 2);
   RefreshAll();
   Stop(Scope::kAll);
   stats_.total_listeners_draining.Set(served_.size());

@@ -33,14 +33,13 @@ struct DrainOptions {
   bool immediate = false;                       // --drain-strategy immediate
   // --drain-on-sigterm-s; none: SIGTERM ends the process at once.
   std::optional<event::Duration> on_sigterm;
+  // How long idle connections then wait for one more request, at most: a client that is just
+  // sending would meet a closed connection.
+  event::Duration idle_grace = event::kSecond;
 };
 
 class Draining {
  public:
-  // How long idle connections wait for one more request, at most: a client that is just sending
-  // would meet a closed connection.
-  static constexpr event::Duration kIdleGrace = event::kSecond;
-
   enum class Scope : uint8_t { kInbound, kAll };
 
   // All references outlive it. `finished` is called when a shutdown is complete.

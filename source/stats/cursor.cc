@@ -3,6 +3,12 @@
 #include "source/stats/store.h"
 
 namespace remora::stats {
+namespace {
+
+// A portion looks at no more scopes than this part of its metrics, however few of them are wanted.
+constexpr size_t kMetricsAScope = 8;
+
+}  // namespace
 
 Cursor::Cursor(Store& store, size_t portion)
     : store_(store), portion_(portion), prefixes_(store.SortedPrefixes()) {}
@@ -12,7 +18,8 @@ bool Cursor::Next(const SnapshotFilter& filter, Snapshot& portion, bool merge) {
   SnapshotBuilder builder(filter);
   // Scopes below one another mix in name order: they are read together. What comes behind such a
   // family is greater than all its names.
-  while (at_ < prefixes_.size() && builder.size() < portion_) {
+  const size_t last = at_ + portion_ / kMetricsAScope + 1;
+  while (at_ < prefixes_.size() && at_ < last && builder.size() < portion_) {
     const std::string& first = prefixes_[at_];
     do {
       store_.AddScopeTo(prefixes_[at_], static_cast<uint32_t>(at_), builder);

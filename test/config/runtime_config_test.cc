@@ -58,7 +58,7 @@ TEST_CASE("layers as values, in their order") {
       "node: {cluster: edge}\n"
       "layered_runtime: {layers: ["
       "{name: base, static_layer: {a: {b: 5, c: true}, f: {numerator: 3, denominator: MILLION}, "
-      "s: word, n: '1.5'}}, "
+      "s: word, n: '1.5', l: 12345678}}, "
       "{name: root, disk_layer: {symlink_root: /srv/runtime/current/}}, "
       "{name: below, disk_layer: {symlink_root: /srv/current, subdirectory: envoy, "
       "append_service_cluster: true}}, "
@@ -69,7 +69,8 @@ TEST_CASE("layers as values, in their order") {
   const std::vector<RuntimeLayerConfig>& layers = loaded.config->runtime;
   REQUIRE(layers.size() == 5);
   CHECK(layers[0].name == "base");
-  CHECK(layers[0].values.size() == 5);
+  CHECK(layers[0].values.size() == 6);
+  CHECK(layers[0].values.at("l").text == "12345678");
   CHECK(layers[0].values.at("a.b").number == 5.0);
   CHECK(layers[0].values.at("a.b").text == "5");
   CHECK(layers[0].values.at("a.c").boolean == true);

@@ -11,6 +11,7 @@
 #include "source/http/route/config.h"
 
 namespace envoy::config::route::v3 {
+class HeaderMatcher;
 class RouteMatch;
 }
 
@@ -19,5 +20,9 @@ namespace remora::config {
 // Fills the conditions of `route`.
 void ParseRouteMatch(const envoy::config::route::v3::RouteMatch& proto, const FieldPath& path,
                      Translation& translation, route::RouteConfig& route);
+
+// One condition on a header field.
+route::HeaderMatch ParseHeaderMatch(const envoy::config::route::v3::HeaderMatcher& proto,
+                                    const FieldPath& path, Translation& translation);
 
 }  // namespace remora::config

@@ -90,6 +90,25 @@ void RouteTableTranslator::ParseWeightedClusters(const routes::WeightedCluster& 
   }
 }
 
+route::MaxStreamDuration ParseMaxStreamDuration(
+    const routes::RouteAction::MaxStreamDuration& proto, const FieldPath& path,
+    Translation& translation) {
+  route::MaxStreamDuration limit;
+  if (proto.has_max_stream_duration()) {
+    limit.duration = ParseDuration(proto.max_stream_duration(), path.Field("max_stream_duration"),
+                                   translation);
+  }
+  if (proto.has_grpc_timeout_header_max()) {
+    limit.grpc_timeout_header_max = ParseDuration(
+        proto.grpc_timeout_header_max(), path.Field("grpc_timeout_header_max"), translation);
+  }
+  if (proto.has_grpc_timeout_header_offset()) {
+    limit.grpc_timeout_header_offset = ParseDuration(
+        proto.grpc_timeout_header_offset(), path.Field("grpc_timeout_header_offset"), translation);
+  }
+  return limit;
+}
+
 route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteAction& proto,
                                                         const FieldPath& path) const {
   route::ForwardAction action;
@@ -105,6 +124,10 @@ route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteActio
   }
   if (proto.has_timeout()) {
     action.timeout = ParseDuration(proto.timeout(), path.Field("timeout"), translation_);
+  }
+  if (proto.has_max_stream_duration()) {
+    action.max_stream_duration = ParseMaxStreamDuration(
+        proto.max_stream_duration(), path.Field("max_stream_duration"), translation_);
   }
   if (proto.has_idle_timeout()) {
     action.idle_timeout =

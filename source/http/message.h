@@ -53,7 +53,8 @@ struct RequestHead {
   std::string_view authority;  // host[:port]; empty when the client named none
   std::string_view path;       // path and query; "*" for OPTIONS
   HeaderMap headers;
-  uint64_t length = 0;  // bytes of body with kLength
+  std::string_view received;  // the head's bytes, where its names are to keep their case
+  uint64_t length = 0;        // bytes of body with kLength
   Framing framing = Framing::kNone;
   Version version = Version::kHttp11;
   Method method_id = Method::kOther;
@@ -66,6 +67,7 @@ struct ResponseHead {
   base::Arena& arena() const { return headers.arena(); }
 
   HeaderMap headers;
+  std::string_view received;  // as in RequestHead
   uint64_t length = 0;
   uint16_t status = 0;
   Framing framing = Framing::kNone;
@@ -95,8 +97,7 @@ using ResponseSink = MessageSink<ResponseHead>;
 enum class PauseReason : uint8_t {
   kSinkFull = 1,        // the next room has no place yet (no upstream connection)
   kFilterPaused = 2,    // a filter answered kPause
-  kBufferLimit = 4,     // a held body reached its limit
-  kConnectionFull = 8,  // the peer connection's output is over its mark
+  kConnectionFull = 4,  // the peer connection's output is over its mark
 };
 
 class MessageSource {

@@ -30,8 +30,9 @@ class ServerStream final : public http::RequestSink {
   ServerStream(const ServerStream&) = delete;
   ServerStream& operator=(const ServerStream&) = delete;
 
-  // A request begins on `session`; the response goes to `codec`.
-  void Start(Session& session, http::ServerCodecStream& codec);
+  // A request begins on `session`; the response goes to `codec`. Its first byte came at `since`
+  // (0: now).
+  void Start(Session& session, http::ServerCodecStream& codec, event::TimePoint since);
   base::Arena& arena() { return arena_; }
 
   // The request, from the codec.
@@ -42,6 +43,8 @@ class ServerStream final : public http::RequestSink {
 
   // The peer broke the protocol: answers with the codec's error if no answer has begun.
   void Reject(http::ServerCodecStream& codec, const http::CodecError& error);
+  // A time is up: answers with 408 or 504, or cuts off an answer that has begun.
+  void OnTimeout(http::ErrorKind kind);
   // The connection is gone or given up: nothing more is sent.
   void Abort(const http::ProxyError& error);
   void OnOutputFull();
@@ -71,6 +74,11 @@ class ServerStream final : public http::RequestSink {
   };
 
   static void OnIdle(void* self);
+  static void OnDeadline(void* self);
+  void ArmDeadlines();
+  void LimitDuration(const route::MaxStreamDuration& limit);
+  std::optional<http::LocalReply> RefuseTarget(http::RequestHead& head);
+  void Refuse(http::RequestHead& head, http::LocalReply reply);
   void CreateChain(const http::RequestHead* head, bool routed);
   void Touch();
   void CountCode(uint16_t status);
@@ -81,9 +89,13 @@ class ServerStream final : public http::RequestSink {
   http::RequestHead* request_ = nullptr;  // in the arena
   base::Arena arena_;
   http::StreamInfo info_;
+  http::ConnectionFacts connection_;
   ResponseSide response_side_{*this};
   event::Timer idle_timer_;
+  event::Timer deadline_timer_;       // for the earlier of the two below
   event::Duration idle_timeout_ = 0;  // the connection manager's, or the route's
+  event::TimePoint request_deadline_ = event::Timer::kNever;
+  event::TimePoint duration_deadline_ = event::Timer::kNever;
   bool active_ = false;
   bool request_done_ = false;
   bool response_started_ = false;

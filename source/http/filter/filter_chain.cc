@@ -357,7 +357,7 @@ void FilterContext::SetResponseSource(MessageSource* source) {
   chain_.response_source_ = source;
   if (source == nullptr) return;
   for (const PauseReason reason : {PauseReason::kSinkFull, PauseReason::kFilterPaused,
-                                   PauseReason::kBufferLimit, PauseReason::kConnectionFull}) {
+                                   PauseReason::kConnectionFull}) {
     if (chain_.response_pauses_.bits() & static_cast<uint8_t>(reason)) source->Pause(reason);
   }
 }

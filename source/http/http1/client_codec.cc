@@ -114,6 +114,9 @@ absl::Status ClientCodec::BeginResponse(buffer::Buffer& input, const HeadScanner
   if (!ParseResponseLine({text.text, feed - 1}, line)) return Fail(detail::kCodecError);
 
   auto& head = *arena_->New<http::ResponseHead>(*arena_);
+  if (options_.name_case == http::NameCase::kAsReceived) {
+    head.received = arena_->Copy({text.text, text.size});
+  }
   FieldSet fields;
   http::CodecError error;
   const FieldLines source{text, lines, feed + 1, 1};
@@ -277,7 +280,7 @@ absl::Status ClientCodec::HandleCut() {
 void ClientCodec::OnHead(http::RequestHead& head) {
   DCHECK(request_ == RequestState::kWaiting);
   method_ = head.method_id;
-  WriteRequestHead(head, output_, writer_);
+  WriteRequestHead(head, options_.name_case, output_, writer_);
   request_ = RequestState::kBody;
   events_.OnOutput();
 }

@@ -25,6 +25,7 @@ namespace remora::http1 {
 struct ClientOptions {
   // Trailers are passed on in both directions; else read, checked and dropped.
   bool enable_trailers = false;
+  http::NameCase name_case = http::NameCase::kLower;  // of requests; kAsReceived: of responses
   uint32_t max_header_bytes = 80 * 1024;
   uint32_t max_headers = 100;
   // Informational responses (100, 102, 103) before one final one; they are dropped.

@@ -10,6 +10,7 @@
 #include "source/base/check.h"
 #include "source/http/codes.h"
 #include "source/http/http1/framing_rules.h"
+#include "source/http/http1/name_case.h"
 
 namespace remora::http1 {
 namespace {
@@ -162,9 +163,8 @@ bool ExpectsBody(http::Method method) {
          method == http::Method::kPatch;
 }
 
-}  // namespace
-
-void WriteRequestHead(const http::RequestHead& head, buffer::Buffer& output, BodyWriter& body) {
+void WriteLowerRequestHead(const http::RequestHead& head, buffer::Buffer& output,
+                           BodyWriter& body) {
   const bool connect = head.method_id == http::Method::kConnect;
   base::Arena& arena = head.arena();
   const std::string_view method = LinePart(head.method, arena);
@@ -200,6 +200,19 @@ void WriteRequestHead(const http::RequestHead& head, buffer::Buffer& output, Bod
       break;
   }
   writer.Put("\r\n");
+}
+
+}  // namespace
+
+void WriteRequestHead(const http::RequestHead& head, http::NameCase name_case,
+                      buffer::Buffer& output, BodyWriter& body) {
+  if (__builtin_expect(name_case != http::NameCase::kLower || !head.received.empty(), 0)) {
+    buffer::Buffer lower(output.pool());
+    WriteLowerRequestHead(head, lower, body);
+    WriteWithNameCase(lower, head.received, name_case, output);
+  } else {
+    WriteLowerRequestHead(head, output, body);
+  }
 }
 
 namespace {
@@ -257,10 +270,8 @@ void PutStatusLine(uint16_t status, http::Version version, HeadWriter& writer) {
 
 constexpr size_t kStatusLineRoom = 64;
 
-}  // namespace
-
-void WriteResponseHead(const http::ResponseHead& head, const ResponseContext& context,
-                       buffer::Buffer& output, BodyWriter& body) {
+void WriteLowerResponseHead(const http::ResponseHead& head, const ResponseContext& context,
+                            buffer::Buffer& output, BodyWriter& body) {
   HeadWriter writer(output, kStatusLineRoom + kOwnFieldsRoom + FieldsBound(head.headers));
   PutStatusLine(head.status, context.version, writer);
   writer.PutFields(head.headers);
@@ -271,6 +282,20 @@ void WriteResponseHead(const http::ResponseHead& head, const ResponseContext& co
     writer.Put("connection: keep-alive\r\n");
   }
   writer.Put("\r\n");
+}
+
+}  // namespace
+
+void WriteResponseHead(const http::ResponseHead& head, const ResponseContext& context,
+                       buffer::Buffer& output, BodyWriter& body) {
+  const bool lower_case = context.name_case == http::NameCase::kLower && head.received.empty();
+  if (__builtin_expect(!lower_case, 0)) {
+    buffer::Buffer lower(output.pool());
+    WriteLowerResponseHead(head, context, lower, body);
+    WriteWithNameCase(lower, head.received, context.name_case, output);
+  } else {
+    WriteLowerResponseHead(head, context, output, body);
+  }
 }
 
 void WriteInformationalHead(const http::ResponseHead& head, buffer::Buffer& output) {

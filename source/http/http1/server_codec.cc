@@ -146,12 +146,21 @@ bool ServerCodec::ReadRequest(const HeadText& text, const HeadScanner::Lines& li
     error_ = {426, detail::kLowVersion};
     return false;
   }
+  if (options_.name_case == http::NameCase::kAsReceived) {
+    head.received = arena_->Copy({text.text, text.size});
+  }
   FieldSet fields;
   const FieldLines source{text, lines, feed + 1, 1};
   if (!ParseFields(source, Section::kRequest, options_.max_headers, head.headers, fields, error_)) {
     return false;
   }
-  const FramingDecision framing = DecideFraming(RequestFraming(line, fields));
+  if (options_.underscore_names != http::UnderscoreNames::kAllow &&
+      !CheckUnderscores(head.headers)) {
+    return false;
+  }
+  FramingInput framing_input = RequestFraming(line, fields);
+  framing_input.allow_chunked_length = options_.allow_chunked_length;
+  const FramingDecision framing = DecideFraming(framing_input);
   if (framing.rejected()) {
     error_ = {framing.status, framing.detail};
     return false;
@@ -180,12 +189,32 @@ bool ServerCodec::ReadRequest(const HeadText& text, const HeadScanner::Lines& li
   chunked = framing.chunked;
   head.keep_alive = !fields.connection.close &&
                     (line.version == http::Version::kHttp11 || fields.connection.keep_alive);
+  if (chunked && fields.content_length_count > 0) {
+    // RFC 9112 section 6.1: what went before on this connection may be an attack.
+    head.headers.Remove(http::HeaderId::kContentLength);
+    head.keep_alive = false;
+  }
   const bool has_body = framing.framing != http::Framing::kNone;
   head.expects_continue =
       fields.expects_continue && has_body && line.version == http::Version::kHttp11;
   const TargetRules rules{options_.allow_absolute_url, options_.secure,
                           options_.default_host_for_http_10};
   return ResolveTarget(line, {fields.host, fields.host_count}, rules, head, error_);
+}
+
+// Fields whose names may mean two things are taken out, or make the request a bad one.
+bool ServerCodec::CheckUnderscores(http::HeaderMap& fields) {
+  for (uint32_t i = 0; i < fields.entry_count(); ++i) {
+    const http::HeaderEntry& entry = fields.entries()[i];
+    if (entry.removed() || entry.name().find('_') == std::string_view::npos) continue;
+    if (options_.underscore_names == http::UnderscoreNames::kReject) {
+      options_.rejected_underscore_names.Inc();
+      error_ = {400, detail::kUnexpectedUnderscore};
+      return false;
+    }
+    options_.dropped_underscore_names.Add(fields.Remove(entry.name()));
+  }
+  return true;
 }
 
 void ServerCodec::StartBody(http::RequestHead& head, bool chunked) {
@@ -251,6 +280,10 @@ bool ServerCodec::ReadChunkedBody(buffer::Buffer& input, absl::Status& status) {
         return false;
       }
   }
+  if (options_.underscore_names != http::UnderscoreNames::kAllow && !CheckUnderscores(*trailers)) {
+    status = Fail(error_);
+    return false;
+  }
   if (!options_.enable_trailers || trailers->empty()) trailers = nullptr;
   request_ = RequestState::kDone;
   if (!body.empty()) sink_->OnData(body);
@@ -303,6 +336,13 @@ http::ServerCodecStream& ServerCodec::RejectedStream() {
   return *this;
 }
 
+http::ServerCodecStream& ServerCodec::RejectHead() {
+  DCHECK(HeadStarted());
+  request_ = RequestState::kFailed;
+  keep_alive_ = false;
+  return RejectedStream();
+}
+
 bool ServerCodec::MustClose(const http::ResponseHead& head) const {
   if (head.close_connection || !keep_alive_ || going_away_) return true;
   if (method_ == http::Method::kConnect || head.framing == http::Framing::kTunnel) return true;
@@ -320,7 +360,7 @@ void ServerCodec::OnHead(http::ResponseHead& head) {
     WriteInformationalHead(head, output_);
   } else {
     if (MustClose(head)) keep_alive_ = false;
-    WriteResponseHead(head, {version_, method_, !keep_alive_}, output_, writer_);
+    WriteResponseHead(head, {version_, method_, !keep_alive_, options_.name_case}, output_, writer_);
     response_ = ResponseState::kBody;
   }
   events_.OnOutput();

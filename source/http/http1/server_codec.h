@@ -25,6 +25,7 @@
 #include "source/http/http1/chunked_decoder.h"
 #include "source/http/http1/head_scanner.h"
 #include "source/http/http1/parser.h"
+#include "source/stats/handles.h"
 
 namespace remora::http1 {
 
@@ -35,12 +36,18 @@ struct ServerOptions {
   bool allow_absolute_url = true;
   // Trailers are passed on in both directions; else read, checked and dropped.
   bool enable_trailers = false;
+  // A request with both Content-Length and chunked coding is read as chunked; else refused.
+  bool allow_chunked_length = false;
+  http::NameCase name_case = http::NameCase::kLower;  // of responses; kAsReceived: of requests
+  http::UnderscoreNames underscore_names = http::UnderscoreNames::kAllow;
   // The connection is TLS: https URLs are at home here.
   bool secure = false;
   uint32_t max_header_bytes = 60 * 1024;
   uint32_t max_headers = 100;
   // The authority of an HTTP/1.0 request without Host; none when empty.
   std::string default_host_for_http_10;
+  stats::Counter dropped_underscore_names;  // fields
+  stats::Counter rejected_underscore_names;  // requests
 };
 
 class ServerCodec final : public http::ServerCodec, private http::ServerCodecStream {
@@ -54,6 +61,10 @@ class ServerCodec final : public http::ServerCodec, private http::ServerCodecStr
   const http::CodecError& error() const override { return error_; }
   bool WantsInput() const override;
   http::ServerCodecStream& RejectedStream() override;
+  bool HeadStarted() const override {
+    return request_ == RequestState::kIdle && scanner_.started();
+  }
+  http::ServerCodecStream& RejectHead() override;
   void GoAway() override { going_away_ = true; }
 
  private:
@@ -87,6 +98,7 @@ class ServerCodec final : public http::ServerCodec, private http::ServerCodecStr
   void ReadLengthBody(buffer::Buffer& input);
   // False when more bytes are needed or the body is refused (then `status` says so).
   bool ReadChunkedBody(buffer::Buffer& input, absl::Status& status);
+  bool CheckUnderscores(http::HeaderMap& fields);
   absl::Status Fail(const http::CodecError& error);
   bool MustClose(const http::ResponseHead& head) const;
   void EndStream(bool keep_alive);

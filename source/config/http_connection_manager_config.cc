@@ -1,13 +1,16 @@
 #include "source/config/http_connection_manager_config.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/config/core/v3/protocol.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "source/config/http1_options_config.h"
 #include "source/config/http_filters_config.h"
+#include "source/config/matcher_config.h"
 #include "source/config/route_config.h"
 #include "source/config/text.h"
 
@@ -177,6 +180,41 @@ void ParseHeaderPolicy(const HttpConnectionManager& proto, const FieldPath& path
   config.scheme_to_overwrite = proto.scheme_header_transformation().scheme_to_overwrite();
 }
 
+void ParseUpgrades(const HttpConnectionManager& proto, const FieldPath& path,
+                   Translation& translation, Config& config) {
+  const FieldPath list = path.Field("upgrade_configs");
+  for (const HttpConnectionManager::UpgradeConfig& upgrade : proto.upgrade_configs()) {
+    const bool enabled = !upgrade.has_enabled() || upgrade.enabled().value();
+    const bool known = std::any_of(config.upgrades.begin(), config.upgrades.end(),
+                                   [&upgrade](const route::Upgrade& other) {
+                                     return absl::EqualsIgnoreCase(other.type,
+                                                                   upgrade.upgrade_type());
+                                   });
+    if (known) {
+      translation.errors.Add(
+          list, Concat("Error: multiple upgrade configs with the same name: '",
+                       upgrade.upgrade_type(), "'"));
+    }
+    config.upgrades.push_back({upgrade.upgrade_type(), enabled});
+  }
+  config.proxy_100_continue = proto.proxy_100_continue();
+
+  const core::Http1ProtocolOptions& http1 = proto.http_protocol_options();
+  const FieldPath http1_path = path.Field("http_protocol_options");
+  const FieldPath ignored = http1_path.Field("ignore_http_11_upgrade");
+  std::vector<std::function<bool(std::string_view)>> matchers;
+  for (int i = 0; i < http1.ignore_http_11_upgrade_size(); ++i) {
+    auto matcher = ParseStatPredicate(http1.ignore_http_11_upgrade(i),
+                                      ignored.Index(static_cast<size_t>(i)), translation);
+    if (matcher != nullptr) matchers.push_back(std::move(matcher));
+  }
+  if (matchers.empty()) return;
+  config.ignores_upgrade = [matchers = std::move(matchers)](std::string_view protocol) {
+    return std::any_of(matchers.begin(), matchers.end(),
+                       [protocol](const auto& matches) { return matches(protocol); });
+  };
+}
+
 EscapedSlashes ParseEscapedSlashes(HttpConnectionManager::PathWithEscapedSlashesAction value) {
   switch (value) {
     case HttpConnectionManager::REJECT_REQUEST:
@@ -221,6 +259,7 @@ std::shared_ptr<const Config> ParseHttpConnectionManager(const HttpConnectionMan
   ParseHeaderPolicy(proto, path, translation, config);
   ParseRequestId(proto, path, translation, config);
   ParseTargetPolicy(proto, path, translation, config);
+  ParseUpgrades(proto, path, translation, config);
   config.filters = ParseHttpFilters(proto, path.Field("http_filters"), translation);
   if (proto.has_route_config()) {
     config.routes = ParseRouteTable(proto.route_config(), config.filters,

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "source/config/filter_override_config.h"
@@ -90,6 +91,16 @@ void RouteTableTranslator::ParseWeightedClusters(const routes::WeightedCluster& 
   }
 }
 
+void AddUpgrade(route::Upgrade upgrade, const FieldPath& list, Translation& translation,
+                std::vector<route::Upgrade>& upgrades) {
+  for (const route::Upgrade& other : upgrades) {
+    if (!absl::EqualsIgnoreCase(other.type, upgrade.type)) continue;
+    translation.errors.Add(list, Concat("Duplicate upgrade ", upgrade.type));
+    return;
+  }
+  upgrades.push_back(std::move(upgrade));
+}
+
 route::MaxStreamDuration ParseMaxStreamDuration(
     const routes::RouteAction::MaxStreamDuration& proto, const FieldPath& path,
     Translation& translation) {
@@ -124,6 +135,11 @@ route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteActio
   }
   if (proto.has_timeout()) {
     action.timeout = ParseDuration(proto.timeout(), path.Field("timeout"), translation_);
+  }
+  const FieldPath upgrades = path.Field("upgrade_configs");
+  for (const routes::RouteAction::UpgradeConfig& upgrade : proto.upgrade_configs()) {
+    const bool enabled = !upgrade.has_enabled() || upgrade.enabled().value();
+    AddUpgrade({upgrade.upgrade_type(), enabled}, upgrades, translation_, action.upgrades);
   }
   if (proto.has_max_stream_duration()) {
     action.max_stream_duration = ParseMaxStreamDuration(

@@ -102,6 +102,8 @@ class ClientCodecEvents {
   // The codec cannot go on (a stream was reset half-way): the connection must be closed after the
   // present call chain.
   virtual void OnUnusable() = 0;
+  // Nothing more will be sent into a tunnel: what is queued goes out, then a FIN.
+  virtual void OnTunnelEnd() = 0;
   virtual void OnInputInterestChanged() = 0;
 
  protected:

@@ -127,6 +127,7 @@ class Runner {
         {"allow_chunked_length", &manager.allow_chunked_length},
         {"always_set_request_id_in_response", &manager.always_set_request_id_in_response},
         {"normalize_path", &manager.normalize_path},
+        {"proxy_100_continue", &manager.proxy_100_continue},
         {"merge_slashes", &manager.merge_slashes},
         {"strip_trailing_host_dot", &manager.strip_trailing_host_dot},
         {"http1_safe_max_connection_duration", &manager.http1_safe_max_connection_duration},
@@ -166,11 +167,14 @@ class Runner {
     }
   }
 
-  // A setting that takes one of several words.
+  // A setting that takes one of several words, or is one of several.
   bool SetChoice(const std::string& name, const std::string& value) {
     using connection_manager::EscapedSlashes;
     using connection_manager::StripPort;
     connection_manager::Config& manager = harness_.Manager();
+    if (name == "upgrade") manager.upgrades.push_back({value, true});
+    if (name == "no_upgrade") manager.upgrades.push_back({value, false});
+    if (name == "upgrade" || name == "no_upgrade") return true;
     const std::map<std::string, std::function<void()>> choices = {
         {"name_case proper", [&] { manager.name_case = http::NameCase::kProper; }},
         {"name_case as_received", [&] { manager.name_case = http::NameCase::kAsReceived; }},

@@ -7,9 +7,11 @@
 // Durations are nanoseconds, sizes bytes.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "source/event/clock.h"
@@ -77,6 +79,13 @@ struct Config {
   EscapedSlashes escaped_slashes = EscapedSlashes::kKeep;
   StripPort strip_port = StripPort::kNo;
   bool strip_trailing_host_dot = false;
+
+  std::vector<route::Upgrade> upgrades;
+  // Protocols that requests ask for in vain: they go on without. Null: only h2c.
+  std::function<bool(std::string_view)> ignores_upgrade;
+  // Expect: 100-continue and responses of status 100 and 102 to 104 are passed on; else the proxy
+  // answers the former and drops the latter.
+  bool proxy_100_continue = false;
 
   std::shared_ptr<const route::RouteTable> routes;
   std::vector<http::FilterFactory> filters;  // the last one is terminal

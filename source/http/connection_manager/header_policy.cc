@@ -177,7 +177,8 @@ LocalReply Refuse(uint16_t status, std::string_view details) {
 
 std::optional<LocalReply> CheckRequest(const RequestHead& head) {
   if (head.authority.empty()) return Refuse(400, "missing_host_header");
-  if (head.framing == http::Framing::kTunnel) return Refuse(403, "upgrade_failed");
+  // CONNECT has none.
+  if (head.path.empty() && head.method_id == http::Method::kConnect) return std::nullopt;
   if (head.path.empty()) return Refuse(404, "missing_path_rejected");
   if (head.path[0] != '/' && head.path != "*") return Refuse(404, "absolute_path_rejected");
   return std::nullopt;

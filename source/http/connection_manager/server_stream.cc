@@ -8,6 +8,7 @@
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/session.h"
 #include "source/http/connection_manager/target_policy.h"
+#include "source/http/connection_manager/upgrade_policy.h"
 #include "source/http/http1/details.h"
 
 namespace remora::connection_manager {
@@ -42,7 +43,7 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec,
   info_.downstream_remote = &session.remote();
   connection_.id = session.id();
   connection_.direct_remote = &session.remote();
-  connection_.local_source = &session;
+  connection_.local_source = this;
   config_.stats().downstream_rq_total.Inc();
   config_.stats().downstream_rq_http1_total.Inc();
   config_.stats().downstream_rq_active.Inc();
@@ -55,6 +56,10 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec,
     ArmDeadlines();
   }
   Touch();
+}
+
+const net::Address* ServerStream::Find() {
+  return session_ != nullptr ? &session_->local() : nullptr;
 }
 
 void ServerStream::ArmDeadlines() {
@@ -118,7 +123,7 @@ std::optional<LocalReply> ServerStream::RefuseTarget(RequestHead& head) {
   }
   if (!config_.target_policy()) return std::nullopt;
   const bool needs_port = config_.config().strip_port == StripPort::kMatching;
-  return ApplyTargetPolicy(config_.config(), needs_port ? session_->LocalPort() : 0, head);
+  return ApplyTargetPolicy(config_.config(), needs_port ? session_->local().port() : 0, head);
 }
 
 // Answers a request that no filter shall see before the answer.
@@ -144,7 +149,7 @@ void ServerStream::OnHead(RequestHead& head) {
     Refuse(head, *std::move(refusal));
     return;
   }
-  if (head.expects_continue) {
+  if (head.expects_continue && !config_.config().proxy_100_continue) {
     // Answered here, as Envoy does without proxy_100_continue: the upstream never waits for it.
     codec_->SendContinue();
     head.headers.Remove(HeaderId::kExpect);
@@ -153,7 +158,7 @@ void ServerStream::OnHead(RequestHead& head) {
   request_done_ = head.framing == http::Framing::kNone;
   const WorkerServices& services = config_.services();
   Peer peer{session_->remote(), services.own_ip};
-  if (config_.config().append_x_forwarded_port) peer.local_port = session_->LocalPort();
+  if (config_.config().append_x_forwarded_port) peer.local_port = session_->local().port();
   info_.downstream_remote =
       ApplyRequestPolicy(config_.config(), peer, services.worker.random, head);
   CreateChain(&head, true);
@@ -169,7 +174,25 @@ void ServerStream::OnHead(RequestHead& head) {
       LimitDuration(*forward->max_stream_duration);
     }
   }
+  if (head.framing == http::Framing::kTunnel && !AcceptUpgrade(head)) return;
   chain_->OnHead(head);
+}
+
+// False when the answer is on its way: 403.
+bool ServerStream::AcceptUpgrade(const RequestHead& head) {
+  const Stats& stats = config_.stats();
+  if (!AllowsUpgrade(config_.config(), chain_->match().route, head)) {
+    stats.downstream_rq_ws_on_non_ws_route.Inc();
+    LocalReply reply;
+    reply.status = 403;
+    reply.details = http1::detail::kUpgradeFailed;
+    chain_->SendLocalReply(std::move(reply));
+    return false;
+  }
+  upgraded_ = true;
+  stats.downstream_cx_upgrades_total.Inc();
+  stats.downstream_cx_upgrades_active.Inc();
+  return true;
 }
 
 void ServerStream::OnData(buffer::Buffer& data) {
@@ -244,6 +267,12 @@ void ServerStream::OnTimeout(ErrorKind kind) {
 
 // --- the response ---
 
+void ServerStream::ResponseSide::OnInterim(ResponseHead& head) {
+  if (!stream_.config_.config().proxy_100_continue || stream_.response_started_) return;
+  stream_.CountCode(head.status);
+  stream_.codec_->OnHead(head);
+}
+
 void ServerStream::ResponseSide::OnHead(ResponseHead& head) {
   ServerStream& stream = stream_;
   stream.response_started_ = true;
@@ -274,8 +303,9 @@ void ServerStream::ResponseSide::OnData(buffer::Buffer& data) {
 void ServerStream::ResponseSide::OnEnd(http::HeaderMap* trailers) {
   ServerStream& stream = stream_;
   stream.response_done_ = true;
-  const bool has_body =
-      stream.request_ != nullptr && stream.request_->framing != http::Framing::kNone;
+  const bool has_body = stream.request_ != nullptr &&
+                        stream.request_->framing != http::Framing::kNone &&
+                        stream.request_->framing != http::Framing::kTunnel;
   if (!stream.request_done_ && has_body) {
     stream.config_.stats().downstream_rq_response_before_rq_complete.Inc();
   }
@@ -348,6 +378,7 @@ void ServerStream::Finish() {
   if (chain_.has_value()) chain_->Complete();
   const Stats& stats = config_.stats();
   stats.downstream_rq_active.Dec();
+  if (upgraded_) stats.downstream_cx_upgrades_active.Dec();
   if (info_.response_code != 0) CountCode(info_.response_code);
   const event::TimePoint now = config_.services().worker.dispatcher.now();
   stats.downstream_rq_time.Record(static_cast<uint64_t>((now - info_.start) / event::kMillisecond));
@@ -360,7 +391,7 @@ void ServerStream::Recycle() {
   request_ = nullptr;
   session_ = nullptr;
   codec_ = nullptr;
-  request_done_ = response_started_ = response_done_ = aborted_ = false;
+  request_done_ = response_started_ = response_done_ = aborted_ = upgraded_ = false;
   arena_.Reset();
 }
 

@@ -23,7 +23,7 @@ namespace remora::connection_manager {
 
 class Session;
 
-class ServerStream final : public http::RequestSink {
+class ServerStream final : public http::RequestSink, public http::AddressSource {
  public:
   explicit ServerStream(WorkerConfig& config);
   ~ServerStream();
@@ -40,6 +40,9 @@ class ServerStream final : public http::RequestSink {
   void OnData(buffer::Buffer& data) override;
   void OnEnd(http::HeaderMap* trailers) override;
   void OnReset(const http::ProxyError& error) override;
+
+  // http::AddressSource: our end of the connection.
+  const net::Address* Find() override;
 
   // The peer broke the protocol: answers with the codec's error if no answer has begun.
   void Reject(http::ServerCodecStream& codec, const http::CodecError& error);
@@ -64,6 +67,7 @@ class ServerStream final : public http::RequestSink {
   class ResponseSide final : public http::ResponseSink {
    public:
     explicit ResponseSide(ServerStream& stream) : stream_(stream) {}
+    void OnInterim(http::ResponseHead& head) override;
     void OnHead(http::ResponseHead& head) override;
     void OnData(buffer::Buffer& data) override;
     void OnEnd(http::HeaderMap* trailers) override;
@@ -78,6 +82,7 @@ class ServerStream final : public http::RequestSink {
   void ArmDeadlines();
   void LimitDuration(const route::MaxStreamDuration& limit);
   std::optional<http::LocalReply> RefuseTarget(http::RequestHead& head);
+  bool AcceptUpgrade(const http::RequestHead& head);
   void Refuse(http::RequestHead& head, http::LocalReply reply);
   void CreateChain(const http::RequestHead* head, bool routed);
   void Touch();
@@ -101,6 +106,7 @@ class ServerStream final : public http::RequestSink {
   bool response_started_ = false;
   bool response_done_ = false;
   bool aborted_ = false;
+  bool upgraded_ = false;  // a tunnel was asked for, and that is allowed
   std::optional<http::FilterChain> chain_;
 };
 

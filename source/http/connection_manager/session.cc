@@ -44,23 +44,21 @@ Session::Session(std::shared_ptr<WorkerConfig> config, SessionOwner& owner, net:
   stats.downstream_cx_active.Inc();
   stats.downstream_cx_http1_total.Inc();
   stats.downstream_cx_http1_active.Inc();
-  const event::Duration duration = config_->config().max_connection_duration;
-  if (duration > 0) duration_end_ = started_ + duration;
   AwaitRequest();
 }
 
 Session::~Session() { Close(); }
 
-const net::Address* Session::Find() {
+const net::Address& Session::local() {
   if (local_ == nullptr) {
     local_ = std::make_unique<const net::Address>(connection_.LocalAddress());
   }
-  return local_.get();
+  return *local_;
 }
 
 // --- timeouts ---
 
-void Session::ArmTimer() { timer_.Arm(std::min(wait_end_, duration_end_)); }
+void Session::ArmTimer() { timer_.Arm(std::min(wait_end_, DurationEnd())); }
 
 // Nothing is in flight.
 void Session::AwaitRequest() {
@@ -84,7 +82,7 @@ void Session::AwaitHead() {
 void Session::OnTimer(void* self) {
   auto* session = static_cast<Session*>(self);
   const event::TimePoint now = session->connection_.dispatcher().now();
-  if (now >= session->duration_end_) session->OnMaxDuration();
+  if (now >= session->DurationEnd()) session->OnMaxDuration();
   if (session->connection_.closed() || session->closing_) return;
   if (now < session->wait_end_) {
     session->ArmTimer();
@@ -132,7 +130,6 @@ void Session::OnHeadTimeout() {
 }
 
 void Session::OnMaxDuration() {
-  duration_end_ = event::Timer::kNever;
   const Config& config = config_->config();
   config_->stats().downstream_cx_max_duration_reached.Inc();
   draining_ = true;
@@ -215,7 +212,9 @@ void Session::OnProtocolError() {
 
 void Session::UpdateReading() {
   if (codec_.WantsInput()) {
-    if (connection_.reading_paused() && !closing_) connection_.ResumeReading();
+    // What is in flight goes on to be read when the connection is to close behind it.
+    const bool wanted = !closing_ || stream_ != nullptr;
+    if (connection_.reading_paused() && wanted) connection_.ResumeReading();
   } else if (!connection_.reading_paused()) {
     connection_.PauseReading();
   }
@@ -229,7 +228,7 @@ void Session::OnInputInterestChanged() {
 
 http::ServerCodecEvents::NewRequest Session::OnNewRequest(http::ServerCodecStream& codec) {
   wait_end_ = event::Timer::kNever;
-  timer_.Arm(duration_end_);
+  timer_.Arm(DurationEnd());
   ++requests_;
   stream_ = config_->TakeStream();
   stream_->Start(*this, codec, head_since_);

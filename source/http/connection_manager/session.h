@@ -37,8 +37,7 @@ class SessionOwner {
 
 class Session final : public event::Deferred,
                       public net::ConnectionHandler,
-                      public http::ServerCodecEvents,
-                      public http::AddressSource {
+                      public http::ServerCodecEvents {
  public:
   Session(std::shared_ptr<WorkerConfig> config, SessionOwner& owner, net::Socket socket,
           const net::Address& remote);
@@ -53,9 +52,8 @@ class Session final : public event::Deferred,
   // Unique in the process.
   uint64_t id() const { return id_; }
   const net::Address& remote() const { return remote_; }
-  // http::AddressSource: our end of the connection.
-  const net::Address* Find() override;
-  uint16_t LocalPort() { return Find()->port(); }
+  // Our end of the connection; asked of the kernel once.
+  const net::Address& local();
   event::TimePoint started() const { return started_; }
   // The response that begins now is the connection's last.
   bool ShouldCloseAfterResponse();
@@ -82,6 +80,11 @@ class Session final : public event::Deferred,
   void AwaitRequest();
   void AwaitHead();
   void ArmTimer();
+  // When max_connection_duration is over; Timer::kNever when it does not count (any more).
+  event::TimePoint DurationEnd() const {
+    const event::Duration duration = config_->config().max_connection_duration;
+    return duration > 0 && !draining_ ? started_ + duration : event::Timer::kNever;
+  }
   void OnIdle();
   void EndUnused();
   void OnHeadTimeout();
@@ -99,7 +102,6 @@ class Session final : public event::Deferred,
   event::TimePoint started_;
   event::TimePoint head_since_ = 0;                      // 0: no half head is there
   event::TimePoint wait_end_ = event::Timer::kNever;     // of idleness, of the head, of the drain
-  event::TimePoint duration_end_ = event::Timer::kNever;
   uint32_t requests_ = 0;
   bool draining_ = false;    // old enough: the next response is the last
   bool drain_waiting_ = false;  // wait_end_ is the drain's

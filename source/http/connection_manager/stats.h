@@ -32,6 +32,8 @@ struct Stats {
   NamedCounter<"downstream_cx_drain_close"> downstream_cx_drain_close;  // Told to end by a drain.
   // Did not take the answer, or end, within delayed_close_timeout.
   NamedCounter<"downstream_cx_delayed_close_timeout"> downstream_cx_delayed_close_timeout;
+  NamedCounter<"downstream_cx_upgrades_total"> downstream_cx_upgrades_total;  // And CONNECTs.
+  NamedGauge<"downstream_cx_upgrades_active"> downstream_cx_upgrades_active;
   NamedCounter<"downstream_cx_max_requests_reached"> downstream_cx_max_requests_reached;
   NamedCounter<"downstream_cx_protocol_error"> downstream_cx_protocol_error;  // Spoke no HTTP.
   NamedCounter<"downstream_cx_rx_bytes_total"> downstream_cx_rx_bytes_total;
@@ -56,6 +58,8 @@ struct Stats {
   NamedCounter<"downstream_rq_max_duration_reached"> downstream_rq_max_duration_reached;
   NamedCounter<"downstream_rq_non_relative_path"> downstream_rq_non_relative_path;
   NamedCounter<"downstream_rq_failed_path_normalization"> downstream_rq_failed_path_normalization;
+  // Upgrades and CONNECTs that nothing allows: 403.
+  NamedCounter<"downstream_rq_ws_on_non_ws_route"> downstream_rq_ws_on_non_ws_route;
   NamedCounter<"downstream_rq_redirected_with_normalized_path">
       downstream_rq_redirected_with_normalized_path;
   NamedCounter<"downstream_rq_response_before_rq_complete">

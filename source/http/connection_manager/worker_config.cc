@@ -27,6 +27,7 @@ WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerSer
   http1_options_.accept_http_10 = config_->accept_http_10;
   http1_options_.allow_absolute_url = config_->allow_absolute_url;
   http1_options_.allow_chunked_length = config_->allow_chunked_length;
+  http1_options_.ignores_upgrade = config_->ignores_upgrade;
   http1_options_.name_case = config_->name_case;
   http1_options_.underscore_names = config_->underscore_names;
   const Http1Stats http1_stats = scopes.http1.Make<Http1Stats>(services.worker.shard);

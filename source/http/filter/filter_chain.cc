@@ -129,6 +129,12 @@ void FilterChain::RequestHooks::SetPaused(bool paused) {
 
 // --- the response enters ---
 
+// Filters see the one response that counts.
+void FilterChain::ResponseEntry::OnInterim(ResponseHead& head) {
+  if (chain_.phase_ != Phase::kOpen || chain_.response_->started()) return;
+  chain_.env_.downstream.OnInterim(head);
+}
+
 void FilterChain::ResponseEntry::OnHead(ResponseHead& head) {
   if (chain_.phase_ != Phase::kOpen) return;
   const Scope scope(chain_);

@@ -20,6 +20,7 @@ inline constexpr std::string_view kInvalidUrl = "http1.invalid_url";
 inline constexpr std::string_view kInvalidScheme = "http1.invalid_scheme";
 inline constexpr std::string_view kInvalidTransferEncoding = "http1.invalid_transfer_encoding";
 inline constexpr std::string_view kBodyDisallowed = "http1.body_disallowed";
+inline constexpr std::string_view kUpgradeFailed = "upgrade_failed";
 inline constexpr std::string_view kTransferEncodingNotAllowed =
     "http1.transfer_encoding_not_allowed";
 inline constexpr std::string_view kContentLengthNotAllowed = "http1.content_length_not_allowed";

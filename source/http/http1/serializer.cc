@@ -112,6 +112,11 @@ class HeadWriter {
     PutNumber(length);
     Put("\r\n");
   }
+  void PutUpgrade(std::string_view protocol) {
+    Put("connection: upgrade\r\nupgrade: ");
+    Put(protocol);
+    Put("\r\n");
+  }
   void PutFields(const http::HeaderMap& headers);
 
  private:
@@ -170,7 +175,7 @@ void WriteLowerRequestHead(const http::RequestHead& head, buffer::Buffer& output
   const std::string_view method = LinePart(head.method, arena);
   const std::string_view target = LinePart(connect ? head.authority : head.path, arena);
   const std::string_view host = LinePart(head.authority, arena);
-  HeadWriter writer(output, method.size() + target.size() + host.size() + kOwnFieldsRoom +
+  HeadWriter writer(output, method.size() + target.size() + host.size() + head.upgrade.size() + kOwnFieldsRoom +
                                 FieldsBound(head.headers));
   writer.Put(method);
   writer.Put(" ");
@@ -179,6 +184,7 @@ void WriteLowerRequestHead(const http::RequestHead& head, buffer::Buffer& output
   writer.Put(host);
   writer.Put("\r\n");
   writer.PutFields(head.headers);
+  if (!head.upgrade.empty()) writer.PutUpgrade(head.upgrade);
   switch (head.framing) {
     case http::Framing::kNone:
       // A method that usually has content says that it has none (RFC 9110 section 8.6).
@@ -220,6 +226,11 @@ namespace {
 // The framing fields of a response, and how its body is written.
 void PutResponseFraming(const http::ResponseHead& head, const ResponseContext& context,
                         HeadWriter& writer, BodyWriter& body) {
+  if (head.status == 101 && head.framing == http::Framing::kTunnel) {
+    writer.PutUpgrade(head.upgrade);
+    body.Start(BodyMode::kUntilClose, 0);
+    return;
+  }
   body.Start(BodyMode::kNone, 0);
   const bool to_head = context.method == http::Method::kHead;
   const bool tunnel = context.method == http::Method::kConnect && head.status < 300;
@@ -272,7 +283,8 @@ constexpr size_t kStatusLineRoom = 64;
 
 void WriteLowerResponseHead(const http::ResponseHead& head, const ResponseContext& context,
                             buffer::Buffer& output, BodyWriter& body) {
-  HeadWriter writer(output, kStatusLineRoom + kOwnFieldsRoom + FieldsBound(head.headers));
+  HeadWriter writer(output, kStatusLineRoom + kOwnFieldsRoom + head.upgrade.size() +
+                                FieldsBound(head.headers));
   PutStatusLine(head.status, context.version, writer);
   writer.PutFields(head.headers);
   PutResponseFraming(head, context, writer, body);

@@ -88,6 +88,12 @@ struct MaxStreamDuration {
   event::Duration grpc_timeout_header_offset = 0;
 };
 
+// UpgradeConfig: whether requests for another protocol ("websocket", "CONNECT") are passed on.
+struct Upgrade {
+  std::string type;  // any case
+  bool enabled = true;
+};
+
 struct ForwardAction {
   static constexpr event::Duration kDefaultTimeout = 15 * event::kSecond;
 
@@ -98,6 +104,7 @@ struct ForwardAction {
   std::optional<event::Duration> idle_timeout = {};  // absent: the connection manager's; 0: none
   RoutePriority priority = RoutePriority::kDefault;
   std::optional<MaxStreamDuration> max_stream_duration = {};
+  std::vector<Upgrade> upgrades = {};  // precedence over the connection manager's
 };
 
 struct DirectResponseAction {

@@ -60,7 +60,6 @@ TEST_CASE("Requests that no filter should see are refused") {
       {"", "/", http::Framing::kNone, 400, "missing_host_header"},
       {"a", "", http::Framing::kNone, 404, "missing_path_rejected"},
       {"a", "http://a/", http::Framing::kNone, 404, "absolute_path_rejected"},
-      {"a", "", http::Framing::kTunnel, 403, "upgrade_failed"},
   };
   for (const Row& row : rows) {
     INFO(row.authority << " " << row.path);

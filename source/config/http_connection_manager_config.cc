@@ -24,8 +24,8 @@ using connection_manager::EscapedSlashes;
 using connection_manager::InternalAddresses;
 using connection_manager::ServerHeader;
 using connection_manager::StripPort;
-using envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig;
 using envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+using envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig;
 
 ServerHeader ParseServerHeader(HttpConnectionManager::ServerHeaderTransformation value) {
   switch (value) {
@@ -185,15 +185,13 @@ void ParseUpgrades(const HttpConnectionManager& proto, const FieldPath& path,
   const FieldPath list = path.Field("upgrade_configs");
   for (const HttpConnectionManager::UpgradeConfig& upgrade : proto.upgrade_configs()) {
     const bool enabled = !upgrade.has_enabled() || upgrade.enabled().value();
-    const bool known = std::any_of(config.upgrades.begin(), config.upgrades.end(),
-                                   [&upgrade](const route::Upgrade& other) {
-                                     return absl::EqualsIgnoreCase(other.type,
-                                                                   upgrade.upgrade_type());
-                                   });
+    const bool known = std::any_of(
+        config.upgrades.begin(), config.upgrades.end(), [&upgrade](const route::Upgrade& other) {
+          return absl::EqualsIgnoreCase(other.type, upgrade.upgrade_type());
+        });
     if (known) {
-      translation.errors.Add(
-          list, Concat("Error: multiple upgrade configs with the same name: '",
-                       upgrade.upgrade_type(), "'"));
+      translation.errors.Add(list, Concat("Error: multiple upgrade configs with the same name: '",
+                                          upgrade.upgrade_type(), "'"));
     }
     config.upgrades.push_back({upgrade.upgrade_type(), enabled});
   }

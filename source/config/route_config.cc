@@ -101,13 +101,12 @@ void AddUpgrade(route::Upgrade upgrade, const FieldPath& list, Translation& tran
   upgrades.push_back(std::move(upgrade));
 }
 
-route::MaxStreamDuration ParseMaxStreamDuration(
-    const routes::RouteAction::MaxStreamDuration& proto, const FieldPath& path,
-    Translation& translation) {
+route::MaxStreamDuration ParseMaxStreamDuration(const routes::RouteAction::MaxStreamDuration& proto,
+                                                const FieldPath& path, Translation& translation) {
   route::MaxStreamDuration limit;
   if (proto.has_max_stream_duration()) {
-    limit.duration = ParseDuration(proto.max_stream_duration(), path.Field("max_stream_duration"),
-                                   translation);
+    limit.duration =
+        ParseDuration(proto.max_stream_duration(), path.Field("max_stream_duration"), translation);
   }
   if (proto.has_grpc_timeout_header_max()) {
     limit.grpc_timeout_header_max = ParseDuration(

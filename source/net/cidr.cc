@@ -7,8 +7,7 @@ namespace remora::net {
 
 CidrRange::CidrRange(const Address& address, uint32_t prefix_length)
     : address_(address),
-      bits_(std::min(prefix_length,
-                     static_cast<uint32_t>(address.ip_bytes().size()) * 8)) {}
+      bits_(std::min(prefix_length, static_cast<uint32_t>(address.ip_bytes().size()) * 8)) {}
 
 bool CidrRange::Contains(const Address& address) const {
   if (!address.is_ip() || address.kind() != address_.kind()) return false;

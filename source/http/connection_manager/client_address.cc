@@ -28,14 +28,14 @@ ForwardedAddress FindForwarded(const http::HeaderMap& headers, uint32_t skip) {
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   const absl::StatusOr<net::Address> address = net::Address::Ip(text, 0);
   if (!address.ok()) return {};
-  return {headers.arena().New<net::Address>(*address), comma == std::string_view::npos && skip == 0};
+  return {headers.arena().New<net::Address>(*address),
+          comma == std::string_view::npos && skip == 0};
 }
 
 bool IsExactLoopback(const net::Address& address) {
   using namespace std::string_view_literals;
   const std::string_view bytes = address.ip_bytes();
-  return bytes == "\x7f\0\0\x01"sv ||
-         bytes == "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01"sv;
+  return bytes == "\x7f\0\0\x01"sv || bytes == "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01"sv;
 }
 
 }  // namespace remora::connection_manager

@@ -175,11 +175,11 @@ class PathWriter {
 }  // namespace
 
 std::optional<std::string_view> NormalizePath(std::string_view path, base::Arena& arena) {
-  const bool plain = !path.empty() && path[0] == '/' &&
-                     std::none_of(path.begin(), path.end(), [](char c) {
-                       return c == '.' || c == '%' || c == '\\' ||
-                              kPathBytes[static_cast<uint8_t>(c)] == PathByte::kEscape;
-                     });
+  const bool plain =
+      !path.empty() && path[0] == '/' && std::none_of(path.begin(), path.end(), [](char c) {
+        return c == '.' || c == '%' || c == '\\' ||
+               kPathBytes[static_cast<uint8_t>(c)] == PathByte::kEscape;
+      });
   if (plain) return path;
   return PathWriter(path, arena).Write();
 }

@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "source/http/codes.h"
-#include "source/http/grpc_timeout.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/session.h"
 #include "source/http/connection_manager/target_policy.h"
 #include "source/http/connection_manager/upgrade_policy.h"
+#include "source/http/grpc_timeout.h"
 #include "source/http/http1/details.h"
 
 namespace remora::connection_manager {
@@ -31,8 +31,7 @@ ServerStream::ServerStream(WorkerConfig& config)
 
 ServerStream::~ServerStream() = default;
 
-void ServerStream::Start(Session& session, http::ServerCodecStream& codec,
-                         event::TimePoint since) {
+void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event::TimePoint since) {
   session_ = &session;
   codec_ = &codec;
   active_ = true;

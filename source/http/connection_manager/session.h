@@ -100,15 +100,15 @@ class Session final : public event::Deferred,
   std::unique_ptr<const net::Address> local_;  // once somebody has asked
   uint64_t id_;
   event::TimePoint started_;
-  event::TimePoint head_since_ = 0;                      // 0: no half head is there
-  event::TimePoint wait_end_ = event::Timer::kNever;     // of idleness, of the head, of the drain
+  event::TimePoint head_since_ = 0;                   // 0: no half head is there
+  event::TimePoint wait_end_ = event::Timer::kNever;  // of idleness, of the head, of the drain
   uint32_t requests_ = 0;
-  bool draining_ = false;    // old enough: the next response is the last
+  bool draining_ = false;       // old enough: the next response is the last
   bool drain_waiting_ = false;  // wait_end_ is the drain's
-  bool closing_ = false;     // no further request is served
-  bool peer_ended_ = false;  // and it was the client that began to end it
-  bool aborted_ = false;     // close once what is queued is flushed
-  bool ended_ = false;       // statistics are done
+  bool closing_ = false;        // no further request is served
+  bool peer_ended_ = false;     // and it was the client that began to end it
+  bool aborted_ = false;        // close once what is queued is flushed
+  bool ended_ = false;          // statistics are done
   bool in_dispatch_ = false;
   std::unique_ptr<ServerStream> stream_;    // HTTP/1: one at a time
   std::unique_ptr<ServerStream> finished_;  // recycled at the end of the turn

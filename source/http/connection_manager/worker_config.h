@@ -28,7 +28,7 @@ struct WorkerServices {
   upstream::ClusterSet& clusters;
   base::ArenaPool& arenas;
   DateCache& dates;
-  std::string_view own_ip;  // see header_policy.h
+  std::string_view own_ip;    // see header_policy.h
   uint64_t& last_connection;  // number of the worker's newest downstream connection
 };
 

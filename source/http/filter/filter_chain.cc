@@ -362,8 +362,8 @@ MessageSource& FilterContext::request_source() const { return chain_.env_.reques
 void FilterContext::SetResponseSource(MessageSource* source) {
   chain_.response_source_ = source;
   if (source == nullptr) return;
-  for (const PauseReason reason : {PauseReason::kSinkFull, PauseReason::kFilterPaused,
-                                   PauseReason::kConnectionFull}) {
+  for (const PauseReason reason :
+       {PauseReason::kSinkFull, PauseReason::kFilterPaused, PauseReason::kConnectionFull}) {
     if (chain_.response_pauses_.bits() & static_cast<uint8_t>(reason)) source->Pause(reason);
   }
 }

@@ -10,7 +10,8 @@
 // ErrorKind::kProtocolError (Dispatch) or kConnectionTermination (OnInputEnd). Bytes on a
 // connection without a stream are an error: an answer nobody asked for must never meet the next
 // request. Reusable() is up to date when the sink gets OnEnd. It stays false after a response that
-// came before its request had ended, and after a tunnel or in vain asked for one. OnInputInterestChanged is not called from within Dispatch.
+// came before its request had ended, and after a tunnel or in vain asked for one.
+// OnInputInterestChanged is not called from within Dispatch.
 
 #include <cstdint>
 #include <string_view>

@@ -175,8 +175,8 @@ void WriteLowerRequestHead(const http::RequestHead& head, buffer::Buffer& output
   const std::string_view method = LinePart(head.method, arena);
   const std::string_view target = LinePart(connect ? head.authority : head.path, arena);
   const std::string_view host = LinePart(head.authority, arena);
-  HeadWriter writer(output, method.size() + target.size() + host.size() + head.upgrade.size() + kOwnFieldsRoom +
-                                FieldsBound(head.headers));
+  HeadWriter writer(output, method.size() + target.size() + host.size() + head.upgrade.size() +
+                                kOwnFieldsRoom + FieldsBound(head.headers));
   writer.Put(method);
   writer.Put(" ");
   writer.Put(target);
@@ -283,8 +283,8 @@ constexpr size_t kStatusLineRoom = 64;
 
 void WriteLowerResponseHead(const http::ResponseHead& head, const ResponseContext& context,
                             buffer::Buffer& output, BodyWriter& body) {
-  HeadWriter writer(output, kStatusLineRoom + kOwnFieldsRoom + head.upgrade.size() +
-                                FieldsBound(head.headers));
+  HeadWriter writer(
+      output, kStatusLineRoom + kOwnFieldsRoom + head.upgrade.size() + FieldsBound(head.headers));
   PutStatusLine(head.status, context.version, writer);
   writer.PutFields(head.headers);
   PutResponseFraming(head, context, writer, body);

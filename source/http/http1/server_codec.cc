@@ -224,8 +224,8 @@ bool ServerCodec::AsksUpgrade(const RequestLine& line, const FieldSet& fields) c
   if (__builtin_expect(fields.upgrade.empty(), 1)) return false;
   if (!fields.connection.upgrade || line.version != http::Version::kHttp11) return false;
   if (line.method_id == http::Method::kConnect) return false;
-  // Clients that speak HTTP/2 too ask for it by the way (and to pass it on would hide what they send
-  // then).
+  // Clients that speak HTTP/2 too ask for it by the way (and to pass it on would hide what they
+  // send then).
   if (EqualsWord(fields.upgrade, "h2c")) return false;
   return options_.ignores_upgrade == nullptr || !options_.ignores_upgrade(fields.upgrade);
 }
@@ -381,7 +381,8 @@ http::ServerCodecStream& ServerCodec::RejectHead() {
 
 // Whether the answer agrees to the tunnel that was asked for.
 bool ServerCodec::OpensTunnel(const http::ResponseHead& head) const {
-  if (request_ != RequestState::kTunnelAsked || head.framing != http::Framing::kTunnel) return false;
+  if (request_ != RequestState::kTunnelAsked || head.framing != http::Framing::kTunnel)
+    return false;
   return method_ == http::Method::kConnect ? head.status / 100 == 2 : head.status == 101;
 }
 
@@ -408,7 +409,8 @@ void ServerCodec::OnHead(http::ResponseHead& head) {
     if (!dispatching_) events_.OnInputInterestChanged();
   } else {
     if (MustClose(head)) keep_alive_ = false;
-    WriteResponseHead(head, {version_, method_, !keep_alive_, options_.name_case}, output_, writer_);
+    WriteResponseHead(head, {version_, method_, !keep_alive_, options_.name_case}, output_,
+                      writer_);
     response_ = ResponseState::kBody;
   }
   events_.OnOutput();

@@ -52,7 +52,7 @@ struct ServerOptions {
   uint32_t max_headers = 100;
   // The authority of an HTTP/1.0 request without Host; none when empty.
   std::string default_host_for_http_10;
-  stats::Counter dropped_underscore_names;  // fields
+  stats::Counter dropped_underscore_names;   // fields
   stats::Counter rejected_underscore_names;  // requests
 };
 
@@ -80,9 +80,9 @@ class ServerCodec final : public http::ServerCodec, private http::ServerCodecStr
     kChunked,
     kTunnelAsked,  // CONNECT or an upgrade: further bytes stay where they are until the answer
     kTunnel,       // agreed to: bytes go through as they are
-    kDone,    // nothing further belongs to this request
-    kFailed,  // the peer broke the protocol
-    kClosed,  // no further request on this connection
+    kDone,         // nothing further belongs to this request
+    kFailed,       // the peer broke the protocol
+    kClosed,       // no further request on this connection
   };
   enum class ResponseState : uint8_t { kNone, kWaiting, kBody };
 

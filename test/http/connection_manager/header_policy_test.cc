@@ -325,10 +325,10 @@ TEST_CASE("Requests from inside may steer the proxy") {
     return headers.Has(http::HeaderId::kXEnvoyInternal);
   };
   CHECK(steer(true, ""));
-  CHECK_FALSE(steer(true, "10.9.9.9"));         // somebody stands between
-  CHECK_FALSE(steer(true, "", "11.0.0.0"));     // from elsewhere
+  CHECK_FALSE(steer(true, "10.9.9.9"));      // somebody stands between
+  CHECK_FALSE(steer(true, "", "11.0.0.0"));  // from elsewhere
   CHECK(steer(false, "10.9.9.9"));
-  CHECK_FALSE(steer(false, ""));                // nobody has said who it is
+  CHECK_FALSE(steer(false, ""));  // nobody has said who it is
   CHECK_FALSE(steer(false, "1.1.1.1,10.9.9.9"));
   CHECK_FALSE(steer(false, "11.1.1.1"));
 }

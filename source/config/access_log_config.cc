@@ -71,7 +71,7 @@ void ParseHeaderFilter(const accesslog::HeaderFilter& proto, const FieldPath& pa
   const FieldPath field = path.Field("header");
   absl::StatusOr<route::HeaderMatcher> matcher = route::HeaderMatcher::Compile(
       ParseHeaderMatch(proto.header(), field, translation),
-      translation.max_regex_program_size.value_or(route::kDefaultMaxRegexProgramSize));
+      translation.max_regex_program_size.value_or(route::RouteTableConfig::kDefaultMaxRegexProgramSize));
   if (!matcher.ok()) {
     translation.errors.Add(field, std::string(matcher.status().message()));
     return;

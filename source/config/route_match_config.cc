@@ -50,23 +50,10 @@ void SetString(route::HeaderMatch& match, StringKind kind, const std::string& te
   match.string = {kind, text, /*ignore_case=*/false};
 }
 
-route::QueryParameterMatch ParseQueryParameter(const routes::QueryParameterMatcher& proto,
-                                               const FieldPath& path, Translation& translation) {
-  route::QueryParameterMatch match;
-  match.name = ParseName(proto.name(), path, translation);
-  if (proto.has_string_match()) {
-    match.string = ParseStringMatch(proto.string_match(), path.Field("string_match"), translation);
-  } else if (proto.query_parameter_match_specifier_case() ==
-             routes::QueryParameterMatcher::kPresentMatch) {
-    match.present = proto.present_match();
-  }
-  return match;
-}
-
 }  // namespace
 
 route::HeaderMatch ParseHeaderMatch(const routes::HeaderMatcher& proto, const FieldPath& path,
-                               Translation& translation) {
+                                    Translation& translation) {
   route::HeaderMatch match;
   match.name = ParseName(proto.name(), path, translation);
   match.invert = proto.invert_match();
@@ -106,6 +93,20 @@ route::HeaderMatch ParseHeaderMatch(const routes::HeaderMatcher& proto, const Fi
   return match;
 }
 
+route::QueryParameterMatch ParseQueryParameterMatch(const routes::QueryParameterMatcher& proto,
+                                                    const FieldPath& path,
+                                                    Translation& translation) {
+  route::QueryParameterMatch match;
+  match.name = ParseName(proto.name(), path, translation);
+  if (proto.has_string_match()) {
+    match.string = ParseStringMatch(proto.string_match(), path.Field("string_match"), translation);
+  } else if (proto.query_parameter_match_specifier_case() ==
+             routes::QueryParameterMatcher::kPresentMatch) {
+    match.present = proto.present_match();
+  }
+  return match;
+}
+
 void ParseRouteMatch(const routes::RouteMatch& proto, const FieldPath& path,
                      Translation& translation, route::RouteConfig& route) {
   route.match = ParsePath(proto, path, translation);
@@ -116,7 +117,7 @@ void ParseRouteMatch(const routes::RouteMatch& proto, const FieldPath& path,
   }
   const FieldPath parameters = path.Field("query_parameters");
   for (int i = 0; i < proto.query_parameters_size(); ++i) {
-    route.query_parameters.push_back(ParseQueryParameter(
+    route.query_parameters.push_back(ParseQueryParameterMatch(
         proto.query_parameters(i), parameters.Index(static_cast<size_t>(i)), translation));
   }
 }

@@ -12,8 +12,9 @@
 
 namespace envoy::config::route::v3 {
 class HeaderMatcher;
+class QueryParameterMatcher;
 class RouteMatch;
-}
+}  // namespace envoy::config::route::v3
 
 namespace remora::config {
 
@@ -21,8 +22,11 @@ namespace remora::config {
 void ParseRouteMatch(const envoy::config::route::v3::RouteMatch& proto, const FieldPath& path,
                      Translation& translation, route::RouteConfig& route);
 
-// One condition on a header field.
+// One condition, for filters that have their own.
 route::HeaderMatch ParseHeaderMatch(const envoy::config::route::v3::HeaderMatcher& proto,
                                     const FieldPath& path, Translation& translation);
+route::QueryParameterMatch ParseQueryParameterMatch(
+    const envoy::config::route::v3::QueryParameterMatcher& proto, const FieldPath& path,
+    Translation& translation);
 
 }  // namespace remora::config

@@ -30,6 +30,9 @@ constexpr std::array<ErrorReply, static_cast<size_t>(ErrorKind::kCount)> kReplie
     {500, Flag::kNone, "", "response_payload_too_large", "Internal Server Error"},
     {0, Flag::kDownstreamConnectionTermination, "", "downstream_remote_disconnect", ""},
     {400, Flag::kDownstreamProtocolError, "", "", "Bad Request"},
+    {408, Flag::kNone, "", "request_header_timeout", "request header timeout"},
+    {408, Flag::kNone, "", "request_overall_timeout", "request timeout"},
+    {504, Flag::kNone, "", "max_duration_timeout", "downstream duration timeout"},
 }};
 
 }  // namespace

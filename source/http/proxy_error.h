@@ -38,6 +38,9 @@ enum class ErrorKind : uint8_t {
   // Downstream.
   kDownstreamClosed,
   kDownstreamProtocolError,
+  kRequestHeadersTimeout,
+  kRequestTimeout,
+  kMaxStreamDuration,
   kCount,
 };
 

@@ -224,7 +224,8 @@ void Connection::ArmLinger() {
   if (linger_timer_ == nullptr) {
     linger_timer_ = std::make_unique<event::Timer>(
         dispatcher_.timers(),
-        [](void* self) { static_cast<Connection*>(self)->Fail(CloseReason::kPeer, 0); }, this);
+        [](void* self) { static_cast<Connection*>(self)->Fail(CloseReason::kLingerTimeout, 0); },
+        this);
   }
   linger_timer_->Arm(dispatcher_.now() + linger_time_);
 }

@@ -33,6 +33,7 @@ enum class CloseReason : uint8_t {
   kPeer,           // FIN from the peer (both directions done) or its reset
   kError,          // a local I/O error; `error` says which
   kConnectFailed,  // connect was refused or failed
+  kLingerTimeout,  // we were closing, and the peer did not take the rest or end in time
 };
 
 class Connection;

@@ -37,6 +37,7 @@ struct ListenerWorkerStats {
 struct ListenerScopes {
   stats::Scope* listener;       // `listener.<address>.`
   stats::Scope* http;           // `http.<stat_prefix>.`
+  stats::Scope* http1;          // `http1.`
   stats::Scope* listener_http;  // `listener.<address>.http.<stat_prefix>.`
 };
 

@@ -119,6 +119,7 @@ ListenerScopes Server::MakeScopes(const ListenerConfig& config) {
   ListenerScopes scopes;
   scopes.listener = &store_.AddScope(absl::StrCat("listener.", prefix));
   scopes.http = &store_.AddScope(absl::StrCat("http.", http_prefix));
+  scopes.http1 = &store_.AddScope("http1");
   scopes.listener_http = &store_.AddScope(absl::StrCat("listener.", prefix, ".http.", http_prefix));
   return scopes;
 }

@@ -14,7 +14,7 @@ Worker::Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::stri
       dates_(clock),
       resources_{dispatcher_, blocks_, random_, runtime_, shard, index},
       clusters_(resources_),
-      services_{resources_, clusters_, arenas_, dates_, own_ip} {}
+      services_{resources_, clusters_, arenas_, dates_, own_ip, last_connection_} {}
 
 Worker::~Worker() { Clear(); }
 

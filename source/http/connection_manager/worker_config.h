@@ -28,14 +28,19 @@ struct WorkerServices {
   upstream::ClusterSet& clusters;
   base::ArenaPool& arenas;
   DateCache& dates;
-  std::string_view own_ip;  // see header_policy.h
+  std::string_view own_ip;    // see header_policy.h
+  uint64_t& last_connection;  // number of the worker's newest downstream connection
 };
 
 class WorkerConfig {
  public:
-  // `scope` is `http.<stat_prefix>.`, `listener_scope` `listener.<address>.http.<stat_prefix>.`.
+  struct Scopes {
+    stats::Scope& manager;   // `http.<stat_prefix>.`
+    stats::Scope& listener;  // `listener.<address>.http.<stat_prefix>.`
+    stats::Scope& http1;     // `http1.`
+  };
   WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
-               uint32_t buffer_limit, stats::Scope& scope, stats::Scope& listener_scope);
+               uint32_t buffer_limit, const Scopes& scopes);
   ~WorkerConfig();
   WorkerConfig(const WorkerConfig&) = delete;
   WorkerConfig& operator=(const WorkerConfig&) = delete;
@@ -47,6 +52,9 @@ class WorkerConfig {
   const http::WorkerFilters& filters() const { return filters_; }
   const http1::ServerOptions& http1_options() const { return http1_options_; }
   uint32_t buffer_limit() const { return buffer_limit_; }
+  // Some stream may have a deadline besides its idle timeout.
+  bool stream_deadlines() const { return stream_deadlines_; }
+  bool target_policy() const { return target_policy_; }
   bool draining() const { return draining_; }
   void StartDraining() { draining_ = true; }
 
@@ -64,6 +72,8 @@ class WorkerConfig {
   http::WorkerFilters filters_;
   http1::ServerOptions http1_options_;
   uint32_t buffer_limit_;
+  bool stream_deadlines_ = false;
+  bool target_policy_ = false;
   bool draining_ = false;
   std::vector<std::unique_ptr<ServerStream>> idle_streams_;
 };

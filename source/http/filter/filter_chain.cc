@@ -129,6 +129,12 @@ void FilterChain::RequestHooks::SetPaused(bool paused) {
 
 // --- the response enters ---
 
+// Filters see the one response that counts.
+void FilterChain::ResponseEntry::OnInterim(ResponseHead& head) {
+  if (chain_.phase_ != Phase::kOpen || chain_.response_->started()) return;
+  chain_.env_.downstream.OnInterim(head);
+}
+
 void FilterChain::ResponseEntry::OnHead(ResponseHead& head) {
   if (chain_.phase_ != Phase::kOpen) return;
   const Scope scope(chain_);
@@ -316,6 +322,7 @@ void FilterContext::ResetStream() { chain_.ResetFromFilter(); }
 void FilterContext::SetRequestBufferLimit(uint64_t bytes) { chain_.request_->set_limit(bytes); }
 void FilterContext::SetResponseBufferLimit(uint64_t bytes) { chain_.response_->set_limit(bytes); }
 uint64_t FilterContext::request_buffer_limit() const { return chain_.request_->limit(); }
+uint64_t FilterContext::response_buffer_limit() const { return chain_.response_->limit(); }
 void FilterContext::Reroute() {
   if (chain_.env_.routes == nullptr || chain_.request_head_ == nullptr) return;
   chain_.match_ = chain_.env_.routes->Match(*chain_.request_head_, chain_.env_.random.Next());
@@ -356,8 +363,8 @@ MessageSource& FilterContext::request_source() const { return chain_.env_.reques
 void FilterContext::SetResponseSource(MessageSource* source) {
   chain_.response_source_ = source;
   if (source == nullptr) return;
-  for (const PauseReason reason : {PauseReason::kSinkFull, PauseReason::kFilterPaused,
-                                   PauseReason::kBufferLimit, PauseReason::kConnectionFull}) {
+  for (const PauseReason reason :
+       {PauseReason::kSinkFull, PauseReason::kFilterPaused, PauseReason::kConnectionFull}) {
     if (chain_.response_pauses_.bits() & static_cast<uint8_t>(reason)) source->Pause(reason);
   }
 }

@@ -104,6 +104,7 @@ class FilterChain final : public RequestSink {
   class ResponseEntry final : public ResponseSink {
    public:
     explicit ResponseEntry(FilterChain& chain) : chain_(chain) {}
+    void OnInterim(ResponseHead& head) override;
     void OnHead(ResponseHead& head) override;
     void OnData(buffer::Buffer& data) override;
     void OnEnd(HeaderMap* trailers) override;

@@ -157,6 +157,8 @@ void RouterFilter::OnUpstreamDrained() {
 }
 
 void RouterFilter::ArmTimeout() {
+  // A tunnel may stay open when one side has said all it had to say.
+  if (request_->framing == http::Framing::kTunnel) return;
   const event::Duration timeout = context_.route()->timeout();
   if (timeout > 0 && !timeout_.armed()) timeout_.Arm(request_end_ + timeout);
 }

@@ -51,6 +51,7 @@ class RouterFilter final : public http::Filter, public upstream::StreamUser {
   base::Arena& arena() override { return context_.arena(); }
 
   // http::ResponseSink, from the codec
+  void OnInterim(http::ResponseHead& head) override { context_.response_sink().OnInterim(head); }
   void OnHead(http::ResponseHead& head) override;
   void OnData(buffer::Buffer& data) override;
   void OnEnd(http::HeaderMap* trailers) override;

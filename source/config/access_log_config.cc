@@ -9,6 +9,7 @@
 #include "envoy/config/core/v3/substitution_format_string.pb.h"
 #include "envoy/extensions/access_loggers/file/v3/file.pb.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
+#include "source/base/check.h"
 #include "source/config/format_config.h"
 #include "source/config/route_match_config.h"
 #include "source/config/text.h"
@@ -69,9 +70,10 @@ void ParseRuntimeFilter(const accesslog::RuntimeFilter& proto, Filter& filter) {
 void ParseHeaderFilter(const accesslog::HeaderFilter& proto, const FieldPath& path,
                        Translation& translation, Filter& filter) {
   const FieldPath field = path.Field("header");
-  absl::StatusOr<route::HeaderMatcher> matcher = route::HeaderMatcher::Compile(
-      ParseHeaderMatch(proto.header(), field, translation),
-      translation.max_regex_program_size.value_or(route::RouteTableConfig::kDefaultMaxRegexProgramSize));
+  absl::StatusOr<route::HeaderMatcher> matcher =
+      route::HeaderMatcher::Compile(ParseHeaderMatch(proto.header(), field, translation),
+                                    translation.max_regex_program_size.value_or(
+                                        route::RouteTableConfig::kDefaultMaxRegexProgramSize));
   if (!matcher.ok()) {
     translation.errors.Add(field, std::string(matcher.status().message()));
     return;
@@ -98,8 +100,7 @@ std::optional<formatter::LogType> LogTypeOf(envoy::data::accesslog::v3::AccessLo
 std::optional<formatter::Template> ParseLogFormat(
     const envoy::config::core::v3::SubstitutionFormatString& proto, const FieldPath& path,
     Translation& translation) {
-  std::optional<FormatString> format =
-      ParseFormatString(proto, FormatUse::kLog, path, translation);
+  std::optional<FormatString> format = ParseFormatString(proto, FormatUse::kLog, path, translation);
   if (!format.has_value()) return std::nullopt;
   return std::move(format->text);
 }
@@ -111,9 +112,11 @@ std::optional<formatter::Template> ParseTextFormat(std::string_view text, const 
   return formatter::Template(*std::move(format));
 }
 
-std::optional<formatter::Template> DefaultFormat(Translation& translation) {
-  const FieldPath root;
-  return ParseTextFormat(access_log::kDefaultFormat, root, translation);
+formatter::Template DefaultFormat() {
+  absl::StatusOr<formatter::Format> format =
+      formatter::Format::Parse(access_log::kDefaultFormat, {.escape_controls = true});
+  CHECK(format.ok());
+  return formatter::Template(*std::move(format));
 }
 
 std::optional<formatter::Template> ParseFileFormat(const loggers::file::v3::FileAccessLog& proto,
@@ -129,7 +132,7 @@ std::optional<formatter::Template> ParseFileFormat(const loggers::file::v3::File
   switch (proto.access_log_format_case()) {
     case File::kFormat:
       // Envoy takes an empty one as none.
-      if (proto.format().empty()) return DefaultFormat(translation);
+      if (proto.format().empty()) return DefaultFormat();
       return ParseTextFormat(proto.format(), path.Field("format"), translation);
     case File::kJsonFormat:
       return json(proto.json_format(), path.Field("json_format"));
@@ -140,7 +143,7 @@ std::optional<formatter::Template> ParseFileFormat(const loggers::file::v3::File
     case File::ACCESS_LOG_FORMAT_NOT_SET:
       break;
   }
-  return DefaultFormat(translation);
+  return DefaultFormat();
 }
 
 // For the messages of both standard streams.
@@ -150,7 +153,7 @@ std::optional<access_log::Logger> ParseStream(const Proto& proto, const char* na
   std::optional<formatter::Template> text =
       proto.has_log_format()
           ? ParseLogFormat(proto.log_format(), path.Field("log_format"), translation)
-          : DefaultFormat(translation);
+          : std::optional(DefaultFormat());
   if (!text.has_value()) return std::nullopt;
   return access_log::Logger{name, *std::move(text), std::nullopt};
 }
@@ -234,8 +237,7 @@ std::optional<Filter> ParseAccessLogFilter(const accesslog::AccessLogFilter& pro
       filter.kind = Filter::Kind::kLogType;
       filter.exclude = proto.log_type_filter().exclude();
       for (const int type : proto.log_type_filter().types()) {
-        const auto known =
-            LogTypeOf(static_cast<envoy::data::accesslog::v3::AccessLogType>(type));
+        const auto known = LogTypeOf(static_cast<envoy::data::accesslog::v3::AccessLogType>(type));
         if (known.has_value()) filter.types |= 1u << static_cast<unsigned>(*known);
       }
       break;
@@ -244,6 +246,11 @@ std::optional<Filter> ParseAccessLogFilter(const accesslog::AccessLogFilter& pro
       return std::nullopt;
   }
   return filter;
+}
+
+std::shared_ptr<const access_log::Logger> DefaultFileLog(const std::string& path) {
+  return std::make_shared<const access_log::Logger>(
+      access_log::Logger{path, DefaultFormat(), std::nullopt});
 }
 
 access_log::LoggerList ParseAccessLogs(

@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "source/config/access_log_config.h"
 #include "source/config/cluster_config.h"
 #include "source/config/core_config.h"
 #include "source/config/listener_config.h"
@@ -39,6 +40,10 @@ AdminConfig ParseAdmin(const envoy::config::bootstrap::v3::Admin& proto, const F
       admin.address = std::move(parsed->address);
       admin.ipv4_compat = parsed->ipv4_compat;
     }
+  }
+  admin.access_log = ParseAccessLogs(proto.access_log(), path.Field("access_log"), translation);
+  if (!proto.access_log_path().empty()) {
+    admin.access_log.push_back(DefaultFileLog(proto.access_log_path()));
   }
   admin.socket_options =
       ParseSocketOptions(proto.socket_options(), path.Field("socket_options"), translation);

@@ -21,6 +21,8 @@ struct ListenerConfig {
   net::ListenOptions options;
   uint32_t per_connection_buffer_limit = 1024 * 1024;
   uint32_t max_accepts_per_event = 32;
+  std::string filter_chain_name;
+  access_log::LoggerList access_log;  // of connections
   // The one filter chain: an HTTP connection manager.
   std::shared_ptr<const connection_manager::Config> http;
 };

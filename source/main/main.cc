@@ -66,6 +66,8 @@ int Serve(const Options& options, config::LoadedBootstrap loaded, event::Clock& 
   server_options.restart_epoch = options.restart_epoch;
   server_options.static_unknown_fields = loaded.unknown_fields;
   server_options.admin_address_path = options.admin_address_path;
+  server_options.logs.flush_interval = absl::ToInt64Nanoseconds(options.file_flush_interval);
+  server_options.logs.flush_bytes = options.file_flush_min_size_kb * size_t{1024};
   server_options.version = VersionText();
   server_options.command_line_options = OptionsJson(options);
   server_options.dumper = std::move(loaded.dumper);

@@ -121,7 +121,8 @@ void Connection::Read() {
   // too.
   const size_t budget = std::min(kReadBudget, options_.output_limit);
   const IoResult result = transport_->Read(socket_.fd(), input_, budget, peer_closed_);
-  if (result.bytes > 0) options_.received.Add(result.bytes);
+  options_.received.Add(result.bytes);
+  bytes_received_ += result.bytes;
   if (result.next == IoResult::Next::kAgain) {
     read_pending_ = true;
     dispatcher_.AtTurnEnd(read_again_);
@@ -169,7 +170,8 @@ void Connection::Flush() {
   if (state_ != State::kOpen && state_ != State::kClosing) return;
   if (!output_.empty() && !waiting_writable_) {
     const IoResult result = transport_->Write(socket_.fd(), output_);
-    if (result.bytes > 0) options_.sent.Add(result.bytes);
+    options_.sent.Add(result.bytes);
+    bytes_sent_ += result.bytes;
     if (result.next == IoResult::Next::kError) {
       // What the peer sent before it went may still be readable (an early answer, then close).
       if (state_ == State::kOpen && !reading_paused_ && input_end_ == InputEnd::kNotYet &&

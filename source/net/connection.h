@@ -102,6 +102,8 @@ class Connection final : public event::Flushable {
   bool closed() const { return state_ == State::kClosed; }
   bool output_full() const { return output_full_; }
   event::Dispatcher& dispatcher() { return dispatcher_; }
+  uint64_t bytes_received() const { return bytes_received_; }
+  uint64_t bytes_sent() const { return bytes_sent_; }
   int fd() const { return socket_.fd(); }
   Address LocalAddress() const { return net::LocalAddress(socket_.fd()); }
   const buffer::Buffer& input() const { return input_; }
@@ -139,6 +141,8 @@ class Connection final : public event::Flushable {
   bool linger_ = false;
   bool shutdown_after_flush_ = false;
   Options options_;
+  uint64_t bytes_received_ = 0;
+  uint64_t bytes_sent_ = 0;
   event::Duration linger_time_ = kDefaultLinger;
   buffer::Buffer input_;
   buffer::Buffer output_;

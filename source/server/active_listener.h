@@ -54,8 +54,12 @@ class ActiveListener final : public net::AcceptHandler, public connection_manage
   void OnSessionClosed(connection_manager::Session& session) override;
 
  private:
+  void Log(connection_manager::Session& session);
+
   std::shared_ptr<const config::ListenerConfig> config_;
   event::Dispatcher& dispatcher_;
+  connection_manager::WorkerServices services_;
+  access_log::WorkerLoggers loggers_;
   std::shared_ptr<connection_manager::WorkerConfig> worker_config_;
   ListenerStats stats_;
   ListenerWorkerStats worker_stats_;

@@ -57,15 +57,20 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       cluster_stats_(
           store_.AddScope("cluster_manager").Make<ClusterManagerStats>(store_.main_shard())),
       breaker_gauges_(store_),
+      log_writer_(options_.logs),
+      file_stats_(store_.AddScope("filesystem").Make<access_log::FileStats>(store_.main_shard())),
       own_ip_(FindOwnIp()),
       started_(clock.Now()),
-      main_(options_.concurrency, store_.main_shard(), clock, own_ip_),
+      main_(options_.concurrency, store_.main_shard(), clock, own_ip_, log_writer_, file_stats_),
       signals_(main_.dispatcher(), [this](int number) { OnSignal(number); }),
       flush_timer_(
           main_.dispatcher().timers(), [](void* self) { static_cast<Server*>(self)->FlushStats(); },
           this) {
   for (size_t i = 0; i < options_.concurrency; ++i) {
-    workers_.push_back(std::make_unique<Worker>(i, store_.worker_shard(i), clock, own_ip_));
+    stats::Shard& shard = store_.worker_shard(i);
+    workers_.push_back(
+        std::make_unique<Worker>(i, shard, clock, own_ip_, log_writer_,
+                                 store_.AddScope("filesystem").Make<access_log::FileStats>(shard)));
   }
 }
 
@@ -224,6 +229,7 @@ absl::Status Server::StartAdmin() {
   http->use_remote_address = true;
   http->allow_absolute_url = false;
   http->generate_request_id = false;
+  http->access_log = bootstrap_.admin.access_log;
   http->filters.push_back(admin::AdminFilterFactory(environment_.get()));
   auto listener = std::make_shared<ListenerConfig>();
   listener->name = "admin";
@@ -268,7 +274,8 @@ absl::Status Server::Initialize(bool listen) {
   BuildClusters();
   if (!listen) return absl::OkStatus();
 
-  absl::Status status = BindListeners();
+  absl::Status status = OpenLogs();
+  status.Update(BindListeners());
   status.Update(StartAdmin());
   if (!status.ok()) return status;
   main_.Apply(world_);
@@ -282,6 +289,7 @@ int Server::Run() {
     REMORA_LOG(kMain, kCritical, std::string(status.message()));
     return 1;
   }
+  log_writer_.Start();
   for (auto& worker : workers_) worker->Start();
   listener_stats_.workers_started.Set(1);
   SetState(admin::ServerState::kLive);
@@ -305,15 +313,51 @@ void Server::SetState(admin::ServerState state) {
 
 void Server::OnSignal(int number) {
   if (number == SIGUSR1) {
-    const absl::Status status = base::ReopenLog();
-    if (!status.ok()) REMORA_LOG(kMain, kError, std::string(status.message()));
+    ReopenLogs();
     return;
   }
   REMORA_LOG(kMain, kInfo, "caught ", number == SIGTERM ? "SIGTERM" : "SIGINT");
   Quit();
 }
 
+void Server::ReopenLogs() {
+  const absl::Status status = base::ReopenLog();
+  if (!status.ok()) REMORA_LOG(kMain, kError, std::string(status.message()));
+  log_writer_.Reopen();
+}
+
+absl::Status Server::OpenLogs() {
+  const auto open = [this](const access_log::LoggerList& loggers) {
+    for (const auto& logger : loggers) {
+      absl::StatusOr<access_log::LogFile*> file = log_writer_.Open(logger->path);
+      if (!file.ok()) return file.status();
+    }
+    return absl::OkStatus();
+  };
+  absl::Status status = open(bootstrap_.admin.access_log);
+  for (const auto& listener : *world_->listeners) {
+    status.Update(open(listener->access_log));
+    status.Update(open(listener->http->access_log));
+  }
+  return status;
+}
+
+// The log thread counts in cells of its own.
+void Server::RefreshLogStats() {
+  const access_log::LogTotals& totals = log_writer_.totals();
+  const auto grown = [this](int index, const std::atomic<uint64_t>& total) {
+    const uint64_t now = total.load(std::memory_order_relaxed);
+    return now - std::exchange(seen_[index], now);
+  };
+  file_stats_.write_completed.Add(grown(0, totals.writes_completed));
+  file_stats_.write_failed.Add(grown(1, totals.writes_failed));
+  file_stats_.reopen_failed.Add(grown(2, totals.reopens_failed));
+  file_stats_.write_dropped.Add(grown(3, totals.records_dropped));
+  file_stats_.write_total_buffered.Sub(grown(4, totals.bytes_gone));
+}
+
 void Server::RefreshGauges() {
+  RefreshLogStats();
   breaker_gauges_.Refresh(*world_->clusters);
   stats_.uptime.Set(static_cast<uint64_t>((clock_.Now() - started_) / event::kSecond));
   const struct mallinfo2 info = mallinfo2();

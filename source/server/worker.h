@@ -23,7 +23,8 @@ namespace remora::server {
 class Worker {
  public:
   // `own_ip` is the machine's address for x-forwarded-for; outlives the worker.
-  Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::string_view own_ip);
+  Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::string_view own_ip,
+         access_log::LogWriter& logs, const access_log::FileStats& file_stats);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -53,6 +54,7 @@ class Worker {
   runtime::View runtime_;
   event::Dispatcher dispatcher_;
   connection_manager::DateCache dates_;
+  access_log::WorkerFiles log_files_;
   uint64_t last_connection_ = 0;
   upstream::WorkerResources resources_;
   upstream::ClusterSet clusters_;

@@ -191,6 +191,7 @@ void Session::OnInputEnd() {
 void Session::OnProtocolError() {
   const http::CodecError& error = codec_.error();
   config_->stats().downstream_cx_protocol_error.Inc();
+  broke_protocol_ = true;
   REMORA_LOG(kHttp, kDebug, "protocol error from ", remote_.ToString(), ": ",
              std::string(error.detail));
   closing_ = true;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "source/base/check.h"
 #include "source/http/connection_manager/server_stream.h"
 #include "source/http/connection_manager/target_policy.h"
 
@@ -15,6 +16,10 @@ WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerSer
       listener_stats_(scopes.listener.Make<ListenerStats>(services.worker.shard)),
       buffer_limit_(buffer_limit) {
   filters_.factories = &config_->filters;
+  if (!config_->access_log.empty()) {
+    CHECK(services.log_files != nullptr);
+    loggers_ = access_log::WorkerLoggers(config_->access_log, *services.log_files);
+  }
   const http::WorkerSetup setup{scopes.manager, services.worker.shard, services.worker.dispatcher};
   for (const http::FilterFactory& factory : config_->filters) {
     filters_.worker_states.push_back(

@@ -30,6 +30,7 @@ struct WorkerServices {
   DateCache& dates;
   std::string_view own_ip;    // see header_policy.h
   uint64_t& last_connection;  // number of the worker's newest downstream connection
+  access_log::WorkerFiles* log_files = nullptr;  // null: no access log can be configured
 };
 
 class WorkerConfig {
@@ -51,6 +52,7 @@ class WorkerConfig {
   const ListenerStats& listener_stats() const { return listener_stats_; }
   const http::WorkerFilters& filters() const { return filters_; }
   const http1::ServerOptions& http1_options() const { return http1_options_; }
+  const access_log::WorkerLoggers& loggers() const { return loggers_; }
   uint32_t buffer_limit() const { return buffer_limit_; }
   // Some stream may have a deadline besides its idle timeout.
   bool stream_deadlines() const { return stream_deadlines_; }
@@ -70,6 +72,7 @@ class WorkerConfig {
   Stats stats_;
   ListenerStats listener_stats_;
   http::WorkerFilters filters_;
+  access_log::WorkerLoggers loggers_;
   http1::ServerOptions http1_options_;
   uint32_t buffer_limit_;
   bool stream_deadlines_ = false;

@@ -17,6 +17,7 @@
 #include "source/event/clock.h"
 #include "source/http/codec.h"
 #include "source/http/filter/filter.h"
+#include "source/http/filter/local_reply_rules.h"
 #include "source/http/route/route_table.h"
 #include "source/net/cidr.h"
 
@@ -87,6 +88,7 @@ struct Config {
   // answers the former and drops the latter.
   bool proxy_100_continue = false;
 
+  std::shared_ptr<const http::LocalReplyRules> local_replies;  // null: none
   std::shared_ptr<const route::RouteTable> routes;
   std::vector<http::FilterFactory> filters;  // the last one is terminal
 };

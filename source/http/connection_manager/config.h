@@ -18,6 +18,7 @@
 #include "source/event/clock.h"
 #include "source/http/codec.h"
 #include "source/http/filter/filter.h"
+#include "source/http/filter/local_reply_rules.h"
 #include "source/http/route/route_table.h"
 #include "source/net/cidr.h"
 
@@ -95,6 +96,7 @@ struct Config {
   bool access_log_on_new_request = false;
   bool access_log_on_tunnel = false;
 
+  std::shared_ptr<const http::LocalReplyRules> local_replies;  // null: none
   std::shared_ptr<const route::RouteTable> routes;
   std::vector<http::FilterFactory> filters;  // the last one is terminal
 };

@@ -105,6 +105,7 @@ void ServerStream::CreateChain(const RequestHead* head, bool routed) {
       response_side_,
       routed ? config_.config().routes.get() : nullptr,
       config_.buffer_limit() == 0 ? UINT64_MAX : config_.buffer_limit(),  // 0: none, as Envoy
+      config_.config().local_replies.get(),
   };
   chain_.emplace(environment, config_.filters(), head);
 }
@@ -281,6 +282,7 @@ void ServerStream::ResponseSide::OnHead(ResponseHead& head) {
   stream.info_.response_code = head.status;
   stream.Touch();
   const WorkerServices& services = stream.config_.services();
+  stream.info_.response_begin = services.worker.dispatcher.now();
   ApplyResponsePolicy(stream.config_.config(), stream.request_,
                       services.dates.Date(services.worker.dispatcher.now()), head);
   // Nobody will read the rest of the request behind an early answer of our own: the connection
@@ -309,6 +311,7 @@ void ServerStream::ResponseSide::OnEnd(http::HeaderMap* trailers) {
   ServerStream& stream = stream_;
   stream.response_done_ = true;
   stream.response_trailers_ = trailers;
+  stream.info_.response_end = stream.config_.services().worker.dispatcher.now();
   const bool has_body = stream.request_ != nullptr &&
                         stream.request_->framing != http::Framing::kNone &&
                         stream.request_->framing != http::Framing::kTunnel;
@@ -381,18 +384,16 @@ void ServerStream::Finish() {
   active_ = false;
   idle_timer_.Disarm();
   deadline_timer_.Disarm();
+  const event::TimePoint now = config_.services().worker.dispatcher.now();
+  info_.end = now;
   if (chain_.has_value()) chain_->Complete();
   const Stats& stats = config_.stats();
   stats.downstream_rq_active.Dec();
   if (upgraded_) stats.downstream_cx_upgrades_active.Dec();
   if (info_.response_code != 0) CountCode(info_.response_code);
-  const event::TimePoint now = config_.services().worker.dispatcher.now();
   stats.downstream_rq_time.Record(static_cast<uint64_t>((now - info_.start) / event::kMillisecond));
   if (log_timer_ != nullptr) log_timer_->Disarm();
-  if (!config_.loggers().empty()) {
-    info_.end = now;
-    WriteLog(formatter::LogType::kDownstreamEnd);
-  }
+  if (!config_.loggers().empty()) WriteLog(formatter::LogType::kDownstreamEnd);
 }
 
 // --- the log ---

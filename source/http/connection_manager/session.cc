@@ -71,6 +71,8 @@ void Session::AwaitRequest() {
 // runs here.
 void Session::AwaitHead() {
   const Config& config = config_->config();
+  AwaitRequest();
+  drain_waiting_ = false;
   head_since_ = connection_.dispatcher().now();
   for (const event::Duration timeout : {config.request_headers_timeout, config.request_timeout,
                                         config.max_stream_duration, config.stream_idle_timeout}) {

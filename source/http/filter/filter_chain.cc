@@ -258,6 +258,9 @@ void FilterChain::SendReplyNow() {
     return;
   }
   auto* head = env_.arena.New<ResponseHead>(env_.arena);
+  if (env_.local_replies != nullptr) {
+    env_.local_replies->Apply(request_head_, env_.stream_info, *head, *reply_);
+  }
   const std::string_view body = FillLocalReply(*reply_, request_head_, *head);
   buffer::Buffer data(env_.blocks);
   data.Append(body);

@@ -43,6 +43,11 @@ struct PolicyWorld {
 
 using Lines = std::vector<std::string>;
 
+std::string_view Value(const http::HeaderMap& headers, std::string_view name) {
+  const http::HeaderEntry* entry = headers.Find(name);
+  return entry != nullptr ? entry->value() : std::string_view();
+}
+
 TEST_CASE("Requests that no filter should see are refused") {
   base::ArenaPool arenas;
   base::Arena arena(arenas);
@@ -291,7 +296,7 @@ TEST_CASE("Whom x-forwarded-for makes the client") {
     world.config.xff_num_trusted_hops = row.hops;
     world.Apply(*row.forwarded ? Fields{{"x-forwarded-for", row.forwarded}} : Fields{});
     CHECK(world.client == row.client);
-    const std::string_view external = world.head.headers.Get("x-envoy-external-address");
+    const std::string_view external = Value(world.head.headers, "x-envoy-external-address");
     CHECK(external == (row.use_remote_address ? row.client : ""));
   }
 }
@@ -300,7 +305,7 @@ TEST_CASE("Several x-forwarded-for fields are one list") {
   PolicyWorld world;
   world.config.use_remote_address = true;
   world.Apply({{"x-forwarded-for", "1.1.1.1"}, {"a", "b"}, {"x-forwarded-for", "2.2.2.2"}});
-  CHECK(world.head.headers.Get("x-forwarded-for") == "1.1.1.1,2.2.2.2,10.1.2.3");
+  CHECK(Value(world.head.headers, "x-forwarded-for") == "1.1.1.1,2.2.2.2,10.1.2.3");
   CHECK(world.head.headers.Count("x-forwarded-for") == 1);
 }
 
@@ -339,18 +344,18 @@ TEST_CASE("Ports, schemes and via are said as configured") {
   world.config.via = "me";
   world.config.scheme_to_overwrite = "https";
   world.Apply({{"via", "1.1 other"}, {"x-forwarded-proto", "http"}});
-  CHECK(world.head.headers.Get("x-forwarded-port") == "8443");
-  CHECK(world.head.headers.Get("via") == "1.1 other, me");
-  CHECK(world.head.headers.Get("x-forwarded-proto") == "https");
+  CHECK(Value(world.head.headers, "x-forwarded-port") == "8443");
+  CHECK(Value(world.head.headers, "via") == "1.1 other, me");
+  CHECK(Value(world.head.headers, "x-forwarded-proto") == "https");
   CHECK(world.head.scheme == "https");
   PolicyWorld kept;
   kept.config.append_x_forwarded_port = true;
   kept.Apply({{"x-forwarded-port", "1"}});
-  CHECK(kept.head.headers.Get("x-forwarded-port") == "1");
+  CHECK(Value(kept.head.headers, "x-forwarded-port") == "1");
   http::ResponseHead response(kept.arena);
   kept.config.via = "me";
   ApplyResponsePolicy(kept.config, nullptr, "now", response);
-  CHECK(response.headers.Get("via") == "me");
+  CHECK(Value(response.headers, "via") == "me");
 }
 
 TEST_CASE("A kept request id says nothing about tracing") {
@@ -360,16 +365,16 @@ TEST_CASE("A kept request id says nothing about tracing") {
   world.config.preserve_external_request_id = true;
   SECTION("marked as not traced") {
     world.Apply({{"x-request-id", kSampled}});
-    CHECK(world.head.headers.Get("x-request-id") == "11111111-2222-4333-8444-555555555555");
+    CHECK(Value(world.head.headers, "x-request-id") == "11111111-2222-4333-8444-555555555555");
   }
   SECTION("no UUID") {
     world.Apply({{"x-request-id", "abc"}});
-    CHECK(world.head.headers.Get("x-request-id") == "abc");
+    CHECK(Value(world.head.headers, "x-request-id") == "abc");
   }
   SECTION("left alone on demand") {
     world.config.pack_trace_reason = false;
     world.Apply({{"x-request-id", kSampled}});
-    CHECK(world.head.headers.Get("x-request-id") == kSampled);
+    CHECK(Value(world.head.headers, "x-request-id") == kSampled);
   }
 }
 

@@ -58,6 +58,7 @@ class Harness {
   // A listener, made when it is new: 127.0.0.1 and a free port. "main" is always there.
   config::ListenerConfig& Listener(const std::string& name = "main");
   void Workers(size_t count) { workers_ = count; }
+  access_log::LogOptions& Logs() { return logs_; }
 
   void Start();
 
@@ -76,6 +77,9 @@ class Harness {
   // What the proxy says about the next exchange that has ended.
   Exchange NextExchange() { return log_.Take(); }
 
+  // As SIGUSR1 does.
+  void ReopenLogs();
+
   // Ends the server: all its connections are closed when it returns.
   void Stop();
 
@@ -87,6 +91,7 @@ class Harness {
   ExchangeLog log_;
   event::RealClock clock_;
   size_t workers_ = 1;
+  access_log::LogOptions logs_;
   std::shared_ptr<connection_manager::Config> manager_;
   std::deque<upstream::ClusterConfig> clusters_;
   std::deque<config::ListenerConfig> listeners_;

@@ -21,6 +21,7 @@
 namespace remora::config {
 
 struct AdminConfig {
+  access_log::LoggerList access_log;
   std::optional<net::Address> address;  // none: no admin listener
   bool ipv4_compat = false;             // SocketAddress.ipv4_compat of the address
   std::vector<net::SocketOption> socket_options;

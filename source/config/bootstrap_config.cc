@@ -10,6 +10,7 @@
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
+#include "source/config/access_log_config.h"
 #include "source/config/cluster_config.h"
 #include "source/config/core_config.h"
 #include "source/config/listener_config.h"
@@ -44,6 +45,10 @@ AdminConfig ParseAdmin(const envoy::config::bootstrap::v3::Admin& proto, const F
       admin.address = std::move(parsed->address);
       admin.ipv4_compat = parsed->ipv4_compat;
     }
+  }
+  admin.access_log = ParseAccessLogs(proto.access_log(), path.Field("access_log"), translation);
+  if (!proto.access_log_path().empty()) {
+    admin.access_log.push_back(DefaultFileLog(proto.access_log_path()));
   }
   admin.socket_options =
       ParseSocketOptions(proto.socket_options(), path.Field("socket_options"), translation);

@@ -28,6 +28,8 @@ struct ListenerConfig {
   TrafficDirection direction = TrafficDirection::kUnspecified;  // for /drain_listeners?inboundonly
   // Whether /healthcheck/fail ends its connections: drain_type DEFAULT.
   bool drains_on_failed_health_check = true;
+  std::string filter_chain_name;
+  access_log::LoggerList access_log;  // of connections
   // The one filter chain: an HTTP connection manager.
   std::shared_ptr<const connection_manager::Config> http;
 };

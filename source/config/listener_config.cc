@@ -7,6 +7,7 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/listener/v3/listener_components.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "source/config/access_log_config.h"
 #include "source/config/http_connection_manager_config.h"
 #include "source/config/text.h"
 
@@ -122,6 +123,12 @@ std::shared_ptr<const ListenerConfig> ParseListener(const lds::Listener& proto,
   ListenerConfig config;
   config.name = proto.name();
   config.stat_prefix = proto.stat_prefix();
+  config.access_log = ParseAccessLogs(proto.access_log(), path.Field("access_log"), translation);
+  if (!proto.filter_chains().empty()) {
+    config.filter_chain_name = proto.filter_chains(0).name();
+  } else {
+    config.filter_chain_name = proto.default_filter_chain().name();
+  }
   ParseListenOptions(proto, path, translation, config.options);
   if (!proto.has_address()) {
     translation.errors.Add(

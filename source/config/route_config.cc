@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "source/config/failure_policy_config.h"
@@ -92,6 +93,34 @@ void RouteTableTranslator::ParseWeightedClusters(const routes::WeightedCluster& 
   }
 }
 
+void AddUpgrade(route::Upgrade upgrade, const FieldPath& list, Translation& translation,
+                std::vector<route::Upgrade>& upgrades) {
+  for (const route::Upgrade& other : upgrades) {
+    if (!absl::EqualsIgnoreCase(other.type, upgrade.type)) continue;
+    translation.errors.Add(list, Concat("Duplicate upgrade ", upgrade.type));
+    return;
+  }
+  upgrades.push_back(std::move(upgrade));
+}
+
+route::MaxStreamDuration ParseMaxStreamDuration(const routes::RouteAction::MaxStreamDuration& proto,
+                                                const FieldPath& path, Translation& translation) {
+  route::MaxStreamDuration limit;
+  if (proto.has_max_stream_duration()) {
+    limit.duration =
+        ParseDuration(proto.max_stream_duration(), path.Field("max_stream_duration"), translation);
+  }
+  if (proto.has_grpc_timeout_header_max()) {
+    limit.grpc_timeout_header_max = ParseDuration(
+        proto.grpc_timeout_header_max(), path.Field("grpc_timeout_header_max"), translation);
+  }
+  if (proto.has_grpc_timeout_header_offset()) {
+    limit.grpc_timeout_header_offset = ParseDuration(
+        proto.grpc_timeout_header_offset(), path.Field("grpc_timeout_header_offset"), translation);
+  }
+  return limit;
+}
+
 route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteAction& proto,
                                                         const FieldPath& path) const {
   route::ForwardAction action;
@@ -110,6 +139,15 @@ route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteActio
   }
   if (proto.priority() == envoy::config::core::v3::HIGH) {
     action.priority = route::RoutePriority::kHigh;
+  }
+  const FieldPath upgrades = path.Field("upgrade_configs");
+  for (const routes::RouteAction::UpgradeConfig& upgrade : proto.upgrade_configs()) {
+    const bool enabled = !upgrade.has_enabled() || upgrade.enabled().value();
+    AddUpgrade({upgrade.upgrade_type(), enabled}, upgrades, translation_, action.upgrades);
+  }
+  if (proto.has_max_stream_duration()) {
+    action.max_stream_duration = ParseMaxStreamDuration(
+        proto.max_stream_duration(), path.Field("max_stream_duration"), translation_);
   }
   if (proto.has_idle_timeout()) {
     action.idle_timeout =

@@ -89,6 +89,8 @@ int Serve(const Options& options, config::LoadedBootstrap loaded, event::Clock& 
   if (options.drain_on_sigterm.has_value()) {
     server_options.drain.on_sigterm = absl::ToInt64Nanoseconds(*options.drain_on_sigterm);
   }
+  server_options.logs.flush_interval = absl::ToInt64Nanoseconds(options.file_flush_interval);
+  server_options.logs.flush_bytes = options.file_flush_min_size_kb * size_t{1024};
   server_options.version = VersionText();
   server_options.command_line_options = OptionsJson(options);
   server_options.dumper = std::move(loaded.dumper);

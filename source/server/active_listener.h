@@ -37,6 +37,7 @@ struct ListenerWorkerStats {
 struct ListenerScopes {
   stats::Scope* listener;       // `listener.<address>.`
   stats::Scope* http;           // `http.<stat_prefix>.`
+  stats::Scope* http1;          // `http1.`
   stats::Scope* listener_http;  // `listener.<address>.http.<stat_prefix>.`
   const connection_manager::Drain* drain = nullptr;
 };
@@ -60,8 +61,12 @@ class ActiveListener final : public net::AcceptHandler, public connection_manage
   void OnSessionClosed(connection_manager::Session& session) override;
 
  private:
+  void Log(connection_manager::Session& session);
+
   std::shared_ptr<const config::ListenerConfig> config_;
   event::Dispatcher& dispatcher_;
+  connection_manager::WorkerServices services_;
+  access_log::WorkerLoggers loggers_;
   std::shared_ptr<connection_manager::WorkerConfig> worker_config_;
   ListenerStats stats_;
   ListenerWorkerStats worker_stats_;

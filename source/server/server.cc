@@ -59,9 +59,12 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       cluster_stats_(
           store_.AddScope("cluster_manager").Make<ClusterManagerStats>(store_.main_shard())),
       breaker_gauges_(store_),
+      log_writer_(options_.logs),
+      file_stats_(store_.AddScope("filesystem").Make<access_log::FileStats>(store_.main_shard())),
       own_ip_(FindOwnIp(options_.own_ip_v6)),
       started_(clock.Now()),
-      main_(options_.concurrency, store_.main_shard(), clock, own_ip_, process_),
+      main_(options_.concurrency, store_.main_shard(), clock, own_ip_, process_, log_writer_,
+            file_stats_),
       draining_(process_, main_.dispatcher(), workers_, listener_stats_, options_.drain,
                 [this] { Quit(); }),
       runtime_(std::move(bootstrap_.runtime),
@@ -72,8 +75,10 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
           main_.dispatcher().timers(), [](void* self) { static_cast<Server*>(self)->FlushStats(); },
           this) {
   for (size_t i = 0; i < options_.concurrency; ++i) {
+    stats::Shard& shard = store_.worker_shard(i);
     workers_.push_back(
-        std::make_unique<Worker>(i, store_.worker_shard(i), clock, own_ip_, process_));
+        std::make_unique<Worker>(i, shard, clock, own_ip_, process_, log_writer_,
+                                 store_.AddScope("filesystem").Make<access_log::FileStats>(shard)));
   }
 }
 
@@ -127,6 +132,7 @@ ListenerScopes Server::MakeScopes(const ListenerConfig& config) {
   ListenerScopes scopes;
   scopes.listener = &store_.AddScope(absl::StrCat("listener.", prefix));
   scopes.http = &store_.AddScope(absl::StrCat("http.", http_prefix));
+  scopes.http1 = &store_.AddScope("http1");
   scopes.listener_http = &store_.AddScope(absl::StrCat("listener.", prefix, ".http.", http_prefix));
   return scopes;
 }
@@ -244,6 +250,7 @@ absl::Status Server::StartAdmin() {
   http->use_remote_address = true;
   http->allow_absolute_url = false;
   http->generate_request_id = false;
+  http->access_log = bootstrap_.admin.access_log;
   http->filters.push_back(admin::AdminFilterFactory(environment_.get()));
   auto listener = std::make_shared<ListenerConfig>();
   listener->name = "admin";
@@ -289,7 +296,8 @@ absl::Status Server::Initialize(bool listen) {
   BuildClusters();
   if (!listen) return absl::OkStatus();
 
-  absl::Status status = BindListeners();
+  absl::Status status = OpenLogs();
+  status.Update(BindListeners());
   status.Update(StartAdmin());
   status.Update(runtime_.Watch(main_.dispatcher()));
   if (!status.ok()) return status;
@@ -304,6 +312,7 @@ int Server::Run() {
     REMORA_LOG(kMain, kCritical, std::string(status.message()));
     return 1;
   }
+  log_writer_.Start();
   for (auto& worker : workers_) worker->Start();
   listener_stats_.workers_started.Set(1);
   SetState(admin::ServerState::kLive);
@@ -379,7 +388,44 @@ void Server::OnSignal(int number) {
   }
 }
 
+void Server::ReopenLogs() {
+  const absl::Status status = base::ReopenLog();
+  if (!status.ok()) REMORA_LOG(kMain, kError, std::string(status.message()));
+  log_writer_.Reopen();
+}
+
+absl::Status Server::OpenLogs() {
+  const auto open = [this](const access_log::LoggerList& loggers) {
+    for (const auto& logger : loggers) {
+      absl::StatusOr<access_log::LogFile*> file = log_writer_.Open(logger->path);
+      if (!file.ok()) return file.status();
+    }
+    return absl::OkStatus();
+  };
+  absl::Status status = open(bootstrap_.admin.access_log);
+  for (const auto& listener : *world_->listeners) {
+    status.Update(open(listener->access_log));
+    status.Update(open(listener->http->access_log));
+  }
+  return status;
+}
+
+// The log thread counts in cells of its own.
+void Server::RefreshLogStats() {
+  const access_log::LogTotals& totals = log_writer_.totals();
+  const auto grown = [this](int index, const std::atomic<uint64_t>& total) {
+    const uint64_t now = total.load(std::memory_order_relaxed);
+    return now - std::exchange(seen_[index], now);
+  };
+  file_stats_.write_completed.Add(grown(0, totals.writes_completed));
+  file_stats_.write_failed.Add(grown(1, totals.writes_failed));
+  file_stats_.reopen_failed.Add(grown(2, totals.reopens_failed));
+  file_stats_.write_dropped.Add(grown(3, totals.records_dropped));
+  file_stats_.write_total_buffered.Sub(grown(4, totals.bytes_gone));
+}
+
 void Server::RefreshGauges() {
+  RefreshLogStats();
   breaker_gauges_.Refresh(*world_->clusters);
   stats_.uptime.Set(static_cast<uint64_t>((clock_.Now() - started_) / event::kSecond));
   const struct mallinfo2 info = mallinfo2();

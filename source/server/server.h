@@ -33,6 +33,7 @@
 namespace remora::server {
 
 struct ServerOptions {
+  access_log::LogOptions logs;
   size_t concurrency = 1;
   uint32_t restart_epoch = 0;
   uint64_t static_unknown_fields = 0;
@@ -56,6 +57,8 @@ class Server {
   absl::Status Initialize(bool listen);
   // Serves until Quit; the exit status.
   int Run();
+  // Opens the log and all access logs again under their names, for log rotation. Main thread.
+  void ReopenLogs();
   // Ends Run. Main thread; from elsewhere: Post to dispatcher().
   void Quit() { main_.dispatcher().Stop(); }
   // What SIGTERM does: drains, if the options say so, or ends Run. Main thread.
@@ -94,6 +97,9 @@ class Server {
   void PublishState();
   absl::Status WriteAdminAddress() const;
 
+  absl::Status OpenLogs();
+  void RefreshLogStats();
+
   config::BootstrapConfig bootstrap_;
   ServerOptions options_;
   event::Clock& clock_;
@@ -102,6 +108,9 @@ class Server {
   ListenerManagerStats listener_stats_;
   ClusterManagerStats cluster_stats_;
   BreakerGauges breaker_gauges_;
+  access_log::LogWriter log_writer_;  // ends after the workers
+  access_log::FileStats file_stats_;
+  uint64_t seen_[5] = {};  // of log_writer_.totals(): what the statistics have
   std::string own_ip_;
   admin::ServerState state_ = admin::ServerState::kPreInitializing;
   event::TimePoint started_;

@@ -9,13 +9,15 @@
 namespace remora::server {
 
 Worker::Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::string_view own_ip,
-               const runtime::ProcessState& process)
+               const runtime::ProcessState& process, access_log::LogWriter& logs,
+               const access_log::FileStats& file_stats)
     : index_(index),
       dispatcher_(clock),
       dates_(clock),
+      log_files_(logs, dispatcher_, file_stats),
       resources_{dispatcher_, blocks_, random_, runtime_, shard, index, process},
       clusters_(resources_),
-      services_{resources_, clusters_, arenas_, dates_, own_ip} {}
+      services_{resources_, clusters_, arenas_, dates_, own_ip, last_connection_, &log_files_} {}
 
 Worker::~Worker() { Clear(); }
 
@@ -60,6 +62,7 @@ void Worker::Clear() {
   clusters_.Clear();
   // What was handed to the dispatcher for destruction goes before what it refers to.
   dispatcher_.RunOnce(false);
+  log_files_.Flush();
 }
 
 }  // namespace remora::server

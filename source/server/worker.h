@@ -25,7 +25,8 @@ class Worker {
  public:
   // `own_ip` is the machine's address for x-forwarded-for; outlives the worker, as `process` does.
   Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::string_view own_ip,
-         const runtime::ProcessState& process);
+         const runtime::ProcessState& process, access_log::LogWriter& logs,
+         const access_log::FileStats& file_stats);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -62,6 +63,8 @@ class Worker {
   runtime::View runtime_;
   event::Dispatcher dispatcher_;
   connection_manager::DateCache dates_;
+  access_log::WorkerFiles log_files_;
+  uint64_t last_connection_ = 0;
   upstream::WorkerResources resources_;
   upstream::ClusterSet clusters_;
   connection_manager::WorkerServices services_;

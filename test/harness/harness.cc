@@ -137,6 +137,7 @@ void Harness::Start() {
   server::ServerOptions options;
   options.concurrency = workers_;
   options.drain = drain_;
+  options.logs = logs_;
   options.version = "test";
   options.command_line_options = "{}";
   server_ = std::make_unique<server::Server>(MakeBootstrap(), std::move(options), clock_);
@@ -200,6 +201,10 @@ void Harness::Terminate() {
 
 void Harness::AwaitEnded() {
   if (thread_.joinable()) thread_.join();
+}
+
+void Harness::ReopenLogs() {
+  server_->dispatcher().Post([this] { server_->ReopenLogs(); });
 }
 
 void Harness::Stop() {

@@ -60,6 +60,7 @@ class Harness {
   void Workers(size_t count) { workers_ = count; }
   // --drain-time-s and its like.
   server::DrainOptions& Drain() { return drain_; }
+  access_log::LogOptions& Logs() { return logs_; }
 
   void Start();
 
@@ -83,6 +84,9 @@ class Harness {
   void Terminate();
   // Waits until the server has ended by itself.
   void AwaitEnded();
+  // As SIGUSR1 does.
+  void ReopenLogs();
+
   // Ends the server: all its connections are closed when it returns.
   void Stop();
 
@@ -95,6 +99,7 @@ class Harness {
   event::RealClock clock_;
   size_t workers_ = 1;
   server::DrainOptions drain_;
+  access_log::LogOptions logs_;
   std::shared_ptr<connection_manager::Config> manager_;
   std::deque<upstream::ClusterConfig> clusters_;
   std::deque<config::ListenerConfig> listeners_;

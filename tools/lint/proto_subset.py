@@ -45,6 +45,10 @@ NEWER = {
     'envoy.config.route.v3.VirtualHost.request_body_buffer_limit':
         '25 google.protobuf.UInt64Value',
     'envoy.config.listener.v3.Listener.tcp_keepalive': '37 envoy.config.core.v3.TcpKeepalive',
+    'envoy.config.core.v3.Http1ProtocolOptions.ignore_http_11_upgrade':
+        '11 repeated envoy.type.matcher.v3.StringMatcher',
+    'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.'
+    'http1_safe_max_connection_duration': '58 bool',
     'envoy.extensions.filters.http.header_mutation.v3.Mutations.query_parameter_mutations':
         '3 repeated envoy.config.core.v3.KeyValueMutation',
     'envoy.extensions.filters.http.header_mutation.v3.Mutations.request_trailers_mutations':

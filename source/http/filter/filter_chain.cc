@@ -129,6 +129,12 @@ void FilterChain::RequestHooks::SetPaused(bool paused) {
 
 // --- the response enters ---
 
+// Filters see the one response that counts.
+void FilterChain::ResponseEntry::OnInterim(ResponseHead& head) {
+  if (chain_.phase_ != Phase::kOpen || chain_.response_->started()) return;
+  chain_.env_.downstream.OnInterim(head);
+}
+
 void FilterChain::ResponseEntry::OnHead(ResponseHead& head) {
   if (chain_.phase_ != Phase::kOpen) return;
   const Scope scope(chain_);
@@ -252,6 +258,9 @@ void FilterChain::SendReplyNow() {
     return;
   }
   auto* head = env_.arena.New<ResponseHead>(env_.arena);
+  if (env_.local_replies != nullptr) {
+    env_.local_replies->Apply(request_head_, env_.stream_info, *head, *reply_);
+  }
   const std::string_view body = FillLocalReply(*reply_, request_head_, *head);
   buffer::Buffer data(env_.blocks);
   data.Append(body);
@@ -360,8 +369,8 @@ MessageSource& FilterContext::request_source() const { return chain_.env_.reques
 void FilterContext::SetResponseSource(MessageSource* source) {
   chain_.response_source_ = source;
   if (source == nullptr) return;
-  for (const PauseReason reason : {PauseReason::kSinkFull, PauseReason::kFilterPaused,
-                                   PauseReason::kBufferLimit, PauseReason::kConnectionFull}) {
+  for (const PauseReason reason :
+       {PauseReason::kSinkFull, PauseReason::kFilterPaused, PauseReason::kConnectionFull}) {
     if (chain_.response_pauses_.bits() & static_cast<uint8_t>(reason)) source->Pause(reason);
   }
 }

@@ -87,6 +87,20 @@ struct WeightedCluster {
 
 enum class RoutePriority : uint8_t { kDefault, kHigh };
 
+// RouteAction.MaxStreamDuration: how long an exchange may take from its first byte to its end.
+struct MaxStreamDuration {
+  std::optional<event::Duration> duration = {};  // absent: the connection manager's; 0: none
+  // Requests with grpc-timeout: that time, but at most this (0: no bound), less the offset.
+  std::optional<event::Duration> grpc_timeout_header_max = {};
+  event::Duration grpc_timeout_header_offset = 0;
+};
+
+// UpgradeConfig: whether requests for another protocol ("websocket", "CONNECT") are passed on.
+struct Upgrade {
+  std::string type;  // any case
+  bool enabled = true;
+};
+
 struct ForwardAction {
   static constexpr event::Duration kDefaultTimeout = 15 * event::kSecond;
 
@@ -97,6 +111,8 @@ struct ForwardAction {
   std::optional<event::Duration> idle_timeout = {};  // absent: the connection manager's; 0: none
   RoutePriority priority = RoutePriority::kDefault;
   FailureSettings failure = {};
+  std::optional<MaxStreamDuration> max_stream_duration = {};
+  std::vector<Upgrade> upgrades = {};  // precedence over the connection manager's
 };
 
 struct DirectResponseAction {

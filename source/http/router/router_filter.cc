@@ -253,6 +253,8 @@ void RouterFilter::EndRequestUpstream() {
 // --- timeouts ---
 
 void RouterFilter::ArmTimeout() {
+  // A tunnel may stay open when one side has said all it had to say.
+  if (request_->framing == http::Framing::kTunnel) return;
   if (timeouts_.global > 0 && !timeout_.armed()) timeout_.Arm(request_end_ + timeouts_.global);
 }
 

@@ -8,6 +8,7 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "source/config/filter_override_config.h"
+#include "source/config/rate_limit_config.h"
 #include "source/config/route_match_config.h"
 #include "source/config/text.h"
 
@@ -110,6 +111,9 @@ route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteActio
     action.idle_timeout =
         ParseDuration(proto.idle_timeout(), path.Field("idle_timeout"), translation_);
   }
+  action.rate_limits =
+      ParseRateLimits(proto.rate_limits(), path.Field("rate_limits"), translation_);
+  action.include_virtual_host_rate_limits = proto.include_vh_rate_limits().value();
   return action;
 }
 
@@ -150,6 +154,7 @@ route::VirtualHostConfig RouteTableTranslator::ParseVirtualHost(const routes::Vi
     host.routes.push_back(ParseRoute(proto.routes(i), list.Index(static_cast<size_t>(i))));
   }
   host.overrides = ParseOverrides(proto.typed_per_filter_config(), path);
+  host.rate_limits = ParseRateLimits(proto.rate_limits(), path.Field("rate_limits"), translation_);
   return host;
 }
 

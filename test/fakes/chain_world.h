@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "source/http/filter/connection_states.h"
 #include "source/http/filter/filter_chain.h"
 #include "source/runtime/runtime.h"
 #include "source/stats/store.h"
@@ -97,6 +98,7 @@ class ChainWorld {
   FakeSource request_source;
   FakeSource response_source;
   http::StreamInfo info;
+  http::ConnectionStates connection_states;
 
  private:
   struct Scripted {

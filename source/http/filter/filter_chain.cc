@@ -341,6 +341,9 @@ size_t FilterContext::RouteConfigLevels(const void* (&levels)[kRouteLevels]) con
 }
 const route::Route* FilterContext::route() const { return chain_.match_.route; }
 const route::MatchResult& FilterContext::match() const { return chain_.match_; }
+ConnectionStates& FilterContext::connection_states() const {
+  return chain_.env_.connection_states;
+}
 bool FilterContext::saw_request() const { return chain_.entries_[index_].saw_request; }
 const RequestHead* FilterContext::request_head() const { return chain_.request_head_; }
 StreamInfo& FilterContext::stream_info() const { return chain_.env_.stream_info; }

@@ -78,6 +78,8 @@ struct WeightedCluster {
   FilterOverrides overrides;
 };
 
+struct RateLimit;  // rate_limit.h
+
 enum class RoutePriority : uint8_t { kDefault, kHigh };
 
 struct ForwardAction {
@@ -89,6 +91,9 @@ struct ForwardAction {
   std::optional<event::Duration> timeout = {};       // absent: kDefaultTimeout; 0: none
   std::optional<event::Duration> idle_timeout = {};  // absent: the connection manager's; 0: none
   RoutePriority priority = RoutePriority::kDefault;
+  // For rate limit filters; null: none.
+  std::shared_ptr<const std::vector<RateLimit>> rate_limits = nullptr;
+  bool include_virtual_host_rate_limits = false;
 };
 
 struct DirectResponseAction {
@@ -113,6 +118,7 @@ struct VirtualHostConfig {
   std::vector<std::string> domains;
   std::vector<RouteConfig> routes;  // the first that matches is taken
   FilterOverrides overrides;
+  std::shared_ptr<const std::vector<RateLimit>> rate_limits = nullptr;  // null: none
 };
 
 struct RouteTableConfig {

@@ -105,6 +105,8 @@ class VirtualHost {
   const std::vector<Route>& routes() const { return routes_; }
   // Merged from table and virtual host; null when there are none.
   const FilterOverrides* overrides() const { return overrides_; }
+  // For rate limit filters; null when there are none.
+  const std::vector<RateLimit>* rate_limits() const { return rate_limits_.get(); }
 
  private:
   friend class RouteTableBuilder;
@@ -115,6 +117,7 @@ class VirtualHost {
   std::vector<std::string> domains_;
   std::vector<Route> routes_;
   const FilterOverrides* overrides_ = nullptr;
+  std::shared_ptr<const std::vector<RateLimit>> rate_limits_;
   std::unique_ptr<const PathIndex> index_;
 };
 

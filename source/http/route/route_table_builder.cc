@@ -79,6 +79,7 @@ void RouteTableBuilder::AddVirtualHost(VirtualHostConfig config, size_t index) {
   virtual_host.overrides_ = Merge(table_overrides_, std::move(config.overrides));
   AddDomains(config.domains, static_cast<uint32_t>(index));
   virtual_host.domains_ = std::move(config.domains);
+  virtual_host.rate_limits_ = std::move(config.rate_limits);
 
   if (config.routes.size() > PathIndex::kMaxRoutes) {
     Report("routes", absl::StrCat("more than ", PathIndex::kMaxRoutes, " routes"));

@@ -116,8 +116,9 @@ bool CorsFilter::Allows(std::string_view origin) const {
     const CorsPolicy& policy = *policies_[i];
     if (policy.allow_origins.empty()) continue;
     return policy.any_origin ||
-           std::any_of(policy.allow_origins.begin(), policy.allow_origins.end(),
-                       [&](const route::StringMatcher& matcher) { return matcher.Matches(origin); });
+           std::any_of(
+               policy.allow_origins.begin(), policy.allow_origins.end(),
+               [&](const route::StringMatcher& matcher) { return matcher.Matches(origin); });
   }
   return false;
 }
@@ -136,8 +137,8 @@ Answer CorsFilter::OnRequestHead(http::RequestHead& head) {
   if (!enabled) return Answer::kContinue;
   request_ = &head;
   if (allowed) origin_ = origin;
-  const bool preflight = head.method_id == http::Method::kOptions &&
-                         !ValueOf(head.headers, kRequestMethod).empty();
+  const bool preflight =
+      head.method_id == http::Method::kOptions && !ValueOf(head.headers, kRequestMethod).empty();
   if (!preflight) return Answer::kContinue;
   if (allowed || !Flag(&CorsPolicy::forward_not_matching_preflights, true)) AnswerPreflight();
   return Answer::kContinue;

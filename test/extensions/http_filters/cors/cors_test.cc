@@ -123,9 +123,8 @@ TEST_CASE("cors: a plain request gets its fields with the response") {
 
 TEST_CASE("cors: what the upstream says is replaced") {
   World world(OnRoute(kPolicy), "GET", {{"origin", "http://a.example.com"}});
-  http::ResponseHead& head =
-      world.MakeResponse(200, {{"access-control-allow-origin", "*"},
-                               {"access-control-allow-origin", "http://other"}});
+  http::ResponseHead& head = world.MakeResponse(
+      200, {{"access-control-allow-origin", "*"}, {"access-control-allow-origin", "http://other"}});
   world.context("up").response_sink().OnHead(head);
   CHECK(head.headers.Count("access-control-allow-origin") == 1);
   CHECK(head.headers.Find("access-control-allow-origin")->value() == "http://a.example.com");

@@ -108,6 +108,7 @@ class Scope {
 
   void FreeCells();
   void FlushIntervals();
+  void ResetCounters();
   void FlushHistogram(Group& group, uint16_t slot);
   void AddTo(SnapshotBuilder& snapshot);
   void Read(const Group& group, const MetricSpec& spec, const TextCell* text, Metric& metric) const;

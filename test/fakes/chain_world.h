@@ -92,6 +92,7 @@ class ChainWorld {
   buffer::BlockPool blocks;
   base::Random random;
   runtime::View runtime;
+  runtime::ProcessState process;
   stats::Store store;
   Recorder<http::ResponseHead> downstream;
   Recorder<http::RequestHead> upstream;

@@ -30,6 +30,8 @@ NEWER = {
     'envoy.admin.v3.CommandLineOptions.file_flush_min_size': '42 uint32',
     'envoy.admin.v3.CommandLineOptions.log_stacktrace_single_entry': '43 bool',
     'envoy.admin.v3.CommandLineOptions.skip_deprecated_logs': '41 bool',
+    'envoy.config.bootstrap.v3.Admin.allow_paths':
+        '7 repeated envoy.type.matcher.v3.StringMatcher',
     'envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch': '',
     'envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch.key_matcher':
         '1 envoy.type.matcher.v3.StringMatcher',

@@ -363,6 +363,9 @@ upstream::ClusterSet& FilterContext::clusters() const { return chain_.env_.clust
 const runtime::Snapshot& FilterContext::runtime() const {
   return *chain_.env_.clusters.worker().runtime;
 }
+const runtime::ProcessState& FilterContext::process() const {
+  return chain_.env_.clusters.worker().process;
+}
 ResponseSink& FilterContext::response_sink() const { return chain_.response_entry_; }
 MessageSource& FilterContext::request_source() const { return chain_.env_.request_source; }
 void FilterContext::SetResponseSource(MessageSource* source) {

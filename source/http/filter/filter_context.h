@@ -83,6 +83,8 @@ class FilterContext {
   buffer::BlockPool& blocks() const;
   upstream::ClusterSet& clusters() const;
   const runtime::Snapshot& runtime() const;
+  // What an operator told the process: whether it is to fail its health checks.
+  const runtime::ProcessState& process() const;
 
   // For the terminal filter: where its response goes, who sends the request, and (set by it) who
   // sends the response, so that filters and the downstream can pause it.

@@ -82,6 +82,8 @@ class ChainWorld {
   void Complete();
 
   http::FilterChain& chain() { return *chain_; }
+  // None at first.
+  upstream::ClusterSet& clusters() { return clusters_; }
   // The context of a scripted filter, for calls from outside its hooks.
   http::FilterContext& context(std::string_view name);
   std::string Take() { return journal_.Take(); }

@@ -27,6 +27,24 @@ Response PrometheusStats(const EndpointTable& table, const Request& request) {
   return RenderStats(table.environment(), plain, stats::Format::kPrometheus);
 }
 
+Response ResetCounters(const EndpointTable& table, const Request&) {
+  table.environment().stats.ResetCounters();
+  return Text("OK\n");
+}
+
+// Envoy counts how often statistics are looked up by name. Here owners hold their cells, and names
+// are read when an owner is made: there is nothing to count.
+Response RecentLookups(const EndpointTable&, const Request&) {
+  return Text(
+      "Lookup tracking is not enabled. Use /stats/recentlookups/enable to enable.\n\ntotal: 0\n");
+}
+
+Response EnableRecentLookups(const EndpointTable&, const Request&) {
+  return Error(501, "Lookup tracking is not supported: statistics are not looked up by name\n");
+}
+
+Response ChangeNoLookups(const EndpointTable&, const Request&) { return Text("OK\n"); }
+
 Parameter UsedOnly() {
   return {Parameter::Kind::kFlag, "usedonly",
           "Only include stats that have been written by system since restart"};
@@ -34,6 +52,10 @@ Parameter UsedOnly() {
 
 Parameter Filter() {
   return {Parameter::Kind::kText, "filter", "Regular expression (Google re2) for filtering stats"};
+}
+
+Parameter InvertFilter() {
+  return {Parameter::Kind::kFlag, "invert_filter", "Invert the filter regex"};
 }
 
 Parameter Buckets(std::vector<std::string_view> choices) {
@@ -51,6 +73,7 @@ void AddStatsEndpoints(std::vector<Endpoint>& endpoints) {
                        false,
                        {UsedOnly(),
                         Filter(),
+                        InvertFilter(),
                         {Kind::kChoice, "format", "Format to use", {"text", "json", "prometheus"}},
                         {Kind::kChoice,
                          "type",
@@ -66,7 +89,19 @@ void AddStatsEndpoints(std::vector<Endpoint>& endpoints) {
         {Kind::kFlag, "text_readouts",
          "Render text_readouts as new gauges with value 0 (increases Prometheus data size)"},
         Filter(),
+        InvertFilter(),
         Buckets({"cumulative", "summary"})}});
+  endpoints.push_back({"/reset_counters", "reset all counters to zero", &ResetCounters, true});
+  endpoints.push_back(
+      {"/stats/recentlookups", "Show recent stat-name lookups", &RecentLookups});
+  endpoints.push_back({"/stats/recentlookups/clear", "clear list of stat-name lookups and counter",
+                       &ChangeNoLookups, true});
+  endpoints.push_back({"/stats/recentlookups/disable",
+                       "disable recording of reset stat-name lookup names", &ChangeNoLookups,
+                       true});
+  endpoints.push_back({"/stats/recentlookups/enable",
+                       "enable recording of reset stat-name lookup names", &EnableRecentLookups,
+                       true});
 }
 
 }  // namespace remora::admin

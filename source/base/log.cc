@@ -4,10 +4,12 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <mutex>
 
+#include "absl/strings/escaping.h"
 #include "source/base/check.h"
 
 namespace remora::base {
@@ -16,6 +18,17 @@ namespace {
 constexpr std::array<std::string_view, static_cast<size_t>(Logger::kCount)> kLoggerNames = {
     "admin", "config", "connection", "filter", "http",
     "main",  "pool",   "router",     "stats",  "upstream"};
+// Those of Envoy 1.40 (source/common/common/logger.h) that are not among them, sorted.
+constexpr std::string_view kForeignLoggers[] = {
+    "a2a", "ai_protocol_manager", "alternate_protocols_cache", "assert", "aws", "backtrace",
+    "basic_auth", "cache_filter", "client", "compression", "conn_handler", "credential_injector",
+    "decompression", "dns", "dubbo", "dynamic_modules", "envoy_bug", "ext_authz", "ext_proc",
+    "file", "forward_proxy", "geolocation", "golang", "grpc", "happy_eyeballs", "hc",
+    "health_checker", "http2", "hystrix", "init", "io", "ip_tagging", "json_rpc", "jwt", "kafka",
+    "key_value_store", "local_rate_limit", "lua", "matcher", "mcp", "misc", "mongo",
+    "multi_connection", "notification", "oauth2", "quic", "quic_stream", "rate_limit_quota",
+    "rbac", "rds", "redis", "rocketmq", "runtime", "secret", "sse", "stats_sinks", "tap",
+    "testing", "thrift", "tracing", "udp", "wasm", "websocket"};
 constexpr std::array<std::string_view, 7> kLevelNames = {"trace", "debug",    "info", "warning",
                                                          "error", "critical", "off"};
 // Envoy's default format.
@@ -27,6 +40,7 @@ struct LogState {
   std::mutex mutex;
   std::string path;
   std::string format = kShortFormat;
+  std::atomic<bool> escaped{false};
   std::shared_ptr<spdlog::logger> sink;
 };
 
@@ -88,6 +102,12 @@ absl::Status StartLog(const std::string& path, const std::string& format) {
   return Open(state);
 }
 
+void SetLogEscaped(bool escaped) { State().escaped.store(escaped, std::memory_order_relaxed); }
+
+bool IsForeignLogger(std::string_view name) {
+  return std::binary_search(std::begin(kForeignLoggers), std::end(kForeignLoggers), name);
+}
+
 absl::Status ReopenLog() {
   LogState& state = State();
   const std::lock_guard lock(state.mutex);
@@ -111,14 +131,21 @@ void SetAllLogLevels(LogLevel level) {
   }
 }
 
-bool SetLogLevel(std::string_view logger, LogLevel level) {
+bool FindLogger(std::string_view name, Logger& logger) {
   for (size_t i = 0; i < kLoggerNames.size(); ++i) {
-    if (kLoggerNames[i] == logger) {
-      SetLogLevel(static_cast<Logger>(i), level);
+    if (kLoggerNames[i] == name) {
+      logger = static_cast<Logger>(i);
       return true;
     }
   }
   return false;
+}
+
+bool SetLogLevel(std::string_view name, LogLevel level) {
+  Logger logger;
+  if (!FindLogger(name, logger)) return false;
+  SetLogLevel(logger, level);
+  return true;
 }
 
 bool LogEnabled(Logger logger, LogLevel level) {
@@ -127,6 +154,11 @@ bool LogEnabled(Logger logger, LogLevel level) {
 
 void WriteLog(Logger logger, LogLevel level, std::string_view text) {
   LogState& state = State();
+  std::string escaped;
+  if (state.escaped.load(std::memory_order_relaxed)) {
+    escaped = absl::CEscape(absl::string_view(text.data(), text.size()));
+    text = escaped;
+  }
   std::shared_ptr<spdlog::logger> sink = std::atomic_load(&state.sink);
   if (sink == nullptr) {
     // Before StartLog (tests, early start-up): plain stderr.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "source/config/listener.h"
+#include "source/runtime/runtime.h"
 #include "source/stats/matcher.h"
 #include "source/stats/tag_extractor.h"
 #include "source/upstream/cluster.h"
@@ -23,12 +24,25 @@ struct AdminConfig {
   std::optional<net::Address> address;  // none: no admin listener
   bool ipv4_compat = false;             // SocketAddress.ipv4_compat of the address
   std::vector<net::SocketOption> socket_options;
+  // A path, with its query, is allowed if one of them says so; none: every path.
+  std::vector<std::function<bool(std::string_view)>> allow_paths;
 };
 
 struct NodeConfig {
   std::string id;
   std::string cluster;
   upstream::Locality locality;
+};
+
+// envoy.config.bootstrap.v3.RuntimeLayer.
+struct RuntimeLayerConfig {
+  enum class Kind : uint8_t { kStatic, kDisk, kAdmin };
+
+  std::string name;
+  Kind kind = Kind::kStatic;
+  runtime::Snapshot::Values values;  // kStatic
+  std::string link;                  // kDisk: what is swapped to replace the tree
+  std::string subdirectory;          // below it; may be empty
 };
 
 struct BootstrapConfig {
@@ -38,6 +52,7 @@ struct BootstrapConfig {
   std::vector<upstream::ClusterConfig> clusters;
   event::Duration stats_flush_interval = 5 * event::kSecond;
   stats::Matcher stats_matcher;
+  std::vector<RuntimeLayerConfig> runtime;  // the weakest first
   stats::TagRules stats_tags;
 };
 

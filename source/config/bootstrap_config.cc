@@ -9,6 +9,7 @@
 #include "source/config/cluster_config.h"
 #include "source/config/core_config.h"
 #include "source/config/listener_config.h"
+#include "source/config/matcher_config.h"
 #include "source/config/runtime_config.h"
 #include "source/config/stats_config.h"
 #include "source/config/text.h"
@@ -42,6 +43,12 @@ AdminConfig ParseAdmin(const envoy::config::bootstrap::v3::Admin& proto, const F
   }
   admin.socket_options =
       ParseSocketOptions(proto.socket_options(), path.Field("socket_options"), translation);
+  const FieldPath allow_paths = path.Field("allow_paths");
+  for (int i = 0; i < proto.allow_paths_size(); ++i) {
+    auto predicate = ParseStatPredicate(proto.allow_paths(i),
+                                        allow_paths.Index(static_cast<size_t>(i)), translation);
+    if (predicate) admin.allow_paths.push_back(std::move(predicate));
+  }
   return admin;
 }
 
@@ -161,6 +168,7 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
                                               ErrorList& errors, ErrorList& warnings) {
   const size_t errors_before = errors.size();
   Translation translation{registry, errors, warnings};
+  translation.service_cluster = proto.node().cluster();
   const FieldPath root;
   BootstrapConfig config;
   config.node = ParseNode(proto.node());
@@ -169,7 +177,8 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   config.stats_matcher = ParseStatsMatcher(proto.stats_config(), stats, translation);
   config.stats_tags = ParseStatsTags(proto.stats_config(), stats, translation);
   // Both before the listeners, whose routes refer to them.
-  ParseRuntime(proto.layered_runtime(), root.Field("layered_runtime"), translation);
+  config.runtime = ParseRuntime(proto.layered_runtime(), config.node.cluster,
+                                root.Field("layered_runtime"), translation);
   const FieldPath resources = root.Field("static_resources");
   config.clusters =
       ParseClusters(proto.static_resources(), resources.Field("clusters"), translation);

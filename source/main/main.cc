@@ -32,6 +32,7 @@ bool StartLogging(const Options& options) {
   for (const auto& [logger, name] : options.component_log_levels) {
     if (base::ParseLogLevel(name, level)) base::SetLogLevel(logger, level);
   }
+  base::SetLogEscaped(options.log_format_escaped);
   const absl::Status status = base::StartLog(options.log_path, options.log_format);
   if (status.ok()) return true;
   Print(stderr, "error: " + std::string(status.message()) + "\n");
@@ -58,14 +59,23 @@ void LogWarnings(const config::LoadedBootstrap& loaded) {
   }
 }
 
+size_t Concurrency(const Options& options) {
+  if (options.concurrency.has_value() && *options.concurrency > 0) return *options.concurrency;
+  return options.cpuset_threads ? server::AffinityConcurrency() : server::DefaultConcurrency();
+}
+
 int Serve(const Options& options, config::LoadedBootstrap loaded, event::Clock& clock) {
   server::ServerOptions server_options;
-  server_options.concurrency = options.concurrency.has_value() && *options.concurrency > 0
-                                   ? *options.concurrency
-                                   : server::DefaultConcurrency();
+  server_options.concurrency = Concurrency(options);
+  server_options.own_ip_v6 = options.local_address_ip_version == IpVersion::kV6;
   server_options.restart_epoch = options.restart_epoch;
   server_options.static_unknown_fields = loaded.unknown_fields;
   server_options.admin_address_path = options.admin_address_path;
+  server_options.drain.time = absl::ToInt64Nanoseconds(options.drain_time);
+  server_options.drain.immediate = options.drain_strategy == DrainStrategy::kImmediate;
+  if (options.drain_on_sigterm.has_value()) {
+    server_options.drain.on_sigterm = absl::ToInt64Nanoseconds(*options.drain_on_sigterm);
+  }
   server_options.version = VersionText();
   server_options.command_line_options = OptionsJson(options);
   server_options.dumper = std::move(loaded.dumper);

@@ -16,13 +16,19 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
       dispatcher_(services.worker.dispatcher),
       worker_config_(std::make_shared<WorkerConfig>(config_->http, services,
                                                     config_->per_connection_buffer_limit,
-                                                    *scopes.http, *scopes.listener_http)),
+                                                    *scopes.http, *scopes.listener_http, scopes.drain)),
       stats_(scopes.listener->Make<ListenerStats>(services.worker.shard)),
       worker_stats_(worker_scope.Make<ListenerWorkerStats>(services.worker.shard)),
       connections_(connections),
       listener_(dispatcher_, std::move(socket), *this, config_->max_accepts_per_event) {}
 
 ActiveListener::~ActiveListener() = default;
+
+void ActiveListener::DrainSessions() {
+  // A session that ends at once takes itself out of the list: backwards, the ones still to come
+  // stay where they are.
+  for (size_t i = sessions_.size(); i > 0; --i) sessions_[i - 1]->Drain();
+}
 
 void ActiveListener::OnAccept(net::Socket socket, const net::Address& remote) {
   stats_.downstream_cx_total.Inc();

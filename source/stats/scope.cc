@@ -11,6 +11,8 @@ namespace remora::stats {
 
 Scope::Scope(Store& store, std::string_view prefix) : store_(store), prefix_(prefix) {}
 
+Scope& Scope::root() const { return store_.root(); }
+
 Scope::~Scope() = default;
 
 void Scope::DeclareGroup(const GroupSpec& spec) {
@@ -123,6 +125,7 @@ void Scope::ForEachGroup(const Visit& visit) {
 void Scope::FreeCells() {
   ForEachGroup([this](Group& group, const TextCell*) {
     if (group.blocks == nullptr) return;
+    store_.resets_.erase({this, group.spec});
     for (uint32_t i = 0; i < store_.shard_count(); ++i) {
       Cell* cells = group.blocks[i].cells;
       if (cells != nullptr) store_.shards_[i]->Free(cells, group.spec->cells);
@@ -134,6 +137,24 @@ void Scope::FlushIntervals() {
   ForEachGroup([this](Group& group, const TextCell*) {
     if (group.blocks == nullptr) return;
     for (uint16_t slot = 0; slot < group.spec->slots; ++slot) FlushHistogram(group, slot);
+  });
+}
+
+void Scope::ResetCounters() {
+  ForEachGroup([this](Group& group, const TextCell*) {
+    if (group.blocks == nullptr || group.spec->cells == 0) return;
+    std::vector<uint64_t> held(group.spec->cells);
+    bool any = false;
+    for (const MetricSpec& metric : group.spec->metrics) {
+      if (metric.kind != Kind::kCounter) continue;
+      for (uint32_t i = 0; i < store_.shard_count(); ++i) {
+        const Cell* cells = group.blocks[i].cells;
+        if (cells == nullptr) continue;
+        held[metric.index] += cells[metric.index].load(std::memory_order_relaxed);
+      }
+      any = any || held[metric.index] != 0;
+    }
+    if (any) store_.resets_[{this, group.spec}] = std::move(held);
   });
 }
 
@@ -197,6 +218,10 @@ void Scope::Read(const Group& group, const MetricSpec& spec, const TextCell* tex
     }
   }
   metric.used = spec.kind == Kind::kCounter ? metric.value != 0 : touched != 0;
+  if (spec.kind == Kind::kCounter && !store_.resets_.empty()) {
+    const auto reset = store_.resets_.find({this, group.spec});
+    if (reset != store_.resets_.end()) metric.value -= reset->second[spec.index];
+  }
   // The shards are not read at one moment: a sum of differences may be seen below zero.
   if (touched == Gauge::kMoved && static_cast<int64_t>(metric.value) < 0) metric.value = 0;
 }

@@ -35,6 +35,8 @@ class Scope {
   Scope& operator=(const Scope&) = delete;
 
   std::string_view prefix() const { return prefix_; }
+  // The scope of full names.
+  Scope& root() const;
 
   // Makes the names of `Group` known, with the value 0, without any cell. Again: no effect.
   template <typename Group>
@@ -106,6 +108,7 @@ class Scope {
 
   void FreeCells();
   void FlushIntervals();
+  void ResetCounters();
   void FlushHistogram(Group& group, uint16_t slot);
   void AddTo(SnapshotBuilder& snapshot);
   void Read(const Group& group, const MetricSpec& spec, const TextCell* text, Metric& metric) const;

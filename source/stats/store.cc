@@ -109,6 +109,10 @@ void Store::FlushIntervals() {
   ForEachScope([](Scope& scope) { scope.FlushIntervals(); });
 }
 
+void Store::ResetCounters() {
+  ForEachScope([](Scope& scope) { scope.ResetCounters(); });
+}
+
 Snapshot Store::TakeSnapshot(const SnapshotFilter& filter) {
   SnapshotBuilder builder(filter);
   ForEachScope([&](Scope& scope) { scope.AddTo(builder); });

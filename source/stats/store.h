@@ -66,6 +66,10 @@ class Store {
   // do; the server calls it every stats_flush_interval (5 s).
   void FlushIntervals();
 
+  // Counters show 0 and count on from there. Cells belong to their threads: what they hold now is
+  // subtracted from then on.
+  void ResetCounters();
+
   // The present values, in name order.
   Snapshot TakeSnapshot(const SnapshotFilter& filter = {});
 
@@ -89,6 +93,8 @@ class Store {
   absl::flat_hash_map<std::string_view, std::unique_ptr<Scope>> scopes_;  // key: its own prefix
   std::vector<std::pair<RemovalEpoch, Scope*>> removed_;  // by epoch; may hold revived ones
   RemovalEpoch removals_ = 0;
+  // What counters held when they were last reset, by the first cell's index; under mutex_.
+  absl::flat_hash_map<std::pair<const Scope*, const GroupSpec*>, std::vector<uint64_t>> resets_;
 };
 
 }  // namespace remora::stats

@@ -13,6 +13,7 @@
 #include "source/base/random.h"
 #include "source/event/dispatcher.h"
 #include "source/http/http1/client_codec.h"
+#include "source/runtime/process_state.h"
 #include "source/runtime/runtime.h"
 #include "source/stats/code_counters.h"
 #include "source/upstream/cluster.h"
@@ -30,6 +31,7 @@ struct WorkerResources {
   const runtime::View& runtime;
   stats::Shard& shard;
   size_t index;  // of the worker
+  const runtime::ProcessState& process = runtime::kUntold;
 };
 
 class ClusterRuntime {

@@ -61,6 +61,7 @@ void ServerStream::CreateChain(const RequestHead* head, bool routed) {
       response_side_,
       routed ? config_.config().routes.get() : nullptr,
       config_.buffer_limit() == 0 ? UINT64_MAX : config_.buffer_limit(),  // 0: none, as Envoy
+      session_->filter_states(),
   };
   chain_.emplace(environment, config_.filters(), head);
 }

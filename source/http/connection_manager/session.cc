@@ -150,7 +150,10 @@ bool Session::ShouldCloseAfterResponse() const {
     config_->stats().downstream_cx_max_requests_reached.Inc();
     return true;
   }
-  return closing_ || config_->draining();
+  if (closing_) return true;
+  if (!config_->DrainCloses()) return false;
+  config_->stats().downstream_cx_drain_close.Inc();
+  return true;
 }
 
 // The stream may still be on the stack: it is recycled when the turn ends.

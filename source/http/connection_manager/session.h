@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "source/http/codec.h"
+#include "source/http/filter/connection_states.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/worker_config.h"
 #include "source/net/connection.h"
@@ -44,6 +45,7 @@ class Session final : public event::Deferred,
   void Drain();
 
   const Peer& peer() const { return peer_; }
+  http::ConnectionStates& filter_states() { return filter_states_; }
   event::TimePoint started() const { return started_; }
   // The response that begins now is the connection's last.
   bool ShouldCloseAfterResponse() const;
@@ -77,6 +79,7 @@ class Session final : public event::Deferred,
   SessionOwner& owner_;
   net::Address remote_;
   Peer peer_;
+  http::ConnectionStates filter_states_;
   uint32_t requests_ = 0;
   event::TimePoint started_;
   bool closing_ = false;     // no further request is served

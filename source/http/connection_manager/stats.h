@@ -25,6 +25,7 @@ struct Stats {
   NamedCounter<"downstream_cx_destroy_active_rq"> downstream_cx_destroy_active_rq;
   NamedCounter<"downstream_cx_destroy_local_active_rq"> downstream_cx_destroy_local_active_rq;
   NamedCounter<"downstream_cx_destroy_remote_active_rq"> downstream_cx_destroy_remote_active_rq;
+  NamedCounter<"downstream_cx_drain_close"> downstream_cx_drain_close;    // Told to go: draining.
   NamedCounter<"downstream_cx_idle_timeout"> downstream_cx_idle_timeout;  // Closed unused.
   NamedCounter<"downstream_cx_max_requests_reached"> downstream_cx_max_requests_reached;
   NamedCounter<"downstream_cx_protocol_error"> downstream_cx_protocol_error;  // Spoke no HTTP.

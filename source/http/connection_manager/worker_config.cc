@@ -7,12 +7,14 @@
 namespace remora::connection_manager {
 
 WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
-                           uint32_t buffer_limit, stats::Scope& scope, stats::Scope& listener_scope)
+                           uint32_t buffer_limit, stats::Scope& scope, stats::Scope& listener_scope,
+                           const Drain* drain)
     : config_(std::move(config)),
       services_(services),
       stats_(scope.Make<Stats>(services.worker.shard)),
       listener_stats_(listener_scope.Make<ListenerStats>(services.worker.shard)),
-      buffer_limit_(buffer_limit) {
+      buffer_limit_(buffer_limit),
+      drain_(drain) {
   filters_.factories = &config_->filters;
   const http::WorkerSetup setup{scope, services.worker.shard, services.worker.dispatcher};
   for (const http::FilterFactory& factory : config_->filters) {

@@ -13,6 +13,7 @@
 #include "source/base/arena.h"
 #include "source/http/connection_manager/config.h"
 #include "source/http/connection_manager/date_cache.h"
+#include "source/http/connection_manager/drain.h"
 #include "source/http/connection_manager/stats.h"
 #include "source/http/filter/filter_chain.h"
 #include "source/http/http1/server_codec.h"
@@ -34,8 +35,10 @@ struct WorkerServices {
 class WorkerConfig {
  public:
   // `scope` is `http.<stat_prefix>.`, `listener_scope` `listener.<address>.http.<stat_prefix>.`.
+  // `drain` outlives this; null: nothing is ever drained.
   WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
-               uint32_t buffer_limit, stats::Scope& scope, stats::Scope& listener_scope);
+               uint32_t buffer_limit, stats::Scope& scope, stats::Scope& listener_scope,
+               const Drain* drain = nullptr);
   ~WorkerConfig();
   WorkerConfig(const WorkerConfig&) = delete;
   WorkerConfig& operator=(const WorkerConfig&) = delete;
@@ -47,8 +50,11 @@ class WorkerConfig {
   const http::WorkerFilters& filters() const { return filters_; }
   const http1::ServerOptions& http1_options() const { return http1_options_; }
   uint32_t buffer_limit() const { return buffer_limit_; }
-  bool draining() const { return draining_; }
-  void StartDraining() { draining_ = true; }
+  // Whether the response that begins now ends its connection, because the listener is drained.
+  bool DrainCloses() const {
+    return drain_ != nullptr &&
+           drain_->Closes(services_.worker.dispatcher.now(), services_.worker.random);
+  }
 
   // Streams are recycled: a warm worker makes none.
   std::unique_ptr<ServerStream> TakeStream();
@@ -64,7 +70,7 @@ class WorkerConfig {
   http::WorkerFilters filters_;
   http1::ServerOptions http1_options_;
   uint32_t buffer_limit_;
-  bool draining_ = false;
+  const Drain* drain_;
   std::vector<std::unique_ptr<ServerStream>> idle_streams_;
 };
 

@@ -45,6 +45,7 @@ class FilterChain final : public RequestSink {
     ResponseSink& downstream;  // behind the last response filter
     const route::RouteTable* routes;
     uint64_t buffer_limit;
+    ConnectionStates& connection_states;
   };
 
   FilterChain(const Environment& environment, const WorkerFilters& filters,

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "source/base/log.h"
+#include "source/http/router/route_action.h"
 #include "source/upstream/cluster_runtime.h"
 
 namespace remora::router {
@@ -47,15 +48,15 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     Reply({Side::kLocal, ErrorKind::kNoRoute});
     return Answer::kContinue;
   }
-  if (const route::DirectResponseAction* direct = route->direct_response()) {
-    ReplyDirectly(*direct);
+  if (route->answers()) {
+    ReplyDirectly(*route);
     return Answer::kContinue;
   }
-  const std::string_view name = context_.match().cluster->name;
+  const std::string_view name = context_.match().cluster->NameFor(head);
   cluster_ = context_.clusters().Find(name);
   if (cluster_ == nullptr) {
     stats().no_cluster.Inc();
-    Reply({Side::kLocal, ErrorKind::kNoCluster});
+    Reply({Side::kLocal, ErrorKind::kNoCluster}, {}, ClusterNotFoundStatus(*route));
     return Answer::kContinue;
   }
   context_.stream_info().cluster_name = name;
@@ -63,18 +64,17 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     head.headers.SetReference(HeaderId::kXEnvoyExpectedRqTimeoutMs,
                               NumberText(arena(), route->timeout() / event::kMillisecond));
   }
+  FinalizeRequest(context_, !config_.suppress_envoy_headers, head);
   Connect();
   return Answer::kContinue;
 }
 
-void RouterFilter::ReplyDirectly(const route::DirectResponseAction& action) {
+void RouterFilter::ReplyDirectly(const route::Route& route) {
   stats().rq_direct_response.Inc();
   done_ = true;
-  http::LocalReply reply;
-  reply.status = static_cast<uint16_t>(action.status);
-  reply.body = action.body;
-  reply.details = "direct_response";
-  context_.SendLocalReply(std::move(reply));
+  std::optional<http::LocalReply> reply = OwnReply(route, *request_);
+  if (reply->status >= 300 && reply->status < 400) stats().rq_redirect.Inc();
+  context_.SendLocalReply(*std::move(reply));
 }
 
 void RouterFilter::Connect() {
@@ -86,6 +86,7 @@ void RouterFilter::Connect() {
   http::StreamInfo& info = context_.stream_info();
   info.upstream_host = pool_->host().address_text();
   ++info.upstream_attempts;
+  RewriteHost(context_, pool_->host().config().hostname, !config_.suppress_envoy_headers, *request_);
   upstream::Pool::Acquired acquired = pool_->Acquire(*this);
   if (acquired.error.has_value()) {
     Reply(*acquired.error);
@@ -190,6 +191,7 @@ void RouterFilter::OnHead(http::ResponseHead& head) {
     head.headers.SetReference(HeaderId::kXEnvoyUpstreamServiceTime,
                               NumberText(arena(), waited / event::kMillisecond));
   }
+  FinalizeResponse(context_, head);
   context_.response_sink().OnHead(head);
 }
 
@@ -235,9 +237,10 @@ void RouterFilter::CountHostResult(uint16_t status) {
 // --- the end ---
 
 // Answers in the upstream's place.
-void RouterFilter::Reply(const ProxyError& error, std::string_view details) {
+void RouterFilter::Reply(const ProxyError& error, std::string_view details, uint16_t status) {
   FinishUpstream();
   http::LocalReply reply = http::ReplyTo(error);
+  if (status != 0) reply.status = status;
   if (!details.empty()) reply.details = details;
   if (reply.details.empty()) {
     reply.details = arena().Copy(http::UpstreamResetDetails(error.kind, false));

@@ -60,8 +60,9 @@ class RouterFilter final : public http::Filter, public upstream::StreamUser {
   static void OnTimeout(void* self);
   void Connect();
   void SendRequest();
-  void Reply(const http::ProxyError& error, std::string_view details = {});
-  void ReplyDirectly(const route::DirectResponseAction& action);
+  // `status`: in place of the error's own.
+  void Reply(const http::ProxyError& error, std::string_view details = {}, uint16_t status = 0);
+  void ReplyDirectly(const route::Route& route);
   void ArmTimeout();
   void FinishUpstream();
   void CountHostResult(uint16_t status);

@@ -47,10 +47,10 @@ void AddDrainEndpoints(std::vector<Endpoint>& endpoints) {
                          "Drains all inbound listeners. traffic_direction field in "
                          "envoy_v3_api_msg_config.listener.v3.Listener is used to determine "
                          "whether a listener is inbound or outbound."}}});
-  endpoints.push_back({"/healthcheck/fail", "cause the server to fail health checks",
-                       &FailHealthCheck, true});
-  endpoints.push_back({"/healthcheck/ok", "cause the server to pass health checks",
-                       &PassHealthCheck, true});
+  endpoints.push_back(
+      {"/healthcheck/fail", "cause the server to fail health checks", &FailHealthCheck, true});
+  endpoints.push_back(
+      {"/healthcheck/ok", "cause the server to pass health checks", &PassHealthCheck, true});
 }
 
 }  // namespace remora::admin

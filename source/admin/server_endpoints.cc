@@ -101,8 +101,8 @@ Response Quit(const EndpointTable& table, const Request&) {
 
 void AddServerEndpoints(std::vector<Endpoint>& endpoints) {
   endpoints.push_back({"/certs", "print certs on machine", &Certificates});
-  endpoints.push_back({"/contention", "dump current Envoy mutex contention stats (if enabled)",
-                       &Contention});
+  endpoints.push_back(
+      {"/contention", "dump current Envoy mutex contention stats (if enabled)", &Contention});
   endpoints.push_back(
       {"/init_dump",
        "dump current Envoy init manager information (experimental)",

@@ -1,6 +1,6 @@
 #include "source/admin/endpoint_table.h"
 #include "source/stats/query.h"
-#include "source/stats/render.h"
+#include "source/stats/stream.h"
 
 namespace remora::admin {
 namespace {
@@ -9,10 +9,12 @@ Response RenderStats(const Environment& environment, const Request& request, sta
   const absl::StatusOr<stats::Query> query = stats::ParseQuery(request.parameters, format);
   if (!query.ok()) return Error(400, std::string(query.status().message()));
   if (environment.refresh_stats) environment.refresh_stats();
-  const stats::Snapshot snapshot = environment.stats.TakeSnapshot(query->filter);
   Response response;
   if (query->format == stats::Format::kJson) response.content_type = kJson;
-  response.more = PiecesOf(stats::Render(snapshot, *query, environment.tags));
+  response.more = [stream = std::make_unique<stats::Stream>(environment.stats, environment.tags,
+                                                            *query)](std::string& piece) {
+    return stream->Next(piece);
+  };
   return response;
 }
 
@@ -92,8 +94,7 @@ void AddStatsEndpoints(std::vector<Endpoint>& endpoints) {
         InvertFilter(),
         Buckets({"cumulative", "summary"})}});
   endpoints.push_back({"/reset_counters", "reset all counters to zero", &ResetCounters, true});
-  endpoints.push_back(
-      {"/stats/recentlookups", "Show recent stat-name lookups", &RecentLookups});
+  endpoints.push_back({"/stats/recentlookups", "Show recent stat-name lookups", &RecentLookups});
   endpoints.push_back({"/stats/recentlookups/clear", "clear list of stat-name lookups and counter",
                        &ChangeNoLookups, true});
   endpoints.push_back({"/stats/recentlookups/disable",

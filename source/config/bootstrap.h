@@ -50,7 +50,9 @@ struct BootstrapConfig {
   AdminConfig admin;
   std::vector<std::shared_ptr<const ListenerConfig>> listeners;
   std::vector<upstream::ClusterConfig> clusters;
+  std::string log_format;  // a pattern for base::StartLog; empty: not given
   event::Duration stats_flush_interval = 5 * event::kSecond;
+  bool stats_flush_on_admin = false;  // histograms are brought up to date when they are asked for
   stats::Matcher stats_matcher;
   std::vector<RuntimeLayerConfig> runtime;  // the weakest first
   stats::TagRules stats_tags;

@@ -52,8 +52,7 @@ std::optional<uint64_t> ToNumerator(const Value& value) {
   if (value.kind_case() == Value::kNumberValue && value.number_value() >= 0) {
     return static_cast<uint64_t>(value.number_value());
   }
-  if (value.kind_case() == Value::kStringValue &&
-      absl::SimpleAtoi(value.string_value(), &number)) {
+  if (value.kind_case() == Value::kStringValue && absl::SimpleAtoi(value.string_value(), &number)) {
     return number;
   }
   return std::nullopt;

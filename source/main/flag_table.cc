@@ -193,8 +193,8 @@ constexpr Flag kFlags[] = {
      "refuse updates that have unknown fields", SetTrue<&O::reject_unknown_dynamic_fields>,
      kNoDiscovery},
     {"ignore-unknown-dynamic-fields", 0, "", G::kConfiguration,
-     "do not even warn about unknown fields of updates",
-     SetTrue<&O::ignore_unknown_dynamic_fields>, kNoDiscovery},
+     "do not even warn about unknown fields of updates", SetTrue<&O::ignore_unknown_dynamic_fields>,
+     kNoDiscovery},
 
     {"service-cluster", 0, "NAME", G::kNode, "the service cluster that this node belongs to",
      SetText<&O::service_cluster>},
@@ -205,8 +205,7 @@ constexpr Flag kFlags[] = {
     {"concurrency", 0, "N", G::kThreads,
      "number of workers (default: the CPUs that this process may use)", SetConcurrency},
     {"cpuset-threads", 0, "", G::kThreads,
-     "as many workers as the CPU affinity allows, whatever the quota",
-     SetTrue<&O::cpuset_threads>},
+     "as many workers as the CPU affinity allows, whatever the quota", SetTrue<&O::cpuset_threads>},
 
     {"log-level", 'l', "LEVEL", G::kLog,
      "trace, debug, info (default), warning, error, critical, off", SetLogLevel},

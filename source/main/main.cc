@@ -39,6 +39,19 @@ bool StartLogging(const Options& options) {
   return false;
 }
 
+// application_log_config, known once the configuration is.
+bool ApplyLogFormat(const Options& options, const std::string& format) {
+  if (format.empty()) return true;
+  if (!options.log_format.empty()) {
+    Print(stderr,
+          "error: Only one of application_log_config or CLI option --log-format can be set.\n");
+    return false;
+  }
+  const absl::Status status = base::StartLog(options.log_path, format);
+  if (!status.ok()) Print(stderr, "error: " + std::string(status.message()) + "\n");
+  return status.ok();
+}
+
 config::LoadedBootstrap Load(const Options& options, event::Clock& clock) {
   config::Registry registry;
   extensions::RegisterAll(registry);
@@ -123,6 +136,7 @@ int Run(const std::vector<std::string_view>& arguments, std::string_view program
     Print(stderr, loaded.errors.ToString());
     return 1;
   }
+  if (!ApplyLogFormat(options, loaded.config->log_format)) return 1;
   LogWarnings(loaded);
   if (options.mode == Mode::kValidate) {
     Print(stdout, "configuration '" + options.config_path + "' OK\n");

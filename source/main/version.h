@@ -1,8 +1,8 @@
 #pragma once
 
 // The version, and the command line as /server_info shows it.
-// Pure functions of main, used once at start. Nothing fails: in a build that is no release, or of no git repository, the
-// revision is "unknown".
+// Pure functions of main, used once at start. Nothing fails: in a build that is no release, or of
+// no git repository, the revision is "unknown".
 //
 // Format: Envoy's `--version` and envoy.admin.v3.CommandLineOptions.
 

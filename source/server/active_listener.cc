@@ -14,9 +14,9 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
                                std::atomic<uint64_t>& connections)
     : config_(std::move(config)),
       dispatcher_(services.worker.dispatcher),
-      worker_config_(std::make_shared<WorkerConfig>(config_->http, services,
-                                                    config_->per_connection_buffer_limit,
-                                                    *scopes.http, *scopes.listener_http, scopes.drain)),
+      worker_config_(std::make_shared<WorkerConfig>(
+          config_->http, services, config_->per_connection_buffer_limit, *scopes.http,
+          *scopes.listener_http, scopes.drain)),
       stats_(scopes.listener->Make<ListenerStats>(services.worker.shard)),
       worker_stats_(worker_scope.Make<ListenerWorkerStats>(services.worker.shard)),
       connections_(connections),

@@ -24,13 +24,13 @@ namespace remora::server {
 
 // `runtime.`
 struct RuntimeStats {
-  stats::NamedCounter<"load_success"> load_success;  // All layers could be read.
-  stats::NamedCounter<"load_error"> load_error;      // One or more could not.
+  stats::NamedCounter<"load_success"> load_success;                // All layers could be read.
+  stats::NamedCounter<"load_error"> load_error;                    // One or more could not.
   stats::NamedCounter<"override_dir_exists"> override_dir_exists;  // A disk layer was there.
   stats::NamedCounter<"override_dir_not_exists"> override_dir_not_exists;
   stats::NamedCounter<"deprecated_feature_use"> deprecated_feature_use;  // Always 0.
   stats::NamedGauge<"deprecated_feature_seen_since_process_start">
-      deprecated_feature_seen_since_process_start;           // Always 0.
+      deprecated_feature_seen_since_process_start;                     // Always 0.
   stats::NamedGauge<"admin_overrides_active"> admin_overrides_active;  // 1: some are set.
   stats::NamedGauge<"num_keys"> num_keys;
   stats::NamedGauge<"num_layers"> num_layers;  // That could be read.

@@ -72,7 +72,8 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
           main_.dispatcher().timers(), [](void* self) { static_cast<Server*>(self)->FlushStats(); },
           this) {
   for (size_t i = 0; i < options_.concurrency; ++i) {
-    workers_.push_back(std::make_unique<Worker>(i, store_.worker_shard(i), clock, own_ip_, process_));
+    workers_.push_back(
+        std::make_unique<Worker>(i, store_.worker_shard(i), clock, own_ip_, process_));
   }
 }
 
@@ -202,7 +203,11 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
       store_, tags, clock_, std::move(facts), [this] { return State(); }, [this] { return world_; },
       [this] { return addresses_; },
       [this](const admin::Parameters& parameters) { return DumpConfig(parameters); },
-      [this] { Quit(); }, [this] { RefreshGauges(); },
+      [this] { Quit(); },
+      [this] {
+        RefreshGauges();
+        if (bootstrap_.stats_flush_on_admin) store_.FlushIntervals();
+      },
       [this](bool fail) {
         draining_.FailHealthCheck(fail);
         PublishState();
@@ -388,7 +393,7 @@ void Server::RefreshGauges() {
 
 void Server::FlushStats() {
   RefreshGauges();
-  store_.FlushIntervals();
+  if (!bootstrap_.stats_flush_on_admin) store_.FlushIntervals();
   flush_timer_.Arm(clock_.Now() + bootstrap_.stats_flush_interval);
 }
 

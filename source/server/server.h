@@ -36,9 +36,9 @@ struct ServerOptions {
   size_t concurrency = 1;
   uint32_t restart_epoch = 0;
   uint64_t static_unknown_fields = 0;
-  std::string admin_address_path;    // file that gets the admin listener's address; empty: none
+  std::string admin_address_path;  // file that gets the admin listener's address; empty: none
   DrainOptions drain;
-  bool own_ip_v6 = false;  // which of the machine's addresses x-forwarded-for shows
+  bool own_ip_v6 = false;            // which of the machine's addresses x-forwarded-for shows
   std::string version;               // for /server_info
   std::string command_line_options;  // JSON, for /server_info
   // The configuration as loaded, for /config_dump; none: the answer is 404.

@@ -41,9 +41,7 @@ class Worker {
                    const ListenerScopes& scopes, stats::Scope& worker_scope);
 
   // Takes over the runtime values.
-  void Apply(std::shared_ptr<const runtime::Snapshot> runtime) {
-    runtime_.Set(std::move(runtime));
-  }
+  void Apply(std::shared_ptr<const runtime::Snapshot> runtime) { runtime_.Set(std::move(runtime)); }
   // Closes the listening socket of the listener with that configuration.
   void StopListener(const config::ListenerConfig& config);
   // All connections end: idle ones now, the others with their response.

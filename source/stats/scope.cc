@@ -178,19 +178,41 @@ void Scope::FlushHistogram(Group& group, uint16_t slot) {
   history.interval = HistogramValue::FromCounts(counts, sum);
 }
 
-void Scope::AddTo(SnapshotBuilder& snapshot) {
-  ForEachGroup([&](Group& group, const TextCell* text) {
-    const std::span<const MetricSpec> metrics = group.spec->metrics;
-    for (size_t i = 0; i < metrics.size(); ++i) {
-      if (group.rejected != nullptr && group.rejected[i]) continue;
-      if (!snapshot.filter().Wants(metrics[i].kind)) continue;
-      Metric metric;
-      metric.kind = metrics[i].kind;
-      metric.unit = metrics[i].unit;
-      Read(group, metrics[i], text, metric);
-      snapshot.Add(prefix_, metrics[i].name, metric);
+void Scope::AddOne(SnapshotBuilder& snapshot, const Group& group, const TextCell* text,
+                   const MetricPlace& place) const {
+  if (group.rejected != nullptr && group.rejected[place.metric]) return;
+  const MetricSpec& spec = group.spec->metrics[place.metric];
+  if (!snapshot.filter().Wants(spec.kind)) return;
+  Metric metric;
+  metric.kind = spec.kind;
+  metric.unit = spec.unit;
+  metric.place = place;
+  Read(group, spec, text, metric);
+  snapshot.Add(prefix_, spec.name, metric);
+}
+
+void Scope::AddTo(SnapshotBuilder& snapshot, uint32_t number) {
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (size_t m = 0; m < groups_[g].spec->metrics.size(); ++m) {
+      AddOne(snapshot, groups_[g], nullptr,
+             {number, static_cast<uint16_t>(g), static_cast<uint16_t>(m)});
     }
-  });
+  }
+  for (size_t i = 0; i < singles_.size(); ++i) {
+    const auto group = static_cast<uint16_t>(i | MetricPlace::kSingle);
+    AddOne(snapshot, singles_[i]->group, &singles_[i]->text, {number, group, 0});
+  }
+}
+
+void Scope::AddMetricTo(SnapshotBuilder& snapshot, const MetricPlace& place) {
+  const bool single = (place.group & MetricPlace::kSingle) != 0;
+  const size_t index = place.group & ~MetricPlace::kSingle;
+  if (single && index < singles_.size()) {
+    AddOne(snapshot, singles_[index]->group, &singles_[index]->text, place);
+  } else if (!single && index < groups_.size() &&
+             place.metric < groups_[index].spec->metrics.size()) {
+    AddOne(snapshot, groups_[index], nullptr, place);
+  }
 }
 
 void Scope::Read(const Group& group, const MetricSpec& spec, const TextCell* text,

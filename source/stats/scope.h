@@ -24,6 +24,7 @@ namespace remora::stats {
 
 class SnapshotBuilder;
 class Store;
+struct MetricPlace;
 struct Metric;
 
 class Scope {
@@ -110,7 +111,11 @@ class Scope {
   void FlushIntervals();
   void ResetCounters();
   void FlushHistogram(Group& group, uint16_t slot);
-  void AddTo(SnapshotBuilder& snapshot);
+  // `number`: for MetricPlace.
+  void AddTo(SnapshotBuilder& snapshot, uint32_t number = 0);
+  void AddMetricTo(SnapshotBuilder& snapshot, const MetricPlace& place);
+  void AddOne(SnapshotBuilder& snapshot, const Group& group, const TextCell* text,
+              const MetricPlace& place) const;
   void Read(const Group& group, const MetricSpec& spec, const TextCell* text, Metric& metric) const;
   size_t MemoryUsage();
 

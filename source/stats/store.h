@@ -73,6 +73,12 @@ class Store {
   // The present values, in name order.
   Snapshot TakeSnapshot(const SnapshotFilter& filter = {});
 
+  // For Cursor: the prefixes of all scopes in use but the root's; one scope's metrics, none if it
+  // has gone; one metric, if it is still there.
+  std::vector<std::string> SortedPrefixes() const;
+  void AddScopeTo(std::string_view prefix, uint32_t number, SnapshotBuilder& builder);
+  void ReadMetric(std::string_view prefix, const MetricPlace& place, SnapshotBuilder& builder);
+
   // Bytes held for names, cells and histograms.
   size_t MemoryUsage();
 
@@ -80,6 +86,8 @@ class Store {
   friend class Scope;
 
   uint32_t shard_count() const { return static_cast<uint32_t>(shards_.size()); }
+  // Null when there is none in use.
+  Scope* FindScope(std::string_view prefix);
   void* TargetOn(MetricId id, Kind kind, Shard& shard);
   // Calls `visit` with each scope that is in use, each under the mutex of its own: a worker that
   // registers something waits for one scope, not for all of them.

@@ -89,12 +89,12 @@ TEST_CASE("The endpoints are sorted, unique, and no other changes anything") {
                                           "/stats/recentlookups/clear",
                                           "/stats/recentlookups/disable",
                                           "/stats/recentlookups/enable"});
-  CHECK(mutating == std::vector<std::string>{
-                        "/allocprofiler", "/cpuprofiler", "/drain_listeners", "/healthcheck/fail",
-                        "/healthcheck/ok", "/heapprofiler", "/logging", "/quitquitquit",
-                        "/reopen_logs", "/reset_counters", "/runtime_modify",
-                        "/stats/recentlookups/clear", "/stats/recentlookups/disable",
-                        "/stats/recentlookups/enable"});
+  CHECK(mutating ==
+        std::vector<std::string>{"/allocprofiler", "/cpuprofiler", "/drain_listeners",
+                                 "/healthcheck/fail", "/healthcheck/ok", "/heapprofiler",
+                                 "/logging", "/quitquitquit", "/reopen_logs", "/reset_counters",
+                                 "/runtime_modify", "/stats/recentlookups/clear",
+                                 "/stats/recentlookups/disable", "/stats/recentlookups/enable"});
 }
 
 TEST_CASE("With allow_paths every other path is refused, known or not") {

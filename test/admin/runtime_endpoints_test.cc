@@ -48,8 +48,7 @@ TEST_CASE("Runtime values are changed by query or form") {
   CHECK(world.Get("/runtime_modify?a=1").status == 405);
   CHECK(world.Post("/runtime_modify?a=1&b=").body == "OK\n");
   CHECK(world.Post("/runtime_modify", "c=x%20y").body == "OK\n");
-  CHECK(world.runtime_changes ==
-        std::vector<Parameters>{{{"a", "1"}, {"b", ""}}, {{"c", "x y"}}});
+  CHECK(world.runtime_changes == std::vector<Parameters>{{{"a", "1"}, {"b", ""}}, {{"c", "x y"}}});
   const Answer usage = world.Post("/runtime_modify");
   CHECK(usage.status == 400);
   CHECK(usage.body ==

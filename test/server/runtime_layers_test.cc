@@ -21,7 +21,8 @@ using Kind = RuntimeLayerConfig::Kind;
 class World {
  public:
   explicit World(std::vector<RuntimeLayerConfig> layers)
-      : runtime(std::move(layers), store_.AddScope("runtime").Make<RuntimeStats>(store_.main_shard()),
+      : runtime(std::move(layers),
+                store_.AddScope("runtime").Make<RuntimeStats>(store_.main_shard()),
                 [this](auto) { ++published; }) {
     base::SetAllLogLevels(base::LogLevel::kOff);
     runtime.Load();

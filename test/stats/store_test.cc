@@ -374,9 +374,9 @@ TEST_CASE("reset counters count on from zero; the rest keeps its values", "[stat
   single.Inc();
   store.FlushIntervals();
   store.ResetCounters();
-  CHECK(List(store) == Lines{"cluster.up.http1.response_flood=0", "cluster.up.upstream_rq_active=2*",
-                             "cluster.up.upstream_rq_time=1*", "cluster.up.upstream_rq_total=0*",
-                             "single=0*"});
+  CHECK(List(store) == Lines{"cluster.up.http1.response_flood=0",
+                             "cluster.up.upstream_rq_active=2*", "cluster.up.upstream_rq_time=1*",
+                             "cluster.up.upstream_rq_total=0*", "single=0*"});
   first.upstream_rq_total.Inc();
   second.http1_response_flood.Inc();
   CHECK(List(store) == Lines{"cluster.up.http1.response_flood=1*",

@@ -31,13 +31,14 @@ class Drain {
   // Any thread: whether the response that begins now is its connection's last.
   bool Closes(event::TimePoint now, base::Random& random) const {
     const Mode mode = mode_.load(std::memory_order_acquire);
-    if (mode == Mode::kOff) [[likely]] return false;
+    if (mode == Mode::kOff) [[likely]]
+      return false;
     if (mode == Mode::kAlways) return true;
     const event::Duration elapsed = now - start_.load(std::memory_order_relaxed);
     const event::Duration time = time_.load(std::memory_order_relaxed);
     if (elapsed <= 0) return false;
-    return elapsed >= time || random.Below(static_cast<uint64_t>(time)) <
-                                  static_cast<uint64_t>(elapsed);
+    return elapsed >= time ||
+           random.Below(static_cast<uint64_t>(time)) < static_cast<uint64_t>(elapsed);
   }
 
  private:

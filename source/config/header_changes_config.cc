@@ -20,8 +20,8 @@ using http::HeaderId;
 
 // The connection says these itself.
 constexpr http::HeaderIdSet kOfTheConnection = {
-    HeaderId::kConnection,      HeaderId::kContentLength,    HeaderId::kHttp2Settings,
-    HeaderId::kKeepAlive,       HeaderId::kProxyConnection,  HeaderId::kTransferEncoding,
+    HeaderId::kConnection, HeaderId::kContentLength,   HeaderId::kHttp2Settings,
+    HeaderId::kKeepAlive,  HeaderId::kProxyConnection, HeaderId::kTransferEncoding,
     HeaderId::kUpgrade,
 };
 

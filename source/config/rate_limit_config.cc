@@ -23,9 +23,9 @@ std::string KeyOr(const std::string& key, std::string_view otherwise) {
 template <class Matcher, class Match>
 void Compile(Match match, const FieldPath& path, Translation& translation,
              std::vector<Matcher>& matchers) {
-  auto matcher = Matcher::Compile(
-      std::move(match), translation.max_regex_program_size.value_or(
-                            route::RouteTableConfig::kDefaultMaxRegexProgramSize));
+  auto matcher =
+      Matcher::Compile(std::move(match), translation.max_regex_program_size.value_or(
+                                             route::RouteTableConfig::kDefaultMaxRegexProgramSize));
   if (matcher.ok()) {
     matchers.push_back(*std::move(matcher));
   } else {
@@ -84,24 +84,22 @@ void ParseAction(const ActionProto& proto, const FieldPath& path, Translation& t
           RateLimit::GenericKey{KeyOr(proto.generic_key().descriptor_key(), "generic_key"),
                                 proto.generic_key().descriptor_value()});
     case ActionProto::kRequestHeaders:
-      return limit.actions.push_back(
-          RateLimit::Field{absl::AsciiStrToLower(proto.request_headers().header_name()),
-                           proto.request_headers().descriptor_key(),
-                           proto.request_headers().skip_if_absent()});
+      return limit.actions.push_back(RateLimit::Field{
+          absl::AsciiStrToLower(proto.request_headers().header_name()),
+          proto.request_headers().descriptor_key(), proto.request_headers().skip_if_absent()});
     case ActionProto::kQueryParameters:
-      return limit.actions.push_back(
-          RateLimit::QueryParameter{proto.query_parameters().query_parameter_name(),
-                                    proto.query_parameters().descriptor_key(),
-                                    proto.query_parameters().skip_if_absent()});
+      return limit.actions.push_back(RateLimit::QueryParameter{
+          proto.query_parameters().query_parameter_name(),
+          proto.query_parameters().descriptor_key(), proto.query_parameters().skip_if_absent()});
     case ActionProto::kMaskedRemoteAddress:
       return limit.actions.push_back(ParseMasked(proto.masked_remote_address()));
     case ActionProto::kHeaderValueMatch:
       return limit.actions.push_back(ParseHeaderMatches(
           proto.header_value_match(), path.Field("header_value_match"), translation));
     case ActionProto::kQueryParameterValueMatch:
-      return limit.actions.push_back(
-          ParseQueryMatches(proto.query_parameter_value_match(),
-                            path.Field("query_parameter_value_match"), translation));
+      return limit.actions.push_back(ParseQueryMatches(proto.query_parameter_value_match(),
+                                                       path.Field("query_parameter_value_match"),
+                                                       translation));
     case ActionProto::ACTION_SPECIFIER_NOT_SET:
       return translation.errors.Add(path, "an action is required");
   }

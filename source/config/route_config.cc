@@ -9,8 +9,8 @@
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "source/config/filter_override_config.h"
 #include "source/config/header_changes_config.h"
-#include "source/config/route_action_config.h"
 #include "source/config/rate_limit_config.h"
+#include "source/config/route_action_config.h"
 #include "source/config/route_match_config.h"
 #include "source/config/text.h"
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "source/http/codec.h"
-#include "source/http/filter/connection_states.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/worker_config.h"
+#include "source/http/filter/connection_states.h"
 #include "source/net/connection.h"
 
 namespace remora::connection_manager {

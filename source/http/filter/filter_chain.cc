@@ -325,8 +325,8 @@ uint64_t FilterContext::request_buffer_limit() const { return chain_.request_->l
 uint64_t FilterContext::response_buffer_limit() const { return chain_.response_->limit(); }
 void FilterContext::Reroute() {
   if (chain_.env_.routes == nullptr || chain_.request_head_ == nullptr) return;
-  chain_.match_ = chain_.env_.routes->Match(*chain_.request_head_, chain_.env_.random.Next(),
-                                            &runtime());
+  chain_.match_ =
+      chain_.env_.routes->Match(*chain_.request_head_, chain_.env_.random.Next(), &runtime());
   chain_.RefreshRouteConfigs();
   const route::Route* found = chain_.match_.route;
   chain_.env_.stream_info.route_name = found != nullptr ? found->name() : std::string_view();
@@ -349,9 +349,7 @@ size_t FilterContext::RouteConfigLevels(const void* (&levels)[kRouteLevels]) con
 }
 const route::Route* FilterContext::route() const { return chain_.match_.route; }
 const route::MatchResult& FilterContext::match() const { return chain_.match_; }
-ConnectionStates& FilterContext::connection_states() const {
-  return chain_.env_.connection_states;
-}
+ConnectionStates& FilterContext::connection_states() const { return chain_.env_.connection_states; }
 bool FilterContext::saw_request() const { return chain_.entries_[index_].saw_request; }
 const RequestHead* FilterContext::request_head() const { return chain_.request_head_; }
 StreamInfo& FilterContext::stream_info() const { return chain_.env_.stream_info; }

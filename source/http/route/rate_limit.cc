@@ -42,14 +42,14 @@ class Describer final {
   bool operator()(const RateLimit::MaskedRemoteAddress& action) const {
     if (!HasAddress()) return false;
     const bool v4 = request_.client->kind() == net::Address::Kind::kIpv4;
-    return Add("masked_remote_address",
-               arena().Copy(MaskedAddress(*request_.client,
-                                          v4 ? action.v4_length : action.v6_length)));
+    return Add(
+        "masked_remote_address",
+        arena().Copy(MaskedAddress(*request_.client, v4 ? action.v4_length : action.v6_length)));
   }
   bool operator()(const RateLimit::HeaderMatches& action) const {
-    const bool matches = std::all_of(
-        action.headers.begin(), action.headers.end(),
-        [&](const HeaderMatcher& header) { return header.Matches(request_.head); });
+    const bool matches =
+        std::all_of(action.headers.begin(), action.headers.end(),
+                    [&](const HeaderMatcher& header) { return header.Matches(request_.head); });
     return matches == action.expected && Add(action.key, action.value);
   }
   bool operator()(const RateLimit::QueryMatches& action) const {

@@ -2,14 +2,14 @@
 
 // RateLimits: what a request is counted under by rate limit filters, compiled.
 //
-// envoy.config.route.v3.RateLimit: each one is a list of actions, each action adds an entry (key and
-// value) to one descriptor. An action that finds nothing (no such field, no client address) drops
-// the descriptor, unless it is told to leave only its entry out. The local filter compares
+// envoy.config.route.v3.RateLimit: each one is a list of actions, each action adds an entry (key
+// and value) to one descriptor. An action that finds nothing (no such field, no client address)
+// drops the descriptor, unless it is told to leave only its entry out. The local filter compares
 // descriptors with its configuration; a global one would send them to a service.
 //
-// Owner: the configuration (of a route, a virtual host or a filter); immutable, any thread. Texts of
-// descriptors live as long as the configuration and the request's arena. Nothing fails.
-// Source: Envoy source/common/router/router_ratelimit.cc.
+// Owner: the configuration (of a route, a virtual host or a filter); immutable, any thread. Texts
+// of descriptors live as long as the configuration and the request's arena. Nothing fails. Source:
+// Envoy source/common/router/router_ratelimit.cc.
 
 #include <cstdint>
 #include <string>

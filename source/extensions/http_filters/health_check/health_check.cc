@@ -41,9 +41,8 @@ std::optional<HealthCheck::Config> HealthCheck::Parse(const Proto& proto,
   const size_t errors = context.errors().size();
   Config config;
   config.pass_through = proto.pass_through_mode().value();
-  config.cache_time =
-      config::ParseExtensionDuration(proto.cache_time(), "cache_time", context) /
-      event::kMillisecond * event::kMillisecond;
+  config.cache_time = config::ParseExtensionDuration(proto.cache_time(), "cache_time", context) /
+                      event::kMillisecond * event::kMillisecond;
   if (!config.pass_through && config.cache_time > 0) {
     context.AddError("cache_time",
                      "cache_time_ms must not be set when path_through_mode is disabled");
@@ -112,9 +111,10 @@ HealthCheckFilter::Verdict HealthCheckFilter::CheckClusters() const {
       stats().failed_cluster_empty.Inc();
       return {503, "health_check_failed_cluster_empty"};
     }
-    const auto usable = static_cast<uint64_t>(
-        std::count_if(hosts.begin(), hosts.end(),
-                      [](const auto& host) { return host->healthy() || host->degraded(); }));
+    const auto usable =
+        static_cast<uint64_t>(std::count_if(hosts.begin(), hosts.end(), [](const auto& host) {
+          return host->healthy() || host->degraded();
+        }));
     if (100 * usable < percent * hosts.size()) {
       stats().failed_cluster_unhealthy.Inc();
       return {503, "health_check_failed_cluster_unhealthy"};

@@ -104,9 +104,7 @@ class HealthCheckFilter final : public http::Filter {
   bool FailAll() const;
   void AnswerNow();
   Verdict CheckClusters() const;
-  const HealthCheckStats& stats() const {
-    return context_.worker_state<HealthCheckState>().stats;
-  }
+  const HealthCheckStats& stats() const { return context_.worker_state<HealthCheckState>().stats; }
 
   const HealthCheck::Config& config_;
   http::FilterContext& context_;

@@ -117,8 +117,7 @@ Answer LocalRateLimitFilter::OnRequestHead(http::RequestHead& head) {
   const LocalRateLimitSettings& settings = route != nullptr ? *route : config_;
   if (!Happens(settings.enabled)) return Answer::kContinue;
   settings_ = &settings;
-  const LocalRateLimitStats& stats =
-      context_.worker_state<LocalRateLimitState>().StatsOf(settings);
+  const LocalRateLimitStats& stats = context_.worker_state<LocalRateLimitState>().StatsOf(settings);
   stats.enabled.Inc();
   answer_ = FindLimiter().Take(Descriptors(head), context_.dispatcher().now());
   if (answer_.allowed) {
@@ -150,8 +149,8 @@ void LocalRateLimitFilter::Refuse() {
 Answer LocalRateLimitFilter::OnResponseHead(http::ResponseHead& head) {
   if (settings_ == nullptr) return Answer::kContinue;
   if (refused_ && settings_->response_headers != nullptr) {
-    settings_->response_headers->Apply(
-        head.headers, {context_.stream_info(), context_.request_head(), &head});
+    settings_->response_headers->Apply(head.headers,
+                                       {context_.stream_info(), context_.request_head(), &head});
   }
   if (settings_->tells_client && answer_.has_bucket) {
     AddNumber(head.headers, "x-ratelimit-limit", answer_.limit);

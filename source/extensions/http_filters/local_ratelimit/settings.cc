@@ -31,8 +31,7 @@ TokenBucketSettings ParseBucket(const BucketProto& proto, const std::string& fie
   return bucket;
 }
 
-void ParseDescriptors(const Proto& proto, LimiterSettings& limits,
-                      config::ConfigContext& context) {
+void ParseDescriptors(const Proto& proto, LimiterSettings& limits, config::ConfigContext& context) {
   absl::flat_hash_set<std::string> known;
   for (int i = 0; i < proto.descriptors_size(); ++i) {
     const ratelimit::LocalRateLimitDescriptor& given = proto.descriptors(i);
@@ -41,9 +40,9 @@ void ParseDescriptors(const Proto& proto, LimiterSettings& limits,
     for (const auto& entry : given.entries()) {
       descriptor.entries.emplace_back(entry.key(), entry.value());
     }
-    descriptor.bucket = ParseBucket(
-        given.token_bucket(), field + ".token_bucket",
-        "local rate limit descriptor token bucket fill timer must be >= 50ms", context);
+    descriptor.bucket =
+        ParseBucket(given.token_bucket(), field + ".token_bucket",
+                    "local rate limit descriptor token bucket fill timer must be >= 50ms", context);
     if (!known.insert(DescriptorText(descriptor.entries)).second) {
       context.AddError(
           field, absl::StrCat("duplicate descriptor in the local rate descriptor: ",
@@ -68,8 +67,9 @@ void ParseOwnRateLimits(const Proto& proto, LocalRateLimitSettings& settings,
 LimiterSettings ParseLimits(const Proto& proto, config::ConfigContext& context) {
   LimiterSettings limits;
   if (proto.has_token_bucket()) {
-    limits.bucket = ParseBucket(proto.token_bucket(), "token_bucket",
-                                "local rate limit token bucket fill timer must be >= 50ms", context);
+    limits.bucket =
+        ParseBucket(proto.token_bucket(), "token_bucket",
+                    "local rate limit token bucket fill timer must be >= 50ms", context);
   }
   ParseDescriptors(proto, limits, context);
   if (proto.has_always_consume_default_token_bucket()) {

@@ -27,8 +27,8 @@ struct LocalRateLimitSettings {
 
   std::string stat_prefix;
   uint16_t status = 429;
-  std::optional<runtime::FractionSetting> enabled;   // absent: never
-  std::optional<runtime::FractionSetting> enforced;  // absent: never
+  std::optional<runtime::FractionSetting> enabled;               // absent: never
+  std::optional<runtime::FractionSetting> enforced;              // absent: never
   std::unique_ptr<const route::HeaderChanges> request_headers;   // null: none
   std::unique_ptr<const route::HeaderChanges> response_headers;  // null: none
   uint32_t stage = 0;

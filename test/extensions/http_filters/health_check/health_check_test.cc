@@ -70,8 +70,8 @@ struct World : ChainWorld {
       host.health = status;
       config.hosts.push_back(std::move(host));
     }
-    (*table_)[name] = std::make_shared<const upstream::Cluster>(
-        std::move(config), 1, store.AddScope("cluster." + name));
+    (*table_)[name] = std::make_shared<const upstream::Cluster>(std::move(config), 1,
+                                                                store.AddScope("cluster." + name));
     clusters().Apply(table_);
   }
   uint64_t Count(const std::string& name) { return Stat("http.test.health_check." + name); }

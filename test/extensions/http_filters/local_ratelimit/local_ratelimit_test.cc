@@ -22,7 +22,8 @@ const std::string kNotEnforced =
     "stat_prefix: 'rl' filter_enabled { default_value { numerator: 100 } } ";
 
 std::string Tokens(int tokens) {
-  return "token_bucket { max_tokens: " + std::to_string(tokens) + " fill_interval { seconds: 60 } } ";
+  return "token_bucket { max_tokens: " + std::to_string(tokens) +
+         " fill_interval { seconds: 60 } } ";
 }
 
 config::Registry Registry() {
@@ -99,10 +100,10 @@ TEST_CASE("local rate limit: off is the default, and without a bucket everything
 }
 
 TEST_CASE("local rate limit: not enforced") {
-  const http::FilterFactory filter = Filter(
-      kNotEnforced + Tokens(1) +
-      "request_headers_to_add_when_not_enforced { header { key: 'x-limited' value: "
-      "'%REQ(:path)%' } } response_headers_to_add { header { key: 'x-no' value: '1' } }");
+  const http::FilterFactory filter =
+      Filter(kNotEnforced + Tokens(1) +
+             "request_headers_to_add_when_not_enforced { header { key: 'x-limited' value: "
+             "'%REQ(:path)%' } } response_headers_to_add { header { key: 'x-no' value: '1' } }");
   World first(filter);
   CHECK(first.Take() == "up:head(GET /) up:end");
   World second(filter);
@@ -200,7 +201,8 @@ TEST_CASE("local rate limit: tokens come back") {
 }
 
 TEST_CASE("local rate limit: what is wrong is named") {
-  CHECK(Errors("stat_prefix: 'rl' token_bucket { max_tokens: 1 fill_interval { nanos: 49999999 } }") ==
+  CHECK(Errors(
+            "stat_prefix: 'rl' token_bucket { max_tokens: 1 fill_interval { nanos: 49999999 } }") ==
         "filter.token_bucket.fill_interval: local rate limit token bucket fill timer must be >= "
         "50ms\n");
   CHECK(Errors("stat_prefix: 'rl'", true) ==
@@ -213,7 +215,8 @@ TEST_CASE("local rate limit: what is wrong is named") {
   CHECK(Errors("stat_prefix: 'rl' rate_limits { stage { value: 1 } actions { generic_key { "
                "descriptor_value: 'a' } } }") ==
         "filter.rate_limits[0]: 'stage' field and 'disable_key' field are not supported\n");
-  CHECK(Errors("stat_prefix: 'rl' response_headers_to_add { header { key: ':status' value: '1' } }") ==
+  CHECK(Errors(
+            "stat_prefix: 'rl' response_headers_to_add { header { key: ':status' value: '1' } }") ==
         "filter.response_headers_to_add[0].header.key: :-prefixed or host headers may not be "
         "modified\n");
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "envoy/extensions/filters/http/health_check/v3/health_check.pb.h"
+#include "source/config/core_config.h"
 #include "test/fakes/extension_world.h"
 
 namespace remora::extensions {

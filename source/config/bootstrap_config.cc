@@ -223,6 +223,7 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
                                               ErrorList& errors, ErrorList& warnings) {
   const size_t errors_before = errors.size();
   Translation translation{registry, errors, warnings};
+  translation.service_cluster = proto.node().cluster();
   const FieldPath root;
   BootstrapConfig config;
   config.node = ParseNode(proto.node());

@@ -11,6 +11,8 @@ namespace remora::stats {
 
 Scope::Scope(Store& store, std::string_view prefix) : store_(store), prefix_(prefix) {}
 
+Scope& Scope::root() const { return store_.root(); }
+
 Scope::~Scope() = default;
 
 void Scope::DeclareGroup(const GroupSpec& spec) {

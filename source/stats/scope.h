@@ -36,6 +36,8 @@ class Scope {
   Scope& operator=(const Scope&) = delete;
 
   std::string_view prefix() const { return prefix_; }
+  // The scope of full names.
+  Scope& root() const;
 
   // Makes the names of `Group` known, with the value 0, without any cell. Again: no effect.
   template <typename Group>

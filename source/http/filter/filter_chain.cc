@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "source/base/check.h"
+#include "source/http/route/header_changes.h"
 
 namespace remora::http {
 
@@ -11,7 +12,7 @@ FilterChain::FilterChain(const Environment& environment, const WorkerFilters& fi
                          const RequestHead* request)
     : env_(environment), request_head_(request), deferred_(&RunDeferred, this) {
   if (request != nullptr && env_.routes != nullptr) {
-    match_ = env_.routes->Match(*request, env_.random.Next());
+    match_ = env_.routes->Match(*request, env_.random.Next(), &*env_.clusters.worker().runtime);
   }
   CreateFilters(filters);
 }
@@ -258,6 +259,11 @@ void FilterChain::SendReplyNow() {
     return;
   }
   auto* head = env_.arena.New<ResponseHead>(env_.arena);
+  if (const route::HeaderPlan* plan = match_.response_headers(); plan != nullptr) {
+    for (const auto& [id, value] : std::exchange(reply_->headers, {})) head->headers.Set(id, value);
+    plan->Apply(head->headers,
+                {.info = env_.stream_info, .request = request_head_, .response = head});
+  }
   if (env_.local_replies != nullptr) {
     env_.local_replies->Apply(request_head_, env_.stream_info, *head, *reply_);
   }
@@ -328,7 +334,8 @@ uint64_t FilterContext::request_buffer_limit() const { return chain_.request_->l
 uint64_t FilterContext::response_buffer_limit() const { return chain_.response_->limit(); }
 void FilterContext::Reroute() {
   if (chain_.env_.routes == nullptr || chain_.request_head_ == nullptr) return;
-  chain_.match_ = chain_.env_.routes->Match(*chain_.request_head_, chain_.env_.random.Next());
+  chain_.match_ =
+      chain_.env_.routes->Match(*chain_.request_head_, chain_.env_.random.Next(), &runtime());
   chain_.RefreshRouteConfigs();
   const route::Route* found = chain_.match_.route;
   chain_.env_.stream_info.route_name = found != nullptr ? found->name() : std::string_view();
@@ -336,6 +343,7 @@ void FilterContext::Reroute() {
 size_t FilterContext::RouteConfigLevels(const void* (&levels)[kRouteLevels]) const {
   const route::MatchResult& match = chain_.match_;
   const route::FilterOverrides* const merged[] = {
+      match.virtual_host != nullptr ? chain_.env_.routes->overrides() : nullptr,
       match.virtual_host != nullptr ? match.virtual_host->overrides() : nullptr,
       match.route != nullptr ? match.route->overrides() : nullptr, match.overrides};
   size_t count = 0;
@@ -350,6 +358,7 @@ size_t FilterContext::RouteConfigLevels(const void* (&levels)[kRouteLevels]) con
 }
 const route::Route* FilterContext::route() const { return chain_.match_.route; }
 const route::MatchResult& FilterContext::match() const { return chain_.match_; }
+ConnectionStates& FilterContext::connection_states() const { return chain_.env_.connection_states; }
 bool FilterContext::saw_request() const { return chain_.entries_[index_].saw_request; }
 const RequestHead* FilterContext::request_head() const { return chain_.request_head_; }
 StreamInfo& FilterContext::stream_info() const { return chain_.env_.stream_info; }

@@ -47,6 +47,7 @@ class FilterChain final : public RequestSink {
     const route::RouteTable* routes;
     uint64_t buffer_limit;
     const LocalReplyRules* local_replies = nullptr;  // null: none
+    ConnectionStates& connection_states;
   };
 
   FilterChain(const Environment& environment, const WorkerFilters& filters,

@@ -19,6 +19,7 @@
 
 namespace remora::http {
 
+class ConnectionStates;
 class FilterChain;
 
 class FilterContext {
@@ -69,6 +70,8 @@ class FilterContext {
   T& worker_state() const {
     return *static_cast<T*>(worker_state_);
   }
+  // What filters keep for the downstream connection (connection_states.h).
+  ConnectionStates& connection_states() const;
   // False when a local reply came before this filter saw the request.
   bool saw_request() const;
 

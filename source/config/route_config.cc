@@ -10,6 +10,7 @@
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "source/config/failure_policy_config.h"
 #include "source/config/filter_override_config.h"
+#include "source/config/format_config.h"
 #include "source/config/header_changes_config.h"
 #include "source/config/rate_limit_config.h"
 #include "source/config/route_action_config.h"
@@ -204,6 +205,14 @@ route::RouteConfig RouteTableTranslator::ParseRoute(const routes::Route& proto,
       const FieldPath response = path.Field("direct_response");
       action.body = ParseDataSource(proto.direct_response().body(), max_body_,
                                     response.Field("body"), translation_);
+      if (proto.direct_response().has_body_format()) {
+        auto format = ParseFormatString(proto.direct_response().body_format(), FormatUse::kBody,
+                                        response.Field("body_format"), translation_);
+        if (format.has_value()) {
+          action.content_type = std::move(format->content_type);
+          action.body_format = std::make_shared<const formatter::Template>(std::move(format->text));
+        }
+      }
       route.action = std::move(action);
       break;
     }
@@ -216,6 +225,7 @@ route::RouteConfig RouteTableTranslator::ParseRoute(const routes::Route& proto,
   }
   route.overrides = ParseOverrides(proto.typed_per_filter_config(), path);
   route.header_changes = ParseMessageChanges(proto, path, translation_);
+  if (proto.has_metadata()) route.metadata = ParseMetadata(proto.metadata());
   return route;
 }
 
@@ -233,6 +243,7 @@ route::VirtualHostConfig RouteTableTranslator::ParseVirtualHost(const routes::Vi
   host.failure = ParseVirtualHostFailure(proto, validate_clusters_, path, translation_);
   host.rate_limits = ParseRateLimits(proto.rate_limits(), path.Field("rate_limits"), translation_);
   host.header_changes = ParseMessageChanges(proto, path, translation_);
+  if (proto.has_metadata()) host.metadata = ParseMetadata(proto.metadata());
   switch (proto.require_tls()) {
     case routes::VirtualHost::EXTERNAL_ONLY:
       host.require_tls = route::TlsRequirement::kExternalOnly;

@@ -139,8 +139,8 @@ void ParseRouteMatch(const routes::RouteMatch& proto, const FieldPath& path,
   route.grpc = proto.has_grpc();
   if (proto.has_runtime_fraction()) {
     const auto& share = proto.runtime_fraction().default_value();
-    route.runtime_fraction = runtime::FractionSetting{
-        proto.runtime_fraction().runtime_key(), {share.numerator(), Denominator(share)}};
+    route.runtime_fraction = runtime::FractionSetting{proto.runtime_fraction().runtime_key(),
+                                                      {share.numerator(), Denominator(share)}};
   }
 }
 

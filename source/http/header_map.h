@@ -113,10 +113,7 @@ class HeaderMap {
   void SetReference(std::string_view name, HeaderId id, std::string_view value) {
     SetEntry(name, id, value);
   }
-  void AddReference(std::string_view name, HeaderId id, std::string_view value) {
-    Push({name.data(), value.data(), static_cast<uint32_t>(value.size()),
-          static_cast<uint16_t>(name.size()), id, false});
-  }
+  void AddReference(const HeaderEntry& entry) { Push(entry); }
 
   // How many were removed.
   size_t Remove(std::string_view name);

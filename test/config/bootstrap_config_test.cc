@@ -235,10 +235,10 @@ TEST_CASE("what follows from an earlier fault is not told again") {
   }
   SECTION("a condition that is not supported is not a missing one") {
     Parts parts;
-    parts.match = "connect_matcher: {}";
+    parts.match = "path_match_policy: {}";
     CHECK(Faults(parts) ==
           "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config."
-          "virtual_hosts[0].routes[0].match.connect_matcher: not supported by this version of "
+          "virtual_hosts[0].routes[0].match.path_match_policy: not supported by this version of "
           "Remora\n");
   }
   SECTION("but what is independent of it is") {

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "source/base/arena.h"
+#include "source/http/formatter/template.h"
 #include "source/http/message.h"
 #include "source/http/route/header_changes.h"
 #include "source/http/route/rewrite.h"
@@ -76,8 +77,7 @@ TEST_CASE("each option of an added header field") {
         "x-a: old; x-b: new");
   CHECK(Adds("{header: {key: x-a, value: new}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}") ==
         "x-a: new");
-  CHECK(Adds("{header: {key: x-b, value: new}, append_action: OVERWRITE_IF_EXISTS}") ==
-        "x-a: old");
+  CHECK(Adds("{header: {key: x-b, value: new}, append_action: OVERWRITE_IF_EXISTS}") == "x-a: old");
   CHECK(Adds("{header: {key: x-a, value: new}, append: false}") == "x-a: new");
   CHECK(Adds("{header: {key: x-a, value: new}, append: true}") == "x-a: old; x-a: new");
   CHECK(Adds("{header: {key: x-a, value: ''}, append: false, keep_empty_value: true}") == "x-a: ");
@@ -123,15 +123,17 @@ TEST_CASE("what is wrong with a header change is said at its field") {
     return Faults(parts);
   };
   CHECK(faults("request_headers_to_add: [{header: {key: Host, value: x}}]") ==
-        std::string(kRoute) + ".request_headers_to_add[0].header.key: :-prefixed or host headers "
-                              "may not be modified\n");
+        std::string(kRoute) +
+            ".request_headers_to_add[0].header.key: :-prefixed or host headers "
+            "may not be modified\n");
   CHECK(faults("response_headers_to_remove: [':status']") ==
         std::string(kRoute) +
             ".response_headers_to_remove[0]: :-prefixed or host headers may not be removed\n");
   CHECK(faults("request_headers_to_add: [{header: {key: x, value: y}, append: true, "
                "append_action: ADD_IF_ABSENT}]") ==
-        std::string(kRoute) + ".request_headers_to_add[0].append: Both append and append_action "
-                              "are set and it's not allowed\n");
+        std::string(kRoute) +
+            ".request_headers_to_add[0].append: Both append and append_action "
+            "are set and it's not allowed\n");
   CHECK(faults("request_headers_to_add: [{header: {key: x, value: '%NOPE%'}}]")
             .find(".request_headers_to_add[0].header.value: ") != std::string::npos);
   parts.route = "request_headers_to_remove: [Connection]";
@@ -166,8 +168,9 @@ TEST_CASE("rewrites of path and Host") {
         std::string::npos);
   parts.action = "route: {cluster: c0, regex_rewrite: {pattern: {regex: '('}, substitution: x}}";
   CHECK(Faults(parts) == std::string(kRoute) + ".route.regex_rewrite: missing ): (\n");
-  parts.action = "route: {cluster: c0, prefix_rewrite: /, "
-                 "regex_rewrite: {pattern: {regex: x}, substitution: x}}";
+  parts.action =
+      "route: {cluster: c0, prefix_rewrite: /, "
+      "regex_rewrite: {pattern: {regex: x}, substitution: x}}";
   CHECK(Faults(parts).find("Specify only one of prefix_rewrite, regex_rewrite") !=
         std::string::npos);
 }
@@ -229,9 +232,34 @@ TEST_CASE("clusters that requests name or choose") {
   CHECK(status("INTERNAL_SERVER_ERROR") == 500);
   parts.action =
       "route: {weighted_clusters: {clusters: [{name: c0, cluster_header: x, weight: 1}]}}";
-  CHECK(Faults(parts) ==
-        std::string(kRoute) + ".route.weighted_clusters.clusters[0].cluster_header: Only one of "
-                              "name or cluster_header can be specified\n");
+  CHECK(Faults(parts) == std::string(kRoute) +
+                             ".route.weighted_clusters.clusters[0].cluster_header: Only one of "
+                             "name or cluster_header can be specified\n");
+}
+
+TEST_CASE("metadata, and a direct response made by a format") {
+  Parts parts;
+  parts.host = "metadata: {filter_metadata: {h: {a: 1}}}";
+  parts.route = "metadata: {filter_metadata: {r: {a: {b: [x]}}}}";
+  parts.action =
+      "direct_response: {status: 200, body: {inline_string: b}, body_format: {text_format_source: "
+      "{inline_string: '%REQ(x)%-%LOCAL_REPLY_BODY%'}, content_type: a/b}}";
+  Exchange exchange(parts, "/", {{"x", "1"}});
+  CHECK(exchange.match.virtual_host->metadata()->at("h").fields.at("a").number == 1);
+  std::string json;
+  exchange.match.route->metadata()->at("r").AppendJson(json);
+  CHECK(json == "{\"a\":{\"b\":[\"x\"]}}");
+  const route::DirectResponseAction* direct = exchange.match.route->direct_response();
+  const http::StreamInfo info;
+  std::string body;
+  direct->body_format->AppendTo(
+      body, {.info = info, .request = &exchange.head, .local_reply_body = direct->body});
+  CHECK(body == "1-b");
+  CHECK(direct->content_type == "a/b");
+  parts.action =
+      "direct_response: {status: 200, body_format: {text_format_source: "
+      "{inline_string: '%NOPE%'}}}";
+  CHECK(Faults(parts).find(".direct_response.body_format") != std::string::npos);
 }
 
 TEST_CASE("further conditions of a route") {
@@ -254,8 +282,9 @@ TEST_CASE("further conditions of a route") {
   };
   CHECK(takes("prefix: /, grpc: {}", 0, {{"content-type", "application/grpc+proto"}}));
   CHECK_FALSE(takes("prefix: /, grpc: {}", 0, {{"content-type", "application/json"}}));
-  const std::string share = "prefix: /, runtime_fraction: {default_value: {numerator: 5, "
-                            "denominator: TEN_THOUSAND}, runtime_key: k}";
+  const std::string share =
+      "prefix: /, runtime_fraction: {default_value: {numerator: 5, "
+      "denominator: TEN_THOUSAND}, runtime_key: k}";
   CHECK(takes(share, 10'004, {}));
   CHECK_FALSE(takes(share, 10'005, {}));
   CHECK(takes("connect_matcher: {}", 0, {}, "CONNECT"));

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "source/http/formatter/template.h"
 #include "test/harness/harness.h"
 
 namespace remora::harness {
@@ -23,19 +24,19 @@ TEST_CASE("header changes reach the upstream and the client") {
   Harness h;
   auto up = h.Upstream("up").Respond(200, "hi", {{"x-up", "1"}, {"x-resp", "up"}});
   route::RouteConfig& route = h.Route("/", "up");
-  route.header_changes.request = {
-      .add = {{"x-a", "%REQ(:path)% %REQ(x-in)%"},
-              {"X-In", "set", Action::kOverwriteIfExistsOrAdd},
-              {"x-none", "%REQ(nothing)%"},
-              {"user-agent", "remora", Action::kAddIfAbsent}},
-      .remove = {"x-gone"}};
+  route.header_changes.request = {.add = {{"x-a", "%REQ(:path)% %REQ(x-in)%"},
+                                          {"X-In", "set", Action::kOverwriteIfExistsOrAdd},
+                                          {"x-none", "%REQ(nothing)%"},
+                                          {"user-agent", "remora", Action::kAddIfAbsent}},
+                                  .remove = {"x-gone"}};
   route.header_changes.response = {
       .add = {{"x-r", "%RESP(x-resp)% %RESPONSE_CODE%"}, {"content-type", "text/a"}},
       .remove = {"x-up"}};
   h.Start();
   Client client = h.Connect();
   for (int i = 0; i < 2; ++i) {
-    const Message response = client.Get("/p?q", {{"x-in", "1"}, {"x-gone", "2"}, {"x-a", "client"}});
+    const Message response =
+        client.Get("/p?q", {{"x-in", "1"}, {"x-gone", "2"}, {"x-a", "client"}});
     const Message request = up.requests().back();
     CHECK(All(request, "x-a") == "client|/p?q 1");
     CHECK(All(request, "x-in") == "set");
@@ -129,8 +130,11 @@ TEST_CASE("a weighted cluster's Host gives way to the route's, and is no rewrite
 
 TEST_CASE("redirects") {
   Harness h;
-  h.Route("/old", "").action = route::RedirectAction{
-      .scheme = "https", .host = "h.example", .port = 8443, .prefix_rewrite = "/new", .status = 308};
+  h.Route("/old", "").action = route::RedirectAction{.scheme = "https",
+                                                     .host = "h.example",
+                                                     .port = 8443,
+                                                     .prefix_rewrite = "/new",
+                                                     .status = 308};
   h.DirectResponse("/moved", 302, "");
   h.DirectResponse("/created", 201, "made");
   h.DirectResponse("/same", 304, "");
@@ -148,7 +152,39 @@ TEST_CASE("redirects") {
   CHECK_FALSE(client.Get("/same").Has("location"));
   CHECK_FALSE(client.Get("/ok").Has("location"));
   CHECK(h.Stat("http.ingress.rq_direct_response") == 5);
-  CHECK(h.Stat("http.ingress.rq_redirect") == 3);
+}
+
+TEST_CASE("the body of a direct response may be made of the request") {
+  Harness h;
+  auto format = formatter::Format::Parse("<%LOCAL_REPLY_BODY% %REQ(:path)%>", {});
+  REQUIRE(format.ok());
+  route::DirectResponseAction action{403, "original"};
+  action.body_format = std::make_shared<const formatter::Template>(*std::move(format));
+  action.content_type = "text/html";
+  route::RouteConfig& route = h.Route("/", "");
+  route.action = action;
+  route.header_changes.response.add = {{"content-type", "of/route"}};
+  h.Start();
+  const Message response = h.Connect().Get("/p?q");
+  CHECK(response.status == 403);
+  CHECK(response.body == "<original /p?q>");
+  CHECK(All(response, "content-type") == "text/html");
+}
+
+TEST_CASE("formats know the metadata of route and virtual host") {
+  Harness h;
+  http::MetadataValue name;
+  name.kind = http::MetadataValue::Kind::kString;
+  name.text = "checkout";
+  http::Metadata metadata;
+  metadata["app"].kind = http::MetadataValue::Kind::kStruct;
+  metadata["app"].fields["name"] = name;
+  route::RouteConfig& route = h.DirectResponse("/", 200, "");
+  route.name = "r1";
+  route.metadata = std::make_shared<const http::Metadata>(std::move(metadata));
+  route.header_changes.response.add = {{"x-app", "%METADATA(ROUTE:app:name)% of %ROUTE_NAME%"}};
+  h.Start();
+  CHECK(All(h.Connect().Get("/"), "x-app") == "checkout of r1");
 }
 
 TEST_CASE("a cluster named by the request, and the answer when there is none of that name") {

@@ -62,6 +62,8 @@ NEWER = {
         '18 google.protobuf.UInt32Value',
     'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit.rate_limits':
         '17 repeated envoy.config.route.v3.RateLimit',
+    'envoy.config.route.v3.DirectResponseAction.body_format':
+        '3 envoy.config.core.v3.SubstitutionFormatString',
     'envoy.extensions.filters.http.header_mutation.v3.Mutations.query_parameter_mutations':
         '3 repeated envoy.config.core.v3.KeyValueMutation',
     'envoy.extensions.filters.http.header_mutation.v3.Mutations.request_trailers_mutations':

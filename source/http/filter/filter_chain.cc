@@ -12,9 +12,22 @@ FilterChain::FilterChain(const Environment& environment, const WorkerFilters& fi
                          const RequestHead* request)
     : env_(environment), request_head_(request), deferred_(&RunDeferred, this) {
   if (request != nullptr && env_.routes != nullptr) {
-    match_ = env_.routes->Match(*request, env_.random.Next(), &*env_.clusters.worker().runtime);
+    MatchRoute();
   }
   CreateFilters(filters);
+}
+
+void FilterChain::MatchRoute() {
+  match_ = env_.routes->Match(*request_head_, env_.random.Next(), &*env_.clusters.worker().runtime);
+  StreamInfo& info = env_.stream_info;
+  info.route_name = {};
+  info.route_metadata = nullptr;
+  if (match_.virtual_host == nullptr) return;
+  info.virtual_host_name = match_.virtual_host->name();
+  info.virtual_host_metadata = match_.virtual_host->metadata();
+  if (match_.route == nullptr) return;
+  info.route_name = match_.route->name();
+  info.route_metadata = match_.route->metadata();
 }
 
 FilterChain::~FilterChain() {
@@ -334,11 +347,8 @@ uint64_t FilterContext::request_buffer_limit() const { return chain_.request_->l
 uint64_t FilterContext::response_buffer_limit() const { return chain_.response_->limit(); }
 void FilterContext::Reroute() {
   if (chain_.env_.routes == nullptr || chain_.request_head_ == nullptr) return;
-  chain_.match_ =
-      chain_.env_.routes->Match(*chain_.request_head_, chain_.env_.random.Next(), &runtime());
+  chain_.MatchRoute();
   chain_.RefreshRouteConfigs();
-  const route::Route* found = chain_.match_.route;
-  chain_.env_.stream_info.route_name = found != nullptr ? found->name() : std::string_view();
 }
 size_t FilterContext::RouteConfigLevels(const void* (&levels)[kRouteLevels]) const {
   const route::MatchResult& match = chain_.match_;

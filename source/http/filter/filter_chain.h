@@ -131,6 +131,7 @@ class FilterChain final : public RequestSink {
   // Nothing is delivered any more, or not before what was asked for is carried out.
   bool stopped() const { return phase_ == Phase::kInterrupted || phase_ == Phase::kClosed; }
   void RefreshRouteConfigs();
+  void MatchRoute();
   void Settle();
   void SendReplyNow();
   void ResetNow();

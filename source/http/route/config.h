@@ -16,7 +16,12 @@
 
 #include "source/event/clock.h"
 #include "source/http/route/retry_policy.h"
+#include "source/http/metadata.h"
 #include "source/runtime/runtime.h"
+
+namespace remora::formatter {
+class Template;
+}
 
 namespace remora::route {
 
@@ -173,13 +178,16 @@ struct ForwardAction {
 struct DirectResponseAction {
   uint32_t status = 200;
   std::string body = {};
+  // Makes the body that is sent, out of `body` and the exchange; null: `body` is sent.
+  std::shared_ptr<const formatter::Template> body_format = {};
+  std::string content_type = {};  // of what body_format makes
 };
 
 struct RedirectAction {
-  std::string scheme = {};     // empty: the request's
-  std::string host = {};       // empty: the request's
-  uint32_t port = 0;           // 0: the request's
-  std::string path = {};       // with or without a query; empty: the request's
+  std::string scheme = {};          // empty: the request's
+  std::string host = {};            // empty: the request's
+  uint32_t port = 0;                // 0: the request's
+  std::string path = {};            // with or without a query; empty: the request's
   std::string prefix_rewrite = {};  // for what was matched of the path; empty: none
   std::optional<RegexSubstitutionConfig> regex_rewrite = {};
   uint16_t status = 301;
@@ -198,6 +206,7 @@ struct RouteConfig {
   std::variant<ForwardAction, DirectResponseAction, RedirectAction> action;
   FilterOverrides overrides;
   MessageChangesConfig header_changes = {};
+  std::shared_ptr<const http::Metadata> metadata = {};
 };
 
 // Which requests are redirected to https: none, those from outside, all that are not.
@@ -213,6 +222,7 @@ struct VirtualHostConfig {
   std::shared_ptr<const std::vector<RateLimit>> rate_limits = nullptr;  // null: none
   MessageChangesConfig header_changes = {};
   TlsRequirement require_tls = TlsRequirement::kNone;
+  std::shared_ptr<const http::Metadata> metadata = {};
 };
 
 struct RouteTableConfig {

@@ -107,7 +107,7 @@ void HeaderChanges::Apply(http::HeaderMap& headers, const formatter::Exchange& e
     ApplyWithConditions(headers, exchange);
     return;
   }
-  for (const Addition& addition : additions_) headers.AddParsed(addition.entry);
+  for (const Addition& addition : additions_) headers.AddReference(addition.entry);
 }
 
 void HeaderChanges::ApplyWithConditions(http::HeaderMap& headers,
@@ -117,8 +117,8 @@ void HeaderChanges::ApplyWithConditions(http::HeaderMap& headers,
     http::HeaderEntry entry;
   };
   base::Arena& arena = headers.arena();
-  auto* const pending = static_cast<Pending*>(
-      arena.Allocate(additions_.size() * sizeof(Pending), alignof(Pending)));
+  auto* const pending =
+      static_cast<Pending*>(arena.Allocate(additions_.size() * sizeof(Pending), alignof(Pending)));
   Pending* end = pending;
   std::string value;
   for (const Addition& addition : additions_) {
@@ -143,7 +143,7 @@ void HeaderChanges::ApplyWithConditions(http::HeaderMap& headers,
     headers.SetReference(p->entry.name(), p->entry.id, p->entry.value());
   }
   for (const Pending* p = pending; p != end; ++p) {
-    if (!Replaces(p->addition->action)) headers.AddParsed(p->entry);
+    if (!Replaces(p->addition->action)) headers.AddReference(p->entry);
   }
 }
 

@@ -57,7 +57,7 @@ class HeaderChanges {
 
   std::vector<Name> removals_;
   std::vector<Addition> additions_;
-  std::string lines_;        // "name: value CR LF" of each addition
+  std::string lines_;         // "name: value CR LF" of each addition
   bool only_appends_ = true;  // constants, whatever the head holds
 };
 

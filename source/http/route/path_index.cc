@@ -246,7 +246,8 @@ const Route* PathIndex::FindPathless(const RequestView& request) const {
 }
 
 const Route* PathIndex::Find(const RequestView& request) const {
-  if (request.head.path.empty()) [[unlikely]] return FindPathless(request);
+  if (request.head.path.empty()) [[unlikely]]
+    return FindPathless(request);
   if (route_count_ <= kMaxLinear) return FindLinear(request);
   Candidates candidates(request);
   Walk<false>(case_sensitive_, request.path, candidates);

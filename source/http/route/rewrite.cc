@@ -76,8 +76,7 @@ std::unique_ptr<const Rewrites> Rewrites::Compile(const ForwardAction& config,
       break;
   }
   rewrites->append_x_forwarded_host_ = config.append_x_forwarded_host;
-  const bool none =
-      rewrites->path_.empty() && rewrites->kind_ == ForwardAction::HostRewrite::kNone;
+  const bool none = rewrites->path_.empty() && rewrites->kind_ == ForwardAction::HostRewrite::kNone;
   return none ? nullptr : std::move(rewrites);
 }
 
@@ -104,8 +103,8 @@ std::unique_ptr<const Redirect> Redirect::Compile(RedirectAction config, uint32_
                                                   const RewriteReport& report) {
   std::unique_ptr<Redirect> redirect(new Redirect);
   redirect->path_.prefix = std::move(config.prefix_rewrite);
-  redirect->path_.regex = CompileRegex(std::move(config.regex_rewrite), max_program_size,
-                                       "regex_rewrite", report);
+  redirect->path_.regex =
+      CompileRegex(std::move(config.regex_rewrite), max_program_size, "regex_rewrite", report);
   redirect->config_ = std::move(config);
   return redirect;
 }
@@ -123,7 +122,8 @@ std::string_view Redirect::RequestHost(const http::RequestHead& head,
   if (old_scheme.empty()) old_scheme = Scheme(head);
   bool leave_out = config_.port != 0;
   if (scheme != old_scheme && !config_.keep_port) {
-    leave_out |= (old_scheme == "https" && port == ":443") || (old_scheme == "http" && port == ":80");
+    leave_out |=
+        (old_scheme == "https" && port == ":443") || (old_scheme == "http" && port == ":80");
   }
   return leave_out ? host.substr(0, colon) : host;
 }

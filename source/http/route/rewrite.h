@@ -47,9 +47,7 @@ class Rewrites {
   // The new Host for this request; nothing when it stays (or is the endpoint's host name).
   std::optional<std::string> Host(const http::RequestHead& head) const;
   // The Host becomes the host name of the endpoint that is chosen.
-  bool endpoint_hostname() const {
-    return kind_ == ForwardAction::HostRewrite::kEndpointHostname;
-  }
+  bool endpoint_hostname() const { return kind_ == ForwardAction::HostRewrite::kEndpointHostname; }
   bool append_x_forwarded_host() const { return append_x_forwarded_host_; }
 
  private:

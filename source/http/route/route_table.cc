@@ -39,7 +39,8 @@ std::string_view ClusterChoice::NameInField(const http::RequestHead& head) const
 }
 
 std::optional<size_t> Route::MatchedSize(std::string_view path) const {
-  if (path_kind_ >= PathMatch::Kind::kSafeRegex) return std::min(path.size(), path.find_first_of("?#"));
+  if (path_kind_ >= PathMatch::Kind::kSafeRegex)
+    return std::min(path.size(), path.find_first_of("?#"));
   const absl::string_view begin(path.data(), std::min(path.size(), path_text_.size()));
   const absl::string_view text(path_text_.data(), path_text_.size());
   const bool same = case_sensitive_ ? begin == text : absl::EqualsIgnoreCase(begin, text);
@@ -48,11 +49,12 @@ std::optional<size_t> Route::MatchedSize(std::string_view path) const {
 
 inline const ClusterChoice* Route::ChooseCluster(const RequestView& request) const {
   if (cluster_count_ <= 1) return clusters_;
-  if (weight_source_ != nullptr) [[unlikely]] return ChooseBySource(request);
+  if (weight_source_ != nullptr) [[unlikely]]
+    return ChooseBySource(request);
   // The high bits of the product (Lemire). A runtime fraction looks at a remainder, so the two
   // decisions do not lean on each other as they do when both take a remainder.
-  const auto value = static_cast<uint32_t>(
-      (static_cast<unsigned __int128>(request.random) * total_weight_) >> 64);
+  const auto value =
+      static_cast<uint32_t>((static_cast<unsigned __int128>(request.random) * total_weight_) >> 64);
   return std::upper_bound(
       clusters_begin(), clusters_end(), value,
       [](uint32_t v, const ClusterChoice& choice) { return v < choice.weight_end; });
@@ -71,8 +73,8 @@ const ClusterChoice* Route::ChooseBySource(const RequestView& request) const {
   uint64_t total = 0;
   for (uint32_t i = 0; i < cluster_count_; ++i) total += weight(i);
   if (total == 0) return clusters_;  // the runtime switched all of them off: there has to be one
-  uint64_t value = static_cast<uint64_t>(
-      (static_cast<unsigned __int128>(request.random) * total) >> 64);
+  uint64_t value =
+      static_cast<uint64_t>((static_cast<unsigned __int128>(request.random) * total) >> 64);
   if (weight_source_->number.has_value()) {
     const std::string_view text = weight_source_->number->First(request.head);
     uint64_t number = 0;

@@ -76,6 +76,8 @@ class Route {
   ~Route();
 
   const std::string& name() const { return name_; }
+  // Null when there is none.
+  const http::Metadata* metadata() const { return metadata_.get(); }
   // What the path is compared with; lower-case when the comparison ignores case.
   std::string_view path_text() const { return path_text_; }
   PathMatch::Kind path_kind() const { return path_kind_; }
@@ -140,6 +142,7 @@ class Route {
   // A redirect's is empty here: redirect_ has it.
   std::variant<ForwardAction, DirectResponseAction, RedirectAction> action_;
   std::string name_;
+  std::shared_ptr<const http::Metadata> metadata_;
 };
 
 class VirtualHost {
@@ -148,6 +151,7 @@ class VirtualHost {
   ~VirtualHost();
 
   const std::string& name() const { return name_; }
+  const http::Metadata* metadata() const { return metadata_.get(); }
   const std::vector<std::string>& domains() const { return domains_; }
   const std::vector<Route>& routes() const { return routes_; }
   // Merged from table and virtual host; null when there are none.
@@ -166,6 +170,7 @@ class VirtualHost {
   const FilterOverrides* overrides_ = nullptr;
   std::shared_ptr<const std::vector<RateLimit>> rate_limits_;
   TlsRequirement require_tls_ = TlsRequirement::kNone;
+  std::shared_ptr<const http::Metadata> metadata_;
   std::unique_ptr<const PathIndex> index_;
 };
 
@@ -221,7 +226,7 @@ class RouteTable {
   std::vector<std::unique_ptr<const RequestField>> cluster_headers_;
   std::vector<std::unique_ptr<const std::string>> host_rewrites_;
   const FilterOverrides* table_overrides_ = nullptr;
-  Route tls_redirect_;  // stands in for every route of a virtual host that requires TLS
+  Route tls_redirect_;      // stands in for every route of a virtual host that requires TLS
   std::string path_texts_;  // the literals of all routes, one behind the other
   std::unique_ptr<const HostIndex> hosts_;
   bool ignore_port_ = false;

@@ -68,7 +68,8 @@ void RouteTableBuilder::ReserveSpace(const RouteTableConfig& config) {
   size_t text = 0;
   for (const VirtualHostConfig& virtual_host : config.virtual_hosts) {
     for (const RouteConfig& route : virtual_host.routes) {
-      text += route.match.kind >= PathMatch::Kind::kSafeRegex ? Regex::kMaxLiteralPrefix : route.match.text.size();
+      text += route.match.kind >= PathMatch::Kind::kSafeRegex ? Regex::kMaxLiteralPrefix
+                                                              : route.match.text.size();
       if (const auto* action = std::get_if<ForwardAction>(&route.action)) {
         choices += std::max<size_t>(1, action->weighted_clusters.size());
       }
@@ -85,12 +86,12 @@ void RouteTableBuilder::AddVirtualHost(VirtualHostConfig config, size_t index) {
   VirtualHost virtual_host;
   virtual_host.name_ = std::move(config.name);
   virtual_host.overrides_ = Merge(table_overrides_, std::move(config.overrides));
-  const HeaderLevels headers =
-      AddHeaderLevel(table_headers_, std::move(config.header_changes), "");
+  const HeaderLevels headers = AddHeaderLevel(table_headers_, std::move(config.header_changes), "");
   AddDomains(config.domains, static_cast<uint32_t>(index));
   virtual_host.domains_ = std::move(config.domains);
   virtual_host.rate_limits_ = std::move(config.rate_limits);
   virtual_host.require_tls_ = config.require_tls;
+  virtual_host.metadata_ = std::move(config.metadata);
 
   if (config.routes.size() > PathIndex::kMaxRoutes) {
     Report("routes", absl::StrCat("more than ", PathIndex::kMaxRoutes, " routes"));
@@ -131,6 +132,7 @@ Route RouteTableBuilder::BuildRoute(RouteConfig config, const VirtualHost& virtu
   BuildConditions(config, *conditions);
   if (!conditions->empty()) route.conditions_ = std::move(conditions);
   route.name_ = std::move(config.name);
+  route.metadata_ = std::move(config.metadata);
   route.overrides_ = Merge(virtual_host.overrides_, std::move(config.overrides));
   const HeaderLevels headers =
       AddHeaderLevel(inherited_headers, std::move(config.header_changes), "");
@@ -171,8 +173,8 @@ void RouteTableBuilder::BuildTlsRedirect() {
   action.scheme = "https";
   action.keep_port = true;
   table_->tls_redirect_.action_ = RedirectAction();
-  table_->tls_redirect_.redirect_ = Redirect::Compile(
-      std::move(action), max_regex_program_size_, [](std::string_view, std::string_view) {});
+  table_->tls_redirect_.redirect_ = Redirect::Compile(std::move(action), max_regex_program_size_,
+                                                      [](std::string_view, std::string_view) {});
 }
 
 void RouteTableBuilder::BuildPath(PathMatch config, Route& route, RouteConditions& conditions,
@@ -339,12 +341,10 @@ HeaderLevels RouteTableBuilder::AddHeaderLevel(const HeaderLevels& inherited,
                                                bool is_cluster) {
   HeaderLevels levels = inherited;
   const std::string prefix = field.empty() ? std::string() : std::string(field) + ".";
-  levels.plans.request =
-      AddHeaderChanges(std::move(own.request), prefix + "request_headers_to_",
-                       inherited.plans.request, is_cluster, levels.request);
-  levels.plans.response =
-      AddHeaderChanges(std::move(own.response), prefix + "response_headers_to_",
-                       inherited.plans.response, is_cluster, levels.response);
+  levels.plans.request = AddHeaderChanges(std::move(own.request), prefix + "request_headers_to_",
+                                          inherited.plans.request, is_cluster, levels.request);
+  levels.plans.response = AddHeaderChanges(std::move(own.response), prefix + "response_headers_to_",
+                                           inherited.plans.response, is_cluster, levels.response);
   return levels;
 }
 
@@ -358,8 +358,7 @@ const HeaderPlan* RouteTableBuilder::AddHeaderChanges(HeaderChangesConfig config
         Report(absl::StrCat(ToAbsl(field), ToAbsl(place)), message);
       });
   if (changes == nullptr) return inherited;
-  const HeaderChanges* const own =
-      table_->header_changes_.emplace_back(std::move(changes)).get();
+  const HeaderChanges* const own = table_->header_changes_.emplace_back(std::move(changes)).get();
   std::vector<const HeaderChanges*> order = levels;
   levels.push_back(own);
   if (is_cluster) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "source/http/formatter/format.h"
+#include "source/http/formatter/template.h"
 #include "source/http/route/header_changes.h"
 #include "source/http/route/rewrite.h"
 
@@ -40,8 +41,9 @@ void SetHost(const route::Rewrites& rewrites, std::string_view host, bool add_or
 
 }  // namespace
 
-std::optional<http::LocalReply> OwnReply(const route::Route& route,
+std::optional<http::LocalReply> OwnReply(const http::FilterContext& context,
                                          const http::RequestHead& head) {
+  const route::Route& route = *context.route();
   http::LocalReply reply;
   reply.details = "direct_response";
   std::string location;
@@ -51,7 +53,14 @@ std::optional<http::LocalReply> OwnReply(const route::Route& route,
     if (!head.path.empty()) location = redirect->Location(head, route.MatchedSize(head.path));
   } else if (const route::DirectResponseAction* direct = route.direct_response()) {
     reply.status = static_cast<uint16_t>(direct->status);
-    reply.body = direct->body;
+    if (direct->body_format == nullptr) {
+      reply.body = direct->body;
+    } else {
+      direct->body_format->AppendTo(
+          reply.body,
+          {.info = context.stream_info(), .request = &head, .local_reply_body = direct->body});
+      reply.content_type = direct->content_type;
+    }
     if (HasLocation(reply.status) && !head.path.empty()) location = route::RequestUrl(head);
   } else {
     return std::nullopt;
@@ -64,8 +73,7 @@ void internal::ChangeRequest(const http::FilterContext& context, bool add_envoy_
                              http::RequestHead& head) {
   const route::ClusterChoice& cluster = *context.match().cluster;
   if (cluster.request_headers != nullptr) {
-    cluster.request_headers->Apply(head.headers,
-                                   {.info = context.stream_info(), .request = &head});
+    cluster.request_headers->Apply(head.headers, {.info = context.stream_info(), .request = &head});
   }
   if (!cluster.host_rewrite.empty()) head.authority = cluster.host_rewrite;
   const route::Route& route = *context.route();

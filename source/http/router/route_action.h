@@ -21,14 +21,15 @@
 namespace remora::router {
 
 // The answer of a route that does not forward.
-std::optional<http::LocalReply> OwnReply(const route::Route& route, const http::RequestHead& head);
+std::optional<http::LocalReply> OwnReply(const http::FilterContext& context,
+                                         const http::RequestHead& head);
 
 namespace internal {
 void ChangeRequest(const http::FilterContext& context, bool add_envoy_headers,
                    http::RequestHead& head);
 void ChangeResponse(const http::FilterContext& context, http::ResponseHead& head);
-void ChangeHost(const route::Rewrites& rewrites, std::string_view hostname,
-                bool add_original_host, http::RequestHead& head);
+void ChangeHost(const route::Rewrites& rewrites, std::string_view hostname, bool add_original_host,
+                http::RequestHead& head);
 }  // namespace internal
 
 // `add_envoy_headers`: x-envoy-original-path and x-envoy-original-host.
@@ -45,7 +46,8 @@ inline void FinalizeRequest(const http::FilterContext& context, bool add_envoy_h
 inline void RewriteHost(const http::FilterContext& context, std::string_view hostname,
                         bool add_original_host, http::RequestHead& head) {
   const route::ClusterChoice* cluster = context.match().cluster;
-  if (cluster == nullptr || !cluster->changes_request) [[likely]] return;
+  if (cluster == nullptr || !cluster->changes_request) [[likely]]
+    return;
   const route::Rewrites* rewrites = context.route()->rewrites();
   if (rewrites != nullptr) internal::ChangeHost(*rewrites, hostname, add_original_host, head);
 }

@@ -61,7 +61,7 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     return Answer::kContinue;
   }
   if (route->answers()) {
-    ReplyDirectly(*route);
+    ReplyDirectly();
     return Answer::kContinue;
   }
   policy_ = route->failure_policy();
@@ -436,12 +436,10 @@ void RouterFilter::CountHostResult(uint16_t status) {
 
 // --- answers in the upstream's place ---
 
-void RouterFilter::ReplyDirectly(const route::Route& route) {
+void RouterFilter::ReplyDirectly() {
   stats().rq_direct_response.Inc();
   done_ = true;
-  std::optional<http::LocalReply> reply = OwnReply(route, *request_);
-  if (reply->status >= 300 && reply->status < 400) stats().rq_redirect.Inc();
-  context_.SendLocalReply(*std::move(reply));
+  context_.SendLocalReply(*OwnReply(context_, *request_));
 }
 
 void RouterFilter::ReplyRefusedField(const http::HeaderEntry& field) {

@@ -82,7 +82,7 @@ class RouterFilter final : public http::Filter {
 
   // `status`: in place of the error's own.
   void Reply(const http::ProxyError& error, uint16_t status = 0);
-  void ReplyDirectly(const route::Route& route);
+  void ReplyDirectly();
   void ReplyRefusedField(const http::HeaderEntry& field);
   void ResetResponse(const http::ProxyError& error);
   void ArmTimeout();

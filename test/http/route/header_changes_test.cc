@@ -17,11 +17,12 @@ using Action = HeaderAddition::Action;
 std::string Text(const http::HeaderMap& headers) {
   std::string text;
   headers.ForEach([&](const http::HeaderEntry& entry) {
-    text += (text.empty() ? "" : "; ") + std::string(entry.name()) + ": " +
-            std::string(entry.value());
+    text +=
+        (text.empty() ? "" : "; ") + std::string(entry.name()) + ": " + std::string(entry.value());
     // What is marked canonical stands in one piece, as a serializer copies it.
     if (entry.canonical) {
-      const std::string line = std::string(entry.name()) + ": " + std::string(entry.value()) + "\r\n";
+      const std::string line =
+          std::string(entry.name()) + ": " + std::string(entry.value()) + "\r\n";
       CHECK(std::string(entry.name_data, line.size()) == line);
     }
   });
@@ -75,9 +76,9 @@ TEST_CASE("removals come before additions, and conditions see the head in betwee
              {{"x-a", "1"}}) == "");
   CHECK(Sent({.remove = {"accept", "x-none"}}, {{"accept", "1"}, {"x-a", "2"}}) == "x-a: 2");
   // Both find it absent.
-  CHECK(Sent({.add = {Add("x-b", "1", Action::kAddIfAbsent),
-                      Add("x-b", "2", Action::kAddIfAbsent)}},
-             {}) == "x-b: 1; x-b: 2");
+  CHECK(
+      Sent({.add = {Add("x-b", "1", Action::kAddIfAbsent), Add("x-b", "2", Action::kAddIfAbsent)}},
+           {}) == "x-b: 1; x-b: 2");
   // Replacements are made before anything is appended, wherever they stand.
   CHECK(Sent({.add = {Add("x-a", "appended"), Add("x-a", "set", Action::kOverwriteIfExistsOrAdd)}},
              {{"x-a", "1"}}) == "x-a: set; x-a: appended");
@@ -102,10 +103,10 @@ TEST_CASE("an empty value changes nothing unless it is to be kept") {
 }
 
 TEST_CASE("values are format strings of the head as it was before the level's additions") {
-  CHECK(Sent({.add = {Add("x-b", "[%REQ(x-a)%] %REQ(:path)% 100%%"),
-                      Add("x-a", "new", Action::kOverwriteIfExistsOrAdd),
-                      Add("x-c", "%REQ(x-a)%")}},
-             {{"x-a", "1"}}, "/p?q") == "x-a: new; x-b: [1] /p?q 100%; x-c: 1");
+  CHECK(
+      Sent({.add = {Add("x-b", "[%REQ(x-a)%] %REQ(:path)% 100%%"),
+                    Add("x-a", "new", Action::kOverwriteIfExistsOrAdd), Add("x-c", "%REQ(x-a)%")}},
+           {{"x-a", "1"}}, "/p?q") == "x-a: new; x-b: [1] /p?q 100%; x-c: 1");
   CHECK(Sent({.add = {Add("x-b", "%REQ(x-a)%")}, .remove = {"x-a"}}, {{"x-a", "1"}}) == "");
   HeaderAddition literal = Add("x-a", "%REQ(x)%");
   literal.literal = true;

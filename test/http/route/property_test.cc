@@ -25,7 +25,8 @@ std::string Words(const RouteTable& table, const MatchResult& result,
   if (result.cluster != nullptr) {
     const std::string name(result.cluster->NameFor(head));
     text += " cluster " + (name.empty() ? "(none)" : name);
-    if (result.cluster->cluster_header == nullptr && name != table.cluster_names()[result.cluster->cluster_index]) {
+    if (result.cluster->cluster_header == nullptr &&
+        name != table.cluster_names()[result.cluster->cluster_index]) {
       text += " (but numbered otherwise)";
     }
   }

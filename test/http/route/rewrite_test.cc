@@ -48,8 +48,8 @@ TEST_CASE("a path that has become another one since is not rewritten by prefix")
 
 TEST_CASE("regex_rewrite replaces every match in the path and leaves the query") {
   const auto path = [](std::string pattern, std::string substitution, std::string_view from) {
-    return PathFor(Prefix("/"),
-                   {.regex_rewrite = RegexSubstitutionConfig{pattern, substitution}}, from);
+    return PathFor(Prefix("/"), {.regex_rewrite = RegexSubstitutionConfig{pattern, substitution}},
+                   from);
   };
   CHECK(path("/([a-z]+)", "/<\\1>", "/rw/regex/b?q=/zz") == "/<rw>/<regex>/<b>?q=/zz");
   CHECK(path("^/service/([^/]+)(/.*)$", "\\2/instance/\\1", "/service/foo/v1/api?x") ==
@@ -163,16 +163,16 @@ TEST_CASE("what is wrong with a rewrite is said at its field") {
     return Problems(OneHost({route}));
   };
   const std::string at = "virtual_hosts[0].routes[0].";
-  CHECK(problems(ForwardAction{.cluster = "c",
-                               .regex_rewrite = RegexSubstitutionConfig{"a(", ""}}) ==
-        at + "route.regex_rewrite: missing ): a(\n");
+  CHECK(
+      problems(ForwardAction{.cluster = "c", .regex_rewrite = RegexSubstitutionConfig{"a(", ""}}) ==
+      at + "route.regex_rewrite: missing ): a(\n");
   // Envoy loads it and never rewrites.
   CHECK(problems(RedirectAction{.regex_rewrite = RegexSubstitutionConfig{"a", "\\1"}})
             .find(at + "redirect.regex_rewrite: substitution '\\1': ") == 0);
-  CHECK(problems(ForwardAction{
-            .cluster = "c",
-            .host_rewrite_kind = ForwardAction::HostRewrite::kPathRegex,
-            .host_rewrite_path_regex = RegexSubstitutionConfig{"[a-z]{1,200}", ""}})
+  CHECK(problems(
+            ForwardAction{.cluster = "c",
+                          .host_rewrite_kind = ForwardAction::HostRewrite::kPathRegex,
+                          .host_rewrite_path_regex = RegexSubstitutionConfig{"[a-z]{1,200}", ""}})
             .find("program size") != std::string::npos);
   CHECK(problems(ForwardAction{.cluster = "c",
                                .prefix_rewrite = "/",

@@ -38,6 +38,10 @@ enum class ErrorKind : uint8_t {
   // Downstream.
   kDownstreamClosed,
   kDownstreamProtocolError,
+  // One try of a request; a body that outgrew what is kept for the next one.
+  kPerTryTimeout,
+  kPerTryIdleTimeout,
+  kRetryBufferLimit,
   kCount,
 };
 
@@ -60,8 +64,9 @@ struct ErrorReply {
 
 const ErrorReply& ReplyFor(ErrorKind kind);
 
-// "upstream connect error or disconnect/reset before headers. reset reason: <reason>"
-std::string UpstreamResetBody(ErrorKind kind);
+// "upstream connect error or disconnect/reset before headers. reset reason: <reason>"; `retried`:
+// "retried and the latest reset reason: <reason>".
+std::string UpstreamResetBody(ErrorKind kind, bool retried = false);
 // "upstream_reset_before_response_started{connection_termination}"
 std::string UpstreamResetDetails(ErrorKind kind, bool response_started);
 

@@ -100,6 +100,12 @@ class Connection final : public event::Flushable {
   bool open() const { return state_ == State::kOpen; }
   bool closed() const { return state_ == State::kClosed; }
   bool output_full() const { return output_full_; }
+  // From here on: was a byte given to the kernel (wrote())? Bytes that are still queued now count.
+  void WatchWrites() { wrote_ = !output_.empty(); }
+  bool wrote() const { return wrote_; }
+  // The next write is preceded by a read, so that a FIN that is already here is seen before the
+  // bytes go out. For what must not be sent in vain.
+  void ReadBeforeWrite() { read_before_write_ = true; }
   event::Dispatcher& dispatcher() { return dispatcher_; }
   int fd() const { return socket_.fd(); }
   Address LocalAddress() const { return net::LocalAddress(socket_.fd()); }
@@ -137,6 +143,8 @@ class Connection final : public event::Flushable {
   bool output_full_ = false;
   bool linger_ = false;
   bool shutdown_after_flush_ = false;
+  bool wrote_ = false;
+  bool read_before_write_ = false;
   Options options_;
   event::Duration linger_time_ = kDefaultLinger;
   buffer::Buffer input_;

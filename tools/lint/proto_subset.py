@@ -41,6 +41,9 @@ NEWER = {
     'envoy.config.core.v3.KeyValuePair': '',
     'envoy.config.core.v3.KeyValuePair.key': '1 string',
     'envoy.config.core.v3.KeyValuePair.value': '2 google.protobuf.Value',
+    'envoy.config.route.v3.Route.request_body_buffer_limit': '20 google.protobuf.UInt64Value',
+    'envoy.config.route.v3.VirtualHost.request_body_buffer_limit':
+        '25 google.protobuf.UInt64Value',
     'envoy.config.listener.v3.Listener.tcp_keepalive': '37 envoy.config.core.v3.TcpKeepalive',
     'envoy.extensions.filters.http.header_mutation.v3.Mutations.query_parameter_mutations':
         '3 repeated envoy.config.core.v3.KeyValueMutation',

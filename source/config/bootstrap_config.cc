@@ -228,8 +228,9 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   BootstrapConfig config;
   config.node = ParseNode(proto.node());
   config.admin = ParseAdmin(proto.admin(), root.Field("admin"), translation);
-  const FieldPath log = root.Field("application_log_config").Field("log_format");
-  config.log_format = ParseLogFormat(proto.application_log_config().log_format(), log, translation);
+  const FieldPath log = root.Field("application_log_config");
+  config.log_format = ParseLogFormat(proto.application_log_config().log_format(),
+                                     log.Field("log_format"), translation);
   if (proto.has_stats_flush_interval()) {
     config.stats_flush_interval = ParseDuration(proto.stats_flush_interval(),
                                                 root.Field("stats_flush_interval"), translation);

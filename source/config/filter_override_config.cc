@@ -100,7 +100,7 @@ class OverrideTranslator final {
 
   std::optional<route::FilterOverride> ParseWith(const HttpFilterEntry& entry, const Any& any,
                                                  const FieldPath& path) const {
-    ConfigContext context(translation_.errors, path.ToString());
+    ConfigContext context(translation_.errors, path.ToString(), &translation_);
     std::shared_ptr<const void> config = entry.parse_route(any, context);
     if (config == nullptr) return std::nullopt;
     size_t same_name = 0;

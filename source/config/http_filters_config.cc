@@ -49,7 +49,7 @@ bool ParseHttpFilter(const hcm::HttpFilter& proto, const FieldPath& path, Transl
   }
   factory.terminal = entry->terminal;
   factory.disabled = proto.disabled();
-  ConfigContext context(translation.errors, config_path.ToString());
+  ConfigContext context(translation.errors, config_path.ToString(), &translation);
   // After an error it stays in the list all the same, so that order and routes can be checked.
   const size_t errors_before = translation.errors.size();
   if (!entry->parse(proto.typed_config(), context, factory) &&

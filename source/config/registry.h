@@ -36,20 +36,26 @@
 
 namespace remora::config {
 
+struct Translation;
+
 // What a parser is given besides its proto: where it stands in the configuration, and where errors
 // go.
 class ConfigContext {
  public:
-  ConfigContext(ErrorList& errors, std::string path) : errors_(errors), path_(std::move(path)) {}
+  // `around`: the translation that the parser is part of; null when there is none (tests).
+  ConfigContext(ErrorList& errors, std::string path, const Translation* around = nullptr)
+      : errors_(errors), path_(std::move(path)), around_(around) {}
 
   // `field` is relative to the extension's message: "max_request_bytes.value".
   void AddError(std::string_view field, std::string_view message);
   const std::string& path() const { return path_; }
   ErrorList& errors() { return errors_; }
+  const Translation* around() const { return around_; }
 
  private:
   ErrorList& errors_;
   std::string path_;
+  const Translation* around_;
 };
 
 template <class E>

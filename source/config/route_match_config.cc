@@ -50,8 +50,10 @@ void SetString(route::HeaderMatch& match, StringKind kind, const std::string& te
   match.string = {kind, text, /*ignore_case=*/false};
 }
 
-route::HeaderMatch ParseHeader(const routes::HeaderMatcher& proto, const FieldPath& path,
-                               Translation& translation) {
+}  // namespace
+
+route::HeaderMatch ParseHeaderMatch(const routes::HeaderMatcher& proto, const FieldPath& path,
+                                    Translation& translation) {
   route::HeaderMatch match;
   match.name = ParseName(proto.name(), path, translation);
   match.invert = proto.invert_match();
@@ -91,8 +93,9 @@ route::HeaderMatch ParseHeader(const routes::HeaderMatcher& proto, const FieldPa
   return match;
 }
 
-route::QueryParameterMatch ParseQueryParameter(const routes::QueryParameterMatcher& proto,
-                                               const FieldPath& path, Translation& translation) {
+route::QueryParameterMatch ParseQueryParameterMatch(const routes::QueryParameterMatcher& proto,
+                                                    const FieldPath& path,
+                                                    Translation& translation) {
   route::QueryParameterMatch match;
   match.name = ParseName(proto.name(), path, translation);
   if (proto.has_string_match()) {
@@ -104,19 +107,17 @@ route::QueryParameterMatch ParseQueryParameter(const routes::QueryParameterMatch
   return match;
 }
 
-}  // namespace
-
 void ParseRouteMatch(const routes::RouteMatch& proto, const FieldPath& path,
                      Translation& translation, route::RouteConfig& route) {
   route.match = ParsePath(proto, path, translation);
   const FieldPath headers = path.Field("headers");
   for (int i = 0; i < proto.headers_size(); ++i) {
     route.headers.push_back(
-        ParseHeader(proto.headers(i), headers.Index(static_cast<size_t>(i)), translation));
+        ParseHeaderMatch(proto.headers(i), headers.Index(static_cast<size_t>(i)), translation));
   }
   const FieldPath parameters = path.Field("query_parameters");
   for (int i = 0; i < proto.query_parameters_size(); ++i) {
-    route.query_parameters.push_back(ParseQueryParameter(
+    route.query_parameters.push_back(ParseQueryParameterMatch(
         proto.query_parameters(i), parameters.Index(static_cast<size_t>(i)), translation));
   }
 }

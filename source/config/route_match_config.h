@@ -11,13 +11,22 @@
 #include "source/http/route/config.h"
 
 namespace envoy::config::route::v3 {
+class HeaderMatcher;
+class QueryParameterMatcher;
 class RouteMatch;
-}
+}  // namespace envoy::config::route::v3
 
 namespace remora::config {
 
 // Fills the conditions of `route`.
 void ParseRouteMatch(const envoy::config::route::v3::RouteMatch& proto, const FieldPath& path,
                      Translation& translation, route::RouteConfig& route);
+
+// One condition, for filters that have their own.
+route::HeaderMatch ParseHeaderMatch(const envoy::config::route::v3::HeaderMatcher& proto,
+                                    const FieldPath& path, Translation& translation);
+route::QueryParameterMatch ParseQueryParameterMatch(
+    const envoy::config::route::v3::QueryParameterMatcher& proto, const FieldPath& path,
+    Translation& translation);
 
 }  // namespace remora::config

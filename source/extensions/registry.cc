@@ -1,9 +1,15 @@
 #include "source/extensions/registry.h"
 
 #include "envoy/extensions/filters/http/buffer/v3/buffer.pb.h"
+#include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
+#include "envoy/extensions/filters/http/csrf/v3/csrf.pb.h"
+#include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "source/extensions/http_filters/buffer/buffer.h"
+#include "source/extensions/http_filters/cors/cors.h"
+#include "source/extensions/http_filters/csrf/csrf.h"
+#include "source/extensions/http_filters/fault/fault.h"
 #include "source/extensions/http_filters/header_mutation/header_mutation.h"
 #include "source/extensions/http_filters/router/router.h"
 
@@ -11,6 +17,9 @@ namespace remora::extensions {
 
 void RegisterAll(config::Registry& registry) {
   registry.AddHttpFilter<Buffer>();
+  registry.AddHttpFilter<Cors>();
+  registry.AddHttpFilter<Csrf>();
+  registry.AddHttpFilter<Fault>();
   registry.AddHttpFilter<HeaderMutation>();
   registry.AddHttpFilter<Router>();
 }

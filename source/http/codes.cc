@@ -71,6 +71,7 @@ constexpr Reason kReasons[] = {
     {508, "Loop Detected"},
     {510, "Not Extended"},
     {511, "Network Authentication Required"},
+    {599, "Last Unassigned Server Error Code"},  // Envoy's name for it.
 };
 
 constexpr std::string_view FindReason(uint16_t status) {

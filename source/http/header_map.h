@@ -113,8 +113,16 @@ class HeaderMap {
   }
   void RemoveAnyOf(const HeaderIdSet& ids);
 
-  // For codecs: a field whose bytes are already in the arena, checked and lower-case.
-  void AddParsed(const HeaderEntry& entry) { Push(entry); }
+  // For codecs, whose fields are already in the arena, checked and lower-case: the place of the
+  // next field, to be filled there; it becomes one by AddNext() and is nothing without.
+  HeaderEntry& Next() {
+    if (__builtin_expect(count_ == capacity_, 0)) Grow();
+    return entries_[count_];
+  }
+  void AddNext() {
+    MarkPresent(entries_[count_++].id);
+    ++live_;
+  }
 
   // In order. The callback must not change the map.
   template <class F>

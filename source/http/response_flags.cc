@@ -1,25 +1,45 @@
 #include "source/http/response_flags.h"
 
 namespace remora::http {
-namespace {
 
-constexpr std::string_view kWords[] = {
+const std::string_view kFlagWords[] = {
 #define REMORA_FLAG_WORD(id, text) text,
     REMORA_RESPONSE_FLAG_LIST(REMORA_FLAG_WORD)
 #undef REMORA_FLAG_WORD
 };
 
-}  // namespace
+// The constants' names without their "k".
+const std::string_view kFlagNames[] = {
+#define REMORA_FLAG_NAME(id, text) std::string_view(#id).substr(1),
+    REMORA_RESPONSE_FLAG_LIST(REMORA_FLAG_NAME)
+#undef REMORA_FLAG_NAME
+};
+
+ResponseFlag FlagOfWord(std::string_view word) {
+  for (unsigned i = 0; i < static_cast<unsigned>(ResponseFlag::kCount); ++i) {
+    if (kFlagWords[i] == word) return static_cast<ResponseFlag>(i);
+  }
+  return ResponseFlag::kNone;
+}
 
 std::string ResponseFlags::ToString() const {
-  if (empty()) return "-";
   std::string text;
+  AppendTo(text, kFlagWords);
+  return text;
+}
+
+void ResponseFlags::AppendTo(std::string& out, const std::string_view* names) const {
+  if (empty()) {
+    out += '-';
+    return;
+  }
+  bool first = true;
   for (unsigned i = 0; i < static_cast<unsigned>(ResponseFlag::kCount); ++i) {
     if (!Has(static_cast<ResponseFlag>(i))) continue;
-    if (!text.empty()) text += ',';
-    text += kWords[i];
+    if (!first) out += ',';
+    first = false;
+    out += names[i];
   }
-  return text;
 }
 
 }  // namespace remora::http

@@ -53,6 +53,12 @@ enum class ResponseFlag : uint8_t {
   kNone = 0xff,
 };
 
+// By flag: "UF", "UpstreamConnectionFailure".
+extern const std::string_view kFlagWords[];
+extern const std::string_view kFlagNames[];
+// kNone when no flag has that word.
+ResponseFlag FlagOfWord(std::string_view word);
+
 class ResponseFlags {
  public:
   void Set(ResponseFlag flag) {
@@ -62,6 +68,8 @@ class ResponseFlags {
   bool empty() const { return bits_ == 0; }
   // "-" when empty, else the words joined by ",".
   std::string ToString() const;
+  // The same, appended; `names` are kFlagWords or kFlagNames.
+  void AppendTo(std::string& out, const std::string_view* names) const;
 
  private:
   uint32_t bits_ = 0;

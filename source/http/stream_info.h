@@ -11,6 +11,7 @@
 
 #include "source/event/clock.h"
 #include "source/http/message.h"
+#include "source/http/metadata.h"
 #include "source/http/response_flags.h"
 
 namespace remora::net {
@@ -27,12 +28,17 @@ struct ConnectionFacts {
   std::string_view filter_chain_name;
   std::string_view requested_server_name;  // SNI
   std::string_view termination_details;    // why we ended it
+  std::string_view transport_failure;      // of its handshake
+  const Metadata* listener_metadata = nullptr;
+  const Metadata* filter_chain_metadata = nullptr;
 };
 
 struct StreamInfo {
   int64_t start_wall = 0;      // nanoseconds since the Unix epoch
   event::TimePoint start = 0;  // monotonic, quantised to the turn
   event::TimePoint request_end = 0;
+  event::TimePoint upstream_connect_begin = 0;  // of the last attempt's connection
+  event::TimePoint upstream_connect_end = 0;
   event::TimePoint upstream_request_begin = 0;  // of the last attempt
   event::TimePoint upstream_request_end = 0;
   event::TimePoint upstream_first_byte = 0;
@@ -52,8 +58,16 @@ struct StreamInfo {
   std::string_view route_name;
   std::string_view virtual_host_name;
   std::string_view cluster_name;
-  std::string_view upstream_host;     // ip:port of the host that was used last
-  std::string_view upstream_failure;  // why its connection could not be made or used
+  std::string_view cluster_stat_name;   // its alt_stat_name; empty: the name
+  std::string_view upstream_host;       // ip:port of the host that was used last
+  std::string_view upstream_host_name;  // its hostname; empty: none, the address serves
+  std::string_view upstream_failure;    // why its connection could not be made or used
+  // Of what was chosen for the request; null: not chosen, or without metadata.
+  const Metadata* route_metadata = nullptr;
+  const Metadata* virtual_host_metadata = nullptr;
+  const Metadata* cluster_metadata = nullptr;
+  const Metadata* upstream_host_metadata = nullptr;
+  const Metadata* dynamic_metadata = nullptr;  // what filters left
   uint32_t upstream_attempts = 0;
   uint64_t upstream_connection_id = 0;
   uint16_t response_code = 0;  // 0: none was sent

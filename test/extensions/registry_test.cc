@@ -17,6 +17,12 @@ TEST_CASE("registry: what this binary can do, in order") {
   CHECK(text ==
         "envoy.extensions.filters.http.buffer.v3.Buffer per route "
         "envoy.extensions.filters.http.buffer.v3.BufferPerRoute\n"
+        "envoy.extensions.filters.http.cors.v3.Cors per route "
+        "envoy.extensions.filters.http.cors.v3.CorsPolicy\n"
+        "envoy.extensions.filters.http.csrf.v3.CsrfPolicy per route "
+        "envoy.extensions.filters.http.csrf.v3.CsrfPolicy\n"
+        "envoy.extensions.filters.http.fault.v3.HTTPFault per route "
+        "envoy.extensions.filters.http.fault.v3.HTTPFault\n"
         "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation per route "
         "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute\n"
         "envoy.extensions.filters.http.router.v3.Router (terminal)\n");

@@ -103,7 +103,7 @@ ChainWorld::ChainWorld(uint64_t buffer_limit, uint64_t seed)
       request_source(journal_, "codec"),
       response_source(journal_, "server"),
       arena_(arenas),
-      clusters_({dispatcher, blocks, random, store.worker_shard(0), 0}),
+      clusters_({dispatcher, blocks, random, runtime, store.worker_shard(0), 0}),
       buffer_limit_(buffer_limit) {}
 
 ChainWorld::~ChainWorld() = default;
@@ -128,6 +128,16 @@ void ChainWorld::AddFactory(http::FilterFactory factory,
                             std::unique_ptr<http::FilterWorkerState> state) {
   factories_.push_back(std::move(factory));
   filters_.worker_states.push_back(std::move(state));
+}
+
+void ChainWorld::AddWithState(http::FilterFactory factory) {
+  stats::Scope& scope = store.AddScope("http.test.");
+  std::unique_ptr<http::FilterWorkerState> state;
+  if (factory.create_worker_state != nullptr) {
+    state = factory.create_worker_state(factory.config.get(),
+                                        {scope, store.worker_shard(0), dispatcher});
+  }
+  AddFactory(std::move(factory), std::move(state));
 }
 
 http::RequestHead& ChainWorld::MakeRequest(
@@ -236,6 +246,21 @@ void ChainWorld::Response(uint16_t status, std::string_view body) {
 }
 
 void ChainWorld::Turn() { dispatcher.RunOnce(false); }
+
+void ChainWorld::Pass(event::Duration time) {
+  clock.Advance(time);
+  // Timers come behind the tasks of a turn; what they leave behind is done in the next one.
+  Turn();
+  Turn();
+}
+
+uint64_t ChainWorld::Stat(std::string_view name) {
+  const stats::Snapshot snapshot = store.TakeSnapshot();
+  for (const stats::Metric& metric : snapshot.metrics()) {
+    if (metric.name == name) return metric.value;
+  }
+  return 0;
+}
 
 void ChainWorld::Complete() { chain_->Complete(); }
 

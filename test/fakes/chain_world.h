@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "source/http/filter/filter_chain.h"
+#include "source/runtime/runtime.h"
 #include "source/stats/store.h"
 #include "test/fakes/recorder.h"
 #include "test/fakes/simulated_clock.h"
@@ -45,6 +46,8 @@ class ChainWorld {
   // factory given is terminal itself.
   void Add(std::string name, Script script);
   void AddFactory(http::FilterFactory factory, std::unique_ptr<http::FilterWorkerState> state = {});
+  // With the worker state that the factory makes, in the scope `http.test.`.
+  void AddWithState(http::FilterFactory factory);
   // The script of the terminal filter.
   Script& terminal() { return terminal_; }
   void UseRoutes(std::shared_ptr<const route::RouteTable> routes) { routes_ = std::move(routes); }
@@ -70,6 +73,10 @@ class ChainWorld {
   void Response(uint16_t status, std::string_view body = "");
   // One turn of the event loop.
   void Turn();
+  // Time passes, then what is due is done (timers are late by up to two ticks of the wheel).
+  void Pass(event::Duration time);
+  // The value of a counter or gauge; 0 when there is none.
+  uint64_t Stat(std::string_view name);
   // The owner ends the exchange.
   void Complete();
 
@@ -83,6 +90,7 @@ class ChainWorld {
   base::ArenaPool arenas;
   buffer::BlockPool blocks;
   base::Random random;
+  runtime::View runtime;
   stats::Store store;
   Recorder<http::ResponseHead> downstream;
   Recorder<http::RequestHead> upstream;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures what one request costs and fails when it is more than budgets.json allows.
 
-test/perf/run_budgets.py --remora PATH [--update] [--only syscalls,allocations,instructions,limits]
+test/perf/run_budgets.py --remora PATH [--update] [--only syscalls,allocations,instructions,routes,limits]
 
 Exit code 0: within the budgets. 1: above one of them. 2: could not be measured.
 """
@@ -26,18 +26,20 @@ import counts  # pylint: disable=wrong-import-position
 import process  # pylint: disable=wrong-import-position
 import subjects  # pylint: disable=wrong-import-position
 
-GROUPS = ("syscalls", "allocations", "instructions", "limits")
+GROUPS = ("syscalls", "allocations", "instructions", "routes", "limits")
 CONFIG = os.path.join(HERE, "plain.yaml")
 BUDGETS = os.path.join(HERE, "budgets.json")
 WARM_REQUESTS = 500
 COUNTED_REQUESTS = 2000
 STARTS = 10
+MANY_ROUTES = 10_000
+ONE_ROUTE = '- match: { prefix: "/" }\n                route: { cluster: origin, timeout: 15s }'
 
 
 class Server:
     """The binary under test on plain.yaml with ports of its own, in front of a running origin."""
 
-    def __init__(self, binary, folder, origin_port, prefix=(), extra_env=None):
+    def __init__(self, binary, folder, origin_port, prefix=(), extra_env=None, routes=1):
         os.makedirs(folder)
         self._folder = folder
         self.port, admin_port = process.free_ports(2)
@@ -46,13 +48,21 @@ class Server:
             text = source.read()
         for written, used in ((18080, self.port), (18081, origin_port), (18082, admin_port)):
             text = text.replace(f"port_value: {written}", f"port_value: {used}")
+        self.path = "/b0"
+        if routes > 1:
+            if ONE_ROUTE not in text:
+                raise process.Failure(f"{CONFIG} has no place for more routes")
+            prefixes = [subjects.route_prefix(index) for index in range(routes)]
+            text = text.replace(ONE_ROUTE, ("\n" + " " * 14).join(
+                ONE_ROUTE.replace('"/"', f'"{prefix}"') for prefix in prefixes))
+            self.path = prefixes[-1] + "b0"
         with open(config, "w", encoding="utf-8") as out:
             out.write(text)
         argv = [*prefix, binary, "-c", config, "--concurrency", "1", "--disable-hot-restart",
                 "-l", "error"]
         self.process = process.Process(argv, max(os.sched_getaffinity(0)), self.file("log"),
                                        cwd=folder, env={**os.environ, **(extra_env or {})})
-        ready_ns = process.wait_for_200(self.process, self.port, timeout=180)
+        ready_ns = process.wait_for_200(self.process, self.port, self.path, timeout=180)
         self.start_ms = (ready_ns - self.process.exec_ns) / 1e6
 
     def file(self, name):
@@ -81,7 +91,7 @@ class Budgets:
     def _server(self, name, **kwargs):
         return Server(self._binary, os.path.join(self._folder, name), self._origin_port, **kwargs)
 
-    def _runner(self, server):
+    def _runner(self, server, path="/b0"):
         """A function that sends N requests on one connection and insists on N times 200.
 
         One connection: the number of events in a wake-up, and so the count, is always the same.
@@ -89,7 +99,7 @@ class Budgets:
         def run(requests):
             output = process.run_tool(
                 [self._load_tool, f"--port={server.port}", f"--requests={requests}",
-                 "--headers=10"], self._core, 300)
+                 "--headers=10", f"--path={path}"], self._core, 300)
             figures = json.loads(output)
             if figures["requests"] != requests or figures["errors"] or figures["non_2xx"]:
                 raise process.Failure(f"requests failed: {output}" + server.process.log_tail())
@@ -135,13 +145,23 @@ class Budgets:
         if "instructions" not in self.values:
             self._under_callgrind(with_allocations=False)
 
-    def _under_callgrind(self, with_allocations):
-        folder = os.path.join(self._folder, "callgrind")
-        server = self._server("callgrind", prefix=(
-            "valgrind", "--tool=callgrind", "--instr-atstart=yes",
-            f"--callgrind-out-file={os.path.join(folder, 'callgrind')}"))
-        found = counts.instructions(server, self._runner(server), COUNTED_REQUESTS)
+    def routes(self):
+        """The same path by the only route, and by the last of many."""
+        path = subjects.route_prefix(MANY_ROUTES - 1) + "b0"
+        one, many = (self._count("routes-%d" % routes, path, routes)["instructions"]
+                     for routes in (1, MANY_ROUTES))
+        self.values["routes_10000"] = many / one
+
+    def _count(self, name, path="/b0", routes=1):
+        out = os.path.join(self._folder, name, "callgrind")
+        server = self._server(name, routes=routes, prefix=(
+            "valgrind", "--tool=callgrind", "--instr-atstart=yes", f"--callgrind-out-file={out}"))
+        found = counts.instructions(server, self._runner(server, path), COUNTED_REQUESTS)
         server.stop()
+        return found
+
+    def _under_callgrind(self, with_allocations):
+        found = self._count("callgrind")
         self.values["instructions"] = found["instructions"]
         if with_allocations:
             self.values["allocations"] = found["allocations"]
@@ -221,7 +241,7 @@ def parse_arguments():
     if not set(arguments.only) <= set(GROUPS):
         parser.error(f"--only: some of {', '.join(GROUPS)}")
     needed = {"syscalls": ["strace"], "allocations": ["gcc", "readelf"],
-              "instructions": ["valgrind", "vgdb"]}
+              "instructions": ["valgrind", "vgdb"], "routes": ["valgrind", "vgdb"]}
     for group in arguments.only:
         for program in needed.get(group, []):
             if not shutil.which(program):

@@ -257,7 +257,7 @@ void Direction<Head>::Add(size_t position, buffer::Buffer& data) {
     data.Clear();
     return;
   }
-  if (slot.in_hook || !keeps) {
+  if (slot.in_hook || !slot.blocks_data()) {
     Ensure(slot.added).data.MoveFrom(data);
     asked_ = true;
     return;
@@ -273,7 +273,9 @@ void Direction<Head>::RunAsked() {
   asked_ = false;
   for (size_t i = 0; i < positions_ && !dead(); ++i) {
     Slot& slot = slots_[i];
-    if (slot.release_asked) Release(i);
+    // Before the end, when that is what the slot keeps.
+    PassAdded(i);
+    if (!dead() && slot.release_asked) Release(i);
     if (!dead()) PassAdded(i);
   }
 }

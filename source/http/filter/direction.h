@@ -72,9 +72,9 @@ class Direction {
   // The end of a pause or hold: what the slot kept goes to the next one, then its queue comes in.
   // Nothing to end is nothing to do: a pause that begins later is not affected.
   void AskRelease(size_t position);
-  // Data that the filter at `position` adds: behind what it keeps; else right after the event of
-  // the running hook (before it, for an end); else by itself. Dropped when the filter has not seen
-  // the head yet, or has passed the end on.
+  // Data that the filter at `position` adds: behind the head or data that it keeps; else right
+  // after the event of the running hook (before it, for an end); else by itself, before an end that
+  // it keeps. Dropped when the filter has not seen the head yet, or has passed the end on.
   void Add(size_t position, buffer::Buffer& data);
   bool asked() const { return asked_; }
   void RunAsked();
@@ -111,8 +111,12 @@ class Direction {
     uint64_t charged = 0;           // of `kept`: bytes that count against the limit
     base::ArenaPtr<Backlog> kept;   // the filter has seen it
     base::ArenaPtr<Backlog> queue;  // it has not
-    base::ArenaPtr<Backlog> added;  // data it added, while nothing was kept
+    base::ArenaPtr<Backlog> added;  // data it added, while no head or data was kept
     bool has_kept() const { return kept != nullptr && !kept->empty(); }
+    // Something is kept that added data has to wait behind.
+    bool blocks_data() const {
+      return state != kFlowing && kept != nullptr && (kept->head || !kept->data.empty());
+    }
     bool has_added() const { return added != nullptr && !added->data.empty(); }
   };
 

@@ -316,6 +316,7 @@ void FilterContext::ResetStream() { chain_.ResetFromFilter(); }
 void FilterContext::SetRequestBufferLimit(uint64_t bytes) { chain_.request_->set_limit(bytes); }
 void FilterContext::SetResponseBufferLimit(uint64_t bytes) { chain_.response_->set_limit(bytes); }
 uint64_t FilterContext::request_buffer_limit() const { return chain_.request_->limit(); }
+uint64_t FilterContext::response_buffer_limit() const { return chain_.response_->limit(); }
 void FilterContext::Reroute() {
   if (chain_.env_.routes == nullptr || chain_.request_head_ == nullptr) return;
   chain_.match_ = chain_.env_.routes->Match(*chain_.request_head_, chain_.env_.random.Next());

@@ -34,9 +34,11 @@ class FilterContext {
   // Answers in the place of the upstream; see local_reply.h. Further ones of a stream are ignored.
   void SendLocalReply(LocalReply reply);
   // Puts data into the message behind this filter: right after the event of the running hook
-  // (before the end in OnRequestEnd/OnResponseEnd), or behind what this filter keeps. From outside
-  // a hook: between the events that the filter has seen and those to come. The head's framing must
-  // allow a body; before the head and after the end the data is dropped.
+  // (before the end in OnRequestEnd/OnResponseEnd), or behind the head or data that this filter
+  // keeps. From outside a hook: between the events that the filter has seen and those to come; an
+  // end that it keeps is still to come. So a filter may take data, pause, and let it out bit by
+  // bit. The head's framing must allow a body; before the head and after the end the data is
+  // dropped.
   void AddRequestData(buffer::Buffer& data);
   void AddResponseData(buffer::Buffer& data);
   // Ends the stream at once, without an answer where none has begun.
@@ -45,6 +47,7 @@ class FilterContext {
   void SetRequestBufferLimit(uint64_t bytes);
   void SetResponseBufferLimit(uint64_t bytes);
   uint64_t request_buffer_limit() const;
+  uint64_t response_buffer_limit() const;
   // Forgets the route and matches again with the changed head (before the head reaches the router);
   // RouteConfig() of every filter follows. Which filters run stays as it was.
   void Reroute();

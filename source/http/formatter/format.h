@@ -29,7 +29,11 @@ enum class LogType : uint8_t {
   kDownstreamEnd,
   kUpstreamPoolReady,
   kUpstreamEnd,
+  kUpstreamPeriodic,
+  kDownstreamTunnelSuccessfullyEstablished,
 };
+// "DownstreamEnd".
+std::string_view LogTypeName(LogType type);
 
 // What there is to print. Heads may be null: before they exist, or when there were none.
 struct Exchange {
@@ -39,14 +43,25 @@ struct Exchange {
   const http::HeaderMap* response_trailers = nullptr;
   std::string_view local_reply_body = {};
   LogType log_type = LogType::kNotSet;
+  // For %DURATION% before the end, and for %EMIT_TIME%; 0: not known, and the clock is asked.
+  event::TimePoint now = 0;
+  int64_t wall_now = 0;
 };
 
-class Operator;  // in the .cc: one per kind
+// The grpc-status of a gRPC request: of trailers, head, or what the HTTP status stands for; -1 when
+// it is no number. Nothing for other requests.
+std::optional<int> GrpcStatus(const Exchange& exchange);
+
+class Operator;  // operator.h: a part of a format
 
 class Format {
  public:
   struct Options {
     bool omit_empty = false;  // print nothing in place of "-"
+    // Control characters in what peers sent become \xNN: for log lines.
+    bool escape_controls = false;
+    // Operators of the extension envoy.formatter.req_without_query.
+    bool req_without_query = false;
   };
   static absl::StatusOr<Format> Parse(std::string_view text, const Options& options);
   // Text alone, no operators, printed as it is.
@@ -62,11 +77,17 @@ class Format {
   // for headers that are left out without a value.
   bool single() const;
   bool AppendValueTo(std::string& out, const Exchange& exchange) const;
+  // As a JSON value: a number, string, object, ... of the one operator, null without a value; a
+  // string for everything else. False where it wrote null.
+  bool AppendJsonTo(std::string& out, const Exchange& exchange) const;
 
  private:
   Format();
-  std::vector<std::unique_ptr<const Operator>> parts_;
+  bool AppendPart(const Operator& part, std::string& out, const Exchange& exchange) const;
+
+  std::vector<Operator> parts_;
   bool omit_empty_ = false;
+  bool escape_controls_ = false;
 };
 
 }  // namespace remora::formatter

@@ -107,7 +107,7 @@ inline bool ParseLine(char* line, const char* end, HeaderEntry& entry) {
   return true;
 }
 
-// One field of kHopFields.
+// One field of kHopFields, in `headers.Next()`.
 bool TakeHopField(const HeaderEntry& entry, Section section, http::HeaderMap& headers,
                   FieldSet& fields) {
   const std::string_view value = entry.value();
@@ -120,7 +120,7 @@ bool TakeHopField(const HeaderEntry& entry, Section section, http::HeaderMap& he
     case HeaderId::kContentLength:
       ++fields.content_length_count;
       fields.content_length = value;
-      headers.AddParsed(entry);
+      headers.AddNext();
       return true;
     case HeaderId::kTransferEncoding:
       ++fields.transfer_encoding_count;
@@ -135,7 +135,7 @@ bool TakeHopField(const HeaderEntry& entry, Section section, http::HeaderMap& he
       return true;
     case HeaderId::kExpect:
       fields.expects_continue = EqualsWord(value, "100-continue");
-      headers.AddParsed(entry);
+      headers.AddNext();
       return true;
     default:
       return true;  // keep-alive, proxy-connection, upgrade, http2-settings: for us alone
@@ -165,7 +165,7 @@ bool ParseFields(const FieldLines& source, Section section, uint32_t max_fields,
   uint32_t left = max_fields;
   for (uint32_t at = source.begin; at < end; ++line) {
     const uint32_t feed = source.lines.Feed(line, text, at);
-    HeaderEntry entry;
+    HeaderEntry& entry = headers.Next();
     if (!ParseLine(text + at, text + feed - 1, entry)) {
       error = {400, detail::kCodecError};
       return false;
@@ -176,9 +176,9 @@ bool ParseFields(const FieldLines& source, Section section, uint32_t max_fields,
       return false;
     }
     if (section == Section::kTrailers) {
-      if (AllowedInTrailers(entry)) headers.AddParsed(entry);
+      if (AllowedInTrailers(entry)) headers.AddNext();
     } else if (__builtin_expect(!In(kHopFields, entry.id), 1)) {
-      headers.AddParsed(entry);
+      headers.AddNext();
     } else if (!TakeHopField(entry, section, headers, fields)) {
       error = {400, detail::kConnectionHeaderRejected};
       return false;

@@ -157,9 +157,11 @@ void HeadWriter::PutFields(const http::HeaderMap& headers) {
   }
 }
 
+// GET and its like usually have no content; of any other method's request it is said.
 bool ExpectsBody(http::Method method) {
-  return method == http::Method::kPost || method == http::Method::kPut ||
-         method == http::Method::kPatch;
+  return method != http::Method::kGet && method != http::Method::kHead &&
+         method != http::Method::kDelete && method != http::Method::kTrace &&
+         method != http::Method::kConnect;
 }
 
 }  // namespace

@@ -3,8 +3,9 @@
 // The conditions of a route besides a literal path, compiled: path regex, headers, query
 // parameters, gRPC, runtime fraction.
 //
-// Private to this folder. Owned by a Route; immutable. Nothing here allocates while it matches
-// (but see regex.h). Semantics of Envoy 1.40, measured; see the comments at the functions.
+// Owned by a Route, or (single matchers) by a filter's configuration; immutable. Nothing here
+// allocates while it matches (but see regex.h). Semantics of Envoy 1.40, measured; see the comments
+// at the functions.
 
 #include <cstdint>
 #include <optional>

@@ -2,7 +2,7 @@
 
 // Regex: an RE2 expression that has to match a whole text.
 //
-// Private to this folder. Immutable; FullMatch may run on every worker at once. RE2 builds its
+// Immutable; FullMatch may run on every worker at once. RE2 builds its
 // automaton while it matches, behind a reader lock of its own, and may allocate states then (at
 // most 8 MiB an expression): the one exception from "no lock, no allocation" in this folder.
 

@@ -312,5 +312,45 @@ TEST_CASE("limit: each direction has its own") {
   CHECK(world.info.response_code_details == "response_payload_too_large");
 }
 
+TEST_CASE("added data: a filter takes the data, pauses, and lets it out bit by bit") {
+  ChainWorld world;
+  world.Add("a", {});
+  world.Add("b", {.response_data =
+                      [](FilterContext&, buffer::Buffer& data) {
+                        data.Clear();
+                        return Answer::kPause;
+                      },
+                  .response_end = [](FilterContext&, HeaderMap*) { return Answer::kPause; }});
+  world.Start();
+  world.Request();
+  world.ResponseHead();
+  world.Take();
+  world.ResponseData("taken");
+  CHECK(world.Take() == "b:<data(taken) server:pause(filter)");
+  AddResponse(world.context("b"), "1");
+  world.Turn();
+  CHECK(world.Take() == "a:<data(1) down:data(1)");
+  // What came meanwhile waits for the end of the pause.
+  world.ResponseData("more");
+  world.ResponseEnd();
+  AddResponse(world.context("b"), "2");
+  world.Turn();
+  CHECK(world.Take() == "a:<data(2) down:data(2)");
+  world.context("b").ResumeResponse();
+  world.Turn();
+  CHECK(world.Take() == "b:<data(more)");
+  world.context("b").ResumeResponse();
+  world.Turn();
+  // The end is kept now: data comes before it, at once or together with the resume.
+  CHECK(world.Take() == "b:<end");
+  AddResponse(world.context("b"), "3");
+  world.Turn();
+  CHECK(world.Take() == "a:<data(3) down:data(3)");
+  AddResponse(world.context("b"), "4");
+  world.context("b").ResumeResponse();
+  world.Turn();
+  CHECK(world.Take() == "a:<data(4) down:data(4) a:<end down:end server:resume(filter)");
+}
+
 }  // namespace
 }  // namespace remora::http

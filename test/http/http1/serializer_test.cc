@@ -74,7 +74,7 @@ TEST_CASE("absolute-form is forwarded as origin-form with the URL's host") {
   CHECK(Forward("GET http://b.test/x HTTP/1.1\r\nHost: a\r\n\r\n", [](http::RequestHead&) {}) ==
         "GET /x HTTP/1.1\r\nhost: b.test\r\n\r\n");
   CHECK(Forward("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", [](http::RequestHead&) {}) ==
-        "OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n");
+        "OPTIONS * HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n");
 }
 
 TEST_CASE("heads larger than a block") {

@@ -1,0 +1,113 @@
+#include "source/config/extension_values.h"
+
+#include <string>
+#include <utility>
+
+#include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/type/matcher/v3/string.pb.h"
+#include "envoy/type/v3/percent.pb.h"
+#include "source/config/matcher_config.h"
+#include "source/config/route_match_config.h"
+#include "source/config/text.h"
+
+namespace remora::config {
+namespace {
+
+using envoy::type::v3::FractionalPercent;
+
+uint32_t MaxProgramSize(const ConfigContext& context) {
+  constexpr uint32_t kDefault = route::RouteTableConfig::kDefaultMaxRegexProgramSize;
+  const Translation* around = context.around();
+  return around == nullptr ? kDefault : around->max_regex_program_size.value_or(kDefault);
+}
+
+// A translator's surroundings for one extension's message: errors go to the context. Warnings have
+// no place to go to; the translators of single values have none.
+struct Place {
+  explicit Place(ConfigContext& context, std::string_view field)
+      : path(Concat(context.path(), ".", field)),
+        translation{registry, context.errors(), warnings} {}
+
+  std::string path;
+  Registry registry;
+  ErrorList warnings;
+  Translation translation;
+};
+
+// `parse` makes the plain value of one proto, Matcher::Compile what matches.
+template <class Matcher, class Proto, class Parse>
+std::vector<Matcher> ParseMatchers(const Repeated<Proto>& protos, std::string_view field,
+                                   ConfigContext& context, const Parse& parse) {
+  std::vector<Matcher> matchers;
+  Place place(context, field);
+  const FieldPath root;
+  const FieldPath list = root.Field(place.path);
+  for (int i = 0; i < protos.size(); ++i) {
+    const FieldPath path = list.Index(static_cast<size_t>(i));
+    const size_t errors = context.errors().size();
+    auto match = parse(protos[i], path, place.translation);
+    if (context.errors().size() > errors) continue;
+    auto matcher = Matcher::Compile(std::move(match), MaxProgramSize(context));
+    if (!matcher.ok()) {
+      const absl::string_view text = matcher.status().message();
+      context.errors().Add(path, std::string_view(text.data(), text.size()));
+      continue;
+    }
+    matchers.push_back(*std::move(matcher));
+  }
+  return matchers;
+}
+
+}  // namespace
+
+runtime::Fraction ParseFraction(const FractionalPercent& proto) {
+  switch (proto.denominator()) {
+    case FractionalPercent::TEN_THOUSAND:
+      return {proto.numerator(), 10'000};
+    case FractionalPercent::MILLION:
+      return {proto.numerator(), 1'000'000};
+    default:
+      return {proto.numerator(), 100};
+  }
+}
+
+runtime::FractionSetting ParseFractionSetting(
+    const envoy::config::core::v3::RuntimeFractionalPercent& proto) {
+  return {proto.runtime_key(), ParseFraction(proto.default_value())};
+}
+
+event::Duration ParseExtensionDuration(const google::protobuf::Duration& proto,
+                                       std::string_view field, ConfigContext& context) {
+  Place place(context, field);
+  const FieldPath root;
+  return ParseDuration(proto, root.Field(place.path), place.translation);
+}
+
+std::vector<route::HeaderMatcher> ParseHeaderMatchers(
+    const Repeated<envoy::config::route::v3::HeaderMatcher>& protos, std::string_view field,
+    ConfigContext& context) {
+  return ParseMatchers<route::HeaderMatcher>(protos, field, context, &ParseHeaderMatch);
+}
+
+std::vector<route::QueryParameterMatcher> ParseQueryParameterMatchers(
+    const Repeated<envoy::config::route::v3::QueryParameterMatcher>& protos, std::string_view field,
+    ConfigContext& context) {
+  return ParseMatchers<route::QueryParameterMatcher>(protos, field, context,
+                                                     &ParseQueryParameterMatch);
+}
+
+std::vector<route::StringMatcher> ParseStringMatchers(
+    const Repeated<envoy::type::matcher::v3::StringMatcher>& protos, std::string_view field,
+    ConfigContext& context) {
+  return ParseMatchers<route::StringMatcher>(protos, field, context, &ParseStringMatch);
+}
+
+bool AllMatch(const std::vector<route::HeaderMatcher>& matchers, const http::RequestHead& head) {
+  for (const route::HeaderMatcher& matcher : matchers) {
+    if (!matcher.Matches(head)) return false;
+  }
+  return true;
+}
+
+}  // namespace remora::config

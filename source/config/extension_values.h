@@ -1,0 +1,59 @@
+#pragma once
+
+// What the parsers of several extensions need: shares of requests, conditions on headers and
+// strings, compiled.
+//
+// Used by Parse and ParseRoute of extensions; main thread, at load. Faults go to the context, with
+// `field` as the place; what is returned leaves out what was wrong. Expressions are limited as
+// those of routes are (re2.max_program_size.error_level).
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "google/protobuf/repeated_field.h"
+#include "source/config/core_config.h"
+#include "source/config/registry.h"
+#include "source/http/route/conditions.h"
+#include "source/runtime/runtime.h"
+
+namespace envoy::config::core::v3 {
+class RuntimeFractionalPercent;
+}
+namespace envoy::config::route::v3 {
+class HeaderMatcher;
+class QueryParameterMatcher;
+}  // namespace envoy::config::route::v3
+namespace envoy::type::matcher::v3 {
+class StringMatcher;
+}
+namespace envoy::type::v3 {
+class FractionalPercent;
+}
+
+namespace remora::config {
+
+runtime::Fraction ParseFraction(const envoy::type::v3::FractionalPercent& proto);
+runtime::FractionSetting ParseFractionSetting(
+    const envoy::config::core::v3::RuntimeFractionalPercent& proto);
+
+event::Duration ParseExtensionDuration(const google::protobuf::Duration& proto,
+                                       std::string_view field, ConfigContext& context);
+
+template <class Proto>
+using Repeated = google::protobuf::RepeatedPtrField<Proto>;
+
+std::vector<route::HeaderMatcher> ParseHeaderMatchers(
+    const Repeated<envoy::config::route::v3::HeaderMatcher>& protos, std::string_view field,
+    ConfigContext& context);
+std::vector<route::QueryParameterMatcher> ParseQueryParameterMatchers(
+    const Repeated<envoy::config::route::v3::QueryParameterMatcher>& protos, std::string_view field,
+    ConfigContext& context);
+std::vector<route::StringMatcher> ParseStringMatchers(
+    const Repeated<envoy::type::matcher::v3::StringMatcher>& protos, std::string_view field,
+    ConfigContext& context);
+
+// True when all of them hold.
+bool AllMatch(const std::vector<route::HeaderMatcher>& matchers, const http::RequestHead& head);
+
+}  // namespace remora::config

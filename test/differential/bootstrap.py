@@ -1,0 +1,131 @@
+"""Writes the bootstrap of a group: a listener, a route configuration and clusters for each case.
+
+Everything is text: pieces from the case files are put in their place, and a default is left out
+when the piece has a field of that name. Names are made unique by the case's id; ${up} in a piece is
+the cluster "up" of its case.
+"""
+
+import re
+
+import casefile
+
+_HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3." \
+       "HttpConnectionManager"
+_ROUTER = """\
+- name: envoy.filters.http.router
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+"""
+
+# What the access log of every case says, as name=value.
+LOG_FIELDS = {
+    "code": "%RESPONSE_CODE%",
+    "flags": "%RESPONSE_FLAGS%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "request": "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+    "protocol": "%PROTOCOL%",
+    "received": "%BYTES_RECEIVED%",
+    "sent": "%BYTES_SENT%",
+    "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+    "cluster": "%UPSTREAM_CLUSTER%",
+    "host": "%UPSTREAM_HOST%",
+    "route": "%ROUTE_NAME%",
+    "termination": "%CONNECTION_TERMINATION_DETAILS%",
+    "transport": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
+}
+
+
+def _indent(text, by):
+    return "".join(" " * by + line + "\n" for line in text.splitlines())
+
+
+def _keys(text):
+    return set(re.findall(r"^([A-Za-z_]\w*):", text, re.MULTILINE))
+
+
+def _merge(own, defaults):
+    """`own` and those of the defaults ({name: YAML of the field}) that it does not have."""
+    keys = _keys(own)
+    return own + "".join(text for name, text in defaults.items() if name not in keys)
+
+
+def log_path(case, folder):
+    return f"{folder}/{case.id}.log"
+
+
+def _log(case):
+    if "access_log" in case.config:
+        return case.config["access_log"]
+    line = "\\t".join(f"{name}={value}" for name, value in LOG_FIELDS.items())
+    return f"""\
+- name: envoy.access_loggers.file
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+    path: ${{log}}
+    log_format: {{ text_format_source: {{ inline_string: "{line}\\n" }} }}
+"""
+
+
+def _listener(case, folder, with_log):
+    config = case.config
+    routes = config.get("routes", '- match: { prefix: "/" }\n  route: { cluster: "${up}" }\n')
+    vhost = _merge(config.get("vhost", ""), {
+        "name": f"name: {case.id}\n", "domains": 'domains: ["*"]\n',
+        "routes": "routes:\n" + routes})
+    hosts = config.get("virtual_hosts") or "-\n" + _indent(vhost, 2)
+    route_config = _merge(config.get("route_config", ""), {
+        "name": f"name: {case.id}\n", "virtual_hosts": "virtual_hosts:\n" + hosts})
+    hcm = {
+        "stat_prefix": f"stat_prefix: {case.id}\n",
+        "route_config": "route_config:\n" + _indent(route_config, 2),
+        "http_filters": "http_filters:\n" + config.get("filters", "") + _ROUTER,
+    }
+    if with_log:
+        hcm["access_log"] = "access_log:\n" + _log(case)
+    manager = _merge(config.get("hcm", ""), hcm)
+    listener = _merge(config.get("listener", ""), {
+        "name": f"name: {case.id}\n", "stat_prefix": f"stat_prefix: {case.id}\n",
+        "address": "address: { socket_address: { address: 127.0.0.1, port_value: 0 } }\n"})
+    return ("-\n" + _indent(listener, 2) + f"""\
+  filter_chains:
+  - filters:
+    - name: envoy.filters.network.http_connection_manager
+      typed_config:
+        "@type": {_HCM}
+""" + _indent(manager, 8)).replace("${log}", log_path(case, folder))
+
+
+def _cluster(case, name, ports):
+    endpoints = "".join(
+        "    - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: "
+        f"{ports[up]} }} }} }}\n" for up in case.upstreams_of(name))
+    cluster = _merge(case.clusters.get(name, ""), {
+        "name": f"name: {case.id}_{name}\n", "type": "type: STATIC\n",
+        "connect_timeout": "connect_timeout: 1s\n",
+        "load_assignment": f"load_assignment:\n  cluster_name: {case.id}_{name}\n  endpoints:\n"
+                           f"  - lb_endpoints:\n{endpoints}"})
+    return "-\n" + _indent(cluster, 2)
+
+
+def _named(case, text):
+    return casefile.NAME.sub(lambda found: f"{case.id}_{found[1]}", text)
+
+
+def write(group, cases, ports, folder, with_log=True):
+    """The bootstrap's YAML. `ports`: {(case id, upstream): port}."""
+    listeners = clusters = ""
+    for case in cases:
+        own = {up: ports[case.id, up] for up in case.upstream_names()}
+        listeners += _named(case, _listener(case, folder, with_log))
+        for name in case.cluster_names():
+            clusters += _named(case, _cluster(case, name, own))
+    return f"""\
+node: {{ id: differential, cluster: differential }}
+admin:
+  address: {{ socket_address: {{ address: 127.0.0.1, port_value: 0 }} }}
+{group.bootstrap}\
+static_resources:
+  listeners:
+{_indent(listeners, 2)}\
+  clusters:
+{_indent(clusters, 2)}"""

@@ -1,0 +1,259 @@
+"""Clients and upstreams of a case: raw sockets that follow a script and remember what they saw."""
+
+import asyncio
+import re
+import socket
+import struct
+
+import casefile
+import messages
+
+_REQUEST_LINE = re.compile(rb"^([A-Z]+) \S+ HTTP/1\.[01]\r?$", re.MULTILINE)
+DEFAULT_ANSWER = casefile.Answer("complete", [
+    casefile.Step("send", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")])
+
+
+class Connection:
+    """A socket, and the end that the other side gave it."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.fate = "open"           # open, closed (by the proxy), we closed
+        self.changed = asyncio.Event()
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    async def read_all(self, on_bytes):
+        """Reads until an end; `on_bytes` gets the bytes."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                data = await loop.sock_recv(self.sock, 65536)
+            except OSError:
+                data = b""
+            if not data:
+                if self.fate == "open":
+                    self.fate = "closed"
+                self.changed.set()
+                return
+            on_bytes(data)
+            self.changed.set()
+
+    async def send(self, data):
+        try:
+            await asyncio.get_running_loop().sock_sendall(self.sock, data)
+        except OSError:
+            pass                     # The proxy went; its end is seen by the reader.
+
+    def end(self, how):
+        """close, reset or half-close."""
+        try:
+            if how == "half-close":
+                self.sock.shutdown(socket.SHUT_WR)
+                return
+            if how == "reset":
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            else:
+                self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        if self.fate == "open":
+            self.fate = "we closed"
+        self.close()
+
+    def close(self):
+        """Gives the descriptor back; nobody may wait for it any more, its number is used again."""
+        if self.sock.fileno() >= 0:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self.sock.fileno())
+            loop.remove_writer(self.sock.fileno())
+            self.sock.close()
+
+
+class Client:
+    """One connection to the proxy's listener."""
+
+    def __init__(self, label, source, port):
+        self.label = label
+        self.methods = []
+        self.reader = messages.Reader(True, self.methods)
+        self.connection = None
+        self._source = source
+        self._port = port
+        self._task = None
+        self._received = 0
+        self._raw = b""
+
+    async def _connect(self):
+        sock = socket.socket()
+        sock.setblocking(False)
+        if self._source:
+            sock.bind((self._source, 0))
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self._port))
+        except OSError:
+            pass
+        self.connection = Connection(sock)
+        self._task = asyncio.create_task(self._read())
+
+    async def _read(self):
+        await self.connection.read_all(self._on_bytes)
+        # As clients do: otherwise the proxy waits for it.
+        self.connection.end("close")
+
+    def _on_bytes(self, data):
+        self._raw += data
+        self.reader.feed(data)
+
+    async def run(self, steps, patience):
+        if not self.connection:
+            await self._connect()
+        for step in steps:
+            if step.what == "send":
+                self.methods += [m.decode() for m in _REQUEST_LINE.findall(step.value)]
+                await self.connection.send(step.value)
+            elif step.what == "wait":
+                await asyncio.sleep(step.value)
+            elif step.what == "receive":
+                await self._receive(step.value, patience)
+            elif step.what in ("close", "reset", "half-close"):
+                self.connection.end(step.what)
+
+    async def _until(self, done, seconds):
+        """Waits until done() or the connection ended; False when the time is up."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not done() and self.connection.fate == "open":
+                    self.connection.changed.clear()
+                    await self.connection.changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _receive(self, text, patience):
+        if text is None:
+            self._received += 1
+            await self._until(lambda: self.reader.completed() >= self._received, patience)
+        else:
+            await self._until(lambda: text in self._raw, patience)
+
+    async def settle(self, patience, quiet):
+        """Waits for what is still owed, then long enough to see the connection's end."""
+        if self.connection.fate == "open" and not self.reader.is_tunnel:
+            await self._until(lambda: self.reader.completed() >= len(self.methods), patience)
+        await self._until(lambda: False, quiet)
+
+    async def close(self):
+        if self.connection.fate == "open":
+            self.connection.end("close")
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self.connection.close()
+
+
+class UpstreamConnection:
+    """What one connection brought, and the answers to it."""
+
+    def __init__(self, sock, upstream):
+        self.connection = Connection(sock)
+        self.requests = []           # (order over all connections, Message)
+        self.reader = messages.Reader(False)
+        self._upstream = upstream
+        self._heads = 0
+        self._answers = asyncio.Queue()
+        self._waiting = []           # Answers of requests that are not complete yet.
+        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._answer())]
+
+    async def _read(self):
+        await self.connection.read_all(self._on_bytes)
+        self.reader.end()
+
+    def _on_bytes(self, data):
+        self.reader.feed(data)
+        for message in self.reader.messages[self._heads:]:
+            answer = self._upstream.next_answer()
+            self.requests.append((self._upstream.requests, message))
+            self._heads += 1
+            if answer.when == "early":
+                self._answers.put_nowait(answer)
+            elif answer.when == "complete":
+                self._waiting.append((message, answer))
+        while self._waiting and self._waiting[0][0].end == "complete":
+            self._answers.put_nowait(self._waiting.pop(0)[1])
+
+    async def _answer(self):
+        if self._upstream.at_accept:
+            await self._perform(self._upstream.at_accept.steps)
+        while True:
+            answer = await self._answers.get()
+            await self._perform(answer.steps)
+
+    async def _perform(self, steps):
+        for step in steps:
+            if step.what == "send":
+                await self.connection.send(step.value)
+                if step.value.startswith(b"HTTP/1.1 101"):
+                    self.reader.begin_tunnel()
+            elif step.what == "wait":
+                await asyncio.sleep(step.value)
+            elif step.what in ("close", "reset", "half-close"):
+                self.connection.end(step.what)
+            elif step.what == "echo":
+                sent = 0
+                while self.connection.fate == "open":
+                    if len(self.reader.tunnel) == sent:
+                        self.connection.changed.clear()
+                        await self.connection.changed.wait()
+                    piece = self.reader.tunnel[sent:]
+                    sent += len(piece)
+                    await self.connection.send(piece)
+
+    async def close(self):
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.connection.fate == "open":
+            self.connection.end("close")
+        self.connection.close()
+
+
+class Upstream:
+    """A port of 127.0.0.1 that answers by script, or one that refuses."""
+
+    def __init__(self, name, answers, refuses=False):
+        self.name = name
+        self.requests = 0
+        self.connections = []
+        self.at_accept = next((a for a in answers if a.when == "accept"), None)
+        self._answers = [a for a in answers if a.when != "accept"] or [DEFAULT_ANSWER]
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._task = None
+        if not refuses:
+            self._socket.setblocking(False)
+            self._socket.listen(128)
+
+    def start(self, refuses):
+        if not refuses:
+            self._task = asyncio.create_task(self._accept())
+
+    def next_answer(self):
+        """The script for the next request; the last one is for all that follow."""
+        answer = self._answers[min(self.requests, len(self._answers) - 1)]
+        self.requests += 1
+        return answer
+
+    async def _accept(self):
+        loop = asyncio.get_running_loop()
+        while True:
+            sock, _ = await loop.sock_accept(self._socket)
+            self.connections.append(UpstreamConnection(sock, self))
+
+    async def close(self):
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for connection in self.connections:
+            await connection.close()
+        self._socket.close()

@@ -1,0 +1,57 @@
+// Every configuration shown in docs/filters/ loads, without a warning.
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "source/config/bootstrap_config.h"
+#include "source/extensions/registry.h"
+
+namespace remora::extensions {
+namespace {
+
+// The blocks between ```yaml and ```.
+std::vector<std::string> Examples(const std::filesystem::path& page) {
+  std::ifstream file(page);
+  std::vector<std::string> examples;
+  std::string line;
+  bool inside = false;
+  while (std::getline(file, line)) {
+    if (line == "```yaml") {
+      inside = true;
+      examples.emplace_back();
+    } else if (line == "```") {
+      inside = false;
+    } else if (inside) {
+      examples.back() += line + "\n";
+    }
+  }
+  return examples;
+}
+
+TEST_CASE("docs: the examples of the filters' pages load") {
+  config::Registry registry;
+  RegisterAll(registry);
+  size_t loaded = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("docs/filters")) {
+    INFO(entry.path().string());
+    const std::vector<std::string> examples = Examples(entry.path());
+    CHECK_FALSE(examples.empty());
+    for (const std::string& example : examples) {
+      config::LoadOptions options;
+      options.yaml = example;
+      const config::LoadedBootstrap result = config::LoadBootstrap(options, {}, registry, 0);
+      CHECK(result.errors.ToString() == "");
+      CHECK(result.warnings.ToString() == "");
+      CHECK(result.config.has_value());
+      ++loaded;
+    }
+  }
+  CHECK(loaded >= 3);
+}
+
+}  // namespace
+}  // namespace remora::extensions

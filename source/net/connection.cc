@@ -126,7 +126,7 @@ void Connection::Read() {
     read_pending_ = true;
     dispatcher_.AtTurnEnd(read_again_);
   }
-  if (result.next == IoResult::Next::kEnd && !peer_reset_) input_end_ = InputEnd::kRead;
+  if (result.next == IoResult::Next::kEnd) input_end_ = InputEnd::kRead;
   Offer();
   if (result.next == IoResult::Next::kError) {
     Fail(IsPeerReset(result.error) ? CloseReason::kPeer : CloseReason::kError, result.error);
@@ -174,11 +174,16 @@ void Connection::Flush() {
       // What the peer sent before it went may still be readable (an early answer, then close).
       if (state_ == State::kOpen && !reading_paused_ && input_end_ == InputEnd::kNotYet &&
           IsPeerReset(result.error)) {
-        // The kernel tells of a reset once: a read would now find an end like that of a FIN, and
-        // what is cut off would look whole. EPIPE comes behind a real FIN.
-        peer_reset_ = result.error == ECONNRESET;
         output_.Clear();
-        Read();
+        if (result.error == EPIPE) {
+          Read();  // behind a FIN: the end that it finds is one
+        } else {
+          // The kernel tells of a reset once: a read now finds an end like that of a FIN, and what
+          // is cut off would look whole.
+          const IoResult rest = transport_->Read(socket_.fd(), input_, kReadBudget, peer_closed_);
+          if (rest.bytes > 0) options_.received.Add(rest.bytes);
+          if (!input_.empty()) handler_.OnInput(input_);
+        }
         if (state_ == State::kClosed) return;
       }
       Fail(IsPeerReset(result.error) ? CloseReason::kPeer : CloseReason::kError, result.error);

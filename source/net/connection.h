@@ -132,7 +132,6 @@ class Connection final : public event::Flushable {
   bool reading_paused_ = false;
   bool read_pending_ = false;  // readiness came while paused, or a read stopped at its budget
   bool peer_closed_ = false;   // the kernel reported FIN
-  bool peer_reset_ = false;    // a write has met the peer's reset: an end that is read is none
   InputEnd input_end_ = InputEnd::kNotYet;
   bool waiting_writable_ = false;
   bool output_full_ = false;

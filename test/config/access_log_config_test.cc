@@ -76,8 +76,8 @@ TEST_CASE("each filter decides as its name says") {
   CHECK(logged("or_filter: {filters: [{" + at_least + "}, {not_health_check_filter: {}}]}"));
   CHECK_FALSE(logged("and_filter: {filters: [{" + at_least + "}, {not_health_check_filter: {}}]}"));
   CHECK_FALSE(logged("traceable_filter: {}"));
-  CHECK_FALSE(logged(
-      "duration_filter: {comparison: {op: LE, value: {default_value: 9, runtime_key: k}}}"));
+  CHECK_FALSE(
+      logged("duration_filter: {comparison: {op: LE, value: {default_value: 9, runtime_key: k}}}"));
   CHECK(logged("header_filter: {header: {name: X-A, string_match: {exact: v}}}"));
   CHECK_FALSE(logged("header_filter: {header: {name: x-a, string_match: {exact: w}}}"));
   CHECK_FALSE(logged("response_flag_filter: {flags: [UF]}"));
@@ -87,8 +87,9 @@ TEST_CASE("each filter decides as its name says") {
   CHECK_FALSE(logged("log_type_filter: {types: [DownstreamEnd], exclude: true}"));
   CHECK_FALSE(logged("runtime_filter: {runtime_key: k}"));
   CHECK(logged("runtime_filter: {runtime_key: k, percent_sampled: {numerator: 100}}"));
-  CHECK(logged("runtime_filter: {runtime_key: k, percent_sampled: "
-               "{numerator: 1000000, denominator: MILLION}, use_independent_randomness: true}"));
+  CHECK(
+      logged("runtime_filter: {runtime_key: k, percent_sampled: "
+             "{numerator: 1000000, denominator: MILLION}, use_independent_randomness: true}"));
 }
 
 TEST_CASE("standard streams, listeners, the administration interface") {
@@ -98,9 +99,8 @@ TEST_CASE("standard streams, listeners, the administration interface") {
       "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog}}, {typed_config: {\"@type\": "
       "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StderrAccessLog}}]";
   parts.listener = "access_log: [" + File("") + "]";
-  parts.admin =
-      "admin: {access_log_path: /dev/null, access_log: [" + File("") +
-      "], address: {socket_address: {address: 127.0.0.1, port_value: 1}}}";
+  parts.admin = "admin: {access_log_path: /dev/null, access_log: [" + File("") +
+                "], address: {socket_address: {address: 127.0.0.1, port_value: 1}}}";
   const LoadedBootstrap loaded = Load(Bootstrap(parts));
   INFO(loaded.errors.ToString());
   REQUIRE(loaded.config.has_value());
@@ -117,9 +117,10 @@ TEST_CASE("when requests are logged besides at their end") {
   Parts parts = WithLogs(File(""));
   CHECK(Manager(parts)->access_log_flush_interval == 0);
   const std::string logs = parts.manager;
-  parts.manager = logs + "\naccess_log_options: {access_log_flush_interval: 2s, "
-                         "flush_access_log_on_new_request: true, "
-                         "flush_log_on_tunnel_successfully_established: true}";
+  parts.manager = logs +
+                  "\naccess_log_options: {access_log_flush_interval: 2s, "
+                  "flush_access_log_on_new_request: true, "
+                  "flush_log_on_tunnel_successfully_established: true}";
   auto manager = Manager(parts);
   CHECK(manager->access_log_flush_interval == 2 * event::kSecond);
   CHECK(manager->access_log_on_new_request);
@@ -142,8 +143,9 @@ TEST_CASE("faults of access logs") {
              "format)\n");
   CHECK(Faults(WithLogs("{name: x}")) ==
         at + ": Didn't find a registered implementation for 'x' with type URL: ''\n");
-  CHECK(Faults(WithLogs(File("", "filter: {header_filter: {header: {name: a, string_match: "
-                                 "{safe_regex: {regex: '('}}}}}, ")))
+  CHECK(Faults(WithLogs(File("",
+                             "filter: {header_filter: {header: {name: a, string_match: "
+                             "{safe_regex: {regex: '('}}}}}, ")))
             .find(at + ".filter.header_filter.header: ") == 0);
 }
 

@@ -144,7 +144,8 @@ InternalAddresses ParseInternalAddresses(const HttpConnectionManager::InternalAd
       internal.ranges.emplace_back(*address, range.prefix_len().value());
     } else {
       const FieldPath entry = list.Index(static_cast<size_t>(i));
-      translation.errors.Add(entry.Field("address_prefix"), address.status().message());
+      translation.errors.Add(entry.Field("address_prefix"),
+                             std::string(address.status().message()));
     }
   }
   if (proto.cidr_ranges_size() > 0) return internal;

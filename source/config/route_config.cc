@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "source/config/failure_policy_config.h"
 #include "source/config/filter_override_config.h"
 #include "source/config/route_match_config.h"
 #include "source/config/text.h"
@@ -41,6 +42,7 @@ class RouteTableTranslator final {
 
   route::VirtualHostConfig ParseVirtualHost(const routes::VirtualHost& proto,
                                             const FieldPath& path) const;
+  bool validate_clusters() const { return validate_clusters_; }
 
  private:
   route::RouteConfig ParseRoute(const routes::Route& proto, const FieldPath& path) const;
@@ -144,6 +146,9 @@ route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteActio
     action.max_stream_duration = ParseMaxStreamDuration(
         proto.max_stream_duration(), path.Field("max_stream_duration"), translation_);
   }
+  if (proto.priority() == envoy::config::core::v3::HIGH) {
+    action.priority = route::RoutePriority::kHigh;
+  }
   if (proto.has_idle_timeout()) {
     action.idle_timeout =
         ParseDuration(proto.idle_timeout(), path.Field("idle_timeout"), translation_);
@@ -157,9 +162,12 @@ route::RouteConfig RouteTableTranslator::ParseRoute(const routes::Route& proto,
   route.name = proto.name();
   ParseRouteMatch(proto.match(), path.Field("match"), translation_, route);
   switch (proto.action_case()) {
-    case routes::Route::kRoute:
-      route.action = ParseForward(proto.route(), path.Field("route"));
+    case routes::Route::kRoute: {
+      route::ForwardAction action = ParseForward(proto.route(), path.Field("route"));
+      action.failure = ParseRouteFailure(proto, validate_clusters_, path, translation_);
+      route.action = std::move(action);
       break;
+    }
     case routes::Route::kDirectResponse: {
       route::DirectResponseAction action;
       action.status = proto.direct_response().status();
@@ -188,6 +196,7 @@ route::VirtualHostConfig RouteTableTranslator::ParseVirtualHost(const routes::Vi
     host.routes.push_back(ParseRoute(proto.routes(i), list.Index(static_cast<size_t>(i))));
   }
   host.overrides = ParseOverrides(proto.typed_per_filter_config(), path);
+  host.failure = ParseVirtualHostFailure(proto, validate_clusters_, path, translation_);
   return host;
 }
 
@@ -208,6 +217,7 @@ std::shared_ptr<const route::RouteTable> ParseRouteTable(
     config.virtual_hosts.push_back(
         translator.ParseVirtualHost(proto.virtual_hosts(i), hosts.Index(static_cast<size_t>(i))));
   }
+  config.failure = ParseTableFailure(proto, translator.validate_clusters(), path, translation);
   config.overrides = ParseFilterOverrides(proto.typed_per_filter_config(), filters,
                                           path.Field("typed_per_filter_config"), translation);
   // Built even after an error: the builder finds faults of its own.

@@ -41,6 +41,10 @@ enum class ErrorKind : uint8_t {
   kRequestHeadersTimeout,
   kRequestTimeout,
   kMaxStreamDuration,
+  // One try of a request; a body that outgrew what is kept for the next one.
+  kPerTryTimeout,
+  kPerTryIdleTimeout,
+  kRetryBufferLimit,
   kCount,
 };
 
@@ -63,8 +67,9 @@ struct ErrorReply {
 
 const ErrorReply& ReplyFor(ErrorKind kind);
 
-// "upstream connect error or disconnect/reset before headers. reset reason: <reason>"
-std::string UpstreamResetBody(ErrorKind kind);
+// "upstream connect error or disconnect/reset before headers. reset reason: <reason>"; `retried`:
+// "retried and the latest reset reason: <reason>".
+std::string UpstreamResetBody(ErrorKind kind, bool retried = false);
 // "upstream_reset_before_response_started{connection_termination}"
 std::string UpstreamResetDetails(ErrorKind kind, bool response_started);
 

@@ -169,9 +169,17 @@ void Connection::Discard() {
 void Connection::Flush() {
   if (state_ != State::kOpen && state_ != State::kClosing) return;
   if (!output_.empty() && !waiting_writable_) {
+    if (read_before_write_) {
+      read_before_write_ = false;
+      Read();
+      if (state_ == State::kClosed) return;
+    }
     const IoResult result = transport_->Write(socket_.fd(), output_);
-    options_.sent.Add(result.bytes);
-    bytes_sent_ += result.bytes;
+    if (result.bytes > 0) {
+      wrote_ = true;
+      options_.sent.Add(result.bytes);
+      bytes_sent_ += result.bytes;
+    }
     if (result.next == IoResult::Next::kError) {
       // What the peer sent before it went may still be readable (an early answer, then close).
       if (state_ == State::kOpen && !reading_paused_ && input_end_ == InputEnd::kNotYet &&

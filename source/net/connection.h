@@ -101,6 +101,12 @@ class Connection final : public event::Flushable {
   bool open() const { return state_ == State::kOpen; }
   bool closed() const { return state_ == State::kClosed; }
   bool output_full() const { return output_full_; }
+  // From here on: was a byte given to the kernel (wrote())? Bytes that are still queued now count.
+  void WatchWrites() { wrote_ = !output_.empty(); }
+  bool wrote() const { return wrote_; }
+  // The next write is preceded by a read, so that a FIN that is already here is seen before the
+  // bytes go out. For what must not be sent in vain.
+  void ReadBeforeWrite() { read_before_write_ = true; }
   event::Dispatcher& dispatcher() { return dispatcher_; }
   uint64_t bytes_received() const { return bytes_received_; }
   uint64_t bytes_sent() const { return bytes_sent_; }
@@ -140,6 +146,8 @@ class Connection final : public event::Flushable {
   bool output_full_ = false;
   bool linger_ = false;
   bool shutdown_after_flush_ = false;
+  bool wrote_ = false;
+  bool read_before_write_ = false;
   Options options_;
   uint64_t bytes_received_ = 0;
   uint64_t bytes_sent_ = 0;

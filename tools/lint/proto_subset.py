@@ -39,6 +39,9 @@ NEWER = {
     'envoy.config.core.v3.KeyValuePair': '',
     'envoy.config.core.v3.KeyValuePair.key': '1 string',
     'envoy.config.core.v3.KeyValuePair.value': '2 google.protobuf.Value',
+    'envoy.config.route.v3.Route.request_body_buffer_limit': '20 google.protobuf.UInt64Value',
+    'envoy.config.route.v3.VirtualHost.request_body_buffer_limit':
+        '25 google.protobuf.UInt64Value',
     'envoy.config.listener.v3.Listener.tcp_keepalive': '37 envoy.config.core.v3.TcpKeepalive',
     'envoy.config.core.v3.Http1ProtocolOptions.ignore_http_11_upgrade':
         '11 repeated envoy.type.matcher.v3.StringMatcher',

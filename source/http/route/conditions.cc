@@ -93,6 +93,7 @@ HeaderMatcher::Source HeaderMatcher::SourceOf(std::string_view name) {
   if (name == ":path") return Source::kPath;
   if (name == ":authority" || name == "host") return Source::kAuthority;
   if (name == ":scheme") return Source::kScheme;
+  if (name == ":status") return Source::kStatus;
   return name.starts_with(':') ? Source::kNowhere : Source::kField;
 }
 
@@ -151,15 +152,21 @@ bool HeaderMatcher::AnyValue(const http::RequestHead& head, F&& matches, bool& f
       return one(head.authority);
     case Source::kScheme:
       return one(head.scheme);
+    case Source::kStatus:
     case Source::kNowhere:
       return false;
     case Source::kField:
       break;
   }
+  return AnyField(head.headers, matches, found);
+}
+
+template <class F>
+bool HeaderMatcher::AnyField(const http::HeaderMap& headers, F&& matches, bool& found) const {
   const bool known = id_ != http::HeaderId::kOther;
-  if (known && !head.headers.Has(id_)) return false;
-  const http::HeaderEntry* entries = head.headers.entries();
-  for (uint32_t i = 0; i < head.headers.entry_count(); ++i) {
+  if (known && !headers.Has(id_)) return false;
+  const http::HeaderEntry* entries = headers.entries();
+  for (uint32_t i = 0; i < headers.entry_count(); ++i) {
     const http::HeaderEntry& entry = entries[i];
     if (entry.id != id_ || entry.removed() || (!known && entry.name() != name_)) continue;
     found = true;
@@ -172,8 +179,23 @@ bool HeaderMatcher::AnyValue(const http::RequestHead& head, F&& matches, bool& f
 // true when none does. An absent field fails both ways unless it counts as empty.
 bool HeaderMatcher::Matches(const http::RequestHead& head) const {
   bool found = false;
-  bool matches =
+  const bool matches =
       AnyValue(head, [this](std::string_view value) { return MatchesValue(value); }, found);
+  return Decide(matches, found);
+}
+
+bool HeaderMatcher::Matches(const http::ResponseHead& head) const {
+  if (source_ == Source::kStatus) return Decide(MatchesValue(std::to_string(head.status)), true);
+  bool found = false;
+  bool matches = false;
+  if (source_ == Source::kField) {
+    matches = AnyField(
+        head.headers, [this](std::string_view value) { return MatchesValue(value); }, found);
+  }
+  return Decide(matches, found);
+}
+
+bool HeaderMatcher::Decide(bool matches, bool found) const {
   if (kind_ == HeaderMatch::Kind::kPresent) {
     return ((found || treat_missing_as_empty_) == present_) != invert_;
   }

@@ -48,16 +48,21 @@ class HeaderMatcher {
   static absl::StatusOr<HeaderMatcher> Compile(HeaderMatch config, uint32_t max_program_size);
 
   bool Matches(const http::RequestHead& head) const;
+  // Of the parts of a head only ":status" is there.
+  bool Matches(const http::ResponseHead& head) const;
 
  private:
   // Where the values are.
-  enum class Source : uint8_t { kField, kMethod, kPath, kAuthority, kScheme, kNowhere };
+  enum class Source : uint8_t { kField, kMethod, kPath, kAuthority, kScheme, kStatus, kNowhere };
   static Source SourceOf(std::string_view lower_case_name);
 
   HeaderMatcher() = default;
   bool MatchesValue(std::string_view value) const;
   template <class F>
   bool AnyValue(const http::RequestHead& head, F&& matches, bool& found) const;
+  template <class F>
+  bool AnyField(const http::HeaderMap& headers, F&& matches, bool& found) const;
+  bool Decide(bool matches, bool found) const;
 
   Source source_ = Source::kField;
   http::HeaderId id_ = http::HeaderId::kOther;

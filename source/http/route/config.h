@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "source/event/clock.h"
+#include "source/http/route/retry_policy.h"
 
 namespace remora::route {
 
@@ -49,6 +50,12 @@ struct HeaderMatch {
   bool invert = false;
   // Without it an absent field fails every kString and kRange match, inverted or not.
   bool treat_missing_as_empty = false;
+};
+
+// Conditions of a RetryPolicy.
+struct RetryHeaders {
+  std::vector<HeaderMatch> request;   // only requests that match one; empty: all
+  std::vector<HeaderMatch> response;  // of kRetryOnHeaders: one of them
 };
 
 // Looks at the first parameter of that name, as written (no percent-decoding).
@@ -105,6 +112,7 @@ struct ForwardAction {
   RoutePriority priority = RoutePriority::kDefault;
   std::optional<MaxStreamDuration> max_stream_duration = {};
   std::vector<Upgrade> upgrades = {};  // precedence over the connection manager's
+  FailureSettings failure = {};
 };
 
 struct DirectResponseAction {
@@ -129,6 +137,7 @@ struct VirtualHostConfig {
   std::vector<std::string> domains;
   std::vector<RouteConfig> routes;  // the first that matches is taken
   FilterOverrides overrides;
+  FailureSettings failure = {};
 };
 
 struct RouteTableConfig {
@@ -141,6 +150,7 @@ struct RouteTableConfig {
   bool ignore_port_in_host_matching = false;
   bool ignore_path_parameters_in_path_matching = false;  // cut the path at ';'
   uint32_t max_regex_program_size = kDefaultMaxRegexProgramSize;
+  FailureSettings failure = {};  // only mirrors
 };
 
 }  // namespace remora::route

@@ -66,6 +66,9 @@ class Route {
     return forward() ? forward()->timeout.value_or(ForwardAction::kDefaultTimeout) : 0;
   }
 
+  // What to do about tries of its requests; null: nothing beyond the plain way.
+  const FailurePolicy* failure_policy() const { return failure_policy_; }
+
   // Merged from table, virtual host and route; null when there are none. A weighted cluster may
   // add to them: MatchResult::overrides is what counts for a request.
   const FilterOverrides* overrides() const { return overrides_; }
@@ -86,6 +89,7 @@ class Route {
   std::unique_ptr<const RouteConditions> conditions_;  // null: the path is all
   const ClusterChoice* clusters_ = nullptr;            // in the table
   const FilterOverrides* overrides_ = nullptr;
+  const FailurePolicy* failure_policy_ = nullptr;  // in the table
   uint32_t cluster_count_ = 0;
   uint32_t total_weight_ = 0;
   std::string_view path_text_;
@@ -151,6 +155,7 @@ class RouteTable {
   std::vector<std::string> cluster_names_;
   std::vector<ClusterChoice> choices_;
   std::vector<std::unique_ptr<const FilterOverrides>> overrides_;
+  std::vector<std::unique_ptr<const FailurePolicy>> failure_policies_;
   std::string path_texts_;  // the literals of all routes, one behind the other
   std::unique_ptr<const HostIndex> hosts_;
   bool ignore_port_ = false;

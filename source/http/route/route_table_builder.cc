@@ -40,6 +40,7 @@ std::shared_ptr<const RouteTable> RouteTableBuilder::Build(RouteTableConfig conf
   table_->ignore_path_parameters_ = config.ignore_path_parameters_in_path_matching;
   max_regex_program_size_ = config.max_regex_program_size;
   table_overrides_ = Merge(nullptr, std::move(config.overrides));
+  table_failure_ = std::move(config.failure);
   for (size_t i = 0; i < config.virtual_hosts.size(); ++i) {
     AddVirtualHost(std::move(config.virtual_hosts[i]), i);
   }
@@ -84,6 +85,8 @@ void RouteTableBuilder::AddVirtualHost(VirtualHostConfig config, size_t index) {
     Report("routes", absl::StrCat("more than ", PathIndex::kMaxRoutes, " routes"));
     return;
   }
+  host_failure_ = std::move(config.failure);
+  CompileRetry(host_failure_, "retry_policy");
   std::vector<IndexedPath> paths(config.routes.size());
   virtual_host.routes_.reserve(config.routes.size());
   for (size_t i = 0; i < config.routes.size(); ++i) {
@@ -119,7 +122,10 @@ Route RouteTableBuilder::BuildRoute(RouteConfig config, const FilterOverrides* i
   route.name_ = std::move(config.name);
   route.overrides_ = Merge(inherited, std::move(config.overrides));
   route.action_ = std::move(config.action);
-  if (auto* action = std::get_if<ForwardAction>(&route.action_)) BuildClusters(*action, route);
+  if (auto* action = std::get_if<ForwardAction>(&route.action_)) {
+    BuildClusters(*action, route);
+    BuildFailurePolicy(*action, route);
+  }
   return route;
 }
 
@@ -177,6 +183,29 @@ void RouteTableBuilder::BuildClusters(ForwardAction& action, Route& route) {
   }
   route.clusters_ = table_->choices_.data() + first;
   route.cluster_count_ = static_cast<uint32_t>(table_->choices_.size() - first);
+}
+
+void RouteTableBuilder::CompileRetry(FailureSettings& settings, std::string_view field) {
+  if (settings.retry == nullptr) return;
+  ReportIfBad(settings.retry->CompileConditions(max_regex_program_size_), field);
+}
+
+// Each matter is decided by the most specific level that says something about it.
+void RouteTableBuilder::BuildFailurePolicy(ForwardAction& action, Route& route) {
+  FailureSettings& own = action.failure;
+  CompileRetry(own, "route.retry_policy");
+  auto policy = std::make_unique<FailurePolicy>();
+  policy->retry = own.retry != nullptr ? own.retry : host_failure_.retry;
+  policy->mirrors = !own.mirrors.empty()             ? own.mirrors
+                    : !host_failure_.mirrors.empty() ? host_failure_.mirrors
+                                                     : table_failure_.mirrors;
+  policy->body_limit = own.body_limit.has_value() ? own.body_limit : host_failure_.body_limit;
+  policy->count_attempts_in_request = host_failure_.count_attempts_in_request;
+  policy->count_attempts_in_response = host_failure_.count_attempts_in_response;
+  policy->mark_timeout_retries = host_failure_.mark_timeout_retries;
+  policy->high_priority = action.priority == RoutePriority::kHigh;
+  if (policy->empty()) return;
+  route.failure_policy_ = table_->failure_policies_.emplace_back(std::move(policy)).get();
 }
 
 void RouteTableBuilder::BuildWeightedClusters(std::vector<WeightedCluster>& clusters,

@@ -36,6 +36,8 @@ class RouteTableBuilder {
   Route BuildRoute(RouteConfig config, const FilterOverrides* inherited, IndexedPath& indexed);
   void BuildPath(PathMatch config, Route& route, RouteConditions& conditions, IndexedPath& indexed);
   void BuildConditions(RouteConfig& config, RouteConditions& conditions);
+  void CompileRetry(FailureSettings& settings, std::string_view field);
+  void BuildFailurePolicy(ForwardAction& action, Route& route);
   void BuildClusters(ForwardAction& action, Route& route);
   void BuildWeightedClusters(std::vector<WeightedCluster>& clusters, Route& route);
   void AddChoice(const std::string& cluster, uint32_t weight_end, const FilterOverrides* overrides);
@@ -51,6 +53,8 @@ class RouteTableBuilder {
   std::unique_ptr<HostIndex> hosts_;
   absl::flat_hash_map<std::string, uint32_t> cluster_indexes_;
   const FilterOverrides* table_overrides_ = nullptr;
+  FailureSettings table_failure_;
+  FailureSettings host_failure_;  // of the virtual host that is being built
   uint32_t max_regex_program_size_ = 0;
   std::string place_;  // of what is being built, for Report: "virtual_hosts[0].routes[2]"
 };

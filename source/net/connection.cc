@@ -179,6 +179,7 @@ void Connection::Flush() {
       wrote_ = true;
       bytes_sent_ += result.bytes;
       options_.sent.Add(result.bytes);
+      bytes_sent_ += result.bytes;
     }
     if (result.next == IoResult::Next::kError) {
       // What the peer sent before it went may still be readable (an early answer, then close).

@@ -399,9 +399,18 @@ void RouterFilter::OnTryFailed(const ProxyError& error, bool began) {
     ResetResponse(error);
     return;
   }
-  context_.stream_info().upstream_failure = error.detail;
+  NoteFailure(error);
   if (retry_ != nullptr && ActOn(retry_->OnFailure(error.kind, began))) return;
   Reply(error);
+}
+
+// What is known of the transport, in Envoy's words.
+void RouterFilter::NoteFailure(const ProxyError& error) {
+  std::string_view& text = context_.stream_info().upstream_failure;
+  text = {};
+  if (error.kind == ErrorKind::kConnectFailure && !error.detail.empty()) {
+    text = arena().Copy("delayed connect error: " + std::string(error.detail));
+  }
 }
 
 // Too late for another answer.
@@ -454,7 +463,8 @@ void RouterFilter::Reply(const ProxyError& error) {
   const uint32_t attempts = context_.stream_info().upstream_attempts;
   http::LocalReply reply = http::ReplyTo(error);
   if (reply.details.empty()) {
-    reply.details = arena().Copy(http::UpstreamResetDetails(error.kind, false));
+    reply.details = arena().Copy(http::UpstreamResetDetails(
+        error.kind, false, context_.stream_info().upstream_failure));
     if (attempts > 1) reply.body = http::UpstreamResetBody(error.kind, true);
   }
   if (reply.status == 504 && timeouts_.status != 504) {

@@ -80,6 +80,7 @@ class RouterFilter final : public http::Filter {
   // What comes of a try's end; true when there will be another.
   bool ActOn(RetryState::Answer answer);
 
+  void NoteFailure(const http::ProxyError& error);
   void Reply(const http::ProxyError& error);
   void ReplyDirectly(const route::DirectResponseAction& action);
   void ReplyRefusedField(const http::HeaderEntry& field);

@@ -83,6 +83,9 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     if (!Prepare(head)) return Answer::kContinue;
   }
   if (!config_.suppress_envoy_headers) SetExpectedTimeout(timeouts_, 0, head);
+  if (policy_ != nullptr && policy_->count_attempts_in_request) {
+    head.headers.SetReference(HeaderId::kXEnvoyAttemptCount, "1");
+  }
   if (policy_ != nullptr && !policy_->mirrors.empty() && head.framing != http::Framing::kTunnel) {
     StartMirrors(head);
   }
@@ -102,9 +105,6 @@ bool RouterFilter::Prepare(http::RequestHead& head) {
     retry = policy_->retry.get();
     if (policy_->high_priority) attempt_.wish.priority = upstream::Priority::kHigh;
     if (policy_->body_limit.has_value()) body_limit_ = *policy_->body_limit;
-    if (policy_->count_attempts_in_request) {
-      head.headers.SetReference(HeaderId::kXEnvoyAttemptCount, "1");
-    }
   }
   if (retry != nullptr) {
     timeouts_.per_try = retry->per_try_timeout;
@@ -463,8 +463,8 @@ void RouterFilter::Reply(const ProxyError& error) {
   const uint32_t attempts = context_.stream_info().upstream_attempts;
   http::LocalReply reply = http::ReplyTo(error);
   if (reply.details.empty()) {
-    reply.details = arena().Copy(http::UpstreamResetDetails(
-        error.kind, false, context_.stream_info().upstream_failure));
+    reply.details = arena().Copy(
+        http::UpstreamResetDetails(error.kind, false, context_.stream_info().upstream_failure));
     if (attempts > 1) reply.body = http::UpstreamResetBody(error.kind, true);
   }
   if (reply.status == 504 && timeouts_.status != 504) {

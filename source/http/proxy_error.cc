@@ -51,8 +51,13 @@ std::string UpstreamResetBody(ErrorKind kind, bool retried) {
                       "reset reason: ", std::string(ReplyFor(kind).reset_reason));
 }
 
-std::string UpstreamResetDetails(ErrorKind kind, bool response_started) {
+std::string UpstreamResetDetails(ErrorKind kind, bool response_started,
+                                 std::string_view transport_failure) {
   std::string reason(ReplyFor(kind).reset_reason);
+  if (!transport_failure.empty()) {
+    reason += '|';
+    reason += transport_failure;
+  }
   std::replace(reason.begin(), reason.end(), ' ', '_');
   return absl::StrCat(response_started ? "upstream_reset_after_response_started{"
                                        : "upstream_reset_before_response_started{",

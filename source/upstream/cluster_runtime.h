@@ -100,6 +100,7 @@ class ClusterRuntime {
     bool used = false;
   };
   Origin origins_[2];
+  Origin retried_;  // `retry.`: responses that were thrown away
   // Names come in requests: no more than so many are kept.
   static constexpr size_t kMaxStatNames = 1000;
   absl::flat_hash_map<std::string, std::unique_ptr<stats::CodeCounters>> named_codes_;

@@ -87,6 +87,9 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     if (!Prepare(head)) return Answer::kContinue;
   }
   if (!config_.suppress_envoy_headers) SetExpectedTimeout(timeouts_, 0, head);
+  if (policy_ != nullptr && policy_->count_attempts_in_request) {
+    head.headers.SetReference(HeaderId::kXEnvoyAttemptCount, "1");
+  }
   FinalizeRequest(context_, !config_.suppress_envoy_headers, head);
   if (policy_ != nullptr && !policy_->mirrors.empty() && head.framing != http::Framing::kTunnel) {
     StartMirrors(head);
@@ -107,9 +110,6 @@ bool RouterFilter::Prepare(http::RequestHead& head) {
     retry = policy_->retry.get();
     if (policy_->high_priority) attempt_.wish.priority = upstream::Priority::kHigh;
     if (policy_->body_limit.has_value()) body_limit_ = *policy_->body_limit;
-    if (policy_->count_attempts_in_request) {
-      head.headers.SetReference(HeaderId::kXEnvoyAttemptCount, "1");
-    }
   }
   if (retry != nullptr) {
     timeouts_.per_try = retry->per_try_timeout;
@@ -410,9 +410,18 @@ void RouterFilter::OnTryFailed(const ProxyError& error, bool began) {
     ResetResponse(error);
     return;
   }
-  context_.stream_info().upstream_failure = error.detail;
+  NoteFailure(error);
   if (retry_ != nullptr && ActOn(retry_->OnFailure(error.kind, began))) return;
   Reply(error);
+}
+
+// What is known of the transport, in Envoy's words.
+void RouterFilter::NoteFailure(const ProxyError& error) {
+  std::string_view& text = context_.stream_info().upstream_failure;
+  text = {};
+  if (error.kind == ErrorKind::kConnectFailure && !error.detail.empty()) {
+    text = arena().Copy("delayed connect error: " + std::string(error.detail));
+  }
 }
 
 // Too late for another answer.
@@ -462,7 +471,8 @@ void RouterFilter::Reply(const ProxyError& error, uint16_t status) {
   http::LocalReply reply = http::ReplyTo(error);
   if (status != 0) reply.status = status;
   if (reply.details.empty()) {
-    reply.details = arena().Copy(http::UpstreamResetDetails(error.kind, false));
+    reply.details = arena().Copy(
+        http::UpstreamResetDetails(error.kind, false, context_.stream_info().upstream_failure));
     if (attempts > 1) reply.body = http::UpstreamResetBody(error.kind, true);
   }
   if (reply.status == 504 && timeouts_.status != 504) {

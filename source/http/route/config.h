@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "source/event/clock.h"
-#include "source/http/route/retry_policy.h"
 #include "source/http/metadata.h"
+#include "source/http/route/retry_policy.h"
 #include "source/runtime/runtime.h"
 
 namespace remora::formatter {

@@ -158,8 +158,8 @@ void RouterFilter::BeginTry(upstream::Pool* pool) {
   }
   if (retry_ != nullptr) retry_->Tried(pool->host());
   const bool first = context_.stream_info().upstream_attempts == 0;
-  RewriteHost(context_, pool->host().config().hostname,
-              first && !config_.suppress_envoy_headers, *request_);
+  RewriteHost(context_, pool->host().config().hostname, first && !config_.suppress_envoy_headers,
+              *request_);
   attempt_.Begin(*pool);
 }
 

@@ -361,11 +361,6 @@ void Server::PublishRuntime(const std::shared_ptr<const runtime::Snapshot>& snap
   }
 }
 
-void Server::ReopenLogs() {
-  const absl::Status status = base::ReopenLog();
-  if (!status.ok()) REMORA_LOG(kMain, kError, std::string(status.message()));
-}
-
 void Server::Terminate() {
   if (!options_.drain.on_sigterm.has_value() || draining_.shutting_down()) {
     Quit();

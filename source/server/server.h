@@ -87,7 +87,6 @@ class Server {
   std::unique_ptr<admin::Environment> MakeEnvironment(const stats::TagExtractor& tags);
   void OnSignal(int number);
   void DrainListeners(const admin::DrainRequest& request);
-  void ReopenLogs();
   void PublishRuntime(const std::shared_ptr<const runtime::Snapshot>& snapshot);
   void FlushStats();
   void RefreshGauges();

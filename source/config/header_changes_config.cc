@@ -49,17 +49,15 @@ Action ActionOf(HeaderValueOption::HeaderAppendAction action) {
 using HeaderOptions = google::protobuf::RepeatedPtrField<HeaderValueOption>;
 using HeaderNames = google::protobuf::RepeatedPtrField<std::string>;
 
-// `field`: "request_headers_to" or "response_headers_to".
-route::HeaderChangesConfig ParseChanges(const HeaderOptions& add, const HeaderNames& remove,
-                                        std::string_view field, const FieldPath& path,
-                                        Translation& translation) {
-  route::HeaderChangesConfig changes;
-  const std::string add_field = Concat(field, "_add");
-  const std::string remove_field = Concat(field, "_remove");
-  const FieldPath additions = path.Field(add_field);
+}  // namespace
+
+std::vector<route::HeaderAddition> ParseHeaderAdditions(const HeaderOptions& add,
+                                                        const FieldPath& path,
+                                                        Translation& translation) {
+  std::vector<route::HeaderAddition> changes;
   for (int i = 0; i < add.size(); ++i) {
     const HeaderValueOption& given = add[i];
-    const FieldPath place = additions.Index(static_cast<size_t>(i));
+    const FieldPath place = path.Index(static_cast<size_t>(i));
     route::HeaderAddition addition;
     addition.name = given.header().key();
     addition.literal = given.header().value().empty() && !given.header().raw_value().empty();
@@ -76,8 +74,21 @@ route::HeaderChangesConfig ParseChanges(const HeaderOptions& add, const HeaderNa
     }
     const FieldPath header = place.Field("header");
     WarnIfOfTheConnection(addition.name, header.Field("key"), translation);
-    changes.add.push_back(std::move(addition));
+    changes.push_back(std::move(addition));
   }
+  return changes;
+}
+
+namespace {
+
+// `field`: "request_headers_to" or "response_headers_to".
+route::HeaderChangesConfig ParseChanges(const HeaderOptions& add, const HeaderNames& remove,
+                                        std::string_view field, const FieldPath& path,
+                                        Translation& translation) {
+  route::HeaderChangesConfig changes;
+  const std::string add_field = Concat(field, "_add");
+  const std::string remove_field = Concat(field, "_remove");
+  changes.add = ParseHeaderAdditions(add, path.Field(add_field), translation);
   const FieldPath removals = path.Field(remove_field);
   for (int i = 0; i < remove.size(); ++i) {
     WarnIfOfTheConnection(remove[i], removals.Index(static_cast<size_t>(i)), translation);

@@ -7,9 +7,15 @@
 // reports them under the same paths; what is wrong with an option itself is an error here, and a
 // change that can have no effect a warning.
 
+#include <vector>
+
+#include "google/protobuf/repeated_field.h"
 #include "source/config/core_config.h"
 #include "source/http/route/config.h"
 
+namespace envoy::config::core::v3 {
+class HeaderValueOption;
+}
 namespace envoy::config::route::v3 {
 class Route;
 class RouteConfiguration;
@@ -18,6 +24,11 @@ class WeightedCluster_ClusterWeight;
 }  // namespace envoy::config::route::v3
 
 namespace remora::config {
+
+// One list of additions; `path`: of the list. For filters that have lists of their own.
+std::vector<route::HeaderAddition> ParseHeaderAdditions(
+    const google::protobuf::RepeatedPtrField<envoy::config::core::v3::HeaderValueOption>& add,
+    const FieldPath& path, Translation& translation);
 
 // `path`: of the message that has the fields.
 route::MessageChangesConfig ParseMessageChanges(

@@ -5,12 +5,14 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "source/config/failure_policy_config.h"
 #include "source/config/filter_override_config.h"
 #include "source/config/format_config.h"
 #include "source/config/header_changes_config.h"
+#include "source/config/rate_limit_config.h"
 #include "source/config/route_action_config.h"
 #include "source/config/route_match_config.h"
 #include "source/config/text.h"
@@ -115,6 +117,34 @@ uint16_t NotFoundStatus(routes::RouteAction::ClusterNotFoundResponseCode code) {
   }
 }
 
+void AddUpgrade(route::Upgrade upgrade, const FieldPath& list, Translation& translation,
+                std::vector<route::Upgrade>& upgrades) {
+  for (const route::Upgrade& other : upgrades) {
+    if (!absl::EqualsIgnoreCase(other.type, upgrade.type)) continue;
+    translation.errors.Add(list, Concat("Duplicate upgrade ", upgrade.type));
+    return;
+  }
+  upgrades.push_back(std::move(upgrade));
+}
+
+route::MaxStreamDuration ParseMaxStreamDuration(const routes::RouteAction::MaxStreamDuration& proto,
+                                                const FieldPath& path, Translation& translation) {
+  route::MaxStreamDuration limit;
+  if (proto.has_max_stream_duration()) {
+    limit.duration =
+        ParseDuration(proto.max_stream_duration(), path.Field("max_stream_duration"), translation);
+  }
+  if (proto.has_grpc_timeout_header_max()) {
+    limit.grpc_timeout_header_max = ParseDuration(
+        proto.grpc_timeout_header_max(), path.Field("grpc_timeout_header_max"), translation);
+  }
+  if (proto.has_grpc_timeout_header_offset()) {
+    limit.grpc_timeout_header_offset = ParseDuration(
+        proto.grpc_timeout_header_offset(), path.Field("grpc_timeout_header_offset"), translation);
+  }
+  return limit;
+}
+
 route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteAction& proto,
                                                         const FieldPath& path) const {
   route::ForwardAction action;
@@ -138,10 +168,22 @@ route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteActio
   if (proto.priority() == envoy::config::core::v3::HIGH) {
     action.priority = route::RoutePriority::kHigh;
   }
+  const FieldPath upgrades = path.Field("upgrade_configs");
+  for (const routes::RouteAction::UpgradeConfig& upgrade : proto.upgrade_configs()) {
+    const bool enabled = !upgrade.has_enabled() || upgrade.enabled().value();
+    AddUpgrade({upgrade.upgrade_type(), enabled}, upgrades, translation_, action.upgrades);
+  }
+  if (proto.has_max_stream_duration()) {
+    action.max_stream_duration = ParseMaxStreamDuration(
+        proto.max_stream_duration(), path.Field("max_stream_duration"), translation_);
+  }
   if (proto.has_idle_timeout()) {
     action.idle_timeout =
         ParseDuration(proto.idle_timeout(), path.Field("idle_timeout"), translation_);
   }
+  action.rate_limits =
+      ParseRateLimits(proto.rate_limits(), path.Field("rate_limits"), translation_);
+  action.include_virtual_host_rate_limits = proto.include_vh_rate_limits().value();
   return action;
 }
 
@@ -198,6 +240,8 @@ route::VirtualHostConfig RouteTableTranslator::ParseVirtualHost(const routes::Vi
     host.routes.push_back(ParseRoute(proto.routes(i), list.Index(static_cast<size_t>(i))));
   }
   host.overrides = ParseOverrides(proto.typed_per_filter_config(), path);
+  host.failure = ParseVirtualHostFailure(proto, validate_clusters_, path, translation_);
+  host.rate_limits = ParseRateLimits(proto.rate_limits(), path.Field("rate_limits"), translation_);
   host.header_changes = ParseMessageChanges(proto, path, translation_);
   if (proto.has_metadata()) host.metadata = ParseMetadata(proto.metadata());
   switch (proto.require_tls()) {
@@ -210,7 +254,6 @@ route::VirtualHostConfig RouteTableTranslator::ParseVirtualHost(const routes::Vi
     default:
       break;
   }
-  host.failure = ParseVirtualHostFailure(proto, validate_clusters_, path, translation_);
   return host;
 }
 
@@ -231,11 +274,11 @@ std::shared_ptr<const route::RouteTable> ParseRouteTable(
     config.virtual_hosts.push_back(
         translator.ParseVirtualHost(proto.virtual_hosts(i), hosts.Index(static_cast<size_t>(i))));
   }
+  config.failure = ParseTableFailure(proto, translator.validate_clusters(), path, translation);
   config.header_changes = ParseMessageChanges(proto, path, translation);
   config.most_specific_header_changes_win = proto.most_specific_header_mutations_wins();
   config.ignore_port_in_host_matching = proto.ignore_port_in_host_matching();
   config.ignore_path_parameters_in_path_matching = proto.ignore_path_parameters_in_path_matching();
-  config.failure = ParseTableFailure(proto, translator.validate_clusters(), path, translation);
   config.overrides = ParseFilterOverrides(proto.typed_per_filter_config(), filters,
                                           path.Field("typed_per_filter_config"), translation);
   // Built even after an error: the builder finds faults of its own.

@@ -310,5 +310,43 @@ TEST_CASE("ParseBootstrap does without the loader's rules") {
         "specified\n");
 }
 
+TEST_CASE("a mistyped extension type is answered with the nearest one") {
+  const std::string wrong =
+      "static_resources: {listeners: [{address: {socket_address: {address: 127.0.0.1, port_value: "
+      "1}}, filter_chains: [{filters: [{name: a, typed_config: {'@type': "
+      "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3."
+      "HttpConectionManager}}]}]}]}";
+  CHECK(Printed(wrong).find("did you mean \"type.googleapis.com/envoy.extensions.filters.network."
+                            "http_connection_manager.v3.HttpConnectionManager\"?") !=
+        std::string::npos);
+}
+
+TEST_CASE("the log's format is a pattern, also of JSON") {
+  const auto format = [](const std::string& text) {
+    Parts parts;
+    parts.admin = "application_log_config: {log_format: " + text + "}";
+    const LoadedBootstrap loaded = Load(Bootstrap(parts));
+    return loaded.config.has_value() ? loaded.config->log_format : Faults(parts);
+  };
+  CHECK(format("{text_format: '[%l] %v'}") == "[%l] %v");
+  CHECK(format("{json_format: {time: '%T', level: '%l', message: '%j', n: 1, o: {b: true}}}") ==
+        R"({"level":"%l","message":"%j","n":1,"o":{"b":true},"time":"%T"})");
+  CHECK(format("{json_format: {message: '%v'}}") ==
+        "application_log_config.log_format.json_format: setJsonLogFormat error: Usage of %v is "
+        "unavailable for JSON log formats\n");
+}
+
+TEST_CASE("when histograms are summed up") {
+  const auto load = [](const std::string& text) {
+    Parts parts;
+    parts.admin = text;
+    return *Load(Bootstrap(parts)).config;
+  };
+  CHECK(load("").stats_flush_interval == 5 * event::kSecond);
+  CHECK_FALSE(load("").stats_flush_on_admin);
+  CHECK(load("stats_flush_interval: 0.5s").stats_flush_interval == 500 * event::kMillisecond);
+  CHECK(load("stats_flush_on_admin: true").stats_flush_on_admin);
+}
+
 }  // namespace
 }  // namespace remora::config

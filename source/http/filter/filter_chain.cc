@@ -143,6 +143,12 @@ void FilterChain::RequestHooks::SetPaused(bool paused) {
 
 // --- the response enters ---
 
+// Filters see the one response that counts.
+void FilterChain::ResponseEntry::OnInterim(ResponseHead& head) {
+  if (chain_.phase_ != Phase::kOpen || chain_.response_->started()) return;
+  chain_.env_.downstream.OnInterim(head);
+}
+
 void FilterChain::ResponseEntry::OnHead(ResponseHead& head) {
   if (chain_.phase_ != Phase::kOpen) return;
   const Scope scope(chain_);
@@ -271,6 +277,9 @@ void FilterChain::SendReplyNow() {
     plan->Apply(head->headers,
                 {.info = env_.stream_info, .request = request_head_, .response = head});
   }
+  if (env_.local_replies != nullptr) {
+    env_.local_replies->Apply(request_head_, env_.stream_info, *head, *reply_);
+  }
   const std::string_view body = FillLocalReply(*reply_, request_head_, *head);
   buffer::Buffer data(env_.blocks);
   data.Append(body);
@@ -359,6 +368,7 @@ size_t FilterContext::RouteConfigLevels(const void* (&levels)[kRouteLevels]) con
 }
 const route::Route* FilterContext::route() const { return chain_.match_.route; }
 const route::MatchResult& FilterContext::match() const { return chain_.match_; }
+ConnectionStates& FilterContext::connection_states() const { return chain_.env_.connection_states; }
 bool FilterContext::saw_request() const { return chain_.entries_[index_].saw_request; }
 const RequestHead* FilterContext::request_head() const { return chain_.request_head_; }
 StreamInfo& FilterContext::stream_info() const { return chain_.env_.stream_info; }
@@ -370,13 +380,16 @@ upstream::ClusterSet& FilterContext::clusters() const { return chain_.env_.clust
 const runtime::Snapshot& FilterContext::runtime() const {
   return *chain_.env_.clusters.worker().runtime;
 }
+const runtime::ProcessState& FilterContext::process() const {
+  return chain_.env_.clusters.worker().process;
+}
 ResponseSink& FilterContext::response_sink() const { return chain_.response_entry_; }
 MessageSource& FilterContext::request_source() const { return chain_.env_.request_source; }
 void FilterContext::SetResponseSource(MessageSource* source) {
   chain_.response_source_ = source;
   if (source == nullptr) return;
-  for (const PauseReason reason : {PauseReason::kSinkFull, PauseReason::kFilterPaused,
-                                   PauseReason::kBufferLimit, PauseReason::kConnectionFull}) {
+  for (const PauseReason reason :
+       {PauseReason::kSinkFull, PauseReason::kFilterPaused, PauseReason::kConnectionFull}) {
     if (chain_.response_pauses_.bits() & static_cast<uint8_t>(reason)) source->Pause(reason);
   }
 }

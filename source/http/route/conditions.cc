@@ -31,8 +31,8 @@ bool HasGrpcContentType(const http::RequestHead& head) {
   return type.starts_with(kGrpc) && (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');
 }
 
-// The first parameter of that name, as Envoy splits: at '&', then at the first '='; nothing is
-// decoded, a fragment is not cut off.
+}  // namespace
+
 std::optional<std::string_view> FindQueryParameter(std::string_view path, std::string_view name) {
   const size_t question_mark = path.find('?');
   if (question_mark == std::string_view::npos) return std::nullopt;
@@ -46,8 +46,6 @@ std::optional<std::string_view> FindQueryParameter(std::string_view path, std::s
   }
   return std::nullopt;
 }
-
-}  // namespace
 
 RequestField::RequestField(std::string name) : name_(std::move(name)) {
   absl::AsciiStrToLower(&name_);

@@ -43,6 +43,10 @@ class RequestField {
   http::HeaderId id_;
 };
 
+// The first parameter of that name, as Envoy splits: at '&', then at the first '='; nothing is
+// decoded, a fragment is not cut off. `path`: with its query.
+std::optional<std::string_view> FindQueryParameter(std::string_view path, std::string_view name);
+
 class StringMatcher {
  public:
   static absl::StatusOr<StringMatcher> Compile(StringMatch config, uint32_t max_program_size);

@@ -125,7 +125,23 @@ struct WeightedCluster {
   std::string host_rewrite = {};    // for Host; empty: none
 };
 
+struct RateLimit;  // rate_limit.h
+
 enum class RoutePriority : uint8_t { kDefault, kHigh };
+
+// RouteAction.MaxStreamDuration: how long an exchange may take from its first byte to its end.
+struct MaxStreamDuration {
+  std::optional<event::Duration> duration = {};  // absent: the connection manager's; 0: none
+  // Requests with grpc-timeout: that time, but at most this (0: no bound), less the offset.
+  std::optional<event::Duration> grpc_timeout_header_max = {};
+  event::Duration grpc_timeout_header_offset = 0;
+};
+
+// UpgradeConfig: whether requests for another protocol ("websocket", "CONNECT") are passed on.
+struct Upgrade {
+  std::string type;  // any case
+  bool enabled = true;
+};
 
 struct ForwardAction {
   static constexpr event::Duration kDefaultTimeout = 15 * event::kSecond;
@@ -139,6 +155,12 @@ struct ForwardAction {
   std::optional<event::Duration> timeout = {};       // absent: kDefaultTimeout; 0: none
   std::optional<event::Duration> idle_timeout = {};  // absent: the connection manager's; 0: none
   RoutePriority priority = RoutePriority::kDefault;
+  FailureSettings failure = {};
+  std::optional<MaxStreamDuration> max_stream_duration = {};
+  std::vector<Upgrade> upgrades = {};  // precedence over the connection manager's
+  // For rate limit filters; null: none.
+  std::shared_ptr<const std::vector<RateLimit>> rate_limits = nullptr;
+  bool include_virtual_host_rate_limits = false;
   std::string cluster_header = {};
   // Of weighted clusters: runtime values `<prefix>.<name>` change weights; a number in this request
   // header field chooses in place of the random number.
@@ -151,7 +173,6 @@ struct ForwardAction {
   std::string host_rewrite = {};
   std::optional<RegexSubstitutionConfig> host_rewrite_path_regex = {};
   bool append_x_forwarded_host = false;
-  FailureSettings failure = {};
 };
 
 struct DirectResponseAction {
@@ -197,10 +218,11 @@ struct VirtualHostConfig {
   std::vector<std::string> domains;
   std::vector<RouteConfig> routes;  // the first that matches is taken
   FilterOverrides overrides;
+  FailureSettings failure = {};
+  std::shared_ptr<const std::vector<RateLimit>> rate_limits = nullptr;  // null: none
   MessageChangesConfig header_changes = {};
   TlsRequirement require_tls = TlsRequirement::kNone;
   std::shared_ptr<const http::Metadata> metadata = {};
-  FailureSettings failure = {};
 };
 
 struct RouteTableConfig {

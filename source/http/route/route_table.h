@@ -129,8 +129,8 @@ class Route {
   std::unique_ptr<const RouteConditions> conditions_;  // null: the path is all
   const ClusterChoice* clusters_ = nullptr;            // in the table
   const FilterOverrides* overrides_ = nullptr;
-  const HeaderPlan* response_headers_ = nullptr;
   const FailurePolicy* failure_policy_ = nullptr;  // in the table
+  const HeaderPlan* response_headers_ = nullptr;
   uint32_t cluster_count_ = 0;
   uint32_t total_weight_ = 0;
   std::string_view path_text_;
@@ -156,6 +156,8 @@ class VirtualHost {
   const std::vector<Route>& routes() const { return routes_; }
   // Merged from table and virtual host; null when there are none.
   const FilterOverrides* overrides() const { return overrides_; }
+  // For rate limit filters; null when there are none.
+  const std::vector<RateLimit>* rate_limits() const { return rate_limits_.get(); }
 
  private:
   friend class RouteTableBuilder;
@@ -166,6 +168,7 @@ class VirtualHost {
   std::vector<std::string> domains_;
   std::vector<Route> routes_;
   const FilterOverrides* overrides_ = nullptr;
+  std::shared_ptr<const std::vector<RateLimit>> rate_limits_;
   TlsRequirement require_tls_ = TlsRequirement::kNone;
   std::shared_ptr<const http::Metadata> metadata_;
   std::unique_ptr<const PathIndex> index_;
@@ -217,13 +220,13 @@ class RouteTable {
   std::vector<std::string> cluster_names_;
   std::vector<ClusterChoice> choices_;
   std::vector<std::unique_ptr<const FilterOverrides>> overrides_;
+  std::vector<std::unique_ptr<const FailurePolicy>> failure_policies_;
   std::vector<std::unique_ptr<const HeaderChanges>> header_changes_;
   std::vector<std::unique_ptr<const HeaderPlan>> header_plans_;
   std::vector<std::unique_ptr<const RequestField>> cluster_headers_;
   std::vector<std::unique_ptr<const std::string>> host_rewrites_;
   const FilterOverrides* table_overrides_ = nullptr;
-  Route tls_redirect_;  // stands in for every route of a virtual host that requires TLS
-  std::vector<std::unique_ptr<const FailurePolicy>> failure_policies_;
+  Route tls_redirect_;      // stands in for every route of a virtual host that requires TLS
   std::string path_texts_;  // the literals of all routes, one behind the other
   std::unique_ptr<const HostIndex> hosts_;
   bool ignore_port_ = false;

@@ -42,11 +42,11 @@ std::shared_ptr<const RouteTable> RouteTableBuilder::Build(RouteTableConfig conf
   table_->ignore_path_parameters_ = config.ignore_path_parameters_in_path_matching;
   max_regex_program_size_ = config.max_regex_program_size;
   table_overrides_ = Merge(nullptr, std::move(config.overrides));
+  table_failure_ = std::move(config.failure);
   table_->table_overrides_ = table_overrides_;
   BuildTlsRedirect();
   most_specific_header_changes_win_ = config.most_specific_header_changes_win;
   table_headers_ = AddHeaderLevel({}, std::move(config.header_changes), "");
-  table_failure_ = std::move(config.failure);
   for (size_t i = 0; i < config.virtual_hosts.size(); ++i) {
     AddVirtualHost(std::move(config.virtual_hosts[i]), i);
   }
@@ -89,6 +89,7 @@ void RouteTableBuilder::AddVirtualHost(VirtualHostConfig config, size_t index) {
   const HeaderLevels headers = AddHeaderLevel(table_headers_, std::move(config.header_changes), "");
   AddDomains(config.domains, static_cast<uint32_t>(index));
   virtual_host.domains_ = std::move(config.domains);
+  virtual_host.rate_limits_ = std::move(config.rate_limits);
   virtual_host.require_tls_ = config.require_tls;
   virtual_host.metadata_ = std::move(config.metadata);
 
@@ -274,8 +275,9 @@ void RouteTableBuilder::BuildWeightedClusters(std::vector<WeightedCluster>& clus
     WeightedCluster& cluster = clusters[i];
     const std::string field = absl::StrCat("route.weighted_clusters.clusters[", i, "]");
     if (cluster.name.empty() == cluster.cluster_header.empty()) {
-      Report(field, cluster.name.empty() ? "names no cluster"
-                                         : "Only one of name or cluster_header can be specified");
+      Report(field, cluster.name.empty()
+                        ? "At least one of name or cluster_header need to be specified"
+                        : "Only one of name or cluster_header can be specified");
     }
     total += cluster.weight;
     const HeaderLevels own = AddHeaderLevel(headers, std::move(cluster.headers), field, true);

@@ -81,10 +81,10 @@ class RouteTableBuilder {
   std::unique_ptr<HostIndex> hosts_;
   absl::flat_hash_map<std::string, uint32_t> cluster_indexes_;
   const FilterOverrides* table_overrides_ = nullptr;
-  HeaderLevels table_headers_;
-  bool most_specific_header_changes_win_ = false;
   FailureSettings table_failure_;
   FailureSettings host_failure_;  // of the virtual host that is being built
+  HeaderLevels table_headers_;
+  bool most_specific_header_changes_win_ = false;
   uint32_t max_regex_program_size_ = 0;
   std::string place_;  // of what is being built, for Report: "virtual_hosts[0].routes[2]"
 };

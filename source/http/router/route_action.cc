@@ -92,8 +92,7 @@ void internal::ChangeRequest(const http::FilterContext& context, bool add_envoy_
 
 void internal::ChangeHost(const route::Rewrites& rewrites, std::string_view hostname,
                           bool add_original_host, http::RequestHead& head) {
-  // The same again: another try, or another connection, to the same host.
-  if (rewrites.endpoint_hostname() && !hostname.empty() && hostname != head.authority) {
+  if (rewrites.endpoint_hostname() && !hostname.empty()) {
     SetHost(rewrites, hostname, add_original_host, head);
   }
 }

@@ -86,8 +86,11 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
   if (policy_ != nullptr || head.headers.HasAnyOf(kControlFields)) [[unlikely]] {
     if (!Prepare(head)) return Answer::kContinue;
   }
-  FinalizeRequest(context_, !config_.suppress_envoy_headers, head);
   if (!config_.suppress_envoy_headers) SetExpectedTimeout(timeouts_, 0, head);
+  if (policy_ != nullptr && policy_->count_attempts_in_request) {
+    head.headers.SetReference(HeaderId::kXEnvoyAttemptCount, "1");
+  }
+  FinalizeRequest(context_, !config_.suppress_envoy_headers, head);
   if (policy_ != nullptr && !policy_->mirrors.empty() && head.framing != http::Framing::kTunnel) {
     StartMirrors(head);
   }
@@ -107,9 +110,6 @@ bool RouterFilter::Prepare(http::RequestHead& head) {
     retry = policy_->retry.get();
     if (policy_->high_priority) attempt_.wish.priority = upstream::Priority::kHigh;
     if (policy_->body_limit.has_value()) body_limit_ = *policy_->body_limit;
-    if (policy_->count_attempts_in_request) {
-      head.headers.SetReference(HeaderId::kXEnvoyAttemptCount, "1");
-    }
   }
   if (retry != nullptr) {
     timeouts_.per_try = retry->per_try_timeout;
@@ -157,6 +157,9 @@ void RouterFilter::BeginTry(upstream::Pool* pool) {
     return;
   }
   if (retry_ != nullptr) retry_->Tried(pool->host());
+  const bool first = context_.stream_info().upstream_attempts == 0;
+  RewriteHost(context_, pool->host().config().hostname, first && !config_.suppress_envoy_headers,
+              *request_);
   attempt_.Begin(*pool);
 }
 
@@ -168,9 +171,6 @@ void RouterFilter::OnTryWaits() {
 
 void RouterFilter::OnTryReady() {
   http::ClientCodecStream& stream = attempt_.stream();
-  RewriteHost(context_, attempt_.pool()->host().config().hostname,
-              !config_.suppress_envoy_headers && context_.stream_info().upstream_attempts <= 1,
-              *request_);
   stream.OnHead(*request_);
   if (!body_.empty()) {
     if (keeping_ && WantsBody()) {
@@ -261,6 +261,8 @@ void RouterFilter::EndRequestUpstream() {
 // --- timeouts ---
 
 void RouterFilter::ArmTimeout() {
+  // A tunnel may stay open when one side has said all it had to say.
+  if (request_->framing == http::Framing::kTunnel) return;
   if (timeouts_.global > 0 && !timeout_.armed()) timeout_.Arm(request_end_ + timeouts_.global);
 }
 
@@ -408,9 +410,18 @@ void RouterFilter::OnTryFailed(const ProxyError& error, bool began) {
     ResetResponse(error);
     return;
   }
-  context_.stream_info().upstream_failure = error.detail;
+  NoteFailure(error);
   if (retry_ != nullptr && ActOn(retry_->OnFailure(error.kind, began))) return;
   Reply(error);
+}
+
+// What is known of the transport, in Envoy's words.
+void RouterFilter::NoteFailure(const ProxyError& error) {
+  std::string_view& text = context_.stream_info().upstream_failure;
+  text = {};
+  if (error.kind == ErrorKind::kConnectFailure && !error.detail.empty()) {
+    text = arena().Copy("delayed connect error: " + std::string(error.detail));
+  }
 }
 
 // Too late for another answer.
@@ -460,7 +471,8 @@ void RouterFilter::Reply(const ProxyError& error, uint16_t status) {
   http::LocalReply reply = http::ReplyTo(error);
   if (status != 0) reply.status = status;
   if (reply.details.empty()) {
-    reply.details = arena().Copy(http::UpstreamResetDetails(error.kind, false));
+    reply.details = arena().Copy(
+        http::UpstreamResetDetails(error.kind, false, context_.stream_info().upstream_failure));
     if (attempts > 1) reply.body = http::UpstreamResetBody(error.kind, true);
   }
   if (reply.status == 504 && timeouts_.status != 504) {

@@ -80,6 +80,7 @@ class RouterFilter final : public http::Filter {
   // What comes of a try's end; true when there will be another.
   bool ActOn(RetryState::Answer answer);
 
+  void NoteFailure(const http::ProxyError& error);
   // `status`: in place of the error's own.
   void Reply(const http::ProxyError& error, uint16_t status = 0);
   void ReplyDirectly();

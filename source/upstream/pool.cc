@@ -92,7 +92,7 @@ Pool::Acquired Pool::Acquire(StreamUser& user) {
   }
   if (PoolConnection* free = TakeFree(user.wish)) {
     if (!cluster_.Allows(Resource::kRequest, user.wish.priority)) {
-      stats.upstream_rq_pending_overflow.Inc();
+      stats.upstream_rq_active_overflow.Inc();
       result.error = ProxyError{Side::kLocal, ErrorKind::kOverflow, {}, true};
       return result;
     }
@@ -136,7 +136,12 @@ PoolConnection* Pool::TakeFree(const StreamWish& wish) {
     return &youngest;
   }
   // A new connection is the safe choice; where none is allowed, an old one is better than none.
-  return MayConnect() ? nullptr : &youngest;
+  if (!MayConnect()) return &youngest;
+  // It takes the place of the oldest: a host that looks as if it closed at once would otherwise get
+  // one more for every such request, and none of them were used again.
+  free_.back().End(PoolConnection::EndedBy::kUs,
+                   {Side::kLocal, ErrorKind::kConnectionTermination});
+  return nullptr;
 }
 
 bool Pool::MayConnect() const {
@@ -207,7 +212,7 @@ void Pool::OnFree(PoolConnection& connection) {
   while (StreamUser* user = NextWaiting(connection)) {
     LeaveQueue(*user);
     if (!cluster_.Allows(Resource::kRequest, user->wish.priority)) {
-      cluster_.stats().upstream_rq_pending_overflow.Inc();
+      cluster_.stats().upstream_rq_active_overflow.Inc();
       user->OnStreamFailed({Side::kLocal, ErrorKind::kOverflow, {}, true});
       continue;
     }

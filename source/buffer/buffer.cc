@@ -130,6 +130,20 @@ void Buffer::MoveFrom(Buffer& from, size_t size) {
   }
 }
 
+void Buffer::AppendShared(const Buffer& other) {
+  DCHECK(pool_ == other.pool_);
+  for (size_t i = 0; i < other.count_; ++i) {
+    const Slice& slice = other.At(i);
+    if (slice.length < kCopyThreshold) {
+      Append({slice.block->data() + slice.offset, slice.length});
+    } else {
+      slice.block->Ref();
+      PushSlice(slice);
+      length_ += slice.length;
+    }
+  }
+}
+
 void Buffer::Reserve(size_t pieces, Reservation& reservation) {
   DCHECK(pieces >= 1 && pieces <= kMaxReserve);
   size_t i = 0;

@@ -50,6 +50,10 @@ class Buffer {
   void MoveFrom(Buffer& from);
   void MoveFrom(Buffer& from, size_t size);
 
+  // Appends what `other` holds without taking it: both see the same blocks (small pieces are
+  // copied). Neither appends into a block that the other sees.
+  void AppendShared(const Buffer& other);
+
   // Room for a read: blocks handed out by Reserve, given back or kept by Commit.
   struct Reservation {
     struct iovec vectors[kMaxReserve];

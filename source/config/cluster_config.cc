@@ -7,7 +7,9 @@
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/core/v3/protocol.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "envoy/type/v3/percent.pb.h"
 #include "source/config/endpoint_config.h"
+#include "source/config/http1_options_config.h"
 #include "source/config/text.h"
 
 namespace remora::config {
@@ -41,10 +43,41 @@ upstream::CircuitBreakerLimits ParseThresholds(const cds::CircuitBreakers::Thres
   }
   if (proto.has_max_requests()) limits.max_requests = proto.max_requests().value();
   if (proto.has_max_retries()) limits.max_retries = proto.max_retries().value();
+  limits.track_remaining = proto.track_remaining();
+  if (proto.has_retry_budget()) {
+    const cds::CircuitBreakers::Thresholds::RetryBudget& given = proto.retry_budget();
+    upstream::CircuitBreakerLimits::RetryBudget budget;
+    if (given.has_budget_percent()) budget.percent = given.budget_percent().value();
+    if (given.has_min_retry_concurrency()) {
+      budget.min_concurrency = given.min_retry_concurrency().value();
+    }
+    limits.retry_budget = budget;
+  }
   return limits;
 }
 
-void ParseCircuitBreakers(const cds::CircuitBreakers& proto, upstream::ClusterConfig& config) {
+void ParsePerHost(const cds::CircuitBreakers& proto, const FieldPath& path,
+                  Translation& translation, upstream::ClusterConfig& config) {
+  bool seen[2] = {};
+  for (int i = 0; i < proto.per_host_thresholds_size(); ++i) {
+    const cds::CircuitBreakers::Thresholds& thresholds = proto.per_host_thresholds(i);
+    if (thresholds.has_max_pending_requests() || thresholds.has_max_requests() ||
+        thresholds.has_max_retries() || thresholds.has_retry_budget() ||
+        thresholds.track_remaining()) {
+      translation.errors.Add(path.Index(static_cast<size_t>(i)),
+                             "Unsupported field in per_host_thresholds");
+      continue;
+    }
+    const size_t priority = thresholds.priority() == envoy::config::core::v3::HIGH ? 1 : 0;
+    if (!seen[priority] && thresholds.has_max_connections()) {
+      config.limits[priority].max_connections_per_host = thresholds.max_connections().value();
+    }
+    seen[priority] = true;
+  }
+}
+
+void ParseCircuitBreakers(const cds::CircuitBreakers& proto, const FieldPath& path,
+                          Translation& translation, upstream::ClusterConfig& config) {
   // Of several entries for one priority the first counts, whatever the others say (as in Envoy).
   bool seen[2] = {};
   for (const cds::CircuitBreakers::Thresholds& thresholds : proto.thresholds()) {
@@ -52,6 +85,7 @@ void ParseCircuitBreakers(const cds::CircuitBreakers& proto, upstream::ClusterCo
     if (!seen[priority]) config.limits[priority] = ParseThresholds(thresholds);
     seen[priority] = true;
   }
+  ParsePerHost(proto, path.Field("per_host_thresholds"), translation, config);
 }
 
 void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
@@ -65,7 +99,25 @@ void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
   if (common.has_max_headers_count()) {
     config.max_response_headers = common.max_headers_count().value();
   }
-  config.enable_trailers = proto.explicit_http_config().http_protocol_options().enable_trailers();
+  config.max_requests_per_connection = common.max_requests_per_connection().value();
+  if (common.has_max_connection_duration()) {
+    translation.errors.Add(common_path.Field("max_connection_duration"),
+                           "not supported for upstream connections");
+  }
+  if (common.has_max_stream_duration()) {
+    translation.errors.Add(common_path.Field("max_stream_duration"),
+                           "not supported for upstream connections");
+  }
+  const envoy::config::core::v3::Http1ProtocolOptions& http1 =
+      proto.explicit_http_config().http_protocol_options();
+  const FieldPath explicit_path = path.Field("explicit_http_config");
+  const FieldPath http1_path = explicit_path.Field("http_protocol_options");
+  config.enable_trailers = http1.enable_trailers();
+  config.name_case = ParseNameCase(http1, http1_path, translation);
+  if (http1.allow_chunked_length()) {
+    translation.errors.Add(http1_path.Field("allow_chunked_length"),
+                           "not supported for upstream connections");
+  }
 }
 
 void ParseProtocolOptions(const cds::Cluster& proto, const FieldPath& path,
@@ -102,7 +154,8 @@ upstream::ClusterConfig ParseCluster(const cds::Cluster& proto, const FieldPath&
   if (proto.has_per_connection_buffer_limit_bytes()) {
     config.per_connection_buffer_limit = proto.per_connection_buffer_limit_bytes().value();
   }
-  ParseCircuitBreakers(proto.circuit_breakers(), config);
+  ParseCircuitBreakers(proto.circuit_breakers(), path.Field("circuit_breakers"), translation,
+                       config);
   if (proto.upstream_connection_options().has_tcp_keepalive()) {
     config.keepalive = ParseKeepalive(proto.upstream_connection_options().tcp_keepalive());
   }

@@ -136,14 +136,15 @@ bool IsHeaderValue(std::string_view value) {
   });
 }
 
-// The well_known_regex rules in their loose form: nothing that could end a line.
+// The well_known_regex rules in their loose form: nothing that could end a line. Empty passes, as
+// in Envoy: min_len is a rule of its own.
 bool HasNoLineEnd(std::string_view text) {
   return text.find_first_of(std::string_view("\0\r\n", 3)) == std::string_view::npos;
 }
 
 std::string CheckWellKnown(const validate::StringRules& rules, std::string_view value) {
   if (rules.well_known_regex() == validate::HTTP_HEADER_NAME) {
-    const bool good = rules.strict() ? IsHeaderName(value) : !value.empty() && HasNoLineEnd(value);
+    const bool good = rules.strict() ? IsHeaderName(value) : HasNoLineEnd(value);
     if (!good) return Complain("the name of an HTTP header", value);
   }
   if (rules.well_known_regex() == validate::HTTP_HEADER_VALUE) {

@@ -1,5 +1,6 @@
 #include "source/server/breaker_gauges.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -36,15 +37,17 @@ void BreakerGauges::Refresh(const Cluster& cluster, Priority priority) {
   const upstream::CircuitBreakerLimits& limits =
       cluster.config().limits[static_cast<size_t>(priority)];
   const auto open = [&](uint32_t limit, std::atomic<uint32_t> UsageSlot::* what) {
-    return cluster.Sum(priority, what) >= limit;
+    // As Envoy: what is never allowed never becomes full.
+    return limit > 0 && cluster.Sum(priority, what) >= limit;
   };
   const bool connections = open(limits.max_connections, &UsageSlot::connections);
   const bool pending = open(limits.max_pending_requests, &UsageSlot::pending);
   const bool requests = open(limits.max_requests, &UsageSlot::requests);
-  const bool retries = open(limits.max_retries, &UsageSlot::retries);
+  const uint32_t retry_limit = cluster.RetryLimit(priority);
+  const bool retries = open(retry_limit, &UsageSlot::retries);
   auto found = seen_open_.find({&cluster, priority});
   if (found == seen_open_.end()) {
-    if (!connections && !pending && !requests && !retries) return;
+    if (!connections && !pending && !requests && !retries && !limits.track_remaining) return;
     stats::Scope& scope = store_.AddScope(ScopeName(cluster.config(), priority));
     found = seen_open_
                 .emplace(std::make_pair(&cluster, priority),
@@ -56,6 +59,17 @@ void BreakerGauges::Refresh(const Cluster& cluster, Priority priority) {
   gauges.rq_pending_open.Set(pending ? 1 : 0);
   gauges.rq_open.Set(requests ? 1 : 0);
   gauges.rq_retry_open.Set(retries ? 1 : 0);
+  if (!limits.track_remaining) return;
+  const auto left = [&](uint32_t limit, std::atomic<uint32_t> UsageSlot::* what) {
+    return limit - std::min(limit, cluster.Sum(priority, what));
+  };
+  gauges.remaining_cx.Set(left(limits.max_connections, &UsageSlot::connections));
+  gauges.remaining_pending.Set(left(limits.max_pending_requests, &UsageSlot::pending));
+  gauges.remaining_rq.Set(left(limits.max_requests, &UsageSlot::requests));
+  // As Envoy: a budget has no number that could be left.
+  if (!limits.retry_budget.has_value()) {
+    gauges.remaining_retries.Set(left(limits.max_retries, &UsageSlot::retries));
+  }
 }
 
 }  // namespace remora::server

@@ -1,5 +1,6 @@
 #include "source/upstream/cluster.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace remora::upstream {
@@ -13,6 +14,14 @@ Cluster::Cluster(ClusterConfig config, size_t workers, stats::Scope& scope)
   for (const HostConfig& host : config_.hosts) {
     hosts_.push_back(std::make_unique<Host>(host, workers));
   }
+}
+
+uint32_t Cluster::RetryLimit(Priority priority) const {
+  const CircuitBreakerLimits& limits = config_.limits[static_cast<size_t>(priority)];
+  if (!limits.retry_budget.has_value()) return limits.max_retries;
+  const uint32_t active = Sum(priority, &UsageSlot::requests) + Sum(priority, &UsageSlot::pending);
+  return std::max(static_cast<uint32_t>(limits.retry_budget->percent / 100.0 * active),
+                  limits.retry_budget->min_concurrency);
 }
 
 uint32_t Cluster::Sum(Priority priority, std::atomic<uint32_t> UsageSlot::* what) const {

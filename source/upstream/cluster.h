@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "source/event/clock.h"
+#include "source/http/codec.h"
 #include "source/net/socket.h"
 #include "source/stats/scope.h"
 #include "source/upstream/host.h"
@@ -24,10 +25,20 @@ namespace remora::upstream {
 
 // envoy.config.cluster.v3.CircuitBreakers.Thresholds with Envoy's defaults.
 struct CircuitBreakerLimits {
+  static constexpr uint32_t kUnlimited = UINT32_MAX;
+
   uint32_t max_connections = 1024;
   uint32_t max_pending_requests = 1024;
   uint32_t max_requests = 1024;
   uint32_t max_retries = 3;
+  uint32_t max_connections_per_host = kUnlimited;  // per_host_thresholds
+  bool track_remaining = false;                    // keep the remaining_* gauges
+  // Instead of max_retries: a share of the requests that are active or waiting.
+  struct RetryBudget {
+    double percent = 20;
+    uint32_t min_concurrency = 3;
+  };
+  std::optional<RetryBudget> retry_budget = std::nullopt;
 };
 
 enum class Priority : uint8_t { kDefault, kHigh };
@@ -42,9 +53,11 @@ struct ClusterConfig {
   std::vector<HostConfig> hosts;
   // Upstream HTTP: how long an unused connection is kept (0: for ever), and how often it is used.
   event::Duration idle_timeout = 3600 * event::kSecond;
-  uint32_t max_requests_per_connection = 0;  // 0: no limit
+  uint32_t max_requests_per_connection = 0;     // 0: no limit
+  event::Duration max_connection_duration = 0;  // 0: no limit
   uint32_t max_response_headers = 100;
   uint32_t max_response_header_bytes = 80 * 1024;
+  http::NameCase name_case = http::NameCase::kLower;
   bool enable_trailers = false;  // HTTP/1 trailers are passed on
 
   const std::string& stat_name() const { return alt_stat_name.empty() ? name : alt_stat_name; }
@@ -74,6 +87,8 @@ class Cluster {
   UsageSlot& usage(Priority priority, size_t worker) const {
     return usage_[static_cast<size_t>(priority) * workers_ + worker];
   }
+  // How many retries may be in flight now.
+  uint32_t RetryLimit(Priority priority) const;
   // Sums over the workers.
   uint32_t Sum(Priority priority, std::atomic<uint32_t> UsageSlot::* what) const;
 

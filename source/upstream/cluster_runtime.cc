@@ -1,5 +1,8 @@
 #include "source/upstream/cluster_runtime.h"
 
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
 #include "source/upstream/lb/round_robin.h"
 
 namespace remora::upstream {
@@ -13,6 +16,8 @@ std::atomic<uint32_t> UsageSlot::* Cell(ClusterRuntime::Resource resource) {
       return &UsageSlot::pending;
     case ClusterRuntime::Resource::kRequest:
       return &UsageSlot::requests;
+    case ClusterRuntime::Resource::kRetry:
+      return &UsageSlot::retries;
   }
   return nullptr;
 }
@@ -25,6 +30,8 @@ uint32_t Limit(const CircuitBreakerLimits& limits, ClusterRuntime::Resource reso
       return limits.max_pending_requests;
     case ClusterRuntime::Resource::kRequest:
       return limits.max_requests;
+    case ClusterRuntime::Resource::kRetry:
+      return limits.max_retries;
   }
   return 0;
 }
@@ -39,9 +46,11 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
       codes_(cluster->scope(), worker.shard, "upstream_rq_"),
       origins_{{{cluster->scope(), worker.shard, "external.upstream_rq_"}, {}, false},
                {{cluster->scope(), worker.shard, "internal.upstream_rq_"}, {}, false}},
+      retried_{{cluster->scope(), worker.shard, "retry.upstream_rq_"}, {}, false},
       balancer_(std::make_unique<RoundRobin>(cluster->hosts(), worker.random)) {
   http1_options_.max_headers = config().max_response_headers;
   http1_options_.max_header_bytes = config().max_response_header_bytes;
+  http1_options_.name_case = config().name_case;
   http1_options_.enable_trailers = config().enable_trailers;
 }
 
@@ -55,11 +64,67 @@ Pool* ClusterRuntime::PickPool() {
   }
   if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
   if (host == last_host_) return last_pool_;
-  auto& pool = pools_[host];
-  if (pool == nullptr) pool = std::make_unique<Pool>(*this, *host);
   last_host_ = host;
-  last_pool_ = pool.get();
+  last_pool_ = PoolOf(*host, Priority::kDefault);
   return last_pool_;
+}
+
+// As Envoy: a host that is not wanted is chosen anew so many times, and taken then all the same.
+Pool* ClusterRuntime::PickPool(const HostWish& wish) {
+  const Host* host = nullptr;
+  for (uint32_t picks = 0; picks <= wish.more_picks; ++picks) {
+    host = balancer_->Pick();
+    if (host == nullptr) {
+      stats_.upstream_cx_none_healthy.Inc();
+      return nullptr;
+    }
+    const Host* const* end = wish.avoid + wish.avoid_count;
+    if (std::find(wish.avoid, end, host) == end) break;
+  }
+  if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
+  return PoolOf(*host, wish.priority);
+}
+
+Pool* ClusterRuntime::PoolOf(const Host& host, Priority priority) {
+  auto& pool = pools_[static_cast<size_t>(priority)][&host];
+  if (pool == nullptr) pool = std::make_unique<Pool>(*this, host, priority);
+  return pool.get();
+}
+
+void ClusterRuntime::CloseIdle() {
+  for (auto& pools : pools_) {
+    for (auto& [host, pool] : pools) pool->CloseIdle();
+  }
+}
+
+uint64_t ClusterRuntime::NextConnectionId() {
+  if (worker_.connection_ids == nullptr) return 0;
+  constexpr unsigned kWorkerShift = 48;
+  return (static_cast<uint64_t>(worker_.index) << kWorkerShift) | ++*worker_.connection_ids;
+}
+
+void ClusterRuntime::CountRetriedResponse(uint16_t status) {
+  if (!retried_.used) {
+    retried_.used = true;
+    retried_.completed =
+        cluster_->scope().MakeCounter(worker_.shard, "retry.upstream_rq_completed");
+  }
+  retried_.completed.Inc();
+  retried_.codes.Record(status);
+}
+
+void ClusterRuntime::CountResponseAs(std::string_view stat_name, uint16_t status) {
+  const absl::string_view key(stat_name.data(), stat_name.size());
+  auto found = named_codes_.find(key);
+  if (found == named_codes_.end()) {
+    if (named_codes_.size() >= kMaxStatNames) return;
+    const std::string stem = absl::StrCat(key, ".upstream_rq_");
+    found = named_codes_
+                .emplace(key, std::make_unique<stats::CodeCounters>(cluster_->scope(),
+                                                                    worker_.shard, stem))
+                .first;
+  }
+  found->second->Record(status);
 }
 
 void ClusterRuntime::CountResponse(uint16_t status, bool internal) {
@@ -77,7 +142,9 @@ void ClusterRuntime::CountResponse(uint16_t status, bool internal) {
 }
 
 bool ClusterRuntime::Allows(Resource resource, Priority priority) const {
-  const uint32_t limit = Limit(config().limits[static_cast<size_t>(priority)], resource);
+  const uint32_t limit = resource == Resource::kRetry
+                             ? cluster_->RetryLimit(priority)
+                             : Limit(config().limits[static_cast<size_t>(priority)], resource);
   return cluster_->Sum(priority, Cell(resource)) < limit;
 }
 

@@ -13,6 +13,7 @@
 #include "source/base/random.h"
 #include "source/event/dispatcher.h"
 #include "source/http/http1/client_codec.h"
+#include "source/runtime/process_state.h"
 #include "source/runtime/runtime.h"
 #include "source/stats/code_counters.h"
 #include "source/upstream/cluster.h"
@@ -30,6 +31,17 @@ struct WorkerResources {
   const runtime::View& runtime;
   stats::Shard& shard;
   size_t index;  // of the worker
+  const runtime::ProcessState& process = runtime::kUntold;
+  uint64_t* connection_ids = nullptr;  // the last one given out; ClusterSet brings its own
+};
+
+// Asked when a host is chosen for another try of a request.
+struct HostWish {
+  Priority priority = Priority::kDefault;
+  // Hosts that should not be chosen again, and how many times to choose anew because of that.
+  const Host* const* avoid = nullptr;
+  size_t avoid_count = 0;
+  uint32_t more_picks = 0;
 };
 
 class ClusterRuntime {
@@ -48,17 +60,34 @@ class ClusterRuntime {
   // Counts a response (or a local reply in its place) by status; `internal` is the request's
   // origin.
   void CountResponse(uint16_t status, bool internal);
+  // Counts a response that is thrown away because the request is tried again.
+  void CountRetriedResponse(uint16_t status);
+  // Counts a response under `<stat name>.` too (x-envoy-upstream-alt-stat-name).
+  void CountResponseAs(std::string_view stat_name, uint16_t status);
 
   // The pool of the next host; null when no host may be used.
   Pool* PickPool();
+  Pool* PickPool(const HostWish& wish);
 
   // Circuit breakers. Take counts one more when that is allowed; Give takes it back.
-  enum class Resource : uint8_t { kConnection, kPending, kRequest };
+  enum class Resource : uint8_t { kConnection, kPending, kRequest, kRetry };
   bool Allows(Resource resource, Priority priority) const;
   void Take(Resource resource, Priority priority);
   void Give(Resource resource, Priority priority);
+  uint64_t NextConnectionId();
+
+  // The router keeps it while a request uses it; a cluster that leaves the table lives so long.
+  void AddUser() { ++users_; }
+  void RemoveUser() {
+    if (--users_ == 0 && when_unused_ != nullptr) worker_.dispatcher.AtTurnEnd(*when_unused_);
+  }
+  void NotifyWhenUnused(event::TurnTask& task) { when_unused_ = &task; }
+  bool in_use() const { return users_ > 0; }
+  void CloseIdle();
 
  private:
+  Pool* PoolOf(const Host& host, Priority priority);
+
   std::shared_ptr<const Cluster> cluster_;
   WorkerResources worker_;
   ClusterStats stats_;
@@ -71,8 +100,14 @@ class ClusterRuntime {
     bool used = false;
   };
   Origin origins_[2];
+  Origin retried_;  // `retry.`: responses that were thrown away
+  // Names come in requests: no more than so many are kept.
+  static constexpr size_t kMaxStatNames = 1000;
+  absl::flat_hash_map<std::string, std::unique_ptr<stats::CodeCounters>> named_codes_;
+  uint32_t users_ = 0;
+  event::TurnTask* when_unused_ = nullptr;
   std::unique_ptr<LoadBalancer> balancer_;
-  absl::flat_hash_map<const Host*, std::unique_ptr<Pool>> pools_;
+  absl::flat_hash_map<const Host*, std::unique_ptr<Pool>> pools_[2];  // by priority
   const Host* last_host_ = nullptr;  // most clusters of a sidecar have one host
   Pool* last_pool_ = nullptr;
 };

@@ -4,16 +4,48 @@
 
 namespace remora::upstream {
 
+ClusterSet::ClusterSet(const WorkerResources& worker) : worker_(worker), sweep_(&OnTurnEnd, this) {
+  worker_.connection_ids = &connection_ids_;
+}
+
 void ClusterSet::Apply(std::shared_ptr<const ClusterTable> table) {
+  ++generation_;
   table_ = std::move(table);
   for (auto it = runtimes_.begin(); it != runtimes_.end();) {
     const auto found = table_->find(it->first);
     if (found != table_->end() && found->second.get() == &it->second->cluster()) {
       ++it;
-    } else {
-      runtimes_.erase(it++);
+      continue;
     }
+    Retire(std::move(it->second));
+    runtimes_.erase(it++);
   }
+}
+
+// Requests that use it end in peace; nothing new begins on it.
+void ClusterSet::Retire(std::unique_ptr<ClusterRuntime> runtime) {
+  runtime->CloseIdle();
+  if (!runtime->in_use()) return;
+  runtime->NotifyWhenUnused(sweep_);
+  retired_.push_back(std::move(runtime));
+}
+
+void ClusterSet::OnTurnEnd(void* self) {
+  auto& retired = static_cast<ClusterSet*>(self)->retired_;
+  for (size_t i = 0; i < retired.size();) {
+    if (retired[i]->in_use()) {
+      ++i;
+      continue;
+    }
+    retired[i] = std::move(retired.back());
+    retired.pop_back();
+  }
+}
+
+void ClusterSet::Clear() {
+  ++generation_;
+  runtimes_.clear();
+  retired_.clear();
 }
 
 ClusterRuntime* ClusterSet::Find(std::string_view name) {

@@ -4,7 +4,7 @@
 //
 // Owner: the worker. Thread: the worker's. Adopts the World's cluster table (a map of shared
 // immutable clusters) by comparing pointers; runtimes are made at first use and dropped when their
-// cluster leaves the table.
+// cluster has left the table and no request uses it any more.
 
 #include <memory>
 #include <string>
@@ -20,19 +20,29 @@ using ClusterTable = absl::flat_hash_map<std::string, std::shared_ptr<const Clus
 
 class ClusterSet {
  public:
-  explicit ClusterSet(const WorkerResources& worker) : worker_(worker) {}
+  explicit ClusterSet(const WorkerResources& worker);
 
   void Apply(std::shared_ptr<const ClusterTable> table);
   // Null when there is no such cluster.
   ClusterRuntime* Find(std::string_view name);
   const WorkerResources& worker() const { return worker_; }
   // Ends all connections (the worker is going).
-  void Clear() { runtimes_.clear(); }
+  void Clear();
+  // Changes with everything that makes an earlier Find's result void.
+  uint64_t generation() const { return generation_; }
 
  private:
+  static void OnTurnEnd(void* self);
+  void Retire(std::unique_ptr<ClusterRuntime> runtime);
+
+  uint64_t connection_ids_ = 0;
+  uint64_t generation_ = 1;
   WorkerResources worker_;
   std::shared_ptr<const ClusterTable> table_;
   absl::flat_hash_map<std::string, std::unique_ptr<ClusterRuntime>> runtimes_;
+  // Left the table while requests were using them; each goes when its last one has.
+  std::vector<std::unique_ptr<ClusterRuntime>> retired_;
+  event::TurnTask sweep_;
 };
 
 }  // namespace remora::upstream

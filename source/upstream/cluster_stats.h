@@ -23,6 +23,7 @@ struct ClusterStats {
   NamedCounter<"upstream_cx_overflow"> upstream_cx_overflow;          // Not begun: max_connections.
   NamedCounter<"upstream_cx_idle_timeout"> upstream_cx_idle_timeout;  // Closed unused.
   NamedCounter<"upstream_cx_max_requests"> upstream_cx_max_requests;  // Closed after their last.
+  NamedCounter<"upstream_cx_max_duration_reached"> upstream_cx_max_duration_reached;  // Too old.
   NamedCounter<"upstream_cx_none_healthy"> upstream_cx_none_healthy;  // No host could be chosen.
   NamedCounter<"upstream_cx_protocol_error"> upstream_cx_protocol_error;  // The host spoke no HTTP.
   NamedCounter<"upstream_cx_destroy"> upstream_cx_destroy;                // Closed, whoever did it.
@@ -41,13 +42,28 @@ struct ClusterStats {
   NamedCounter<"upstream_rq_completed"> upstream_rq_completed;          // Answered, by us too.
   NamedCounter<"upstream_rq_pending_total"> upstream_rq_pending_total;  // Waited for a connection.
   NamedGauge<"upstream_rq_pending_active"> upstream_rq_pending_active;  // Waiting now.
-  NamedCounter<"upstream_rq_pending_overflow"> upstream_rq_pending_overflow;  // Breaker was open.
+  NamedCounter<"upstream_rq_active_overflow"> upstream_rq_active_overflow;  // max_requests.
+  NamedCounter<"upstream_rq_pending_overflow">
+      upstream_rq_pending_overflow;  // max_pending_requests.
   NamedCounter<"upstream_rq_pending_failure_eject">
       upstream_rq_pending_failure_eject;                        // No connect.
   NamedCounter<"upstream_rq_cancelled"> upstream_rq_cancelled;  // Gave up before a connection.
   NamedCounter<"upstream_rq_timeout"> upstream_rq_timeout;      // The route's timeout passed.
-  NamedCounter<"upstream_rq_rx_reset"> upstream_rq_rx_reset;    // Cut off by the host.
-  NamedCounter<"upstream_rq_tx_reset"> upstream_rq_tx_reset;    // Cut off by us.
+  NamedCounter<"upstream_rq_per_try_timeout"> upstream_rq_per_try_timeout;  // One try's passed.
+  NamedCounter<"upstream_rq_per_try_idle_timeout"> upstream_rq_per_try_idle_timeout;
+  NamedCounter<"upstream_rq_retry"> upstream_rq_retry;                    // Tried again.
+  NamedCounter<"upstream_rq_retry_success"> upstream_rq_retry_success;    // With a good end.
+  NamedCounter<"upstream_rq_retry_overflow"> upstream_rq_retry_overflow;  // Not: breaker was open.
+  NamedCounter<"upstream_rq_retry_limit_exceeded"> upstream_rq_retry_limit_exceeded;
+  NamedCounter<"upstream_rq_retry_backoff_exponential"> upstream_rq_retry_backoff_exponential;
+  NamedCounter<"upstream_rq_retry_backoff_ratelimited"> upstream_rq_retry_backoff_ratelimited;
+  // The body outgrew what is kept for another try or a mirror, which there is then none of.
+  NamedCounter<"retry_or_shadow_abandoned"> retry_or_shadow_abandoned;
+  // Ours: requests that met a connection that the host had just closed and went out again on a new
+  // one, which is no retry (docs/adr/0020).
+  NamedCounter<"upstream_rq_stale_replaced"> upstream_rq_stale_replaced;
+  NamedCounter<"upstream_rq_rx_reset"> upstream_rq_rx_reset;  // Cut off by the host.
+  NamedCounter<"upstream_rq_tx_reset"> upstream_rq_tx_reset;  // Cut off by us.
   NamedHistogram<"upstream_rq_time", Unit::kMilliseconds> upstream_rq_time;
   NamedCounter<"upstream_flow_control_paused_reading_total">
       upstream_flow_control_paused_reading_total;
@@ -74,6 +90,12 @@ struct BreakerStats {
   NamedGauge<"rq_open"> rq_open;
   NamedGauge<"rq_retry_open"> rq_retry_open;
   NamedGauge<"cx_pool_open"> cx_pool_open;
+  // What is left; 0 without track_remaining.
+  NamedGauge<"remaining_cx"> remaining_cx;
+  NamedGauge<"remaining_pending"> remaining_pending;
+  NamedGauge<"remaining_rq"> remaining_rq;
+  NamedGauge<"remaining_retries"> remaining_retries;
+  NamedGauge<"remaining_cx_pools"> remaining_cx_pools;
 };
 
 }  // namespace remora::upstream

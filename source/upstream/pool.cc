@@ -27,6 +27,12 @@ bool StreamLease::reused_connection() const {
   return connection_ != nullptr && connection_->reused();
 }
 
+bool StreamLease::wrote() const { return connection_ != nullptr && connection_->wrote(); }
+
+bool StreamLease::response_began() const {
+  return connection_ != nullptr && connection_->response_began();
+}
+
 void StreamLease::Finish() {
   if (connection_ == nullptr) return;
   stream_ = nullptr;
@@ -39,11 +45,15 @@ void StreamLease::Cancel() {
   std::exchange(connection_, nullptr)->CancelExchange();
 }
 
-Pool::Pool(ClusterRuntime& cluster, const Host& host)
-    : cluster_(cluster), host_(host), host_counters_(host.counters(cluster.worker().index)) {}
+Pool::Pool(ClusterRuntime& cluster, const Host& host, Priority priority)
+    : cluster_(cluster),
+      host_(host),
+      priority_(priority),
+      host_counters_(host.counters(cluster.worker().index)) {}
 
 Pool::~Pool() {
   // The worker is going, or the cluster was removed: what is in flight fails.
+  closing_ = true;
   while (!all_.empty()) {
     all_.back()->End(PoolConnection::EndedBy::kUs,
                      {Side::kLocal, ErrorKind::kConnectionTermination});
@@ -58,12 +68,13 @@ Pool::~Pool() {
 void Pool::LeaveQueue(StreamUser& user) {
   user.Unlink();
   --waiting_count_;
-  cluster_.Give(Resource::kPending, user.priority());
+  if (user.wish.fresh) --fresh_waiting_;
+  cluster_.Give(Resource::kPending, user.wish.priority);
   cluster_.stats().upstream_rq_pending_active.Dec();
 }
 
 StreamLease Pool::Attach(PoolConnection& connection, StreamUser& user) {
-  cluster_.Take(Resource::kRequest, user.priority());
+  cluster_.Take(Resource::kRequest, user.wish.priority);
   const ClusterStats& stats = cluster_.stats();
   stats.upstream_rq_total.Inc();
   stats.upstream_rq_active.Inc();
@@ -75,32 +86,39 @@ StreamLease Pool::Attach(PoolConnection& connection, StreamUser& user) {
 Pool::Acquired Pool::Acquire(StreamUser& user) {
   Acquired result;
   const ClusterStats& stats = cluster_.stats();
-  if (!free_.empty()) {
-    if (!cluster_.Allows(Resource::kRequest, user.priority())) {
-      stats.upstream_rq_pending_overflow.Inc();
+  if (closing_) {
+    result.error = ProxyError{Side::kLocal, ErrorKind::kConnectionTermination, {}, true};
+    return result;
+  }
+  if (PoolConnection* free = TakeFree(user.wish)) {
+    if (!cluster_.Allows(Resource::kRequest, user.wish.priority)) {
+      stats.upstream_rq_active_overflow.Inc();
       result.error = ProxyError{Side::kLocal, ErrorKind::kOverflow, {}, true};
       return result;
     }
-    result.lease = Attach(free_.PopFront(), user);
+    free->base::ListNode<PoolConnection>::Unlink();
+    result.lease = Attach(*free, user);
     return result;
   }
-  if (!cluster_.Allows(Resource::kPending, user.priority())) {
+  if (!cluster_.Allows(Resource::kPending, user.wish.priority)) {
     stats.upstream_rq_pending_overflow.Inc();
     result.error = ProxyError{Side::kLocal, ErrorKind::kOverflow, {}, true};
     return result;
   }
   if (connecting_ <= waiting_count_) {
     ProxyError error;
-    if (!StartConnection(error) && all_.empty()) {
+    // One that wants a new connection cannot be served by those that there are.
+    if (!StartConnection(error) && (all_.empty() || user.wish.fresh)) {
       result.error = error;
       return result;
     }
   }
   stats.upstream_rq_pending_total.Inc();
   stats.upstream_rq_pending_active.Inc();
-  cluster_.Take(Resource::kPending, user.priority());
+  cluster_.Take(Resource::kPending, user.wish.priority);
   waiting_.PushBack(user);
   ++waiting_count_;
+  if (user.wish.fresh) ++fresh_waiting_;
   return result;
 }
 
@@ -109,11 +127,44 @@ void Pool::CancelWaiting(StreamUser& user) {
   cluster_.stats().upstream_rq_cancelled.Inc();
 }
 
+PoolConnection* Pool::TakeFree(const StreamWish& wish) {
+  if (free_.empty() || wish.fresh) return nullptr;
+  PoolConnection& youngest = free_.front();
+  const event::Duration limit = wish.once ? idle_age_.limit_once() : idle_age_.limit_any();
+  if (limit == IdleAge::kNever ||
+      cluster_.worker().dispatcher.now() - youngest.idle_since() <= limit) {
+    return &youngest;
+  }
+  // A new connection is the safe choice; where none is allowed, an old one is better than none.
+  return MayConnect() ? nullptr : &youngest;
+}
+
+bool Pool::MayConnect() const {
+  const uint32_t per_host =
+      cluster_.config().limits[static_cast<size_t>(priority_)].max_connections_per_host;
+  if (per_host != CircuitBreakerLimits::kUnlimited &&
+      host_.Sum(&HostCounters::cx_active) >= per_host) {
+    return false;
+  }
+  return cluster_.Allows(Resource::kConnection, priority_);
+}
+
+void Pool::CloseIdle() {
+  while (!free_.empty()) {
+    free_.front().End(PoolConnection::EndedBy::kUs,
+                      {Side::kLocal, ErrorKind::kConnectionTermination});
+  }
+}
+
+void Pool::LearnIdleAge(event::Duration age) {
+  idle_age_.Observe(age, cluster_.worker().dispatcher.now());
+}
+
 // False when it was not begun: `error` says why. With open connections the waiter may still be
 // served by one of them.
 bool Pool::StartConnection(ProxyError& error) {
   const ClusterStats& stats = cluster_.stats();
-  if (!cluster_.Allows(Resource::kConnection, Priority::kDefault)) {
+  if (!MayConnect()) {
     stats.upstream_cx_overflow.Inc();
     // One connection to each host is always allowed, or a full breaker would starve it for ever.
     if (!all_.empty()) {
@@ -137,7 +188,7 @@ bool Pool::StartConnection(ProxyError& error) {
   PoolConnection& started = *connection;
   all_.push_back(std::move(connection));
   ++connecting_;
-  cluster_.Take(Resource::kConnection, Priority::kDefault);
+  cluster_.Take(Resource::kConnection, priority_);
   stats.upstream_cx_total.Inc();
   stats.upstream_cx_http1_total.Inc();
   stats.upstream_cx_active.Inc();
@@ -153,18 +204,28 @@ void Pool::OnConnected(PoolConnection& connection) {
 }
 
 void Pool::OnFree(PoolConnection& connection) {
-  while (!waiting_.empty()) {
-    StreamUser& user = waiting_.front();
-    LeaveQueue(user);
-    if (!cluster_.Allows(Resource::kRequest, user.priority())) {
-      cluster_.stats().upstream_rq_pending_overflow.Inc();
-      user.OnStreamFailed({Side::kLocal, ErrorKind::kOverflow, {}, true});
+  while (StreamUser* user = NextWaiting(connection)) {
+    LeaveQueue(*user);
+    if (!cluster_.Allows(Resource::kRequest, user->wish.priority)) {
+      cluster_.stats().upstream_rq_active_overflow.Inc();
+      user->OnStreamFailed({Side::kLocal, ErrorKind::kOverflow, {}, true});
       continue;
     }
-    user.OnStreamReady(Attach(connection, user));
+    user->OnStreamReady(Attach(connection, *user));
     return;
   }
   free_.PushFront(connection);
+}
+
+// The first in the queue that this connection is good for; null when there is none.
+StreamUser* Pool::NextWaiting(const PoolConnection& connection) {
+  if (waiting_.empty()) return nullptr;
+  if (fresh_waiting_ == 0 || !connection.used()) return &waiting_.front();
+  StreamUser* next = nullptr;
+  waiting_.ForEach([&next](StreamUser& user) {
+    if (next == nullptr && !user.wish.fresh) next = &user;
+  });
+  return next;
 }
 
 void Pool::OnConnectFailed(const ProxyError& error) {
@@ -187,13 +248,14 @@ void Pool::Remove(PoolConnection& connection) {
     all_[index]->index_ = index;
   }
   all_.pop_back();
-  cluster_.Give(Resource::kConnection, Priority::kDefault);
+  cluster_.Give(Resource::kConnection, priority_);
   cluster_.stats().upstream_cx_active.Dec();
   AddOwn<uint64_t>(host_counters_.cx_active, UINT64_MAX);
   cluster_.worker().dispatcher.DeferDelete(std::move(owned));
 }
 
 void Pool::ConnectForWaiters() {
+  if (closing_) return;
   while (connecting_ < waiting_count_) {
     ProxyError error;
     if (StartConnection(error)) continue;

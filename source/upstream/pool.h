@@ -6,6 +6,7 @@
 // connections are used last in, first out (warm caches, warm congestion windows).
 //
 //   Acquire --free connection--> a stream at once
+//          |                     (not one older than what the host is known to keep, IdleAge)
 //          \--none-------------> waits; a connection is begun unless enough are on their way
 //                                 connected: first waiter gets it
 //                                 failed: every waiter fails (the router decides about another try)
@@ -22,6 +23,7 @@
 #include "source/http/codec.h"
 #include "source/http/proxy_error.h"
 #include "source/upstream/cluster.h"
+#include "source/upstream/idle_age.h"
 
 namespace remora::upstream {
 
@@ -44,7 +46,14 @@ class StreamLease {
 
   bool active() const { return connection_ != nullptr; }
   http::ClientCodecStream* stream() const { return stream_; }
+  // It has served another request before this one.
   bool reused_connection() const;
+  // A byte of the request was given to the kernel.
+  bool wrote() const;
+  // A byte of the response has come.
+  bool response_began() const;
+  // Null without one; valid while the lease is active.
+  const PoolConnection* connection() const { return connection_; }
   // The response has ended: the connection may serve another.
   void Finish();
   void Cancel();
@@ -53,6 +62,13 @@ class StreamLease {
   friend class PoolConnection;
   PoolConnection* connection_ = nullptr;
   http::ClientCodecStream* stream_ = nullptr;
+};
+
+// What a request asks of the connection that it gets.
+struct StreamWish {
+  Priority priority = Priority::kDefault;
+  bool fresh = false;  // no connection that has served another request
+  bool once = false;   // it must not be sent twice: no connection that the host may be closing
 };
 
 // One request that wants a stream: takes the response too.
@@ -64,7 +80,9 @@ class StreamUser : public base::ListNode<StreamUser>, public http::ResponseSink 
   virtual void OnUpstreamFull() = 0;
   virtual void OnUpstreamDrained() = 0;
   virtual base::Arena& arena() = 0;
-  virtual Priority priority() const { return Priority::kDefault; }
+
+  // Set before Acquire, not changed while waiting.
+  StreamWish wish;
 
  protected:
   ~StreamUser() = default;
@@ -72,7 +90,7 @@ class StreamUser : public base::ListNode<StreamUser>, public http::ResponseSink 
 
 class Pool {
  public:
-  Pool(ClusterRuntime& cluster, const Host& host);
+  Pool(ClusterRuntime& cluster, const Host& host, Priority priority);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -88,10 +106,18 @@ class Pool {
   const Host& host() const { return host_; }
   ClusterRuntime& cluster() { return cluster_; }
   size_t connections() const { return all_.size(); }
+  Priority priority() const { return priority_; }
+  const IdleAge& idle_age() const { return idle_age_; }
+  // Closes connections that nobody uses.
+  void CloseIdle();
 
  private:
   friend class PoolConnection;
+  // The free connection that `wish` may use, or null.
+  PoolConnection* TakeFree(const StreamWish& wish);
+  bool MayConnect() const;
   bool StartConnection(http::ProxyError& error);
+  StreamUser* NextWaiting(const PoolConnection& connection);
   StreamLease Attach(PoolConnection& connection, StreamUser& user);
   void OnConnected(PoolConnection& connection);
   void OnFree(PoolConnection& connection);
@@ -101,15 +127,21 @@ class Pool {
   // New connections for those that still wait, after one was lost.
   void ConnectForWaiters();
   void LeaveQueue(StreamUser& user);
+  // The host closed a connection that was idle for so long.
+  void LearnIdleAge(event::Duration age);
 
   ClusterRuntime& cluster_;
   const Host& host_;
+  const Priority priority_;  // whose breakers count its connections
+  bool closing_ = false;
   HostCounters& host_counters_;
   std::vector<std::unique_ptr<PoolConnection>> all_;
   base::IntrusiveList<PoolConnection> free_;  // front: used last
   base::IntrusiveList<StreamUser> waiting_;
   uint32_t waiting_count_ = 0;
+  uint32_t fresh_waiting_ = 0;  // of them those that want no used connection
   uint32_t connecting_ = 0;
+  IdleAge idle_age_;
 };
 
 }  // namespace remora::upstream

@@ -1,5 +1,8 @@
 #include "source/upstream/pool_connection.h"
 
+#include <string.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "source/base/log.h"
@@ -27,6 +30,7 @@ net::Connection::Options ConnectionOptions(Pool& pool) {
 
 PoolConnection::PoolConnection(Pool& pool, net::Socket socket)
     : pool_(pool),
+      id_(pool.cluster().NextConnectionId()),
       started_(pool.cluster().worker().dispatcher.now()),
       timer_(pool.cluster().worker().dispatcher.timers(), &OnTimer, this),
       turn_end_(&OnTurnEnd, this),
@@ -46,7 +50,13 @@ StreamLease PoolConnection::Begin(StreamUser& user) {
   timer_.Disarm();
   ++requests_;
   user_ = &user;
-  priority_ = user.priority();
+  priority_ = user.wish.priority;
+  cancelled_ = false;
+  connection_.WatchWrites();
+  if (reused()) {
+    idle_age_ = connection_.dispatcher().now() - idle_since_;
+    if (user.wish.once) connection_.ReadBeforeWrite();
+  }
   stream_ = &codec_.NewStream(user, user.arena());
   return StreamLease(*this, *stream_);
 }
@@ -54,7 +64,9 @@ StreamLease PoolConnection::Begin(StreamUser& user) {
 void PoolConnection::OnConnected() {
   connecting_ = false;
   timer_.Disarm();
+  local_ = connection_.LocalAddress();
   const event::TimePoint now = connection_.dispatcher().now();
+  idle_since_ = now;
   pool_.cluster().stats().upstream_cx_connect_ms.Record(
       static_cast<uint64_t>((now - started_) / event::kMillisecond));
   pool_.OnConnected(*this);
@@ -67,24 +79,35 @@ void PoolConnection::OnTimer(void* self) {
     stats.upstream_cx_connect_timeout.Inc();
     connection->End(EndedBy::kUs, {Side::kUpstream, ErrorKind::kConnectTimeout, {}, true});
   } else if (connection->user_ == nullptr) {
-    stats.upstream_cx_idle_timeout.Inc();
+    if (connection->connection_.dispatcher().now() >= connection->ExpiresAt()) {
+      stats.upstream_cx_max_duration_reached.Inc();
+    } else {
+      stats.upstream_cx_idle_timeout.Inc();
+    }
     connection->End(EndedBy::kUs, {Side::kLocal, ErrorKind::kConnectionTermination});
   }
 }
 
 void PoolConnection::OnInput(buffer::Buffer& input) {
+  if (user_ != nullptr && !connection_.wrote()) {
+    // An answer before the request has left: nobody asked for it, and it must not meet the request.
+    pool_.cluster().stats().upstream_cx_protocol_error.Inc();
+    input.Clear();
+    End(EndedBy::kUs, {Side::kUpstream, ErrorKind::kConnectionTermination, {}, true});
+    return;
+  }
   in_dispatch_ = true;
   const absl::Status status = codec_.Dispatch(input);
   in_dispatch_ = false;
   if (ended_) return;
-  if (!status.ok()) {
+  if (!status.ok() && !cancelled_) {
     pool_.cluster().stats().upstream_cx_protocol_error.Inc();
     REMORA_LOG(kPool, kDebug, "cluster ", pool_.cluster().name(), " host ",
                pool_.host().address_text(), ": ", std::string(status.message()));
     End(EndedBy::kUs, {Side::kUpstream, ErrorKind::kProtocolError});
     return;
   }
-  OnInputInterestChanged();
+  if (status.ok()) OnInputInterestChanged();
   AfterDispatch();
 }
 
@@ -107,15 +130,37 @@ void PoolConnection::AfterDispatch() {
   const ClusterConfig& config = pool_.cluster().config();
   const bool worn_out =
       config.max_requests_per_connection != 0 && requests_ >= config.max_requests_per_connection;
-  if (!codec_.Reusable() || worn_out) {
+  const event::TimePoint now = connection_.dispatcher().now();
+  const bool expired = config.max_connection_duration > 0 && now >= ExpiresAt();
+  if (!codec_.Reusable() || worn_out || expired) {
     if (worn_out) pool_.cluster().stats().upstream_cx_max_requests.Inc();
+    if (expired) pool_.cluster().stats().upstream_cx_max_duration_reached.Inc();
     End(EndedBy::kUs, {Side::kLocal, ErrorKind::kConnectionTermination});
     return;
   }
-  if (config.idle_timeout > 0) {
-    timer_.Arm(connection_.dispatcher().now() + config.idle_timeout);
-  }
+  idle_since_ = now;
+  event::TimePoint close_at = ExpiresAt();
+  if (config.idle_timeout > 0) close_at = std::min(close_at, now + config.idle_timeout);
+  // Before the host does it, where it is known when the host does it.
+  const event::Duration limit = pool_.idle_age().limit_any();
+  if (limit != IdleAge::kNever) close_at = std::min(close_at, now + limit);
+  if (close_at != event::Timer::kNever) timer_.Arm(close_at);
   pool_.OnFree(*this);
+}
+
+event::TimePoint PoolConnection::ExpiresAt() const {
+  const event::Duration allowed = pool_.cluster().config().max_connection_duration;
+  return allowed > 0 ? started_ + allowed : event::Timer::kNever;
+}
+
+void PoolConnection::LearnFromClose() {
+  if (connecting_ || requests_ == 0) return;
+  if (user_ == nullptr) {
+    pool_.LearnIdleAge(connection_.dispatcher().now() - idle_since_);
+  } else if (reused() && !codec_.ResponseStarted()) {
+    // It went while the request was on its way: it was closing when it was taken.
+    pool_.LearnIdleAge(idle_age_);
+  }
 }
 
 void PoolConnection::FinishExchange() {
@@ -130,6 +175,7 @@ void PoolConnection::FinishExchange() {
 
 void PoolConnection::CancelExchange() {
   http::ClientCodecStream* stream = stream_;
+  cancelled_ = true;
   FinishExchange();
   if (ended_ || stream == nullptr) return;
   pool_.cluster().stats().upstream_rq_tx_reset.Inc();
@@ -170,7 +216,10 @@ void PoolConnection::OnClosed(net::CloseReason, int error) {
   if (connecting_) {
     REMORA_LOG(kPool, kDebug, "cluster ", pool_.cluster().name(), " host ",
                pool_.host().address_text(), ": connect failed, errno ", error);
-    End(EndedBy::kHost, {Side::kUpstream, ErrorKind::kConnectFailure, {}, true});
+    // The C library's text is a literal.
+    const char* const reason = strerrordesc_np(error);
+    End(EndedBy::kHost, {Side::kUpstream, ErrorKind::kConnectFailure,
+                         reason != nullptr ? reason : std::string_view(), true});
     return;
   }
   // A response that runs until the connection closes is cut short by a reset, not ended.
@@ -182,6 +231,7 @@ void PoolConnection::End(EndedBy by, const ProxyError& error) {
   ended_ = true;
   const ClusterStats& stats = pool_.cluster().stats();
   timer_.Disarm();
+  if (by == EndedBy::kHost) LearnFromClose();
   connection_.Close();
   base::ListNode<PoolConnection>::Unlink();
   stats.upstream_cx_destroy.Inc();
@@ -208,7 +258,9 @@ void PoolConnection::End(EndedBy by, const ProxyError& error) {
   StreamUser* user = user_;
   if (user != nullptr) {
     stats.upstream_rq_rx_reset.Inc();
-    user->OnReset(error);  // lets go of its lease
+    ProxyError told = error;
+    told.safe_to_retry |= !connection_.wrote();
+    user->OnReset(told);  // lets go of its lease
   }
   if (was_connecting) {
     pool.OnConnectFailed(error);

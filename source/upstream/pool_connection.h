@@ -23,7 +23,16 @@ class PoolConnection final : public event::Deferred,
 
   void Start();
   StreamLease Begin(StreamUser& user);
+  // The present exchange is not its first; it has had one at all.
   bool reused() const { return requests_ > 1; }
+  bool used() const { return requests_ > 0; }
+  event::TimePoint idle_since() const { return idle_since_; }
+  bool wrote() const { return connection_.wrote(); }
+  bool response_began() const { return codec_.ResponseStarted(); }
+  // Unique in the process.
+  uint64_t id() const { return id_; }
+  // Known once it is connected.
+  const net::Address& local_address() const { return local_; }
   bool connecting() const { return connecting_; }
 
   // net::ConnectionHandler
@@ -37,6 +46,7 @@ class PoolConnection final : public event::Deferred,
   // http::ClientCodecEvents
   void OnOutput() override { connection_.Cork(); }
   void OnUnusable() override;
+  void OnTunnelEnd() override { connection_.ShutdownAfterFlush(); }
   void OnInputInterestChanged() override;
 
  private:
@@ -51,15 +61,23 @@ class PoolConnection final : public event::Deferred,
   // Closes, tells the exchange why, and leaves the pool.
   void End(EndedBy by, const http::ProxyError& error);
   void AfterDispatch();
+  // What the host's closing says about its idle timeout.
+  void LearnFromClose();
+  event::TimePoint ExpiresAt() const;
 
   Pool& pool_;
   bool connecting_ = true;
   bool ended_ = false;
   bool in_dispatch_ = false;
+  bool cancelled_ = false;  // what still comes is nobody's, and no fault of the host
   Priority priority_ = Priority::kDefault;  // of the present exchange
+  uint64_t id_;
   uint32_t requests_ = 0;
   size_t index_ = 0;  // in Pool::all_
   event::TimePoint started_;
+  event::TimePoint idle_since_ = 0;  // since when nobody uses it
+  event::Duration idle_age_ = 0;     // how long that was before the present exchange
+  net::Address local_;
   StreamUser* user_ = nullptr;
   http::ClientCodecStream* stream_ = nullptr;
   event::Timer timer_;  // connect timeout, then idle timeout

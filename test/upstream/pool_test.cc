@@ -297,5 +297,122 @@ TEST_CASE("Breakers refuse at once") {
   w.pool->CancelWaiting(a);
 }
 
+// One exchange on a connection of its own, which the host closes after `idle`.
+void CloseIdleAfter(PoolWorld& w, event::Duration idle) {
+  User user(w.arenas, w.journal, "u");
+  w.Acquire(user);
+  w.Until("u:ready");
+  harness::Wire wire = w.server.Accept();
+  w.Serve(wire);
+  wire.Send(harness::MakeResponse(200, ""));
+  w.Until("u:end");
+  w.Pass(idle);
+  wire.Close();
+  while (w.pool->connections() > 0) w.dispatcher.RunOnce(false);
+  w.Take();
+}
+
+TEST_CASE("The host's idle timeout is learnt: older connections are left alone, then closed") {
+  PoolWorld w;
+  CloseIdleAfter(w, 4 * kSecond);
+  CloseIdleAfter(w, 4 * kSecond);
+  REQUIRE(w.pool->idle_age().limit_once() == 2 * kSecond);
+  User a(w.arenas, w.journal, "a");
+  w.Acquire(a);
+  w.Until("a:ready");
+  harness::Wire wire = w.server.Accept();
+  w.Serve(wire);
+  wire.Send(harness::MakeResponse(200, ""));
+  w.Until("a:end");
+  w.Pass(3 * kSecond);
+  SECTION("one that must not be sent twice gets a new connection") {
+    User once(w.arenas, w.journal, "once");
+    once.wish.once = true;
+    REQUIRE(w.Acquire(once) == "waits");
+    w.Until("once:ready");
+    REQUIRE(w.pool->connections() == 2);
+  }
+  SECTION("others still take it") {
+    User b(w.arenas, w.journal, "b");
+    REQUIRE(w.Acquire(b) == "at once");
+  }
+  SECTION("before the host closes it we do") {
+    w.Pass(kSecond);
+    REQUIRE(w.pool->connections() == 0);
+    REQUIRE(w.Stat("upstream_cx_idle_timeout") == 1);
+  }
+}
+
+TEST_CASE("A wish for a new connection is not met with a used one") {
+  PoolWorld w([](ClusterConfig& config) { config.limits[0].max_connections = 2; });
+  User a(w.arenas, w.journal, "a");
+  w.Acquire(a);
+  w.Until("a:ready");
+  harness::Wire wire = w.server.Accept();
+  w.Serve(wire);
+  User fresh(w.arenas, w.journal, "fresh");
+  fresh.wish.fresh = true;
+  REQUIRE(w.Acquire(fresh) == "waits");
+  wire.Send(harness::MakeResponse(200, ""));
+  w.Until("a:end");
+  w.Until("fresh:ready");
+  REQUIRE_FALSE(fresh.lease().reused_connection());
+  User third(w.arenas, w.journal, "third");
+  third.wish.fresh = true;
+  REQUIRE(w.Acquire(third) == "refused");
+}
+
+TEST_CASE("A connection that has had its time is not used again") {
+  PoolWorld w([](ClusterConfig& config) { config.max_connection_duration = 10 * kSecond; });
+  User a(w.arenas, w.journal, "a");
+  w.Acquire(a);
+  w.Until("a:ready");
+  harness::Wire wire = w.server.Accept();
+  w.Serve(wire);
+  SECTION("after its exchange") {
+    w.Pass(11 * kSecond);
+    REQUIRE(w.pool->connections() == 1);
+    wire.Send(harness::MakeResponse(200, ""));
+    w.Until("a:end");
+    w.Pass(0);
+  }
+  SECTION("while nobody uses it") {
+    wire.Send(harness::MakeResponse(200, ""));
+    w.Until("a:end");
+    w.Pass(11 * kSecond);
+  }
+  REQUIRE(w.pool->connections() == 0);
+  REQUIRE(w.Stat("upstream_cx_max_duration_reached") == 1);
+}
+
+TEST_CASE("A limit for each host allows one connection at least") {
+  PoolWorld w([](ClusterConfig& config) { config.limits[0].max_connections_per_host = 1; });
+  User a(w.arenas, w.journal, "a");
+  User b(w.arenas, w.journal, "b");
+  w.Acquire(a);
+  w.Acquire(b);
+  REQUIRE(w.pool->connections() == 1);
+  REQUIRE(w.Stat("upstream_cx_overflow") == 1);
+}
+
+TEST_CASE("An answer before the request has left belongs to nobody") {
+  PoolWorld w;
+  User a(w.arenas, w.journal, "a");
+  w.Acquire(a);
+  w.Until("a:ready");
+  harness::Wire wire = w.server.Accept();
+  w.Serve(wire);
+  wire.Send(harness::MakeResponse(200, ""));
+  w.Until("a:end");
+  w.Take();
+  // It comes in the turn in which the next request takes the connection.
+  wire.Send(harness::MakeResponse(200, "poison"));
+  User b(w.arenas, w.journal, "b");
+  b.wish.once = true;
+  REQUIRE(w.Acquire(b) == "at once");
+  w.Until("b:reset");
+  REQUIRE(w.Take() == "b:reset(connection termination)");
+}
+
 }  // namespace
 }  // namespace remora::upstream

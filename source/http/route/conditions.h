@@ -18,6 +18,7 @@
 #include "source/http/message.h"
 #include "source/http/route/config.h"
 #include "source/http/route/regex.h"
+#include "source/runtime/runtime.h"
 
 namespace remora::route {
 
@@ -26,7 +27,25 @@ struct RequestView {
   const http::RequestHead& head;
   std::string_view path;  // without query and fragment
   uint64_t random;
+  const runtime::Snapshot* runtime = nullptr;  // null: the defaults of the configuration
 };
+
+// A field of a request, or (":method", ":path", ":authority" or "host", ":scheme") a part of the
+// request line.
+class RequestField {
+ public:
+  explicit RequestField(std::string name);  // any case
+  // The first value; empty when there is none.
+  std::string_view First(const http::RequestHead& head) const;
+
+ private:
+  std::string name_;
+  http::HeaderId id_;
+};
+
+// The first parameter of that name, as Envoy splits: at '&', then at the first '='; nothing is
+// decoded, a fragment is not cut off. `path`: with its query.
+std::optional<std::string_view> FindQueryParameter(std::string_view path, std::string_view name);
 
 class StringMatcher {
  public:
@@ -48,16 +67,21 @@ class HeaderMatcher {
   static absl::StatusOr<HeaderMatcher> Compile(HeaderMatch config, uint32_t max_program_size);
 
   bool Matches(const http::RequestHead& head) const;
+  // Of the parts of a head only ":status" is there.
+  bool Matches(const http::ResponseHead& head) const;
 
  private:
   // Where the values are.
-  enum class Source : uint8_t { kField, kMethod, kPath, kAuthority, kScheme, kNowhere };
+  enum class Source : uint8_t { kField, kMethod, kPath, kAuthority, kScheme, kStatus, kNowhere };
   static Source SourceOf(std::string_view lower_case_name);
 
   HeaderMatcher() = default;
   bool MatchesValue(std::string_view value) const;
   template <class F>
   bool AnyValue(const http::RequestHead& head, F&& matches, bool& found) const;
+  template <class F>
+  bool AnyField(const http::HeaderMap& headers, F&& matches, bool& found) const;
+  bool Decide(bool matches, bool found) const;
 
   Source source_ = Source::kField;
   http::HeaderId id_ = http::HeaderId::kOther;
@@ -93,8 +117,9 @@ class RouteConditions {
   bool empty() const;
 
   std::optional<Regex> path_regex;
-  std::optional<RuntimeFraction> runtime_fraction;
+  std::optional<runtime::FractionSetting> runtime_fraction;
   bool grpc = false;
+  bool connect = false;
   std::vector<HeaderMatcher> headers;
   std::vector<QueryParameterMatcher> query_parameters;
 };

@@ -1,9 +1,8 @@
 #include "source/http/router/router_filter.h"
 
-#include <charconv>
 #include <utility>
 
-#include "source/base/log.h"
+#include "source/http/router/route_action.h"
 #include "source/upstream/cluster_runtime.h"
 
 namespace remora::router {
@@ -11,19 +10,28 @@ namespace remora::router {
 using http::Answer;
 using http::ErrorKind;
 using http::HeaderId;
+using http::Method;
 using http::ProxyError;
+using http::ResponseFlag;
 using http::Side;
 using upstream::AddOwn;
 
 namespace {
 
-// A number as arena text.
-std::string_view NumberText(base::Arena& arena, int64_t number) {
-  constexpr size_t kMax = 20;
-  char* text = arena.AllocateBytes(kMax);
-  const auto [end, error] = std::to_chars(text, text + kMax, number);
-  static_cast<void>(error);  // 20 characters hold any 64-bit number
-  return {text, static_cast<size_t>(end - text)};
+// RFC 9110 section 9.2.2. What a method outside of it means is not known.
+bool IsIdempotent(const http::RequestHead& head) {
+  if (head.framing == http::Framing::kTunnel) return false;
+  switch (head.method_id) {
+    case Method::kGet:
+    case Method::kHead:
+    case Method::kOptions:
+    case Method::kTrace:
+    case Method::kPut:
+    case Method::kDelete:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -31,10 +39,15 @@ std::string_view NumberText(base::Arena& arena, int64_t number) {
 RouterFilter::RouterFilter(const Config& config, http::FilterContext& context)
     : config_(config),
       context_(context),
-      pending_(context.blocks()),
+      attempt_(*this, context),
+      body_(context.blocks()),
       timeout_(context.dispatcher().timers(), &OnTimeout, this) {}
 
-RouterFilter::~RouterFilter() = default;
+RouterFilter::~RouterFilter() {
+  attempt_.End();
+  retry_.reset();
+  if (cluster_ != nullptr) cluster_->RemoveUser();
+}
 
 // --- the request ---
 
@@ -47,142 +60,318 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     Reply({Side::kLocal, ErrorKind::kNoRoute});
     return Answer::kContinue;
   }
-  if (const route::DirectResponseAction* direct = route->direct_response()) {
-    ReplyDirectly(*direct);
+  if (route->answers()) {
+    ReplyDirectly();
     return Answer::kContinue;
   }
-  const std::string_view name = context_.match().cluster->name;
-  cluster_ = context_.clusters().Find(name);
+  policy_ = route->failure_policy();
+  const route::ClusterChoice& choice = *context_.match().cluster;
+  const std::string_view name = choice.NameFor(head);
+  cluster_ = choice.cluster_header == nullptr
+                 ? context_.worker_state<RouterState>().clusters.Find(context_.clusters(), choice)
+                 : context_.clusters().Find(name);
   if (cluster_ == nullptr) {
     stats().no_cluster.Inc();
-    Reply({Side::kLocal, ErrorKind::kNoCluster});
+    Reply({Side::kLocal, ErrorKind::kNoCluster}, ClusterNotFoundStatus(*route));
     return Answer::kContinue;
   }
+  cluster_->AddUser();
   context_.stream_info().cluster_name = name;
-  if (route->timeout() > 0 && !config_.suppress_envoy_headers) {
-    head.headers.SetReference(HeaderId::kXEnvoyExpectedRqTimeoutMs,
-                              NumberText(arena(), route->timeout() / event::kMillisecond));
+  timeouts_.global = route->timeout();
+  attempt_.wish.once = !IsIdempotent(head);
+  if (has_body()) {
+    keeping_ = true;
+    body_limit_ = context_.request_buffer_limit();
   }
-  Connect();
+  if (policy_ != nullptr || head.headers.HasAnyOf(kControlFields)) [[unlikely]] {
+    if (!Prepare(head)) return Answer::kContinue;
+  }
+  if (!config_.suppress_envoy_headers) SetExpectedTimeout(timeouts_, 0, head);
+  if (policy_ != nullptr && policy_->count_attempts_in_request) {
+    head.headers.SetReference(HeaderId::kXEnvoyAttemptCount, "1");
+  }
+  FinalizeRequest(context_, !config_.suppress_envoy_headers, head);
+  if (policy_ != nullptr && !policy_->mirrors.empty() && head.framing != http::Framing::kTunnel) {
+    StartMirrors(head);
+  }
+  BeginTry(attempt_.wish.priority == upstream::Priority::kDefault
+               ? cluster_->PickPool()
+               : cluster_->PickPool({attempt_.wish.priority}));
   return Answer::kContinue;
 }
 
-void RouterFilter::ReplyDirectly(const route::DirectResponseAction& action) {
-  stats().rq_direct_response.Inc();
-  done_ = true;
-  http::LocalReply reply;
-  reply.status = static_cast<uint16_t>(action.status);
-  reply.body = action.body;
-  reply.details = "direct_response";
-  context_.SendLocalReply(std::move(reply));
+bool RouterFilter::Prepare(http::RequestHead& head) {
+  if (const http::HeaderEntry* field = FindRefusedField(config_, head)) {
+    ReplyRefusedField(*field);
+    return false;
+  }
+  const route::RetryPolicy* retry = nullptr;
+  if (policy_ != nullptr) {
+    retry = policy_->retry.get();
+    if (policy_->high_priority) attempt_.wish.priority = upstream::Priority::kHigh;
+    if (policy_->body_limit.has_value()) body_limit_ = *policy_->body_limit;
+  }
+  if (retry != nullptr) {
+    timeouts_.per_try = retry->per_try_timeout;
+    timeouts_.per_try_idle = retry->per_try_idle_timeout;
+  }
+  ReadTimeouts(config_, head, timeouts_);
+  if (RetryState::IsAskedFor(retry, head)) {
+    const RetryState::Setup setup{retry, *cluster_, attempt_.wish.priority, context_.random(),
+                                  context_.dispatcher()};
+    retry_ = arena().Make<RetryState>(setup, head, &OnDelayOver, this);
+  }
+  alt_stat_name_ = head.headers.Get(HeaderId::kXEnvoyUpstreamAltStatName);
+  head.headers.RemoveAnyOf(kControlFields);
+  return true;
 }
 
-void RouterFilter::Connect() {
-  pool_ = cluster_->PickPool();
-  if (pool_ == nullptr) {
+void RouterFilter::StartMirrors(http::RequestHead& head) {
+  mirrors_ = arena().Make<Mirrors>();
+  Shadows& shadows = context_.worker_state<RouterState>().shadows;
+  for (const route::MirrorPolicy& mirror : policy_->mirrors) {
+    std::string_view name = mirror.cluster;
+    if (!mirror.cluster_header.empty()) {
+      const http::HeaderEntry* field = head.headers.Find(mirror.cluster_header);
+      name = field != nullptr ? field->value() : std::string_view();
+    }
+    if (name.empty() || !mirror.fraction.Matches(context_.runtime(), context_.random().Next())) {
+      continue;
+    }
+    upstream::ClusterRuntime* cluster = context_.clusters().Find(name);
+    if (cluster == nullptr) continue;
+    const Shadow::Setup setup{shadows,     *cluster,         arena().pool(),
+                              body_limit_, timeouts_.global, mirror.host_suffix};
+    auto shadow = std::make_unique<Shadow>(setup, head);
+    Shadow& started = *shadow;
+    shadows.Add(std::move(shadow));
+    mirrors_->Add(started);
+    started.Start();
+    if (!has_body() && request_ended_) started.SendEnd(nullptr);
+  }
+}
+
+void RouterFilter::BeginTry(upstream::Pool* pool) {
+  if (pool == nullptr) {
     Reply({Side::kLocal, ErrorKind::kNoHealthyHost});
     return;
   }
-  http::StreamInfo& info = context_.stream_info();
-  info.upstream_host = pool_->host().address_text();
-  ++info.upstream_attempts;
-  upstream::Pool::Acquired acquired = pool_->Acquire(*this);
-  if (acquired.error.has_value()) {
-    Reply(*acquired.error);
-    return;
-  }
-  if (acquired.lease.active()) {
-    lease_ = std::move(acquired.lease);
-    context_.SetResponseSource(lease_.stream());
-    lease_.stream()->OnHead(*request_);
-    return;
-  }
-  waiting_ = true;
+  if (retry_ != nullptr) retry_->Tried(pool->host());
+  const bool first = context_.stream_info().upstream_attempts == 0;
+  RewriteHost(context_, pool->host().config().hostname, first && !config_.suppress_envoy_headers,
+              *request_);
+  attempt_.Begin(*pool);
+}
+
+void RouterFilter::OnTryWaits() {
+  if (source_paused_) return;
+  source_paused_ = true;
   context_.request_source().Pause(http::PauseReason::kSinkFull);
 }
 
-void RouterFilter::OnStreamReady(upstream::StreamLease lease) {
-  waiting_ = false;
-  lease_ = std::move(lease);
-  context_.SetResponseSource(lease_.stream());
-  SendRequest();
-  context_.request_source().Resume(http::PauseReason::kSinkFull);
+void RouterFilter::OnTryReady() {
+  http::ClientCodecStream& stream = attempt_.stream();
+  stream.OnHead(*request_);
+  if (!body_.empty()) {
+    if (keeping_ && WantsBody()) {
+      buffer::Buffer copy(context_.blocks());
+      copy.AppendShared(body_);
+      stream.OnData(copy);
+    } else {
+      keeping_ = false;
+      stream.OnData(body_);
+    }
+  }
+  if (request_ended_) EndRequestUpstream();
+  ResumeSource();
 }
 
-void RouterFilter::SendRequest() {
-  lease_.stream()->OnHead(*request_);
-  if (!pending_.empty()) lease_.stream()->OnData(pending_);
-  if (!request_ended_) return;
-  lease_.stream()->OnEnd(trailers_);
-  ArmTimeout();
-}
-
-void RouterFilter::OnStreamFailed(const ProxyError& error) {
-  waiting_ = false;
+void RouterFilter::ResumeSource() {
+  if (!source_paused_) return;
+  source_paused_ = false;
   context_.request_source().Resume(http::PauseReason::kSinkFull);
-  Reply(error);
 }
 
 Answer RouterFilter::OnRequestData(buffer::Buffer& data) {
+  if (mirrors_ != nullptr) mirrors_->SendData(data);
   if (done_) {
     data.Clear();
-  } else if (lease_.active()) {
-    lease_.stream()->OnData(data);
+  } else if (attempt_.active() && !keeping_) {
+    attempt_.Touch();
+    attempt_.stream().OnData(data);
   } else {
-    pending_.MoveFrom(data);
+    SendBody(data);
   }
   return Answer::kContinue;
+}
+
+// Body that may be needed again, or for which there is no stream yet.
+void RouterFilter::SendBody(buffer::Buffer& data) {
+  if (keeping_ && body_.length() + data.length() > body_limit_) {
+    GiveUpKeeping();
+    if (done_) {
+      data.Clear();
+      return;
+    }
+  }
+  if (!attempt_.active()) {
+    body_.MoveFrom(data);
+    return;
+  }
+  if (keeping_ && WantsBody()) {
+    body_.AppendShared(data);
+  } else if (keeping_) {
+    keeping_ = false;
+    body_.Clear();
+  }
+  attempt_.Touch();
+  attempt_.stream().OnData(data);
+}
+
+void RouterFilter::GiveUpKeeping() {
+  keeping_ = false;
+  if (retry_ != nullptr) cluster_->stats().retry_or_shadow_abandoned.Inc();
+  if (attempt_.active()) {
+    body_.Clear();
+  } else if (!attempt_.waiting()) {
+    // Between two tries: there is nowhere to put it.
+    Reply({Side::kLocal, ErrorKind::kRetryBufferLimit});
+    return;
+  }
+  retry_.reset();
 }
 
 Answer RouterFilter::OnRequestEnd(http::HeaderMap* trailers) {
   request_ended_ = true;
   trailers_ = trailers;
   request_end_ = context_.dispatcher().now();
+  if (mirrors_ != nullptr) mirrors_->SendEnd(trailers);
   if (done_) return Answer::kContinue;
-  if (lease_.active()) {
-    lease_.stream()->OnEnd(trailers);
-    ArmTimeout();
-  } else if (waiting_) {
-    ArmTimeout();
-  }
+  if (attempt_.active()) EndRequestUpstream();
+  ArmTimeout();
   return Answer::kContinue;
 }
 
-void RouterFilter::OnUpstreamFull() {
-  context_.request_source().Pause(http::PauseReason::kConnectionFull);
+void RouterFilter::EndRequestUpstream() {
+  attempt_.stream().OnEnd(trailers_);
+  context_.stream_info().upstream_request_end = context_.dispatcher().now();
+  if (timeouts_.per_try > 0 || timeouts_.per_try_idle > 0) attempt_.StartTimers(timeouts_);
 }
 
-void RouterFilter::OnUpstreamDrained() {
-  context_.request_source().Resume(http::PauseReason::kConnectionFull);
-}
+// --- timeouts ---
 
 void RouterFilter::ArmTimeout() {
-  const event::Duration timeout = context_.route()->timeout();
-  if (timeout > 0 && !timeout_.armed()) timeout_.Arm(request_end_ + timeout);
+  // A tunnel may stay open when one side has said all it had to say.
+  if (request_->framing == http::Framing::kTunnel) return;
+  if (timeouts_.global > 0 && !timeout_.armed()) timeout_.Arm(request_end_ + timeouts_.global);
 }
 
 void RouterFilter::OnTimeout(void* self) {
   auto* router = static_cast<RouterFilter*>(self);
   if (router->done_) return;
-  router->cluster_->stats().upstream_rq_timeout.Inc();
-  AddOwn<uint64_t>(router->pool_->host().counters(router->cluster_->worker().index).rq_timeout, 1);
-  router->FinishUpstream();
+  if (router->attempt_.active() || router->attempt_.waiting()) {
+    router->cluster_->stats().upstream_rq_timeout.Inc();
+    const upstream::Host& host = router->attempt_.pool()->host();
+    AddOwn<uint64_t>(host.counters(router->cluster_->worker().index).rq_timeout, 1);
+  }
+  const ProxyError error{Side::kLocal, ErrorKind::kRouteTimeout};
   if (router->response_started_) {
-    router->stats().rq_reset_after_downstream_response_started.Inc();
-    router->context_.stream_info().flags.Set(http::ResponseFlag::kUpstreamRequestTimeout);
-    router->context_.response_sink().OnReset({Side::kLocal, ErrorKind::kRouteTimeout});
+    router->ResetResponse(error);
+  } else {
+    router->Reply(error);
+  }
+}
+
+void RouterFilter::OnTryTimeout(ErrorKind kind) {
+  const ProxyError error{Side::kLocal, kind};
+  const bool idle = kind == ErrorKind::kPerTryIdleTimeout;
+  // A response that has begun may go on to the end of the route's timeout.
+  if (response_started_ && !idle) return;
+  const upstream::ClusterStats& stats = cluster_->stats();
+  if (idle) {
+    stats.upstream_rq_per_try_idle_timeout.Inc();
+  } else {
+    stats.upstream_rq_per_try_timeout.Inc();
+  }
+  const upstream::Host& host = attempt_.pool()->host();
+  AddOwn<uint64_t>(host.counters(cluster_->worker().index).rq_timeout, 1);
+  attempt_.End();
+  if (response_started_) {
+    ResetResponse(error);
     return;
   }
-  router->Reply({Side::kLocal, ErrorKind::kRouteTimeout});
+  if (policy_ != nullptr && policy_->mark_timeout_retries) {
+    request_->headers.Set("x-envoy-is-timeout-retry", "true");
+  }
+  if (retry_ != nullptr && ActOn(retry_->OnFailure(ErrorKind::kLocalReset, true))) return;
+  Reply(error);
+}
+
+// --- another try ---
+
+bool RouterFilter::ActOn(RetryState::Answer answer) {
+  switch (answer) {
+    case RetryState::Answer::kNo:
+      return false;
+    case RetryState::Answer::kLimit:
+      context_.stream_info().flags.Set(ResponseFlag::kUpstreamRetryLimitExceeded);
+      return false;
+    case RetryState::Answer::kOverflow:
+      context_.stream_info().flags.Set(ResponseFlag::kUpstreamOverflow);
+      return false;
+    case RetryState::Answer::kYes:
+      break;
+  }
+  OnTryWaits();
+  retry_->StartDelay();
+  return true;
+}
+
+void RouterFilter::OnDelayOver(void* self) { static_cast<RouterFilter*>(self)->TryAgain(); }
+
+void RouterFilter::TryAgain() {
+  if (done_) return;
+  attempt_.End();
+  // The cluster may have gone, or been replaced, since the last try.
+  upstream::ClusterRuntime* cluster = context_.clusters().Find(context_.stream_info().cluster_name);
+  if (cluster == nullptr) {
+    Reply({Side::kLocal, ErrorKind::kNoHealthyHost});
+    return;
+  }
+  if (cluster != cluster_) {
+    retry_->MoveTo(*cluster);
+    cluster->AddUser();
+    std::exchange(cluster_, cluster)->RemoveUser();
+  }
+  if (policy_ != nullptr && policy_->count_attempts_in_request) {
+    request_->headers.SetReference(
+        HeaderId::kXEnvoyAttemptCount,
+        NumberText(arena(), context_.stream_info().upstream_attempts + 1));
+  }
+  const event::Duration elapsed = request_ended_ ? context_.dispatcher().now() - request_end_ : 0;
+  if (!config_.suppress_envoy_headers) SetExpectedTimeout(timeouts_, elapsed, *request_);
+  BeginTry(cluster_->PickPool(retry_->NextHost()));
 }
 
 // --- the response ---
 
-void RouterFilter::OnHead(http::ResponseHead& head) {
-  response_started_ = true;
+void RouterFilter::OnTryHead(http::ResponseHead& head) {
   http::StreamInfo& info = context_.stream_info();
   info.upstream_first_byte = context_.dispatcher().now();
-  cluster_->CountResponse(head.status, request_->headers.Has(HeaderId::kXEnvoyInternal));
+  info.upstream_version = head.version;
+  if (retry_ != nullptr && ActOn(retry_->OnHead(head))) {
+    cluster_->CountRetriedResponse(head.status);
+    upstream::HostCounters& counters = attempt_.pool()->host().counters(cluster_->worker().index);
+    AddOwn<uint64_t>(counters.rq_error, 1);
+    attempt_.Discard(head);
+    return;
+  }
+  response_started_ = true;
+  if (keeping_) {
+    keeping_ = false;
+    body_.Clear();
+  }
+  CountResponse(head.status);
   CountHostResult(head.status);
   if (!config_.suppress_envoy_headers) {
     // An early answer has waited for nothing yet.
@@ -190,77 +379,130 @@ void RouterFilter::OnHead(http::ResponseHead& head) {
     head.headers.SetReference(HeaderId::kXEnvoyUpstreamServiceTime,
                               NumberText(arena(), waited / event::kMillisecond));
   }
+  if (policy_ != nullptr && policy_->count_attempts_in_response) {
+    head.headers.SetReference(HeaderId::kXEnvoyAttemptCount,
+                              NumberText(arena(), info.upstream_attempts));
+  }
+  FinalizeResponse(context_, head);
   context_.response_sink().OnHead(head);
 }
 
-void RouterFilter::OnData(buffer::Buffer& data) { context_.response_sink().OnData(data); }
-
-void RouterFilter::OnEnd(http::HeaderMap* trailers) {
+void RouterFilter::OnTryEnd(http::HeaderMap* trailers) {
   const event::TimePoint now = context_.dispatcher().now();
+  context_.stream_info().upstream_last_byte = now;
   if (request_ended_) {
     cluster_->stats().upstream_rq_time.Record(
         static_cast<uint64_t>((now - request_end_) / event::kMillisecond));
   }
   done_ = true;
   timeout_.Disarm();
-  context_.SetResponseSource(nullptr);
-  lease_.Finish();
   // The connection's output may have been full: nothing is sent to it any more.
   context_.request_source().Resume(http::PauseReason::kConnectionFull);
   context_.response_sink().OnEnd(trailers);
 }
 
-void RouterFilter::OnReset(const ProxyError& error) {
-  lease_.Finish();
+void RouterFilter::OnTryFailed(const ProxyError& error, bool began) {
   if (done_) return;
-  if (!response_started_) {
-    Reply(error);
+  if (response_started_) {
+    http::StreamInfo& info = context_.stream_info();
+    info.response_code_details = arena().Copy(http::UpstreamResetDetails(error.kind, true));
+    info.flags.Set(http::ReplyFor(error.kind).flag);
+    ResetResponse(error);
     return;
   }
-  done_ = true;
-  timeout_.Disarm();
-  context_.SetResponseSource(nullptr);
+  NoteFailure(error);
+  if (retry_ != nullptr && ActOn(retry_->OnFailure(error.kind, began))) return;
+  Reply(error);
+}
+
+// What is known of the transport, in Envoy's words.
+void RouterFilter::NoteFailure(const ProxyError& error) {
+  std::string_view& text = context_.stream_info().upstream_failure;
+  text = {};
+  if (error.kind == ErrorKind::kConnectFailure && !error.detail.empty()) {
+    text = arena().Copy("delayed connect error: " + std::string(error.detail));
+  }
+}
+
+// Too late for another answer.
+void RouterFilter::ResetResponse(const ProxyError& error) {
+  FinishUpstream();
   stats().rq_reset_after_downstream_response_started.Inc();
-  http::StreamInfo& info = context_.stream_info();
-  info.flags.Set(http::ReplyFor(error.kind).flag);
-  info.response_code_details = arena().Copy(http::UpstreamResetDetails(error.kind, true));
+  context_.stream_info().flags.Set(http::ReplyFor(error.kind).flag);
   context_.response_sink().OnReset(error);
 }
 
+void RouterFilter::CountResponse(uint16_t status) {
+  cluster_->CountResponse(status, request_->headers.Has(HeaderId::kXEnvoyInternal));
+  if (!alt_stat_name_.empty()) [[unlikely]]
+    cluster_->CountResponseAs(alt_stat_name_, status);
+}
+
 void RouterFilter::CountHostResult(uint16_t status) {
-  upstream::HostCounters& counters = pool_->host().counters(cluster_->worker().index);
+  upstream::HostCounters& counters = attempt_.pool()->host().counters(cluster_->worker().index);
   AddOwn<uint64_t>(status >= 500 ? counters.rq_error : counters.rq_success, 1);
 }
 
-// --- the end ---
+// --- answers in the upstream's place ---
 
-// Answers in the upstream's place.
-void RouterFilter::Reply(const ProxyError& error, std::string_view details) {
+void RouterFilter::ReplyDirectly() {
+  stats().rq_direct_response.Inc();
+  done_ = true;
+  context_.SendLocalReply(*OwnReply(context_, *request_));
+}
+
+void RouterFilter::ReplyRefusedField(const http::HeaderEntry& field) {
+  done_ = true;
+  http::LocalReply reply;
+  reply.status = 400;
+  reply.flag = ResponseFlag::kInvalidEnvoyRequestHeaders;
+  reply.body = RefusedFieldBody(field);
+  reply.details =
+      arena().Copy("request_headers_failed_strict_check{" + std::string(field.name()) + "}");
+  context_.SendLocalReply(std::move(reply));
+}
+
+void RouterFilter::Reply(const ProxyError& error, uint16_t status) {
+  // What is still to come of the request is read and dropped.
+  if (attempt_.active()) context_.request_source().Resume(http::PauseReason::kConnectionFull);
   FinishUpstream();
+  ResumeSource();
+  const uint32_t attempts = context_.stream_info().upstream_attempts;
   http::LocalReply reply = http::ReplyTo(error);
-  if (!details.empty()) reply.details = details;
+  if (status != 0) reply.status = status;
   if (reply.details.empty()) {
-    reply.details = arena().Copy(http::UpstreamResetDetails(error.kind, false));
+    reply.details = arena().Copy(
+        http::UpstreamResetDetails(error.kind, false, context_.stream_info().upstream_failure));
+    if (attempts > 1) reply.body = http::UpstreamResetBody(error.kind, true);
+  }
+  if (reply.status == 504 && timeouts_.status != 504) {
+    reply.status = timeouts_.status;
+    reply.body.clear();
+  }
+  if (config_.suppress_envoy_headers) reply.headers.clear();
+  if (policy_ != nullptr && policy_->count_attempts_in_response) {
+    reply.headers.emplace_back(HeaderId::kXEnvoyAttemptCount, std::to_string(attempts));
   }
   if (cluster_ != nullptr) {
-    cluster_->CountResponse(reply.status, request_->headers.Has(HeaderId::kXEnvoyInternal));
-    if (pool_ != nullptr) CountHostResult(reply.status);
+    CountResponse(reply.status);
+    if (attempt_.pool() != nullptr) CountHostResult(reply.status);
   }
   context_.SendLocalReply(std::move(reply));
 }
 
+// --- the end ---
+
 void RouterFilter::FinishUpstream() {
   done_ = true;
   timeout_.Disarm();
-  pending_.Clear();
-  context_.SetResponseSource(nullptr);
-  if (waiting_) {
-    waiting_ = false;
-    pool_->CancelWaiting(*this);
-  }
-  lease_.Cancel();
+  if (retry_ != nullptr) retry_->Stop();
+  body_.Clear();
+  attempt_.End();
 }
 
-void RouterFilter::OnComplete() { FinishUpstream(); }
+void RouterFilter::OnComplete() {
+  FinishUpstream();
+  if (mirrors_ != nullptr && !request_ended_) mirrors_->Drop();
+}
 
 }  // namespace remora::router

@@ -2,13 +2,17 @@
 
 // RouterFilter: the terminal filter (room 6): takes a request to a host and its response back.
 //
-//   OnRequestHead: route -> cluster -> host -> pool --stream at once or later--> request goes out
-//   upstream response --statistics, headers--> context.response_sink()
+//   OnRequestHead: route -> cluster -> host -> Attempt --OnTryReady--> the request goes out
+//   OnTryHead --RetryState: enough?--> statistics, headers --> context.response_sink()
+//             \--again------------> delay --> another host, another Attempt
 //
 // Owner: the chain. Thread: the stream's worker. It knows no protocol: it connects the request's
 // events to a ClientCodecStream and the response's to the chain. Every failure becomes a ProxyError
 // and, while the response has not begun, a local reply with Envoy's status, body and details.
-// The route's timeout runs from the end of the request to the end of the response (as Envoy's).
+//
+// The route's timeout runs from the end of the request to the end of the response (as Envoy's), all
+// tries together. Body is kept, by sharing its blocks, only while it may be needed again: for a
+// retry, or for a new connection in the place of a stale one (docs/adr/0020).
 
 #include <memory>
 #include <optional>
@@ -16,24 +20,25 @@
 #include "source/event/timer.h"
 #include "source/http/filter/filter.h"
 #include "source/http/filter/filter_context.h"
+#include "source/http/router/attempt.h"
+#include "source/http/router/cluster_cache.h"
+#include "source/http/router/retry_state.h"
+#include "source/http/router/shadow.h"
 #include "source/http/router/stats.h"
-#include "source/upstream/pool.h"
+#include "source/http/router/upstream_headers.h"
 
 namespace remora::router {
-
-// envoy.extensions.filters.http.router.v3.Router.
-struct Config {
-  bool suppress_envoy_headers = false;
-};
 
 class RouterState final : public http::FilterWorkerState {
  public:
   explicit RouterState(const http::WorkerSetup& setup)
       : stats(setup.scope.Make<Stats>(setup.shard)) {}
   const Stats stats;
+  Shadows shadows;
+  ClusterCache clusters;
 };
 
-class RouterFilter final : public http::Filter, public upstream::StreamUser {
+class RouterFilter final : public http::Filter {
  public:
   RouterFilter(const Config& config, http::FilterContext& context);
   ~RouterFilter() override;
@@ -43,44 +48,70 @@ class RouterFilter final : public http::Filter, public upstream::StreamUser {
   http::Answer OnRequestEnd(http::HeaderMap* trailers) override;
   void OnComplete() override;
 
-  // upstream::StreamUser
-  void OnStreamReady(upstream::StreamLease lease) override;
-  void OnStreamFailed(const http::ProxyError& error) override;
-  void OnUpstreamFull() override;
-  void OnUpstreamDrained() override;
-  base::Arena& arena() override { return context_.arena(); }
-
-  // http::ResponseSink, from the codec
-  void OnHead(http::ResponseHead& head) override;
-  void OnData(buffer::Buffer& data) override;
-  void OnEnd(http::HeaderMap* trailers) override;
-  void OnReset(const http::ProxyError& error) override;
+  // From the present Attempt.
+  void OnTryWaits();
+  void OnTryReady();
+  void OnTryHead(http::ResponseHead& head);
+  void OnTryData(buffer::Buffer& data) { context_.response_sink().OnData(data); }
+  void OnTryEnd(http::HeaderMap* trailers);
+  // `began`: the request may have reached the upstream.
+  void OnTryFailed(const http::ProxyError& error, bool began);
+  void OnTryTimeout(http::ErrorKind kind);
+  // Everything that the request has sent so far is still there.
+  bool CanSendAgain() const { return !has_body() || keeping_; }
 
  private:
   static void OnTimeout(void* self);
-  void Connect();
-  void SendRequest();
-  void Reply(const http::ProxyError& error, std::string_view details = {});
-  void ReplyDirectly(const route::DirectResponseAction& action);
+  static void OnDelayOver(void* self);
+  bool has_body() const { return request_->framing != http::Framing::kNone; }
+  base::Arena& arena() { return context_.arena(); }
+  const Stats& stats() const { return context_.worker_state<RouterState>().stats; }
+
+  // What only some requests need: their own timeouts, retries, mirrors. False after a reply.
+  bool Prepare(http::RequestHead& head);
+  void StartMirrors(http::RequestHead& head);
+  void TryAgain();
+  void BeginTry(upstream::Pool* pool);
+  void SendBody(buffer::Buffer& data);
+  void EndRequestUpstream();
+  // The body may be needed again.
+  bool WantsBody() const { return retry_ != nullptr || attempt_.MayBeReplaced(); }
+  void GiveUpKeeping();
+  // What comes of a try's end; true when there will be another.
+  bool ActOn(RetryState::Answer answer);
+
+  void NoteFailure(const http::ProxyError& error);
+  // `status`: in place of the error's own.
+  void Reply(const http::ProxyError& error, uint16_t status = 0);
+  void ReplyDirectly();
+  void ReplyRefusedField(const http::HeaderEntry& field);
+  void ResetResponse(const http::ProxyError& error);
   void ArmTimeout();
   void FinishUpstream();
+  void ResumeSource();
+  void CountResponse(uint16_t status);
   void CountHostResult(uint16_t status);
-  const Stats& stats() const { return context_.worker_state<RouterState>().stats; }
 
   const Config& config_;
   http::FilterContext& context_;
   http::RequestHead* request_ = nullptr;
   upstream::ClusterRuntime* cluster_ = nullptr;
-  upstream::Pool* pool_ = nullptr;
-  bool waiting_ = false;  // in the pool's queue
+  const route::FailurePolicy* policy_ = nullptr;  // null: a plain route
   bool request_ended_ = false;
   bool response_started_ = false;
-  bool done_ = false;  // nothing more to do with the upstream
+  bool keeping_ = false;        // body_ holds all of the body so far
+  bool source_paused_ = false;  // by us, while there is no stream
+  bool done_ = false;           // nothing more to do with the upstream
   http::HeaderMap* trailers_ = nullptr;
-  upstream::StreamLease lease_;
-  buffer::Buffer pending_;  // body that came before the stream
+  Attempt attempt_;
+  buffer::Buffer body_;  // not sent yet, and while keeping_ what was sent too
+  uint64_t body_limit_ = 0;
+  Timeouts timeouts_;
   event::Timer timeout_;
   event::TimePoint request_end_ = 0;
+  std::string_view alt_stat_name_;
+  base::ArenaPtr<RetryState> retry_;
+  base::ArenaPtr<Mirrors> mirrors_;
 };
 
 }  // namespace remora::router

@@ -20,7 +20,10 @@ void RunFormat(std::string_view input) {
     std::string text;
     format->AppendTo(text, full);
     std::string value;
-    if (format->AppendValueTo(value, full)) Require(value == text, "a value prints otherwise");
+    // UNIQUE_ID is another one each time.
+    const bool random = input.find("UNIQUE_ID") != std::string_view::npos;
+    if (format->AppendValueTo(value, full) && !random)
+      Require(value == text, "a value prints otherwise");
     if (format->constant() != nullptr) {
       Require(*format->constant() == text, "a constant prints otherwise");
     }

@@ -10,10 +10,12 @@ namespace remora::router {
 namespace {
 
 struct RouterWorld {
-  explicit RouterWorld(route::RouteConfig route, bool suppress = false) {
+  explicit RouterWorld(route::RouteConfig route, bool suppress = false,
+                       route::FailureSettings failure = {}) {
     route::RouteTableConfig table;
     table.name = "routes";
     route::VirtualHostConfig host;
+    host.failure = std::move(failure);
     host.name = "any";
     host.domains = {"*"};
     host.routes.push_back(std::move(route));
@@ -51,9 +53,15 @@ struct RouterWorld {
                                                                chain.store.AddScope("cluster.up"));
     chain.context("first").clusters().Apply(table);
   }
-  void Start(std::string_view path = "/") {
-    chain.MakeRequest("GET", path);
+  void Start(std::string_view path = "/",
+             std::vector<std::pair<std::string, std::string>> fields = {}) {
+    chain.MakeRequest("GET", path, std::move(fields));
     chain.Start();
+  }
+  // The next request that arrives there.
+  harness::Message Receive(harness::Wire& wire) {
+    for (int i = 0; i < 3; ++i) chain.Turn();
+    return wire.ReceiveRequest();
   }
   // Turns until the journal has `text`.
   std::string Until(const std::string& text) {
@@ -201,6 +209,104 @@ TEST_CASE("The route's timeout answers 504 UT and cancels the exchange") {
   w.chain.Turn();
   REQUIRE(wire.ReceiveAll().empty());
   REQUIRE(w.Stat("cluster.up.upstream_rq_timeout") == 1);
+}
+
+TEST_CASE("strict_check_headers refuses what is no number, for all others it is ignored") {
+  harness::ScriptedUpstream server;
+  RouterWorld w(ToCluster(2 * event::kSecond));
+  w.config.strict_fields = {http::HeaderId::kXEnvoyMaxRetries};
+  SECTION("named") {
+    w.Start("/", {{"x-envoy-max-retries", "many"}});
+    w.AddCluster({server.address()});
+    w.chain.Request();
+    REQUIRE(w.chain.Take().find("down:head(400 ") != std::string::npos);
+    REQUIRE(w.chain.info.flags.ToString() == "IH");
+    REQUIRE(w.chain.info.response_code_details ==
+            "request_headers_failed_strict_check{x-envoy-max-retries}");
+  }
+  SECTION("not named") {
+    w.Start("/", {{"x-envoy-upstream-rq-timeout-ms", "soon"}});
+    w.AddCluster({server.address()});
+    w.chain.Request();
+    w.Until("resume");
+    harness::Wire wire = server.Accept();
+    const harness::Message request = w.Receive(wire);
+    REQUIRE(request.Get("x-envoy-expected-rq-timeout-ms") == "2000");
+    REQUIRE_FALSE(request.Has("x-envoy-upstream-rq-timeout-ms"));
+  }
+}
+
+TEST_CASE("A request from inside may say its timeouts") {
+  harness::ScriptedUpstream server;
+  RouterWorld w(ToCluster());
+  w.Start("/", {{"x-envoy-upstream-rq-timeout-ms", "700"},
+                {"x-envoy-upstream-rq-per-try-timeout-ms", "300"},
+                {"x-envoy-upstream-rq-timeout-alt-response", "1"}});
+  w.AddCluster({server.address()});
+  w.chain.Request();
+  w.Until("resume");
+  harness::Wire wire = server.Accept();
+  const harness::Message request = w.Receive(wire);
+  REQUIRE(request.Get("x-envoy-expected-rq-timeout-ms") == "300");
+  REQUIRE_FALSE(request.Has("x-envoy-upstream-rq-timeout-alt-response"));
+  w.chain.clock.Advance(320 * event::kMillisecond);
+  // The one try has passed its own time; the answer is the one that was asked for.
+  REQUIRE(w.Until("down:end").find("down:head(204)") != std::string::npos);
+  REQUIRE(w.Stat("cluster.up.upstream_rq_per_try_timeout") == 1);
+}
+
+TEST_CASE("Tries are counted in the request, the answer and the facts") {
+  harness::ScriptedUpstream server;
+  route::FailureSettings failure;
+  failure.count_attempts_in_request = true;
+  failure.count_attempts_in_response = true;
+  failure.retry = std::make_shared<route::RetryPolicy>();
+  failure.retry->retry_on = route::kRetryOn5xx;
+  RouterWorld w(ToCluster(), false, std::move(failure));
+  w.Start("/", {{"x-envoy-upstream-alt-stat-name", "mine"}});
+  w.AddCluster({server.address()});
+  w.chain.Request();
+  w.Until("resume");
+  harness::Wire wire = server.Accept();
+  REQUIRE(w.Receive(wire).Get("x-envoy-attempt-count") == "1");
+  wire.Send(harness::MakeResponse(503, "no"));
+  w.Until("codec:pause(sink)");
+  for (int i = 0; i < 10; ++i) {
+    w.chain.clock.Advance(4 * event::kMillisecond);
+    w.chain.Turn();
+  }
+  // The first answer was read to its end: the same connection is used again.
+  REQUIRE(w.Receive(wire).Get("x-envoy-attempt-count") == "2");
+  wire.Send(harness::MakeResponse(200, "yes"));
+  const std::string journal = w.Until("down:end");
+  REQUIRE(journal.find("x-envoy-attempt-count=2") != std::string::npos);
+  REQUIRE(w.chain.info.upstream_attempts == 2);
+  REQUIRE(w.chain.info.upstream_connection_id != 0);
+  REQUIRE(w.chain.info.upstream_remote->ToString() == server.address().ToString());
+  REQUIRE(w.chain.info.upstream_local->IpString() == "127.0.0.1");
+  REQUIRE(w.chain.info.upstream_last_byte >= w.chain.info.upstream_first_byte);
+  REQUIRE(w.Stat("cluster.up.upstream_rq_retry_success") == 1);
+  REQUIRE(w.Stat("cluster.up.mine.upstream_rq_200") == 1);
+}
+
+TEST_CASE("The route's timeout bounds all tries, and back-off too") {
+  route::RouteConfig route = ToCluster(100 * event::kMillisecond);
+  auto& action = std::get<route::ForwardAction>(route.action);
+  action.failure.retry = std::make_shared<route::RetryPolicy>();
+  action.failure.retry->retry_on = route::kRetryOnConnectFailure;
+  action.failure.retry->num_retries = 100;
+  action.failure.retry->base_interval = 60 * event::kSecond;
+  action.failure.retry->max_interval = 60 * event::kSecond;
+  harness::ScriptedUpstream server;
+  server.Unlisten();
+  RouterWorld w(std::move(route));
+  w.Start();
+  w.AddCluster({server.address()});
+  w.chain.Request();
+  for (int i = 0; i < 5; ++i) w.chain.Turn();
+  w.chain.clock.Advance(110 * event::kMillisecond);
+  REQUIRE(w.Until("down:end").find("down:head(504 ") != std::string::npos);
+  REQUIRE(w.chain.info.flags.ToString() == "UT");
 }
 
 TEST_CASE("A client that goes cancels the exchange") {

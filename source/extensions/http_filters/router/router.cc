@@ -7,6 +7,10 @@ namespace remora::extensions {
 std::optional<Router::Config> Router::Parse(const Proto& proto, config::ConfigContext&) {
   Config config;
   config.suppress_envoy_headers = proto.suppress_envoy_headers();
+  config.respect_expected_rq_timeout = proto.respect_expected_rq_timeout();
+  for (const std::string& name : proto.strict_check_headers()) {
+    config.strict_fields.push_back(http::LookUpHeaderId(name));
+  }
   return config;
 }
 

@@ -1,0 +1,177 @@
+#include "source/http/router/attempt.h"
+
+#include <utility>
+
+#include "source/http/router/router_filter.h"
+#include "source/upstream/cluster_runtime.h"
+#include "source/upstream/pool_connection.h"
+
+namespace remora::router {
+
+using http::ErrorKind;
+using http::ProxyError;
+using http::Side;
+
+void Attempt::Begin(upstream::Pool& pool) {
+  End();
+  pool_ = &pool;
+  replaced_ = false;
+  wish.fresh = false;
+  http::StreamInfo& info = context_.stream_info();
+  info.upstream_host = pool.host().address_text();
+  info.upstream_remote = &pool.host().address();
+  info.upstream_local = nullptr;
+  info.upstream_connection_id = 0;
+  info.upstream_failure = {};
+  ++info.upstream_attempts;
+  Acquire();
+}
+
+void Attempt::Acquire() {
+  upstream::Pool::Acquired acquired = pool_->Acquire(*this);
+  if (acquired.error.has_value()) {
+    router_.OnTryFailed(*acquired.error, false);
+  } else if (acquired.lease.active()) {
+    Use(std::move(acquired.lease));
+  } else {
+    waiting_ = true;
+    router_.OnTryWaits();
+  }
+}
+
+void Attempt::Use(upstream::StreamLease lease) {
+  lease_ = std::move(lease);
+  const upstream::PoolConnection& connection = *lease_.connection();
+  http::StreamInfo& info = context_.stream_info();
+  // A copy: the connection may be gone before the log line is written.
+  info.upstream_local = arena().New<net::Address>(connection.local_address());
+  info.upstream_connection_id = connection.id();
+  info.upstream_request_begin = context_.dispatcher().now();
+  context_.SetResponseSource(lease_.stream());
+  router_.OnTryReady();
+}
+
+void Attempt::OnStreamReady(upstream::StreamLease lease) {
+  waiting_ = false;
+  Use(std::move(lease));
+}
+
+void Attempt::OnStreamFailed(const ProxyError& error) {
+  waiting_ = false;
+  router_.OnTryFailed(error, false);
+}
+
+void Attempt::OnUpstreamFull() {
+  if (!discarding_) context_.request_source().Pause(http::PauseReason::kConnectionFull);
+}
+
+void Attempt::OnUpstreamDrained() {
+  if (!discarding_) context_.request_source().Resume(http::PauseReason::kConnectionFull);
+}
+
+void Attempt::OnHead(http::ResponseHead& head) {
+  Touch();
+  router_.OnTryHead(head);
+}
+
+void Attempt::OnData(buffer::Buffer& data) {
+  if (discarding_) {
+    data.Clear();
+    return;
+  }
+  Touch();
+  router_.OnTryData(data);
+}
+
+void Attempt::OnEnd(http::HeaderMap* trailers) {
+  const bool discarding = std::exchange(discarding_, false);
+  if (timers_ != nullptr) timers_.reset();
+  if (!discarding) context_.SetResponseSource(nullptr);
+  lease_.Finish();
+  if (!discarding) router_.OnTryEnd(trailers);
+}
+
+void Attempt::OnReset(const ProxyError& error) {
+  if (timers_ != nullptr) timers_.reset();
+  const bool stale = error.kind == ErrorKind::kConnectionTermination &&
+                     error.side == Side::kUpstream && lease_.reused_connection() &&
+                     !lease_.response_began();
+  const bool began = lease_.wrote();
+  lease_.Finish();
+  if (std::exchange(discarding_, false)) return;
+  context_.SetResponseSource(nullptr);
+  // The lost connection's output may have been full.
+  context_.request_source().Resume(http::PauseReason::kConnectionFull);
+  // What was given to the kernel may have been acted on; an idempotent request may be sent again
+  // all the same (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
+  if (stale && (error.safe_to_retry || !wish.once) && router_.CanSendAgain() && Replace()) return;
+  router_.OnTryFailed(error, began);
+}
+
+bool Attempt::Replace() {
+  if (replaced_) return false;
+  replaced_ = true;
+  wish.fresh = true;
+  const upstream::Pool::Acquired acquired = pool_->Acquire(*this);
+  // A connection that is none yet is never there at once.
+  if (acquired.error.has_value()) return false;
+  pool_->cluster().stats().upstream_rq_stale_replaced.Inc();
+  waiting_ = true;
+  router_.OnTryWaits();
+  return true;
+}
+
+void Attempt::Discard(const http::ResponseHead& head) {
+  // More than a socket buffer would keep the connection, and us, longer than it is worth.
+  constexpr uint64_t kCheap = 64 * 1024;
+  timers_.reset();
+  context_.SetResponseSource(nullptr);
+  if (head.framing == http::Framing::kNone ||
+      (head.framing == http::Framing::kLength && head.length <= kCheap)) {
+    discarding_ = true;
+  } else {
+    lease_.Cancel();
+  }
+}
+
+void Attempt::StopWaiting() {
+  if (!waiting_) return;
+  waiting_ = false;
+  pool_->CancelWaiting(*this);
+}
+
+void Attempt::End() {
+  if (timers_ != nullptr) timers_.reset();
+  discarding_ = false;
+  StopWaiting();
+  if (!lease_.active()) return;
+  context_.SetResponseSource(nullptr);
+  lease_.Cancel();
+}
+
+// --- the try's own timeouts ---
+
+void Attempt::StartTimers(const Timeouts& timeouts) {
+  if (timers_ != nullptr) return;
+  const event::TimePoint now = context_.dispatcher().now();
+  timers_ = arena().Make<Timers>(context_.dispatcher().timers(), *this);
+  if (timeouts.per_try > 0) timers_->total.Arm(now + timeouts.per_try);
+  timers_->idle_time = timeouts.per_try_idle;
+  TouchIdle();
+}
+
+void Attempt::TouchIdle() {
+  if (timers_->idle_time > 0) {
+    timers_->idle.Arm(context_.dispatcher().now() + timers_->idle_time);
+  }
+}
+
+void Attempt::OnTotal(void* self) {
+  static_cast<Attempt*>(self)->router_.OnTryTimeout(ErrorKind::kPerTryTimeout);
+}
+
+void Attempt::OnIdle(void* self) {
+  static_cast<Attempt*>(self)->router_.OnTryTimeout(ErrorKind::kPerTryIdleTimeout);
+}
+
+}  // namespace remora::router

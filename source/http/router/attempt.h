@@ -1,0 +1,96 @@
+#pragma once
+
+// Attempt: one try of a request: a pool, a stream on one of its connections, the try's own timers.
+//
+//   Begin --free connection--> OnTryReady at once
+//         \--none------------> waits --> OnTryReady / OnTryFailed
+//   response: OnTryHead, OnTryData, OnTryEnd; its loss: OnTryFailed
+//
+// A connection that has served before and ends before a byte of this response was about to be
+// closed by the host when it was taken. Where that is safe (docs/adr/0020) the try goes on with a
+// new connection to the same host, once, and the router hears nothing of it but OnTryReady again.
+//
+// Owner: the router filter, which uses the object for one try after the other. Thread: the stream's
+// worker. Everything upstream reaches the router through here; after End nothing does.
+
+#include <memory>
+
+#include "source/event/timer.h"
+#include "source/http/filter/filter_context.h"
+#include "source/http/router/upstream_headers.h"
+#include "source/upstream/pool.h"
+
+namespace remora::router {
+
+class RouterFilter;
+
+class Attempt final : public upstream::StreamUser {
+ public:
+  Attempt(RouterFilter& router, http::FilterContext& context)
+      : router_(router), context_(context) {}
+  ~Attempt() { End(); }
+
+  // Starts a try. `wish` is set before. Answers through the router, maybe at once.
+  void Begin(upstream::Pool& pool);
+  // Lets go of everything.
+  void End();
+  // The rest of the response is of no use: it is read if that is cheap (the connection then lives
+  // on), else cut off.
+  void Discard(const http::ResponseHead& head);
+
+  // While there is a stream.
+  bool active() const { return lease_.active() && !discarding_; }
+  bool waiting() const { return waiting_; }
+  http::ClientCodecStream& stream() { return *lease_.stream(); }
+  void StartTimers(const Timeouts& timeouts);
+  void Touch() {
+    if (timers_ != nullptr) TouchIdle();
+  }
+  // A new connection may yet take this one's place, so that the body is needed again. `once`: the
+  // request must not be sent twice.
+  bool MayBeReplaced() const {
+    return lease_.reused_connection() && !replaced_ && !(wish.once && lease_.wrote());
+  }
+
+  // Null before the first Begin.
+  upstream::Pool* pool() const { return pool_; }
+
+  // upstream::StreamUser
+  void OnStreamReady(upstream::StreamLease lease) override;
+  void OnStreamFailed(const http::ProxyError& error) override;
+  void OnUpstreamFull() override;
+  void OnUpstreamDrained() override;
+  base::Arena& arena() override { return context_.arena(); }
+  void OnInterim(http::ResponseHead& head) override { context_.response_sink().OnInterim(head); }
+  void OnHead(http::ResponseHead& head) override;
+  void OnData(buffer::Buffer& data) override;
+  void OnEnd(http::HeaderMap* trailers) override;
+  void OnReset(const http::ProxyError& error) override;
+
+ private:
+  struct Timers {
+    Timers(event::TimerWheel& wheel, Attempt& attempt)
+        : total(wheel, &OnTotal, &attempt), idle(wheel, &OnIdle, &attempt) {}
+    event::Timer total;
+    event::Timer idle;
+    event::Duration idle_time = 0;
+  };
+  static void OnTotal(void* self);
+  static void OnIdle(void* self);
+  void TouchIdle();
+  void Acquire();
+  void Use(upstream::StreamLease lease);
+  void StopWaiting();
+  bool Replace();
+
+  RouterFilter& router_;
+  http::FilterContext& context_;
+  upstream::Pool* pool_ = nullptr;
+  upstream::StreamLease lease_;
+  base::ArenaPtr<Timers> timers_;
+  bool waiting_ = false;     // in the pool's queue
+  bool replaced_ = false;    // this is the second connection of the try
+  bool discarding_ = false;  // the response is only read to its end
+};
+
+}  // namespace remora::router

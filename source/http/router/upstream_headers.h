@@ -1,0 +1,71 @@
+#pragma once
+
+// The x-envoy-* fields by which a request may say how it is to be tried, and those by which the
+// router tells the upstream (Envoy docs: router filter, HTTP header manipulation).
+//
+// Only requests from inside have the first kind: the connection manager strips them from all
+// others. They are consumed: the upstream does not see them. Values that are no numbers are
+// ignored, unless strict_check_headers names the field. Pure functions over a request's head;
+// nothing fails. Thread: the stream's worker.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "source/event/clock.h"
+#include "source/http/message.h"
+
+namespace remora::router {
+
+// envoy.extensions.filters.http.router.v3.Router.
+struct Config {
+  bool suppress_envoy_headers = false;
+  // x-envoy-expected-rq-timeout-ms of the request is the timeout: the peer is another proxy.
+  bool respect_expected_rq_timeout = false;
+  // Fields whose values have to be valid, else 400.
+  std::vector<http::HeaderId> strict_fields = {};
+};
+
+// 0: none.
+struct Timeouts {
+  event::Duration global = 0;        // from the end of the request, all tries together
+  event::Duration per_try = 0;       // from the stream and the end of the request to the response
+  event::Duration per_try_idle = 0;  // without a byte in either direction
+  uint16_t status = 504;             // of the answer
+};
+
+// The fields that are consumed.
+inline constexpr http::HeaderIdSet kControlFields = {
+    http::HeaderId::kXEnvoyRetryOn,
+    http::HeaderId::kXEnvoyRetryGrpcOn,
+    http::HeaderId::kXEnvoyMaxRetries,
+    http::HeaderId::kXEnvoyRetriableStatusCodes,
+    http::HeaderId::kXEnvoyRetriableHeaderNames,
+    http::HeaderId::kXEnvoyHedgeOnPerTryTimeout,
+    http::HeaderId::kXEnvoyUpstreamRqTimeoutMs,
+    http::HeaderId::kXEnvoyUpstreamRqPerTryTimeoutMs,
+    http::HeaderId::kXEnvoyUpstreamRqTimeoutAltResponse,
+    http::HeaderId::kXEnvoyUpstreamAltStatName,
+    http::HeaderId::kXEnvoyExpectedRqTimeoutMs,
+};
+
+// The first field that strict_check_headers refuses; null when there is none.
+const http::HeaderEntry* FindRefusedField(const Config& config, const http::RequestHead& head);
+// "invalid header 'x' with value 'y'".
+std::string RefusedFieldBody(const http::HeaderEntry& field);
+
+// Applies what the request asks for to the route's timeouts.
+void ReadTimeouts(const Config& config, const http::RequestHead& head, Timeouts& timeouts);
+
+// x-envoy-expected-rq-timeout-ms: how long the upstream may take. `elapsed`: since the end of the
+// request.
+void SetExpectedTimeout(const Timeouts& timeouts, event::Duration elapsed, http::RequestHead& head);
+
+// A number as text of the arena.
+std::string_view NumberText(base::Arena& arena, int64_t number);
+// A whole number, nothing else.
+std::optional<uint64_t> ReadNumber(std::string_view text);
+
+}  // namespace remora::router

@@ -74,6 +74,7 @@ class Server final : public http::ServerCodecEvents, public http::RequestSink {
     }
     void OnOutput() override {}
     void OnUnusable() override { unusable = true; }
+    void OnTunnelEnd() override {}
     void OnInputInterestChanged() override {}
     void OnHead(http::ResponseHead&) override {}
     void OnData(buffer::Buffer&) override {}

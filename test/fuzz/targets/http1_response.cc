@@ -34,6 +34,7 @@ class Client final : public http::ClientCodecEvents, public http::ResponseSink {
 
   void OnOutput() override {}
   void OnUnusable() override {}
+  void OnTunnelEnd() override {}
   void OnInputInterestChanged() override {}
   void OnHead(http::ResponseHead& head) override {
     Require(head.status >= 200 && head.status <= 999, "a status that is none");

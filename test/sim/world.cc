@@ -39,7 +39,7 @@ World::World(const std::string& yaml, fakes::SimulatedClock& clock, uint64_t see
       dates_(clock),
       resources_{dispatcher_, blocks_, random_, runtime_, store_.worker_shard(0), 0},
       clusters_(resources_),
-      services_{resources_, clusters_, arenas_, dates_, "192.0.2.1"} {
+      services_{resources_, clusters_, arenas_, dates_, "192.0.2.1", last_connection_} {
   config::BootstrapConfig bootstrap = Load(yaml, clock.WallNow());
   auto table = std::make_shared<upstream::ClusterTable>();
   for (upstream::ClusterConfig& cluster : bootstrap.clusters) {

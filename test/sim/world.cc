@@ -58,6 +58,7 @@ void World::AddListener(std::shared_ptr<const config::ListenerConfig> config) {
   server::ListenerScopes scopes;
   scopes.listener = &store_.AddScope("listener." + config->name);
   scopes.http = &store_.AddScope("http." + config->http->stat_prefix);
+  scopes.http1 = &store_.AddScope("http1");
   scopes.listener_http =
       &store_.AddScope("listener." + config->name + ".http." + config->http->stat_prefix);
   stats::Scope& worker_scope = store_.AddScope("listener." + config->name + ".worker_0");

@@ -103,6 +103,17 @@ void ParseListenOptions(const lds::Listener& proto, const FieldPath& path, Trans
       ParseSocketOptions(proto.socket_options(), path.Field("socket_options"), translation);
 }
 
+TrafficDirection ParseDirection(envoy::config::core::v3::TrafficDirection direction) {
+  switch (direction) {
+    case envoy::config::core::v3::INBOUND:
+      return TrafficDirection::kInbound;
+    case envoy::config::core::v3::OUTBOUND:
+      return TrafficDirection::kOutbound;
+    default:
+      return TrafficDirection::kUnspecified;
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<const ListenerConfig> ParseListener(const lds::Listener& proto,
@@ -128,6 +139,8 @@ std::shared_ptr<const ListenerConfig> ParseListener(const lds::Listener& proto,
     config.address = std::move(parsed->address);
     config.options.ipv4_compat = parsed->ipv4_compat;
   }
+  config.direction = ParseDirection(proto.traffic_direction());
+  config.drains_on_failed_health_check = proto.drain_type() == lds::Listener::DEFAULT;
   if (proto.has_per_connection_buffer_limit_bytes()) {
     config.per_connection_buffer_limit = proto.per_connection_buffer_limit_bytes().value();
   }

@@ -19,7 +19,7 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
       services_(services),
       worker_config_(std::make_shared<WorkerConfig>(
           config_->http, services, config_->per_connection_buffer_limit,
-          WorkerConfig::Scopes{*scopes.http, *scopes.listener_http, *scopes.http1})),
+          WorkerConfig::Scopes{*scopes.http, *scopes.listener_http, *scopes.http1}, scopes.drain)),
       stats_(scopes.listener->Make<ListenerStats>(services.worker.shard)),
       worker_stats_(worker_scope.Make<ListenerWorkerStats>(services.worker.shard)),
       connections_(connections),
@@ -30,6 +30,12 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
 }
 
 ActiveListener::~ActiveListener() = default;
+
+void ActiveListener::DrainSessions() {
+  // A session that ends at once takes itself out of the list: backwards, the ones still to come
+  // stay where they are.
+  for (size_t i = sessions_.size(); i > 0; --i) sessions_[i - 1]->Drain();
+}
 
 // One record a connection, at its end.
 void ActiveListener::Log(Session& session) {

@@ -58,6 +58,8 @@ class Harness {
   // A listener, made when it is new: 127.0.0.1 and a free port. "main" is always there.
   config::ListenerConfig& Listener(const std::string& name = "main");
   void Workers(size_t count) { workers_ = count; }
+  // --drain-time-s and its like.
+  server::DrainOptions& Drain() { return drain_; }
   access_log::LogOptions& Logs() { return logs_; }
 
   void Start();
@@ -74,9 +76,14 @@ class Harness {
   void AwaitStatAbove(const std::string& name, uint64_t bound);
   // A page of the admin interface.
   Message Admin(std::string_view path);
+  Message AdminPost(std::string_view path);
   // What the proxy says about the next exchange that has ended.
   Exchange NextExchange() { return log_.Take(); }
 
+  // What SIGTERM does.
+  void Terminate();
+  // Waits until the server has ended by itself.
+  void AwaitEnded();
   // As SIGUSR1 does.
   void ReopenLogs();
 
@@ -91,6 +98,7 @@ class Harness {
   ExchangeLog log_;
   event::RealClock clock_;
   size_t workers_ = 1;
+  server::DrainOptions drain_;
   access_log::LogOptions logs_;
   std::shared_ptr<connection_manager::Config> manager_;
   std::deque<upstream::ClusterConfig> clusters_;

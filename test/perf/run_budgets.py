@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures what one request costs and fails when it is more than budgets.json allows.
 
-test/perf/run_budgets.py --remora PATH [--update] [--only syscalls,allocations,instructions,routes,access_log,limits]
+test/perf/run_budgets.py --remora PATH [--update] [--only GROUP,...], groups: syscalls, allocations,
+instructions, routes, header_changes, access_log, limits
 
 Exit code 0: within the budgets. 1: above one of them. 2: could not be measured.
 """
@@ -26,7 +27,8 @@ import counts  # pylint: disable=wrong-import-position
 import process  # pylint: disable=wrong-import-position
 import subjects  # pylint: disable=wrong-import-position
 
-GROUPS = ("syscalls", "allocations", "instructions", "routes", "access_log", "limits")
+GROUPS = ("syscalls", "allocations", "instructions", "routes", "header_changes", "access_log",
+          "limits")
 CONFIG = os.path.join(HERE, "plain.yaml")
 BUDGETS = os.path.join(HERE, "budgets.json")
 WARM_REQUESTS = 500
@@ -34,6 +36,21 @@ COUNTED_REQUESTS = 2000
 STARTS = 10
 MANY_ROUTES = 10_000
 ONE_ROUTE = '- match: { prefix: "/" }\n                route: { cluster: origin, timeout: 15s }'
+
+# Ten changes of the request and ten of the response: texts, conditions, format strings, removals.
+TWENTY_CHANGES = "".join(f"""
+                {side}_headers_to_add:
+                - {{ header: {{ key: x-a, value: some text }} }}
+                - {{ header: {{ key: x-b, value: some more text }} }}
+                - {{ header: {{ key: x-c, value: "1" }} }}
+                - {{ header: {{ key: x-d, value: a, }}, append_action: ADD_IF_ABSENT }}
+                - {{ header: {{ key: cache-control, value: no-store }},
+                     append_action: OVERWRITE_IF_EXISTS_OR_ADD }}
+                - {{ header: {{ key: x-e, value: e }}, append_action: OVERWRITE_IF_EXISTS }}
+                - {{ header: {{ key: x-f, value: "%REQ(:path)%" }} }}
+                - {{ header: {{ key: x-g, value: "for %REQ(user-agent)% by %PROTOCOL%" }} }}
+                {side}_headers_to_remove: [x-h, accept-language]"""
+                         for side in ("request", "response"))
 
 STAT_PREFIX = "          stat_prefix: plain\n"
 ACCESS_LOG = """          access_log:
@@ -48,7 +65,7 @@ class Server:
     """The binary under test on plain.yaml with ports of its own, in front of a running origin."""
 
     def __init__(self, binary, folder, origin_port, prefix=(), extra_env=None, routes=1,
-                 access_log=""):
+                 changes="", access_log=""):
         os.makedirs(folder)
         self._folder = folder
         self.port, admin_port = process.free_ports(2)
@@ -58,9 +75,10 @@ class Server:
         for written, used in ((18080, self.port), (18081, origin_port), (18082, admin_port)):
             text = text.replace(f"port_value: {written}", f"port_value: {used}")
         self.path = "/b0"
+        if (changes or routes > 1) and ONE_ROUTE not in text:
+            raise process.Failure(f"{CONFIG} has no place for other routes")
+        text = text.replace(ONE_ROUTE, ONE_ROUTE + changes)
         if routes > 1:
-            if ONE_ROUTE not in text:
-                raise process.Failure(f"{CONFIG} has no place for more routes")
             prefixes = [subjects.route_prefix(index) for index in range(routes)]
             text = text.replace(ONE_ROUTE, ("\n" + " " * 14).join(
                 ONE_ROUTE.replace('"/"', f'"{prefix}"') for prefix in prefixes))
@@ -169,6 +187,13 @@ class Budgets:
                      for routes in (1, MANY_ROUTES))
         self.values["routes_10000"] = many / one
 
+    def header_changes(self):
+        """What twenty changes of heads add."""
+        without, with_changes = (
+            self._count(f"changes-{bool(changes)}", changes=changes)["instructions"]
+            for changes in ("", TWENTY_CHANGES))
+        self.values["header_changes_20"] = with_changes - without
+
     def access_log(self):
         """What Envoy's default line to a file adds: instructions, and allocations."""
         path = os.path.join(self._folder, "access.log")
@@ -184,9 +209,9 @@ class Budgets:
         self.values["access_log.allocations"] = self._allocations(
             "log-allocations", access_log=path)["calls"]
 
-    def _count(self, name, path="/b0", routes=1, access_log=""):
+    def _count(self, name, path="/b0", routes=1, changes="", access_log=""):
         out = os.path.join(self._folder, name, "callgrind")
-        server = self._server(name, routes=routes, access_log=access_log, prefix=(
+        server = self._server(name, routes=routes, changes=changes, access_log=access_log, prefix=(
             "valgrind", "--tool=callgrind", "--instr-atstart=yes", f"--callgrind-out-file={out}"))
         found = counts.instructions(server, self._runner(server, path), COUNTED_REQUESTS)
         server.stop()

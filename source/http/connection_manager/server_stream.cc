@@ -106,6 +106,7 @@ void ServerStream::CreateChain(const RequestHead* head, bool routed) {
       routed ? config_.config().routes.get() : nullptr,
       config_.buffer_limit() == 0 ? UINT64_MAX : config_.buffer_limit(),  // 0: none, as Envoy
       config_.config().local_replies.get(),
+      session_->filter_states(),
   };
   chain_.emplace(environment, config_.filters(), head);
 }

@@ -245,11 +245,10 @@ bool Session::ShouldCloseAfterResponse() {
     config_->stats().downstream_cx_max_requests_reached.Inc();
     return true;
   }
-  if (config_->draining()) {
-    config_->stats().downstream_cx_drain_close.Inc();
-    return true;
-  }
-  return closing_ || draining_;
+  if (closing_ || draining_) return true;
+  if (!config_->DrainCloses()) return false;
+  config_->stats().downstream_cx_drain_close.Inc();
+  return true;
 }
 
 // The stream may still be on the stack: it is recycled when the turn ends.

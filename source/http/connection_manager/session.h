@@ -18,6 +18,7 @@
 #include "source/http/codec.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/worker_config.h"
+#include "source/http/filter/connection_states.h"
 #include "source/net/connection.h"
 
 namespace remora::connection_manager {
@@ -54,6 +55,7 @@ class Session final : public event::Deferred,
   const net::Address& remote() const { return remote_; }
   // Our end of the connection; asked of the kernel once.
   const net::Address& local();
+  http::ConnectionStates& filter_states() { return filter_states_; }
   event::TimePoint started() const { return started_; }
   // For the listener's log.
   uint64_t bytes_received() const { return connection_.bytes_received(); }
@@ -103,6 +105,7 @@ class Session final : public event::Deferred,
   SessionOwner& owner_;
   net::Address remote_;
   std::unique_ptr<const net::Address> local_;  // once somebody has asked
+  http::ConnectionStates filter_states_;
   uint64_t id_;
   event::TimePoint started_;
   event::TimePoint head_since_ = 0;                   // 0: no half head is there

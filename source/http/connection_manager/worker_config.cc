@@ -9,12 +9,13 @@
 namespace remora::connection_manager {
 
 WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
-                           uint32_t buffer_limit, const Scopes& scopes)
+                           uint32_t buffer_limit, const Scopes& scopes, const Drain* drain)
     : config_(std::move(config)),
       services_(services),
       stats_(scopes.manager.Make<Stats>(services.worker.shard)),
       listener_stats_(scopes.listener.Make<ListenerStats>(services.worker.shard)),
-      buffer_limit_(buffer_limit) {
+      buffer_limit_(buffer_limit),
+      drain_(drain) {
   filters_.factories = &config_->filters;
   if (!config_->access_log.empty()) {
     CHECK(services.log_files != nullptr);

@@ -9,6 +9,7 @@
 #include "envoy/config/core/v3/substitution_format_string.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
+#include "source/config/access_log_config.h"
 #include "source/config/format_config.h"
 #include "source/config/http1_options_config.h"
 #include "source/config/http_filters_config.h"
@@ -266,6 +267,38 @@ void ParseTargetPolicy(const HttpConnectionManager& proto, const FieldPath& path
   }
 }
 
+void ParseAccessLog(const HttpConnectionManager& proto, const FieldPath& path,
+                    Translation& translation, Config& config) {
+  config.access_log = ParseAccessLogs(proto.access_log(), path.Field("access_log"), translation);
+  const auto interval = [&](const google::protobuf::Duration& duration, const FieldPath& field) {
+    config.access_log_flush_interval = ParseDuration(duration, field, translation);
+  };
+  if (proto.has_access_log_options()) {
+    const auto& options = proto.access_log_options();
+    const FieldPath field = path.Field("access_log_options");
+    if (proto.has_access_log_flush_interval() || proto.flush_access_log_on_new_request()) {
+      translation.errors.Add(
+          field,
+          "Only one of access_log_flush_interval, flush_access_log_on_new_request or "
+          "access_log_options can be specified.");
+    }
+    if (options.has_access_log_flush_interval()) {
+      interval(options.access_log_flush_interval(), field.Field("access_log_flush_interval"));
+    }
+    config.access_log_on_new_request = options.flush_access_log_on_new_request();
+    config.access_log_on_tunnel = options.flush_log_on_tunnel_successfully_established();
+  } else {
+    if (proto.has_access_log_flush_interval()) {
+      interval(proto.access_log_flush_interval(), path.Field("access_log_flush_interval"));
+    }
+    config.access_log_on_new_request = proto.flush_access_log_on_new_request();
+  }
+  if (config.access_log.empty()) {
+    config.access_log_flush_interval = 0;
+    config.access_log_on_new_request = config.access_log_on_tunnel = false;
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<const Config> ParseHttpConnectionManager(const HttpConnectionManager& proto,
@@ -281,6 +314,7 @@ std::shared_ptr<const Config> ParseHttpConnectionManager(const HttpConnectionMan
   ParseRequestId(proto, path, translation, config);
   ParseTargetPolicy(proto, path, translation, config);
   ParseUpgrades(proto, path, translation, config);
+  ParseAccessLog(proto, path, translation, config);
   ParseLocalReplies(proto, path, translation, config);
   config.filters = ParseHttpFilters(proto, path.Field("http_filters"), translation);
   if (proto.has_route_config()) {

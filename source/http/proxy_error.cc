@@ -30,15 +30,15 @@ constexpr std::array<ErrorReply, static_cast<size_t>(ErrorKind::kCount)> kReplie
     {500, Flag::kNone, "", "response_payload_too_large", "Internal Server Error"},
     {0, Flag::kDownstreamConnectionTermination, "", "downstream_remote_disconnect", ""},
     {400, Flag::kDownstreamProtocolError, "", "", "Bad Request"},
-    {408, Flag::kNone, "", "request_header_timeout", "request header timeout"},
-    {408, Flag::kNone, "", "request_overall_timeout", "request timeout"},
-    {504, Flag::kNone, "", "max_duration_timeout", "downstream duration timeout"},
     {504, Flag::kUpstreamRequestTimeout, "", "upstream_per_try_timeout",
      "upstream request timeout"},
     {504, Flag::kUpstreamRequestTimeout, "", "upstream_per_try_idle_timeout",
      "upstream request timeout"},
     {507, Flag::kNone, "", "request_payload_exceeded_retry_buffer_limit",
      "exceeded request buffer limit while retrying upstream"},
+    {408, Flag::kNone, "", "request_header_timeout", "request header timeout"},
+    {408, Flag::kNone, "", "request_overall_timeout", "request timeout"},
+    {504, Flag::kNone, "", "max_duration_timeout", "downstream duration timeout"},
 }};
 
 }  // namespace
@@ -51,8 +51,13 @@ std::string UpstreamResetBody(ErrorKind kind, bool retried) {
                       "reset reason: ", std::string(ReplyFor(kind).reset_reason));
 }
 
-std::string UpstreamResetDetails(ErrorKind kind, bool response_started) {
+std::string UpstreamResetDetails(ErrorKind kind, bool response_started,
+                                 std::string_view transport_failure) {
   std::string reason(ReplyFor(kind).reset_reason);
+  if (!transport_failure.empty()) {
+    reason += '|';
+    reason += transport_failure;
+  }
   std::replace(reason.begin(), reason.end(), ' ', '_');
   return absl::StrCat(response_started ? "upstream_reset_after_response_started{"
                                        : "upstream_reset_before_response_started{",

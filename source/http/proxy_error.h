@@ -38,13 +38,13 @@ enum class ErrorKind : uint8_t {
   // Downstream.
   kDownstreamClosed,
   kDownstreamProtocolError,
-  kRequestHeadersTimeout,
-  kRequestTimeout,
-  kMaxStreamDuration,
   // One try of a request; a body that outgrew what is kept for the next one.
   kPerTryTimeout,
   kPerTryIdleTimeout,
   kRetryBufferLimit,
+  kRequestHeadersTimeout,
+  kRequestTimeout,
+  kMaxStreamDuration,
   kCount,
 };
 
@@ -70,7 +70,9 @@ const ErrorReply& ReplyFor(ErrorKind kind);
 // "upstream connect error or disconnect/reset before headers. reset reason: <reason>"; `retried`:
 // "retried and the latest reset reason: <reason>".
 std::string UpstreamResetBody(ErrorKind kind, bool retried = false);
-// "upstream_reset_before_response_started{connection_termination}"
-std::string UpstreamResetDetails(ErrorKind kind, bool response_started);
+// "upstream_reset_before_response_started{connection_termination}"; with what is known of the
+// transport: "...{remote_connection_failure|delayed_connect_error:_Connection_refused}".
+std::string UpstreamResetDetails(ErrorKind kind, bool response_started,
+                                 std::string_view transport_failure = {});
 
 }  // namespace remora::http

@@ -90,6 +90,7 @@ struct StreamInfo {
   ResponseFlags flags;
   Version version = Version::kHttp11;
   Version upstream_version = Version::kHttp11;  // says something once upstream_attempts > 0
+  bool version_known = true;                    // false: no request was read
   bool health_check = false;                    // answered as one
 };
 

@@ -37,12 +37,14 @@ void BreakerGauges::Refresh(const Cluster& cluster, Priority priority) {
   const upstream::CircuitBreakerLimits& limits =
       cluster.config().limits[static_cast<size_t>(priority)];
   const auto open = [&](uint32_t limit, std::atomic<uint32_t> UsageSlot::* what) {
-    return cluster.Sum(priority, what) >= limit;
+    // As Envoy: what is never allowed never becomes full.
+    return limit > 0 && cluster.Sum(priority, what) >= limit;
   };
   const bool connections = open(limits.max_connections, &UsageSlot::connections);
   const bool pending = open(limits.max_pending_requests, &UsageSlot::pending);
   const bool requests = open(limits.max_requests, &UsageSlot::requests);
-  const bool retries = cluster.Sum(priority, &UsageSlot::retries) >= cluster.RetryLimit(priority);
+  const uint32_t retry_limit = cluster.RetryLimit(priority);
+  const bool retries = open(retry_limit, &UsageSlot::retries);
   auto found = seen_open_.find({&cluster, priority});
   if (found == seen_open_.end()) {
     if (!connections && !pending && !requests && !retries && !limits.track_remaining) return;

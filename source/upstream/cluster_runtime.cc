@@ -46,6 +46,7 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
       codes_(cluster->scope(), worker.shard, "upstream_rq_"),
       origins_{{{cluster->scope(), worker.shard, "external.upstream_rq_"}, {}, false},
                {{cluster->scope(), worker.shard, "internal.upstream_rq_"}, {}, false}},
+      retried_{{cluster->scope(), worker.shard, "retry.upstream_rq_"}, {}, false},
       balancer_(std::make_unique<RoundRobin>(cluster->hosts(), worker.random)) {
   http1_options_.max_headers = config().max_response_headers;
   http1_options_.max_header_bytes = config().max_response_header_bytes;
@@ -103,8 +104,13 @@ uint64_t ClusterRuntime::NextConnectionId() {
 }
 
 void ClusterRuntime::CountRetriedResponse(uint16_t status) {
-  stats_.upstream_rq_completed.Inc();
-  codes_.Record(status);
+  if (!retried_.used) {
+    retried_.used = true;
+    retried_.completed =
+        cluster_->scope().MakeCounter(worker_.shard, "retry.upstream_rq_completed");
+  }
+  retried_.completed.Inc();
+  retried_.codes.Record(status);
 }
 
 void ClusterRuntime::CountResponseAs(std::string_view stat_name, uint16_t status) {

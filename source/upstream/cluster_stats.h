@@ -42,7 +42,9 @@ struct ClusterStats {
   NamedCounter<"upstream_rq_completed"> upstream_rq_completed;          // Answered, by us too.
   NamedCounter<"upstream_rq_pending_total"> upstream_rq_pending_total;  // Waited for a connection.
   NamedGauge<"upstream_rq_pending_active"> upstream_rq_pending_active;  // Waiting now.
-  NamedCounter<"upstream_rq_pending_overflow"> upstream_rq_pending_overflow;  // Breaker was open.
+  NamedCounter<"upstream_rq_active_overflow"> upstream_rq_active_overflow;  // max_requests.
+  NamedCounter<"upstream_rq_pending_overflow">
+      upstream_rq_pending_overflow;  // max_pending_requests.
   NamedCounter<"upstream_rq_pending_failure_eject">
       upstream_rq_pending_failure_eject;                        // No connect.
   NamedCounter<"upstream_rq_cancelled"> upstream_rq_cancelled;  // Gave up before a connection.

@@ -92,7 +92,7 @@ Pool::Acquired Pool::Acquire(StreamUser& user) {
   }
   if (PoolConnection* free = TakeFree(user.wish)) {
     if (!cluster_.Allows(Resource::kRequest, user.wish.priority)) {
-      stats.upstream_rq_pending_overflow.Inc();
+      stats.upstream_rq_active_overflow.Inc();
       result.error = ProxyError{Side::kLocal, ErrorKind::kOverflow, {}, true};
       return result;
     }
@@ -207,7 +207,7 @@ void Pool::OnFree(PoolConnection& connection) {
   while (StreamUser* user = NextWaiting(connection)) {
     LeaveQueue(*user);
     if (!cluster_.Allows(Resource::kRequest, user->wish.priority)) {
-      cluster_.stats().upstream_rq_pending_overflow.Inc();
+      cluster_.stats().upstream_rq_active_overflow.Inc();
       user->OnStreamFailed({Side::kLocal, ErrorKind::kOverflow, {}, true});
       continue;
     }

@@ -1,5 +1,7 @@
 #include "source/upstream/pool_connection.h"
 
+#include <string.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -214,7 +216,10 @@ void PoolConnection::OnClosed(net::CloseReason, int error) {
   if (connecting_) {
     REMORA_LOG(kPool, kDebug, "cluster ", pool_.cluster().name(), " host ",
                pool_.host().address_text(), ": connect failed, errno ", error);
-    End(EndedBy::kHost, {Side::kUpstream, ErrorKind::kConnectFailure, {}, true});
+    // The C library's text is a literal.
+    const char* const reason = strerrordesc_np(error);
+    End(EndedBy::kHost, {Side::kUpstream, ErrorKind::kConnectFailure,
+                         reason != nullptr ? reason : std::string_view(), true});
     return;
   }
   // A response that runs until the connection closes is cut short by a reset, not ended.

@@ -41,7 +41,8 @@ TEST_CASE("A 503 is tried again and the client sees the good answer") {
   REQUIRE(h.Stat("cluster.up.upstream_rq_retry") == 2);
   REQUIRE(h.Stat("cluster.up.upstream_rq_retry_success") == 1);
   REQUIRE(h.Stat("cluster.up.upstream_rq_retry_backoff_exponential") == 2);
-  REQUIRE(h.Stat("cluster.up.upstream_rq_503") == 2);
+  REQUIRE(h.Stat("cluster.up.retry.upstream_rq_503") == 2);
+  REQUIRE_FALSE(h.HasStat("cluster.up.upstream_rq_503"));
   REQUIRE(h.Stat("cluster.up.upstream_rq_200") == 1);
   REQUIRE(h.Stat("cluster.up.upstream_rq_total") == 3);
   // What was thrown away was read to its end: the connection lived on.
@@ -62,7 +63,8 @@ TEST_CASE("When no try is left the last answer goes to the client, with URX") {
   REQUIRE(h.Stat("cluster.up.upstream_rq_retry") == 2);
   REQUIRE(h.Stat("cluster.up.upstream_rq_retry_limit_exceeded") == 1);
   REQUIRE(h.Stat("cluster.up.upstream_rq_retry_success") == 0);
-  REQUIRE(h.Stat("cluster.up.upstream_rq_503") == 3);
+  REQUIRE(h.Stat("cluster.up.retry.upstream_rq_503") == 2);
+  REQUIRE(h.Stat("cluster.up.upstream_rq_503") == 1);
 }
 
 TEST_CASE("The body is sent again") {

@@ -3,6 +3,10 @@
 #include <optional>
 #include <stdexcept>
 
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+#include "source/extensions/registry.h"
+#include "test/fakes/extension_world.h"
 #include "test/harness/harness.h"
 #include "test/scenarios/scenario.h"
 
@@ -87,6 +91,7 @@ class Runner {
         {"set", &Runner::Set},
         {"route", &Runner::Route},
         {"direct", &Runner::Direct},
+        {"filter", &Runner::Filter},
         {"client", &Runner::OnClient},
         {"upstream", &Runner::OnUpstream},
         {"exchange", &Runner::ExpectExchange},
@@ -95,7 +100,7 @@ class Runner {
     const auto handler = kHandlers.find(directive.words[0]);
     if (handler == kHandlers.end()) throw std::runtime_error("unknown: " + directive.words[0]);
     const bool describes = directive.words[0] == "set" || directive.words[0] == "route" ||
-                           directive.words[0] == "direct";
+                           directive.words[0] == "direct" || directive.words[0] == "filter";
     if (!describes && !started_) {
       started_ = true;
       harness_.Start();
@@ -110,6 +115,25 @@ class Runner {
   }
 
   // --- configuration ---
+
+  // An HTTP filter: the type of its configuration, and that as protobuf text.
+  void Filter(const Directive& directive) {
+    const google::protobuf::Descriptor* type =
+        google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
+            Word(directive, 1));
+    if (type == nullptr) throw std::runtime_error("unknown type " + Word(directive, 1));
+    const std::unique_ptr<google::protobuf::Message> proto(
+        google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
+    std::string text;
+    for (const std::string& line : directive.block) text += line + "\n";
+    fakes::ParseText(text, *proto);
+    config::Registry registry;
+    extensions::RegisterAll(registry);
+    std::string errors;
+    http::FilterFactory factory = fakes::ParseFilter(registry, type->name(), *proto, errors);
+    if (!errors.empty()) throw std::runtime_error(errors);
+    harness_.Filter(std::move(factory));
+  }
 
   void Set(const Directive& directive) {
     const std::string name = Word(directive, 1);

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "source/access_log/logger.h"
 #include "source/event/clock.h"
 #include "source/http/codec.h"
 #include "source/http/filter/filter.h"
@@ -87,6 +88,13 @@ struct Config {
   // Expect: 100-continue and responses of status 100 and 102 to 104 are passed on; else the proxy
   // answers the former and drops the latter.
   bool proxy_100_continue = false;
+
+  access_log::LoggerList access_log;
+  // Besides at its end, a request is logged this often while it lasts (0: not), when it has come,
+  // and when it becomes a tunnel.
+  event::Duration access_log_flush_interval = 0;
+  bool access_log_on_new_request = false;
+  bool access_log_on_tunnel = false;
 
   std::shared_ptr<const http::LocalReplyRules> local_replies;  // null: none
   std::shared_ptr<const route::RouteTable> routes;

@@ -54,6 +54,7 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event
     }
     ArmDeadlines();
   }
+  if (config_.config().access_log_flush_interval > 0) ArmLogTimer();
   Touch();
 }
 
@@ -105,6 +106,7 @@ void ServerStream::CreateChain(const RequestHead* head, bool routed) {
       routed ? config_.config().routes.get() : nullptr,
       config_.buffer_limit() == 0 ? UINT64_MAX : config_.buffer_limit(),  // 0: none, as Envoy
       config_.config().local_replies.get(),
+      session_->filter_states(),
   };
   chain_.emplace(environment, config_.filters(), head);
 }
@@ -174,6 +176,7 @@ void ServerStream::OnHead(RequestHead& head) {
       LimitDuration(*forward->max_stream_duration);
     }
   }
+  if (config_.config().access_log_on_new_request) WriteLog(formatter::LogType::kDownstreamStart);
   if (head.framing == http::Framing::kTunnel && !AcceptUpgrade(head)) return;
   chain_->OnHead(head);
 }
@@ -276,6 +279,7 @@ void ServerStream::ResponseSide::OnInterim(ResponseHead& head) {
 void ServerStream::ResponseSide::OnHead(ResponseHead& head) {
   ServerStream& stream = stream_;
   stream.response_started_ = true;
+  stream.response_ = &head;
   stream.info_.response_code = head.status;
   stream.Touch();
   const WorkerServices& services = stream.config_.services();
@@ -292,6 +296,9 @@ void ServerStream::ResponseSide::OnHead(ResponseHead& head) {
     stream.info_.response_code_details = "via_upstream";
   }
   if (head.status == 413) stream.config_.stats().downstream_rq_too_large.Inc();
+  if (head.framing == http::Framing::kTunnel && stream.config_.config().access_log_on_tunnel) {
+    stream.WriteLog(formatter::LogType::kDownstreamTunnelSuccessfullyEstablished);
+  }
   stream.codec_->OnHead(head);
 }
 
@@ -304,6 +311,7 @@ void ServerStream::ResponseSide::OnData(buffer::Buffer& data) {
 void ServerStream::ResponseSide::OnEnd(http::HeaderMap* trailers) {
   ServerStream& stream = stream_;
   stream.response_done_ = true;
+  stream.response_trailers_ = trailers;
   stream.info_.response_end = stream.config_.services().worker.dispatcher.now();
   const bool has_body = stream.request_ != nullptr &&
                         stream.request_->framing != http::Framing::kNone &&
@@ -385,6 +393,36 @@ void ServerStream::Finish() {
   if (upgraded_) stats.downstream_cx_upgrades_active.Dec();
   if (info_.response_code != 0) CountCode(info_.response_code);
   stats.downstream_rq_time.Record(static_cast<uint64_t>((now - info_.start) / event::kMillisecond));
+  if (log_timer_ != nullptr) log_timer_->Disarm();
+  if (!config_.loggers().empty()) WriteLog(formatter::LogType::kDownstreamEnd);
+}
+
+// --- the log ---
+
+void ServerStream::WriteLog(formatter::LogType type) {
+  const WorkerServices& services = config_.services();
+  formatter::Exchange exchange{info_};
+  exchange.request = request_;
+  exchange.response = response_;
+  exchange.response_trailers = response_trailers_;
+  exchange.log_type = type;
+  exchange.now = services.worker.dispatcher.now();
+  exchange.wall_now = services.dates.Wall(exchange.now);
+  config_.loggers().Log(exchange, {*services.worker.runtime, services.worker.random});
+}
+
+void ServerStream::ArmLogTimer() {
+  event::Dispatcher& dispatcher = config_.services().worker.dispatcher;
+  if (log_timer_ == nullptr) {
+    log_timer_ = std::make_unique<event::Timer>(dispatcher.timers(), &OnLogTimer, this);
+  }
+  log_timer_->Arm(dispatcher.now() + config_.config().access_log_flush_interval);
+}
+
+void ServerStream::OnLogTimer(void* self) {
+  auto* stream = static_cast<ServerStream*>(self);
+  stream->WriteLog(formatter::LogType::kDownstreamPeriodic);
+  stream->ArmLogTimer();
 }
 
 void ServerStream::Recycle() {
@@ -392,6 +430,8 @@ void ServerStream::Recycle() {
   info_ = http::StreamInfo();
   request_deadline_ = duration_deadline_ = event::Timer::kNever;
   request_ = nullptr;
+  response_ = nullptr;
+  response_trailers_ = nullptr;
   session_ = nullptr;
   codec_ = nullptr;
   request_done_ = response_started_ = response_done_ = aborted_ = upgraded_ = false;

@@ -86,6 +86,9 @@ class ServerStream final : public http::RequestSink, public http::AddressSource 
   void Refuse(http::RequestHead& head, http::LocalReply reply);
   void CreateChain(const http::RequestHead* head, bool routed);
   void Touch();
+  void WriteLog(formatter::LogType type);
+  void ArmLogTimer();
+  static void OnLogTimer(void* self);
   void CountCode(uint16_t status);
 
   WorkerConfig& config_;
@@ -94,6 +97,10 @@ class ServerStream final : public http::RequestSink, public http::AddressSource 
   http::RequestHead* request_ = nullptr;  // in the arena
   base::Arena arena_;
   http::StreamInfo info_;
+  // For the log; in the arena.
+  const http::ResponseHead* response_ = nullptr;
+  const http::HeaderMap* response_trailers_ = nullptr;
+  std::unique_ptr<event::Timer> log_timer_;  // for streams that are logged while they last
   http::ConnectionFacts connection_;
   ResponseSide response_side_{*this};
   event::Timer idle_timer_;

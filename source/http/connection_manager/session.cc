@@ -193,6 +193,7 @@ void Session::OnInputEnd() {
 void Session::OnProtocolError() {
   const http::CodecError& error = codec_.error();
   config_->stats().downstream_cx_protocol_error.Inc();
+  broke_protocol_ = true;
   REMORA_LOG(kHttp, kDebug, "protocol error from ", remote_.ToString(), ": ",
              std::string(error.detail));
   closing_ = true;
@@ -244,11 +245,10 @@ bool Session::ShouldCloseAfterResponse() {
     config_->stats().downstream_cx_max_requests_reached.Inc();
     return true;
   }
-  if (config_->draining()) {
-    config_->stats().downstream_cx_drain_close.Inc();
-    return true;
-  }
-  return closing_ || draining_;
+  if (closing_ || draining_) return true;
+  if (!config_->DrainCloses()) return false;
+  config_->stats().downstream_cx_drain_close.Inc();
+  return true;
 }
 
 // The stream may still be on the stack: it is recycled when the turn ends.

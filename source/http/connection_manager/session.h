@@ -18,6 +18,7 @@
 #include "source/http/codec.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/worker_config.h"
+#include "source/http/filter/connection_states.h"
 #include "source/net/connection.h"
 
 namespace remora::connection_manager {
@@ -54,7 +55,13 @@ class Session final : public event::Deferred,
   const net::Address& remote() const { return remote_; }
   // Our end of the connection; asked of the kernel once.
   const net::Address& local();
+  http::ConnectionStates& filter_states() { return filter_states_; }
   event::TimePoint started() const { return started_; }
+  // For the listener's log.
+  uint64_t bytes_received() const { return connection_.bytes_received(); }
+  uint64_t bytes_sent() const { return connection_.bytes_sent(); }
+  uint32_t requests() const { return requests_; }
+  bool broke_protocol() const { return broke_protocol_; }
   // The response that begins now is the connection's last.
   bool ShouldCloseAfterResponse();
   // A response was cut off: the connection is of no more use.
@@ -98,6 +105,7 @@ class Session final : public event::Deferred,
   SessionOwner& owner_;
   net::Address remote_;
   std::unique_ptr<const net::Address> local_;  // once somebody has asked
+  http::ConnectionStates filter_states_;
   uint64_t id_;
   event::TimePoint started_;
   event::TimePoint head_since_ = 0;                   // 0: no half head is there
@@ -105,10 +113,11 @@ class Session final : public event::Deferred,
   uint32_t requests_ = 0;
   bool draining_ = false;       // old enough: the next response is the last
   bool drain_waiting_ = false;  // wait_end_ is the drain's
-  bool closing_ = false;        // no further request is served
-  bool peer_ended_ = false;     // and it was the client that began to end it
-  bool aborted_ = false;        // close once what is queued is flushed
-  bool ended_ = false;          // statistics are done
+  bool broke_protocol_ = false;
+  bool closing_ = false;     // no further request is served
+  bool peer_ended_ = false;  // and it was the client that began to end it
+  bool aborted_ = false;     // close once what is queued is flushed
+  bool ended_ = false;       // statistics are done
   bool in_dispatch_ = false;
   std::unique_ptr<ServerStream> stream_;    // HTTP/1: one at a time
   std::unique_ptr<ServerStream> finished_;  // recycled at the end of the turn

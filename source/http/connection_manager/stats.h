@@ -25,11 +25,11 @@ struct Stats {
   NamedCounter<"downstream_cx_destroy_active_rq"> downstream_cx_destroy_active_rq;
   NamedCounter<"downstream_cx_destroy_local_active_rq"> downstream_cx_destroy_local_active_rq;
   NamedCounter<"downstream_cx_destroy_remote_active_rq"> downstream_cx_destroy_remote_active_rq;
+  NamedCounter<"downstream_cx_drain_close"> downstream_cx_drain_close;    // Told to go: draining.
   NamedCounter<"downstream_cx_idle_timeout"> downstream_cx_idle_timeout;  // Closed unused.
   NamedCounter<"downstream_cx_max_duration_reached"> downstream_cx_max_duration_reached;
   NamedCounter<"downstream_cx_http1_soft_drain"> downstream_cx_http1_soft_drain;  // Of them left
                                                                                   // to the client.
-  NamedCounter<"downstream_cx_drain_close"> downstream_cx_drain_close;  // Told to end by a drain.
   // Did not take the answer, or end, within delayed_close_timeout.
   NamedCounter<"downstream_cx_delayed_close_timeout"> downstream_cx_delayed_close_timeout;
   NamedCounter<"downstream_cx_upgrades_total"> downstream_cx_upgrades_total;  // And CONNECTs.

@@ -2,19 +2,25 @@
 
 #include <utility>
 
+#include "source/base/check.h"
 #include "source/http/connection_manager/server_stream.h"
 #include "source/http/connection_manager/target_policy.h"
 
 namespace remora::connection_manager {
 
 WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
-                           uint32_t buffer_limit, const Scopes& scopes)
+                           uint32_t buffer_limit, const Scopes& scopes, const Drain* drain)
     : config_(std::move(config)),
       services_(services),
       stats_(scopes.manager.Make<Stats>(services.worker.shard)),
       listener_stats_(scopes.listener.Make<ListenerStats>(services.worker.shard)),
-      buffer_limit_(buffer_limit) {
+      buffer_limit_(buffer_limit),
+      drain_(drain) {
   filters_.factories = &config_->filters;
+  if (!config_->access_log.empty()) {
+    CHECK(services.log_files != nullptr);
+    loggers_ = access_log::WorkerLoggers(config_->access_log, *services.log_files);
+  }
   const http::WorkerSetup setup{scopes.manager, services.worker.shard, services.worker.dispatcher};
   for (const http::FilterFactory& factory : config_->filters) {
     filters_.worker_states.push_back(

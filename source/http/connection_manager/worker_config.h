@@ -13,6 +13,7 @@
 #include "source/base/arena.h"
 #include "source/http/connection_manager/config.h"
 #include "source/http/connection_manager/date_cache.h"
+#include "source/http/connection_manager/drain.h"
 #include "source/http/connection_manager/stats.h"
 #include "source/http/filter/filter_chain.h"
 #include "source/http/http1/server_codec.h"
@@ -30,6 +31,7 @@ struct WorkerServices {
   DateCache& dates;
   std::string_view own_ip;    // see header_policy.h
   uint64_t& last_connection;  // number of the worker's newest downstream connection
+  access_log::WorkerFiles* log_files = nullptr;  // null: no access log can be configured
 };
 
 class WorkerConfig {
@@ -39,8 +41,9 @@ class WorkerConfig {
     stats::Scope& listener;  // `listener.<address>.http.<stat_prefix>.`
     stats::Scope& http1;     // `http1.`
   };
+  // `drain` outlives this; null: nothing is ever drained.
   WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
-               uint32_t buffer_limit, const Scopes& scopes);
+               uint32_t buffer_limit, const Scopes& scopes, const Drain* drain = nullptr);
   ~WorkerConfig();
   WorkerConfig(const WorkerConfig&) = delete;
   WorkerConfig& operator=(const WorkerConfig&) = delete;
@@ -51,12 +54,16 @@ class WorkerConfig {
   const ListenerStats& listener_stats() const { return listener_stats_; }
   const http::WorkerFilters& filters() const { return filters_; }
   const http1::ServerOptions& http1_options() const { return http1_options_; }
+  const access_log::WorkerLoggers& loggers() const { return loggers_; }
   uint32_t buffer_limit() const { return buffer_limit_; }
   // Some stream may have a deadline besides its idle timeout.
   bool stream_deadlines() const { return stream_deadlines_; }
   bool target_policy() const { return target_policy_; }
-  bool draining() const { return draining_; }
-  void StartDraining() { draining_ = true; }
+  // Whether the response that begins now ends its connection, because the listener is drained.
+  bool DrainCloses() const {
+    return drain_ != nullptr &&
+           drain_->Closes(services_.worker.dispatcher.now(), services_.worker.random);
+  }
 
   // Streams are recycled: a warm worker makes none.
   std::unique_ptr<ServerStream> TakeStream();
@@ -70,11 +77,12 @@ class WorkerConfig {
   Stats stats_;
   ListenerStats listener_stats_;
   http::WorkerFilters filters_;
+  access_log::WorkerLoggers loggers_;
   http1::ServerOptions http1_options_;
   uint32_t buffer_limit_;
+  const Drain* drain_;
   bool stream_deadlines_ = false;
   bool target_policy_ = false;
-  bool draining_ = false;
   std::vector<std::unique_ptr<ServerStream>> idle_streams_;
 };
 

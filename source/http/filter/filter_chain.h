@@ -47,6 +47,7 @@ class FilterChain final : public RequestSink {
     const route::RouteTable* routes;
     uint64_t buffer_limit;
     const LocalReplyRules* local_replies = nullptr;  // null: none
+    ConnectionStates& connection_states;
   };
 
   FilterChain(const Environment& environment, const WorkerFilters& filters,
@@ -130,6 +131,7 @@ class FilterChain final : public RequestSink {
   // Nothing is delivered any more, or not before what was asked for is carried out.
   bool stopped() const { return phase_ == Phase::kInterrupted || phase_ == Phase::kClosed; }
   void RefreshRouteConfigs();
+  void MatchRoute();
   void Settle();
   void SendReplyNow();
   void ResetNow();

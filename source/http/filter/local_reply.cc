@@ -93,6 +93,7 @@ std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* requ
     headers.SetReference(HeaderId::kContentLength, "0");
     return {};
   }
+  // A route may have said what it is.
   if (!reply.content_type.empty()) {
     headers.Set(HeaderId::kContentType, reply.content_type);
   } else if (!headers.Has(HeaderId::kContentType)) {

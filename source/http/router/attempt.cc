@@ -22,6 +22,7 @@ void Attempt::Begin(upstream::Pool& pool) {
   info.upstream_remote = &pool.host().address();
   info.upstream_local = nullptr;
   info.upstream_connection_id = 0;
+  info.upstream_failure = {};
   ++info.upstream_attempts;
   Acquire();
 }

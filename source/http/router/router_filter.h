@@ -80,8 +80,10 @@ class RouterFilter final : public http::Filter {
   // What comes of a try's end; true when there will be another.
   bool ActOn(RetryState::Answer answer);
 
-  void Reply(const http::ProxyError& error);
-  void ReplyDirectly(const route::DirectResponseAction& action);
+  void NoteFailure(const http::ProxyError& error);
+  // `status`: in place of the error's own.
+  void Reply(const http::ProxyError& error, uint16_t status = 0);
+  void ReplyDirectly();
   void ReplyRefusedField(const http::HeaderEntry& field);
   void ResetResponse(const http::ProxyError& error);
   void ArmTimeout();

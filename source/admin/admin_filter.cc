@@ -93,6 +93,7 @@ void AdminFilter::Produce() {
       context_.response_sink().OnEnd(nullptr);
       return;
     }
+    if (piece.empty()) continue;
     buffer::Buffer data(context_.blocks());
     data.Append(piece);
     context_.response_sink().OnData(data);

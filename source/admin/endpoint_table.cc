@@ -14,11 +14,24 @@ EndpointTable::EndpointTable(const Environment& environment) : environment_(envi
   AddListenerEndpoints(endpoints_);
   AddConfigEndpoints(endpoints_);
   AddLogEndpoints(endpoints_);
+  AddDrainEndpoints(endpoints_);
+  AddRuntimeEndpoints(endpoints_);
+  AddProfileEndpoints(endpoints_);
   std::sort(endpoints_.begin(), endpoints_.end(),
             [](const Endpoint& a, const Endpoint& b) { return a.path < b.path; });
 }
 
+bool EndpointTable::Allows(const Request& request) const {
+  const auto& allowed = environment_.allow_paths;
+  return allowed.empty() ||
+         std::any_of(allowed.begin(), allowed.end(),
+                     [&request](const auto& matches) { return matches(request.target); });
+}
+
 Response EndpointTable::Handle(const Request& request) const {
+  if (!Allows(request)) {
+    return Error(403, Concat("request to path ", request.target, " not allowed"));
+  }
   const auto endpoint =
       std::find_if(endpoints_.begin(), endpoints_.end(),
                    [&request](const Endpoint& e) { return e.path == request.path; });

@@ -2,7 +2,8 @@
 
 // EndpointTable: every admin path, what it is for, and who answers it.
 //
-//   Request -> Handle -> 404 with the list of commands   (unknown path)
+//   Request -> Handle -> 403                             (admin.allow_paths does not allow it)
+//                     -> 404 with the list of commands   (unknown path)
 //                     -> 405                             (it changes something and is no POST)
 //                     -> the endpoint's handler -> Response
 //
@@ -55,6 +56,8 @@ class EndpointTable {
   std::string CommandList() const;
 
  private:
+  bool Allows(const Request& request) const;
+
   const Environment& environment_;
   std::vector<Endpoint> endpoints_;
 };
@@ -66,6 +69,9 @@ void AddStatsEndpoints(std::vector<Endpoint>& endpoints);     // /stats /stats/p
 void AddClusterEndpoints(std::vector<Endpoint>& endpoints);   // /clusters
 void AddListenerEndpoints(std::vector<Endpoint>& endpoints);  // /listeners
 void AddConfigEndpoints(std::vector<Endpoint>& endpoints);    // /config_dump
-void AddLogEndpoints(std::vector<Endpoint>& endpoints);       // /logging
+void AddLogEndpoints(std::vector<Endpoint>& endpoints);       // /logging /reopen_logs
+void AddDrainEndpoints(std::vector<Endpoint>& endpoints);     // /drain_listeners /healthcheck/*
+void AddRuntimeEndpoints(std::vector<Endpoint>& endpoints);   // /runtime /runtime_modify
+void AddProfileEndpoints(std::vector<Endpoint>& endpoints);   // /cpuprofiler /heapprofiler ...
 
 }  // namespace remora::admin

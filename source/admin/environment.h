@@ -19,6 +19,7 @@
 #include "source/config/world.h"
 #include "source/event/clock.h"
 #include "source/net/address.h"
+#include "source/runtime/runtime.h"
 #include "source/stats/store.h"
 #include "source/stats/tag_extractor.h"
 
@@ -47,6 +48,13 @@ struct ListenerStatus {
   std::vector<net::Address> addresses;  // the first is the main one
 };
 
+// What /drain_listeners was asked for.
+struct DrainRequest {
+  bool inbound_only = false;
+  bool graceful = false;
+  bool skip_exit = false;  // do not close the sockets when the drain time is over
+};
+
 struct Environment {
   stats::Store& stats;
   const stats::TagExtractor& tags;
@@ -61,6 +69,16 @@ struct Environment {
   std::function<void()> quit;
   // Called before a statistics snapshot: brings gauges that are read, not counted, up to date.
   std::function<void()> refresh_stats;
+  // /healthcheck/fail and /healthcheck/ok.
+  std::function<void(bool fail)> fail_health_check;
+  std::function<void(const DrainRequest&)> drain_listeners;
+  std::function<std::shared_ptr<const runtime::Snapshot>()> runtime;
+  // Sets overrides; an empty text removes one.
+  std::function<absl::Status(const Parameters&)> modify_runtime;
+  // Opens log files again under their names.
+  std::function<void()> reopen_logs;
+  // admin.allow_paths; empty: every path.
+  std::vector<std::function<bool(std::string_view)>> allow_paths = {};
 };
 
 }  // namespace remora::admin

@@ -133,9 +133,8 @@ void JsonWriter::BeginValue() {
 void JsonWriter::Key(std::string_view name) {
   DCHECK(!empty_.empty() && !after_key_);
   BeginValue();
-  text_ += '"';
-  text_ += name;
-  text_ += "\": ";
+  text_ += JsonString(name);
+  text_ += ": ";
   after_key_ = true;
 }
 

@@ -24,7 +24,7 @@ class JsonWriter {
   void EndObject() { Close('}'); }
   void BeginArray() { Open('['); }
   void EndArray() { Close(']'); }
-  // The name of the next value; `name` needs no escape.
+  // The name of the next value.
   void Key(std::string_view name);
 
   void String(std::string_view text);

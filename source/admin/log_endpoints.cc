@@ -120,10 +120,16 @@ Response Logging(const EndpointTable&, const Request& request) {
   return Error(400, Concat("error: ", error, "\n\n", kUsage, ActiveLoggers()));
 }
 
+Response ReopenLogs(const EndpointTable& table, const Request&) {
+  table.environment().reopen_logs();
+  return Text("OK\n");
+}
+
 }  // namespace
 
 void AddLogEndpoints(std::vector<Endpoint>& endpoints) {
   using Kind = Parameter::Kind;
+  endpoints.push_back({"/reopen_logs", "reopen access logs", &ReopenLogs, true});
   endpoints.push_back({"/logging",
                        "query/change logging levels",
                        &Logging,

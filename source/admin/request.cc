@@ -111,6 +111,8 @@ Request MakeRequest(std::string_view method, std::string_view target, std::strin
   Request request;
   request.method = method;
   request.path = NormalizePath(target.substr(0, query));
+  request.target = request.path;
+  if (query != std::string_view::npos) request.target += target.substr(query);
   if (query != std::string_view::npos) {
     request.parameters = ParseParameters(target.substr(query + 1));
   }

@@ -32,6 +32,7 @@ bool IsForm(std::string_view content_type);
 struct Request {
   std::string method;
   std::string path;
+  std::string target;  // the path with the query, as it was sent
   Parameters parameters;
 };
 

@@ -23,7 +23,7 @@ inline constexpr std::string_view kHtml = "text/html; charset=UTF-8";
 // About what one piece of a body should have.
 inline constexpr size_t kPieceSize = 64 * 1024;
 
-// Sets `piece` to what comes next; false when there is nothing left.
+// Sets `piece` to what comes next, which may be nothing yet; false when there is nothing left.
 using PieceSource = absl::AnyInvocable<bool(std::string& piece)>;
 
 struct Response {

@@ -67,6 +67,27 @@ Response Memory(const EndpointTable&, const Request&) {
   return Json(json.TakeText() + "\n");
 }
 
+// envoy.admin.v3.Certificates: there is no TLS.
+Response Certificates(const EndpointTable&, const Request&) {
+  JsonWriter json;
+  json.BeginObject();
+  json.Key("certificates");
+  json.BeginArray();
+  json.EndArray();
+  json.EndObject();
+  return Json(json.TakeText() + "\n");
+}
+
+// envoy.admin.v3.UnreadyTargetsDumps: admin answers when everything is ready.
+Response InitDump(const EndpointTable&, const Request&) { return Json("{}\n"); }
+
+// The request path takes no locks, so there is nothing to trace.
+Response Contention(const EndpointTable&, const Request&) {
+  return Text(
+      "Mutex contention tracing is not enabled. To enable, run Envoy with flag "
+      "--enable-mutex-tracing.");
+}
+
 Response HotRestartVersion(const EndpointTable&, const Request&) {
   return Text(std::string(kHotRestartVersion));
 }
@@ -79,6 +100,18 @@ Response Quit(const EndpointTable& table, const Request&) {
 }  // namespace
 
 void AddServerEndpoints(std::vector<Endpoint>& endpoints) {
+  endpoints.push_back({"/certs", "print certs on machine", &Certificates});
+  endpoints.push_back(
+      {"/contention", "dump current Envoy mutex contention stats (if enabled)", &Contention});
+  endpoints.push_back(
+      {"/init_dump",
+       "dump current Envoy init manager information (experimental)",
+       &InitDump,
+       false,
+       {{Parameter::Kind::kText, "mask",
+         "The desired component to dump unready targets. The mask is parsed as a "
+         "Protobuf::FieldMask. For example, get the unready targets of all listeners with "
+         "/init_dump?mask=listener`"}}});
   endpoints.push_back(
       {"/hot_restart_version", "print the hot restart compatibility version", &HotRestartVersion});
   endpoints.push_back({"/memory", "print current allocation/heap usage", &Memory});

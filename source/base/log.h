@@ -41,11 +41,18 @@ bool ParseLogLevel(std::string_view text, LogLevel& level);
 
 // Sets up the sink. Empty `path` is stderr. `format` is spdlog's pattern (Envoy's --log-format).
 absl::Status StartLog(const std::string& path, const std::string& format);
+// Write line ends and other control characters within a message as C escapes
+// (--log-format-escaped).
+void SetLogEscaped(bool escaped);
 // Opens the file of StartLog again under its name, for log rotation; nothing to do for stderr.
 absl::Status ReopenLog();
 LogLevel GetLogLevel(Logger logger);
 void SetLogLevel(Logger logger, LogLevel level);
 void SetAllLogLevels(LogLevel level);
+// False when there is none of that name.
+bool FindLogger(std::string_view name, Logger& logger);
+// Envoy's loggers that there are none of here; launchers written for it may name them.
+bool IsForeignLogger(std::string_view name);
 // False when there is no logger of that name.
 bool SetLogLevel(std::string_view logger, LogLevel level);
 

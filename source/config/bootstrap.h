@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "source/config/listener.h"
+#include "source/runtime/runtime.h"
 #include "source/stats/matcher.h"
 #include "source/stats/tag_extractor.h"
 #include "source/upstream/cluster.h"
@@ -20,9 +21,12 @@
 namespace remora::config {
 
 struct AdminConfig {
+  access_log::LoggerList access_log;
   std::optional<net::Address> address;  // none: no admin listener
   bool ipv4_compat = false;             // SocketAddress.ipv4_compat of the address
   std::vector<net::SocketOption> socket_options;
+  // A path, with its query, is allowed if one of them says so; none: every path.
+  std::vector<std::function<bool(std::string_view)>> allow_paths;
 };
 
 struct NodeConfig {
@@ -31,13 +35,27 @@ struct NodeConfig {
   upstream::Locality locality;
 };
 
+// envoy.config.bootstrap.v3.RuntimeLayer.
+struct RuntimeLayerConfig {
+  enum class Kind : uint8_t { kStatic, kDisk, kAdmin };
+
+  std::string name;
+  Kind kind = Kind::kStatic;
+  runtime::Snapshot::Values values;  // kStatic
+  std::string link;                  // kDisk: what is swapped to replace the tree
+  std::string subdirectory;          // below it; may be empty
+};
+
 struct BootstrapConfig {
   NodeConfig node;
   AdminConfig admin;
   std::vector<std::shared_ptr<const ListenerConfig>> listeners;
   std::vector<upstream::ClusterConfig> clusters;
+  std::string log_format;  // a pattern for base::StartLog; empty: not given
   event::Duration stats_flush_interval = 5 * event::kSecond;
+  bool stats_flush_on_admin = false;  // histograms are brought up to date when they are asked for
   stats::Matcher stats_matcher;
+  std::vector<RuntimeLayerConfig> runtime;  // the weakest first
   stats::TagRules stats_tags;
 };
 

@@ -1,14 +1,20 @@
 #include "source/config/bootstrap_config.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <string_view>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "google/protobuf/struct.pb.h"
+#include "google/protobuf/util/json_util.h"
+#include "source/config/access_log_config.h"
 #include "source/config/cluster_config.h"
 #include "source/config/core_config.h"
 #include "source/config/listener_config.h"
+#include "source/config/matcher_config.h"
 #include "source/config/runtime_config.h"
 #include "source/config/stats_config.h"
 #include "source/config/text.h"
@@ -40,10 +46,66 @@ AdminConfig ParseAdmin(const envoy::config::bootstrap::v3::Admin& proto, const F
       admin.ipv4_compat = parsed->ipv4_compat;
     }
   }
+  admin.access_log = ParseAccessLogs(proto.access_log(), path.Field("access_log"), translation);
+  if (!proto.access_log_path().empty()) {
+    admin.access_log.push_back(DefaultFileLog(proto.access_log_path()));
+  }
   admin.socket_options =
       ParseSocketOptions(proto.socket_options(), path.Field("socket_options"), translation);
+  const FieldPath allow_paths = path.Field("allow_paths");
+  for (int i = 0; i < proto.allow_paths_size(); ++i) {
+    auto predicate = ParseStatPredicate(proto.allow_paths(i),
+                                        allow_paths.Index(static_cast<size_t>(i)), translation);
+    if (predicate) admin.allow_paths.push_back(std::move(predicate));
+  }
   return admin;
 }
+
+// JSON whose strings are patterns, keys in order.
+std::string JsonPattern(const google::protobuf::Value& value);
+
+std::string JsonPattern(const google::protobuf::Struct& fields) {
+  std::map<std::string_view, const google::protobuf::Value*> sorted;
+  for (const auto& [key, value] : fields.fields()) sorted.emplace(key, &value);
+  std::string text = "{";
+  for (const auto& [key, value] : sorted) {
+    google::protobuf::Value name;
+    name.set_string_value(std::string(key));
+    text += Concat(text.size() == 1 ? "" : ",", JsonPattern(name), ":", JsonPattern(*value));
+  }
+  return text + "}";
+}
+
+std::string JsonPattern(const google::protobuf::Value& value) {
+  if (value.kind_case() == google::protobuf::Value::kStructValue) {
+    return JsonPattern(value.struct_value());
+  }
+  std::string text;
+  // Numbers, strings, truth values and lists of them: nothing that could not be printed.
+  const auto status = google::protobuf::util::MessageToJsonString(value, &text);
+  return status.ok() ? text : "null";
+}
+
+std::string ParseLogFormat(const Bootstrap::ApplicationLogConfig::LogFormat& proto,
+                           const FieldPath& path, Translation& translation) {
+  if (proto.has_text_format()) return proto.text_format();
+  if (!proto.has_json_format()) return "";
+  std::string pattern = JsonPattern(proto.json_format());
+  for (const std::string_view flag : {"%v", "%_"}) {
+    if (pattern.find(flag) == std::string::npos) continue;
+    translation.errors.Add(
+        path.Field("json_format"),
+        Concat("setJsonLogFormat error: Usage of ", flag, " is unavailable for JSON log formats"));
+  }
+  return pattern;
+}
+
+// Types of extensions that are no HTTP filters.
+constexpr std::string_view kOtherExtensions[] = {
+    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+};
 
 // Also tells the translation which clusters there are.
 std::vector<upstream::ClusterConfig> ParseClusters(const StaticResources& proto,
@@ -161,15 +223,25 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
                                               ErrorList& errors, ErrorList& warnings) {
   const size_t errors_before = errors.size();
   Translation translation{registry, errors, warnings};
+  translation.service_cluster = proto.node().cluster();
   const FieldPath root;
   BootstrapConfig config;
   config.node = ParseNode(proto.node());
   config.admin = ParseAdmin(proto.admin(), root.Field("admin"), translation);
+  const FieldPath log = root.Field("application_log_config");
+  config.log_format = ParseLogFormat(proto.application_log_config().log_format(),
+                                     log.Field("log_format"), translation);
+  if (proto.has_stats_flush_interval()) {
+    config.stats_flush_interval = ParseDuration(proto.stats_flush_interval(),
+                                                root.Field("stats_flush_interval"), translation);
+  }
+  config.stats_flush_on_admin = proto.stats_flush_on_admin();
   const FieldPath stats = root.Field("stats_config");
   config.stats_matcher = ParseStatsMatcher(proto.stats_config(), stats, translation);
   config.stats_tags = ParseStatsTags(proto.stats_config(), stats, translation);
   // Both before the listeners, whose routes refer to them.
-  ParseRuntime(proto.layered_runtime(), root.Field("layered_runtime"), translation);
+  config.runtime = ParseRuntime(proto.layered_runtime(), config.node.cluster,
+                                root.Field("layered_runtime"), translation);
   const FieldPath resources = root.Field("static_resources");
   config.clusters =
       ParseClusters(proto.static_resources(), resources.Field("clusters"), translation);
@@ -181,6 +253,9 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
 
 LoadedBootstrap LoadBootstrap(LoadOptions options, const NodeFlags& node, const Registry& registry,
                               int64_t wall_now) {
+  for (const std::string_view type : kOtherExtensions) {
+    options.read.extension_types.emplace_back(type);
+  }
   for (const HttpFilterEntry& entry : registry.http_filters()) {
     options.read.extension_types.push_back(entry.type_name);
     if (!entry.route_type_name.empty()) {

@@ -9,6 +9,7 @@
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "envoy/type/v3/percent.pb.h"
 #include "source/config/endpoint_config.h"
+#include "source/config/http1_options_config.h"
 #include "source/config/text.h"
 
 namespace remora::config {
@@ -98,7 +99,25 @@ void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
   if (common.has_max_headers_count()) {
     config.max_response_headers = common.max_headers_count().value();
   }
-  config.enable_trailers = proto.explicit_http_config().http_protocol_options().enable_trailers();
+  config.max_requests_per_connection = common.max_requests_per_connection().value();
+  if (common.has_max_connection_duration()) {
+    translation.errors.Add(common_path.Field("max_connection_duration"),
+                           "not supported for upstream connections");
+  }
+  if (common.has_max_stream_duration()) {
+    translation.errors.Add(common_path.Field("max_stream_duration"),
+                           "not supported for upstream connections");
+  }
+  const envoy::config::core::v3::Http1ProtocolOptions& http1 =
+      proto.explicit_http_config().http_protocol_options();
+  const FieldPath explicit_path = path.Field("explicit_http_config");
+  const FieldPath http1_path = explicit_path.Field("http_protocol_options");
+  config.enable_trailers = http1.enable_trailers();
+  config.name_case = ParseNameCase(http1, http1_path, translation);
+  if (http1.allow_chunked_length()) {
+    translation.errors.Add(http1_path.Field("allow_chunked_length"),
+                           "not supported for upstream connections");
+  }
 }
 
 void ParseProtocolOptions(const cds::Cluster& proto, const FieldPath& path,

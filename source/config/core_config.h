@@ -46,6 +46,8 @@ struct Translation {
   absl::flat_hash_set<std::string> clusters = {};
   // Runtime value re2.max_program_size.error_level; absent: its default.
   std::optional<uint32_t> max_regex_program_size = std::nullopt;
+  // Name of the service that this process stands beside (node.cluster).
+  std::string service_cluster = {};
 };
 
 // Not negative and below 2^63 ns. Values above 100 years mean 100 years, so that sums with a point

@@ -7,7 +7,9 @@
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/type/matcher/v3/string.pb.h"
 #include "envoy/type/v3/percent.pb.h"
+#include "source/config/header_changes_config.h"
 #include "source/config/matcher_config.h"
+#include "source/config/rate_limit_config.h"
 #include "source/config/route_match_config.h"
 #include "source/config/text.h"
 
@@ -101,6 +103,34 @@ std::vector<route::StringMatcher> ParseStringMatchers(
     const Repeated<envoy::type::matcher::v3::StringMatcher>& protos, std::string_view field,
     ConfigContext& context) {
   return ParseMatchers<route::StringMatcher>(protos, field, context, &ParseStringMatch);
+}
+
+std::unique_ptr<const route::HeaderChanges> ParseHeaderChanges(
+    const Repeated<envoy::config::core::v3::HeaderValueOption>& add, std::string_view field,
+    ConfigContext& context) {
+  Place place(context, field);
+  const FieldPath root;
+  route::HeaderChangesConfig changes;
+  changes.add = ParseHeaderAdditions(add, root.Field(place.path), place.translation);
+  // What Compile reports begins with "add", which stands for the field.
+  return route::HeaderChanges::Compile(
+      std::move(changes), [&](std::string_view where, std::string_view message) {
+        constexpr std::string_view kAdd = "add";
+        context.errors().Add(Concat(place.path, where.substr(kAdd.size())), message);
+      });
+}
+
+std::shared_ptr<const route::RateLimits> ParseExtensionRateLimits(
+    const Repeated<envoy::config::route::v3::RateLimit>& protos, std::string_view field,
+    ConfigContext& context) {
+  Place place(context, field);
+  place.translation.max_regex_program_size = MaxProgramSize(context);
+  const FieldPath root;
+  return ParseRateLimits(protos, root.Field(place.path), place.translation);
+}
+
+std::string ServiceCluster(const ConfigContext& context) {
+  return context.around() == nullptr ? std::string() : context.around()->service_cluster;
 }
 
 bool AllMatch(const std::vector<route::HeaderMatcher>& matchers, const http::RequestHead& head) {

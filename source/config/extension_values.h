@@ -8,6 +8,8 @@
 // those of routes are (re2.max_program_size.error_level).
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,14 +17,18 @@
 #include "source/config/core_config.h"
 #include "source/config/registry.h"
 #include "source/http/route/conditions.h"
+#include "source/http/route/header_changes.h"
+#include "source/http/route/rate_limit.h"
 #include "source/runtime/runtime.h"
 
 namespace envoy::config::core::v3 {
+class HeaderValueOption;
 class RuntimeFractionalPercent;
-}
+}  // namespace envoy::config::core::v3
 namespace envoy::config::route::v3 {
 class HeaderMatcher;
 class QueryParameterMatcher;
+class RateLimit;
 }  // namespace envoy::config::route::v3
 namespace envoy::type::matcher::v3 {
 class StringMatcher;
@@ -52,6 +58,19 @@ std::vector<route::QueryParameterMatcher> ParseQueryParameterMatchers(
 std::vector<route::StringMatcher> ParseStringMatchers(
     const Repeated<envoy::type::matcher::v3::StringMatcher>& protos, std::string_view field,
     ConfigContext& context);
+
+// Compiled changes of a head's fields; null: none.
+std::unique_ptr<const route::HeaderChanges> ParseHeaderChanges(
+    const Repeated<envoy::config::core::v3::HeaderValueOption>& add, std::string_view field,
+    ConfigContext& context);
+
+// Null: none.
+std::shared_ptr<const route::RateLimits> ParseExtensionRateLimits(
+    const Repeated<envoy::config::route::v3::RateLimit>& protos, std::string_view field,
+    ConfigContext& context);
+
+// Name of the service that this process stands beside; may be empty.
+std::string ServiceCluster(const ConfigContext& context);
 
 // True when all of them hold.
 bool AllMatch(const std::vector<route::HeaderMatcher>& matchers, const http::RequestHead& head);

@@ -118,7 +118,9 @@ std::optional<FormatString> ParseFormatString(const core::SubstitutionFormatStri
                                               Translation& translation) {
   formatter::Format::Options options = OptionsFor(use);
   options.omit_empty = proto.omit_empty_values();
+  const size_t errors_before = translation.errors.size();
   ReadFormatters(proto, path, translation, options);
+  if (translation.errors.size() != errors_before) return std::nullopt;
   const auto content_type = [&proto](std::string_view otherwise) {
     return proto.content_type().empty() ? std::string(otherwise) : proto.content_type();
   };

@@ -7,6 +7,7 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/listener/v3/listener_components.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "source/config/access_log_config.h"
 #include "source/config/http_connection_manager_config.h"
 #include "source/config/text.h"
 
@@ -102,6 +103,17 @@ void ParseListenOptions(const lds::Listener& proto, const FieldPath& path, Trans
       ParseSocketOptions(proto.socket_options(), path.Field("socket_options"), translation);
 }
 
+TrafficDirection ParseDirection(envoy::config::core::v3::TrafficDirection direction) {
+  switch (direction) {
+    case envoy::config::core::v3::INBOUND:
+      return TrafficDirection::kInbound;
+    case envoy::config::core::v3::OUTBOUND:
+      return TrafficDirection::kOutbound;
+    default:
+      return TrafficDirection::kUnspecified;
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<const ListenerConfig> ParseListener(const lds::Listener& proto,
@@ -111,6 +123,12 @@ std::shared_ptr<const ListenerConfig> ParseListener(const lds::Listener& proto,
   ListenerConfig config;
   config.name = proto.name();
   config.stat_prefix = proto.stat_prefix();
+  config.access_log = ParseAccessLogs(proto.access_log(), path.Field("access_log"), translation);
+  if (!proto.filter_chains().empty()) {
+    config.filter_chain_name = proto.filter_chains(0).name();
+  } else {
+    config.filter_chain_name = proto.default_filter_chain().name();
+  }
   ParseListenOptions(proto, path, translation, config.options);
   if (!proto.has_address()) {
     translation.errors.Add(
@@ -121,6 +139,8 @@ std::shared_ptr<const ListenerConfig> ParseListener(const lds::Listener& proto,
     config.address = std::move(parsed->address);
     config.options.ipv4_compat = parsed->ipv4_compat;
   }
+  config.direction = ParseDirection(proto.traffic_direction());
+  config.drains_on_failed_health_check = proto.drain_type() == lds::Listener::DEFAULT;
   if (proto.has_per_connection_buffer_limit_bytes()) {
     config.per_connection_buffer_limit = proto.per_connection_buffer_limit_bytes().value();
   }

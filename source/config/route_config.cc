@@ -5,10 +5,15 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "source/config/failure_policy_config.h"
 #include "source/config/filter_override_config.h"
+#include "source/config/format_config.h"
+#include "source/config/header_changes_config.h"
+#include "source/config/rate_limit_config.h"
+#include "source/config/route_action_config.h"
 #include "source/config/route_match_config.h"
 #include "source/config/text.h"
 
@@ -76,20 +81,68 @@ void RouteTableTranslator::ParseWeightedClusters(const routes::WeightedCluster& 
     const FieldPath cluster_path = clusters.Index(static_cast<size_t>(i));
     route::WeightedCluster cluster;
     cluster.name = given.name();
+    cluster.cluster_header = given.cluster_header();
     cluster.weight = given.weight().value();
     CheckCluster("weighted cluster", given.name(), cluster_path.Field("name"));
-    if (given.name().empty()) {
+    if (given.name().empty() && given.cluster_header().empty()) {
       translation_.errors.Add(cluster_path.Field("name"),
                               "At least one of name or cluster_header need to be specified");
       cluster.name = kNoName;
+    } else if (!given.name().empty() && !given.cluster_header().empty()) {
+      translation_.errors.Add(cluster_path.Field("cluster_header"),
+                              "Only one of name or cluster_header can be specified");
+      cluster.cluster_header.clear();
     }
     if (!given.has_weight()) {
       translation_.errors.Add(cluster_path.Field("weight"), "Field 'weight' is missing");
       cluster.weight = 1;
     }
     cluster.overrides = ParseOverrides(given.typed_per_filter_config(), cluster_path);
+    cluster.headers = ParseMessageChanges(given, cluster_path, translation_);
+    cluster.host_rewrite = given.host_rewrite_literal();
     action.weighted_clusters.push_back(std::move(cluster));
   }
+  action.runtime_key_prefix = proto.runtime_key_prefix();
+  action.random_value_header = proto.header_name();
+}
+
+uint16_t NotFoundStatus(routes::RouteAction::ClusterNotFoundResponseCode code) {
+  switch (code) {
+    case routes::RouteAction::NOT_FOUND:
+      return 404;
+    case routes::RouteAction::INTERNAL_SERVER_ERROR:
+      return 500;
+    default:
+      return 503;
+  }
+}
+
+void AddUpgrade(route::Upgrade upgrade, const FieldPath& list, Translation& translation,
+                std::vector<route::Upgrade>& upgrades) {
+  for (const route::Upgrade& other : upgrades) {
+    if (!absl::EqualsIgnoreCase(other.type, upgrade.type)) continue;
+    translation.errors.Add(list, Concat("Duplicate upgrade ", upgrade.type));
+    return;
+  }
+  upgrades.push_back(std::move(upgrade));
+}
+
+route::MaxStreamDuration ParseMaxStreamDuration(const routes::RouteAction::MaxStreamDuration& proto,
+                                                const FieldPath& path, Translation& translation) {
+  route::MaxStreamDuration limit;
+  if (proto.has_max_stream_duration()) {
+    limit.duration =
+        ParseDuration(proto.max_stream_duration(), path.Field("max_stream_duration"), translation);
+  }
+  if (proto.has_grpc_timeout_header_max()) {
+    limit.grpc_timeout_header_max = ParseDuration(
+        proto.grpc_timeout_header_max(), path.Field("grpc_timeout_header_max"), translation);
+  }
+  if (proto.has_grpc_timeout_header_offset()) {
+    limit.grpc_timeout_header_offset = ParseDuration(
+        proto.grpc_timeout_header_offset(), path.Field("grpc_timeout_header_offset"), translation);
+  }
+  return limit;
 }
 
 route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteAction& proto,
@@ -97,6 +150,8 @@ route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteActio
   route::ForwardAction action;
   if (proto.has_weighted_clusters()) {
     ParseWeightedClusters(proto.weighted_clusters(), path.Field("weighted_clusters"), action);
+  } else if (!proto.cluster_header().empty()) {
+    action.cluster_header = proto.cluster_header();
   } else {
     action.cluster = proto.cluster();
     CheckCluster("cluster", proto.cluster(), path.Field("cluster"));
@@ -105,16 +160,30 @@ route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteActio
       action.cluster = kNoName;
     }
   }
+  action.cluster_not_found_status = NotFoundStatus(proto.cluster_not_found_response_code());
+  ParseRewrites(proto, path, translation_, action);
   if (proto.has_timeout()) {
     action.timeout = ParseDuration(proto.timeout(), path.Field("timeout"), translation_);
   }
   if (proto.priority() == envoy::config::core::v3::HIGH) {
     action.priority = route::RoutePriority::kHigh;
   }
+  const FieldPath upgrades = path.Field("upgrade_configs");
+  for (const routes::RouteAction::UpgradeConfig& upgrade : proto.upgrade_configs()) {
+    const bool enabled = !upgrade.has_enabled() || upgrade.enabled().value();
+    AddUpgrade({upgrade.upgrade_type(), enabled}, upgrades, translation_, action.upgrades);
+  }
+  if (proto.has_max_stream_duration()) {
+    action.max_stream_duration = ParseMaxStreamDuration(
+        proto.max_stream_duration(), path.Field("max_stream_duration"), translation_);
+  }
   if (proto.has_idle_timeout()) {
     action.idle_timeout =
         ParseDuration(proto.idle_timeout(), path.Field("idle_timeout"), translation_);
   }
+  action.rate_limits =
+      ParseRateLimits(proto.rate_limits(), path.Field("rate_limits"), translation_);
+  action.include_virtual_host_rate_limits = proto.include_vh_rate_limits().value();
   return action;
 }
 
@@ -136,14 +205,27 @@ route::RouteConfig RouteTableTranslator::ParseRoute(const routes::Route& proto,
       const FieldPath response = path.Field("direct_response");
       action.body = ParseDataSource(proto.direct_response().body(), max_body_,
                                     response.Field("body"), translation_);
+      if (proto.direct_response().has_body_format()) {
+        auto format = ParseFormatString(proto.direct_response().body_format(), FormatUse::kBody,
+                                        response.Field("body_format"), translation_);
+        if (format.has_value()) {
+          action.content_type = std::move(format->content_type);
+          action.body_format = std::make_shared<const formatter::Template>(std::move(format->text));
+        }
+      }
       route.action = std::move(action);
       break;
     }
+    case routes::Route::kRedirect:
+      route.action = ParseRedirect(proto.redirect(), path.Field("redirect"), translation_);
+      break;
     case routes::Route::ACTION_NOT_SET:
       translation_.errors.Add(path, "an action is required");
       route.action = route::DirectResponseAction();
   }
   route.overrides = ParseOverrides(proto.typed_per_filter_config(), path);
+  route.header_changes = ParseMessageChanges(proto, path, translation_);
+  if (proto.has_metadata()) route.metadata = ParseMetadata(proto.metadata());
   return route;
 }
 
@@ -159,6 +241,19 @@ route::VirtualHostConfig RouteTableTranslator::ParseVirtualHost(const routes::Vi
   }
   host.overrides = ParseOverrides(proto.typed_per_filter_config(), path);
   host.failure = ParseVirtualHostFailure(proto, validate_clusters_, path, translation_);
+  host.rate_limits = ParseRateLimits(proto.rate_limits(), path.Field("rate_limits"), translation_);
+  host.header_changes = ParseMessageChanges(proto, path, translation_);
+  if (proto.has_metadata()) host.metadata = ParseMetadata(proto.metadata());
+  switch (proto.require_tls()) {
+    case routes::VirtualHost::EXTERNAL_ONLY:
+      host.require_tls = route::TlsRequirement::kExternalOnly;
+      break;
+    case routes::VirtualHost::ALL:
+      host.require_tls = route::TlsRequirement::kAll;
+      break;
+    default:
+      break;
+  }
   return host;
 }
 
@@ -180,6 +275,10 @@ std::shared_ptr<const route::RouteTable> ParseRouteTable(
         translator.ParseVirtualHost(proto.virtual_hosts(i), hosts.Index(static_cast<size_t>(i))));
   }
   config.failure = ParseTableFailure(proto, translator.validate_clusters(), path, translation);
+  config.header_changes = ParseMessageChanges(proto, path, translation);
+  config.most_specific_header_changes_win = proto.most_specific_header_mutations_wins();
+  config.ignore_port_in_host_matching = proto.ignore_port_in_host_matching();
+  config.ignore_path_parameters_in_path_matching = proto.ignore_path_parameters_in_path_matching();
   config.overrides = ParseFilterOverrides(proto.typed_per_filter_config(), filters,
                                           path.Field("typed_per_filter_config"), translation);
   // Built even after an error: the builder finds faults of its own.

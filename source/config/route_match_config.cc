@@ -2,7 +2,9 @@
 
 #include <string>
 
+#include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/type/v3/percent.pb.h"
 #include "source/config/matcher_config.h"
 
 namespace remora::config {
@@ -26,6 +28,9 @@ route::PathMatch ParsePath(const routes::RouteMatch& proto, const FieldPath& pat
       match.kind = route::PathMatch::Kind::kSafeRegex;
       match.text = proto.safe_regex().regex();
       break;
+    case routes::RouteMatch::kConnectMatcher:
+      match.kind = route::PathMatch::Kind::kConnect;
+      break;
     case routes::RouteMatch::kPathSeparatedPrefix:
       match.kind = route::PathMatch::Kind::kPathSeparatedPrefix;
       match.text = proto.path_separated_prefix();
@@ -35,6 +40,17 @@ route::PathMatch ParsePath(const routes::RouteMatch& proto, const FieldPath& pat
   }
   if (proto.has_case_sensitive()) match.case_sensitive = proto.case_sensitive().value();
   return match;
+}
+
+uint32_t Denominator(const envoy::type::v3::FractionalPercent& proto) {
+  switch (proto.denominator()) {
+    case envoy::type::v3::FractionalPercent::TEN_THOUSAND:
+      return 10'000;
+    case envoy::type::v3::FractionalPercent::MILLION:
+      return 1'000'000;
+    default:
+      return 100;
+  }
 }
 
 // A name that is missing is reported here, and stands for something so that the route table does
@@ -119,6 +135,12 @@ void ParseRouteMatch(const routes::RouteMatch& proto, const FieldPath& path,
   for (int i = 0; i < proto.query_parameters_size(); ++i) {
     route.query_parameters.push_back(ParseQueryParameterMatch(
         proto.query_parameters(i), parameters.Index(static_cast<size_t>(i)), translation));
+  }
+  route.grpc = proto.has_grpc();
+  if (proto.has_runtime_fraction()) {
+    const auto& share = proto.runtime_fraction().default_value();
+    route.runtime_fraction = runtime::FractionSetting{proto.runtime_fraction().runtime_key(),
+                                                      {share.numerator(), Denominator(share)}};
   }
 }
 

@@ -1,15 +1,18 @@
 #include "source/config/runtime_config.h"
 
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/numbers.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "google/protobuf/struct.pb.h"
 #include "source/config/text.h"
+#include "source/runtime/value.h"
 
 namespace remora::config {
 namespace {
@@ -34,9 +37,87 @@ std::optional<uint32_t> ToCount(const Value& value) {
   return number >= kMost ? kMost : static_cast<uint32_t>(number);
 }
 
+// Keys that have a meaning in Envoy and none here.
+bool IsEnvoysOwn(std::string_view key) {
+  for (const std::string_view prefix :
+       {"envoy.reloadable_features.", "envoy.restart_features.", "envoy.resource_limits.",
+        "overload.", "re2.max_program_size.warn_level"}) {
+    if (key.starts_with(prefix)) return true;
+  }
+  return false;
+}
+
+std::optional<uint64_t> ToNumerator(const Value& value) {
+  uint64_t number = 0;
+  if (value.kind_case() == Value::kNumberValue && value.number_value() >= 0) {
+    return static_cast<uint64_t>(value.number_value());
+  }
+  if (value.kind_case() == Value::kStringValue && absl::SimpleAtoi(value.string_value(), &number)) {
+    return number;
+  }
+  return std::nullopt;
+}
+
+// {numerator, denominator}; the denominator by name or by its enum's number.
+std::optional<runtime::Fraction> ToFraction(const Struct& fields) {
+  runtime::Fraction fraction;
+  for (const auto& [key, value] : fields.fields()) {
+    if (key == "numerator") {
+      const std::optional<uint64_t> numerator = ToNumerator(value);
+      if (!numerator.has_value()) return std::nullopt;
+      fraction.numerator = *numerator;
+    } else if (key == "denominator") {
+      std::optional<uint32_t> denominator = runtime::ReadDenominator(value.string_value());
+      if (value.kind_case() == Value::kNumberValue) {
+        if (value.number_value() == 0) denominator = 100;
+        if (value.number_value() == 1) denominator = 10'000;
+        if (value.number_value() == 2) denominator = 1'000'000;
+      }
+      if (!denominator.has_value()) return std::nullopt;
+      fraction.denominator = *denominator;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return fraction;
+}
+
+std::string DenominatorName(uint32_t denominator) {
+  if (denominator == 100) return "HUNDRED";
+  return denominator == 10'000 ? "TEN_THOUSAND" : "MILLION";
+}
+
+// The shortest text that reads back as the same number.
+std::string ShortestText(double number) {
+  char digits[32];
+  return std::string(digits, std::to_chars(digits, digits + sizeof(digits), number).ptr);
+}
+
+runtime::Value ToValue(const Value& value) {
+  switch (value.kind_case()) {
+    case Value::kNumberValue:
+      return runtime::ReadValue(ShortestText(value.number_value()));
+    case Value::kBoolValue:
+      return runtime::ReadValue(value.bool_value() ? "true" : "false");
+    case Value::kStringValue:
+      return runtime::ReadValue(value.string_value());
+    default:
+      break;
+  }
+  runtime::Value fraction;
+  fraction.fraction = ToFraction(value.struct_value());
+  fraction.text = "{}";
+  if (fraction.fraction.has_value()) {
+    fraction.text = Concat("{numerator: ", fraction.fraction->numerator,
+                           ", denominator: ", DenominatorName(fraction.fraction->denominator), "}");
+  }
+  return fraction;
+}
+
 class RuntimeTranslator final {
  public:
-  explicit RuntimeTranslator(Translation& translation) : translation_(translation) {}
+  RuntimeTranslator(Translation& translation, runtime::Snapshot::Values& values)
+      : translation_(translation), values_(values) {}
 
   void Walk(const Struct& fields, const std::string& prefix, const FieldPath& path) {
     std::map<std::string_view, const Value*> sorted;
@@ -62,17 +143,13 @@ class RuntimeTranslator final {
       default:
         break;
     }
-    if (name == kMaxRegexProgramSize) {
-      // A later layer replaces an earlier one even with a value that is no number.
-      translation_.max_regex_program_size = ToCount(value);
-    } else if (name.starts_with("envoy.reloadable_features.") ||
-               name.starts_with("envoy.restart_features.")) {
+    // A later layer replaces an earlier one even with a value that is no number.
+    if (name == kMaxRegexProgramSize) translation_.max_regex_program_size = ToCount(value);
+    if (IsEnvoysOwn(name)) {
       translation_.warnings.Add(
           path, Concat("accepted without effect: ", name, " switches behaviour of Envoy's own"));
-    } else {
-      translation_.warnings.Add(
-          path, Concat("accepted without effect: the runtime value ", name, " is not used"));
     }
+    values_[name] = ToValue(value);
   }
 
   // A fraction is a value of its own; everything else goes on level by level.
@@ -82,12 +159,28 @@ class RuntimeTranslator final {
   }
 
   Translation& translation_;
+  runtime::Snapshot::Values& values_;
 };
+
+void ParseDiskLayer(const bootstrap::RuntimeLayer::DiskLayer& proto,
+                    std::string_view service_cluster, const FieldPath& path,
+                    Translation& translation, RuntimeLayerConfig& layer) {
+  layer.kind = RuntimeLayerConfig::Kind::kDisk;
+  layer.link = proto.symlink_root();
+  while (layer.link.size() > 1 && layer.link.back() == '/') layer.link.pop_back();
+  if (layer.link.empty()) translation.errors.Add(path.Field("symlink_root"), "must be set");
+  layer.subdirectory = proto.subdirectory();
+  if (!proto.append_service_cluster()) return;
+  if (!layer.subdirectory.empty()) layer.subdirectory += "/";
+  layer.subdirectory += service_cluster;
+}
 
 }  // namespace
 
-void ParseRuntime(const bootstrap::LayeredRuntime& proto, const FieldPath& path,
-                  Translation& translation) {
+std::vector<RuntimeLayerConfig> ParseRuntime(const bootstrap::LayeredRuntime& proto,
+                                             std::string_view service_cluster,
+                                             const FieldPath& path, Translation& translation) {
+  std::vector<RuntimeLayerConfig> parsed;
   absl::flat_hash_set<std::string> names;
   bool has_admin_layer = false;
   const FieldPath layers = path.Field("layers");
@@ -98,9 +191,14 @@ void ParseRuntime(const bootstrap::LayeredRuntime& proto, const FieldPath& path,
       translation.errors.Add(layer_path.Field("name"),
                              Concat("Duplicate layer name: ", layer.name()));
     }
+    RuntimeLayerConfig& config = parsed.emplace_back();
+    config.name = layer.name();
     if (layer.has_static_layer()) {
-      RuntimeTranslator(translation)
+      RuntimeTranslator(translation, config.values)
           .Walk(layer.static_layer(), "", layer_path.Field("static_layer"));
+    } else if (layer.has_disk_layer()) {
+      ParseDiskLayer(layer.disk_layer(), service_cluster, layer_path.Field("disk_layer"),
+                     translation, config);
     } else if (layer.has_admin_layer()) {
       if (has_admin_layer) {
         translation.errors.Add(
@@ -108,8 +206,10 @@ void ParseRuntime(const bootstrap::LayeredRuntime& proto, const FieldPath& path,
             "Too many admin layers specified in LayeredRuntime, at most one may be specified");
       }
       has_admin_layer = true;
+      config.kind = RuntimeLayerConfig::Kind::kAdmin;
     }
   }
+  return parsed;
 }
 
 }  // namespace remora::config

@@ -1,12 +1,15 @@
 #pragma once
 
-// Translator of envoy.config.bootstrap.v3.LayeredRuntime: the few runtime values that have an
-// effect here, taken from the static layers.
+// Translator of envoy.config.bootstrap.v3.LayeredRuntime.
 //
-// Pure. Keys without effect are reported to Translation::warnings, one each. Values that Envoy
-// refuses (null, lists) are errors; values that it cannot use as a number are passed over, as
-// there. Source: Envoy source/common/runtime/runtime_impl.cc.
+// Pure: disk layers are read by the server. Every value is kept; keys that switch what is Envoy's
+// own are reported to Translation::warnings, one each. Values that Envoy refuses (null, lists) are
+// errors. Source: Envoy source/common/runtime/runtime_impl.cc.
 
+#include <string_view>
+#include <vector>
+
+#include "source/config/bootstrap.h"
 #include "source/config/core_config.h"
 
 namespace envoy::config::bootstrap::v3 {
@@ -15,8 +18,10 @@ class LayeredRuntime;
 
 namespace remora::config {
 
-// Sets Translation::max_regex_program_size.
-void ParseRuntime(const envoy::config::bootstrap::v3::LayeredRuntime& proto, const FieldPath& path,
-                  Translation& translation);
+// Also sets Translation::max_regex_program_size, from static layers. `service_cluster` is this
+// node's.
+std::vector<RuntimeLayerConfig> ParseRuntime(
+    const envoy::config::bootstrap::v3::LayeredRuntime& proto, std::string_view service_cluster,
+    const FieldPath& path, Translation& translation);
 
 }  // namespace remora::config

@@ -41,6 +41,16 @@ class ClientCodecStream : public RequestSink, public MessageSource {
   ~ClientCodecStream() = default;
 };
 
+// How field names stand on the wire of HTTP/1, which does not care.
+enum class NameCase : uint8_t {
+  kLower,
+  kProper,      // Content-Type
+  kAsReceived,  // as the other side wrote them; the codec that reads them keeps them
+};
+
+// What becomes of fields with an underscore in their name: some applications take it for a hyphen.
+enum class UnderscoreNames : uint8_t { kAllow, kReject, kDrop };
+
 // What a server codec asks of its session.
 class ServerCodecEvents {
  public:
@@ -76,6 +86,11 @@ class ServerCodec {
   virtual bool WantsInput() const = 0;
   // After a failed Dispatch without a stream: a place for the error's response.
   virtual ServerCodecStream& RejectedStream() = 0;
+  // The first bytes of a request's head are there, its end is not.
+  virtual bool HeadStarted() const = 0;
+  // Gives up the head that is being received, as a failed Dispatch would: no further request is
+  // read, and the returned place takes the answer.
+  virtual ServerCodecStream& RejectHead() = 0;
   // Every further response says that the connection ends (Connection: close, GOAWAY).
   virtual void GoAway() = 0;
 };
@@ -87,6 +102,8 @@ class ClientCodecEvents {
   // The codec cannot go on (a stream was reset half-way): the connection must be closed after the
   // present call chain.
   virtual void OnUnusable() = 0;
+  // Nothing more will be sent into a tunnel: what is queued goes out, then a FIN.
+  virtual void OnTunnelEnd() = 0;
   virtual void OnInputInterestChanged() = 0;
 
  protected:

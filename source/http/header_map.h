@@ -105,9 +105,22 @@ class HeaderMap {
           static_cast<uint16_t>(name.size()), id, false});
   }
 
+  // For names known beforehand, with what LookUpHeaderId says of them. Name and value outlive the
+  // map and are known to be valid.
+  const HeaderEntry* Find(std::string_view name, HeaderId id) const {
+    return id != HeaderId::kOther ? Find(id) : const_cast<HeaderMap*>(this)->FindMutable(name, id);
+  }
+  void SetReference(std::string_view name, HeaderId id, std::string_view value) {
+    SetEntry(name, id, value);
+  }
+  void AddReference(const HeaderEntry& entry) { Push(entry); }
+
   // How many were removed.
   size_t Remove(std::string_view name);
   size_t Remove(HeaderId id);
+  size_t Remove(std::string_view name, HeaderId id) {
+    return id != HeaderId::kOther ? Remove(id) : RemoveAll(name, id, nullptr);
+  }
   bool HasAnyOf(const HeaderIdSet& ids) const {
     return ((present_[0] & ids.bits[0]) | (present_[1] & ids.bits[1])) != 0;
   }

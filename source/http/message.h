@@ -53,7 +53,9 @@ struct RequestHead {
   std::string_view authority;  // host[:port]; empty when the client named none
   std::string_view path;       // path and query; "*" for OPTIONS
   HeaderMap headers;
-  uint64_t length = 0;  // bytes of body with kLength
+  std::string_view upgrade;   // with kTunnel: the protocol asked for; empty for CONNECT
+  std::string_view received;  // the head's bytes, where its names are to keep their case
+  uint64_t length = 0;        // bytes of body with kLength
   Framing framing = Framing::kNone;
   Version version = Version::kHttp11;
   Method method_id = Method::kOther;
@@ -66,6 +68,8 @@ struct ResponseHead {
   base::Arena& arena() const { return headers.arena(); }
 
   HeaderMap headers;
+  std::string_view upgrade;   // with status 101: the protocol that follows
+  std::string_view received;  // as in RequestHead
   uint64_t length = 0;
   uint16_t status = 0;
   Framing framing = Framing::kNone;
@@ -77,6 +81,8 @@ struct ResponseHead {
 template <class Head>
 class MessageSink {
  public:
+  // A head before the head: responses of status 100 and 102 to 104. Whoever does not care drops it.
+  virtual void OnInterim(Head& /*head*/) {}
   virtual void OnHead(Head& head) = 0;
   // Takes what it wants from `data` (usually everything, by moving).
   virtual void OnData(buffer::Buffer& data) = 0;
@@ -95,8 +101,7 @@ using ResponseSink = MessageSink<ResponseHead>;
 enum class PauseReason : uint8_t {
   kSinkFull = 1,        // the next room has no place yet (no upstream connection)
   kFilterPaused = 2,    // a filter answered kPause
-  kBufferLimit = 4,     // a held body reached its limit
-  kConnectionFull = 8,  // the peer connection's output is over its mark
+  kConnectionFull = 4,  // the peer connection's output is over its mark
 };
 
 class MessageSource {

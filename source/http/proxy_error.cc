@@ -36,6 +36,9 @@ constexpr std::array<ErrorReply, static_cast<size_t>(ErrorKind::kCount)> kReplie
      "upstream request timeout"},
     {507, Flag::kNone, "", "request_payload_exceeded_retry_buffer_limit",
      "exceeded request buffer limit while retrying upstream"},
+    {408, Flag::kNone, "", "request_header_timeout", "request header timeout"},
+    {408, Flag::kNone, "", "request_overall_timeout", "request timeout"},
+    {504, Flag::kNone, "", "max_duration_timeout", "downstream duration timeout"},
 }};
 
 }  // namespace

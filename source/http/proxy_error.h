@@ -42,6 +42,9 @@ enum class ErrorKind : uint8_t {
   kPerTryTimeout,
   kPerTryIdleTimeout,
   kRetryBufferLimit,
+  kRequestHeadersTimeout,
+  kRequestTimeout,
+  kMaxStreamDuration,
   kCount,
 };
 

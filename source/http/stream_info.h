@@ -20,10 +20,21 @@ class Address;
 
 namespace remora::http {
 
-// What is the same for every exchange of a downstream connection. Owner: the session.
+// Says an address when it is asked for: a system call that most exchanges do not need.
+class AddressSource {
+ public:
+  // Null: there is none.
+  virtual const net::Address* Find() = 0;
+
+ protected:
+  ~AddressSource() = default;
+};
+
+// What is the same for every exchange of a downstream connection. Owner: the server stream.
 struct ConnectionFacts {
   uint64_t id = 0;                              // unique in the process
-  const net::Address* local = nullptr;          // null: not known
+  const net::Address* local = nullptr;          // ask FindLocal()
+  AddressSource* local_source = nullptr;        // who knows it, where `local` is null
   const net::Address* direct_remote = nullptr;  // the peer itself
   std::string_view filter_chain_name;
   std::string_view requested_server_name;  // SNI
@@ -31,6 +42,11 @@ struct ConnectionFacts {
   std::string_view transport_failure;      // of its handshake
   const Metadata* listener_metadata = nullptr;
   const Metadata* filter_chain_metadata = nullptr;
+
+  // Our end of the connection; null: not known.
+  const net::Address* FindLocal() const {
+    return local == nullptr && local_source != nullptr ? local_source->Find() : local;
+  }
 };
 
 struct StreamInfo {
@@ -74,6 +90,7 @@ struct StreamInfo {
   ResponseFlags flags;
   Version version = Version::kHttp11;
   Version upstream_version = Version::kHttp11;  // says something once upstream_attempts > 0
+  bool version_known = true;                    // false: no request was read
   bool health_check = false;                    // answered as one
 };
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
+#include "source/base/log.h"
 #include "source/config/config_error.h"
 #include "source/config/text.h"
 
@@ -15,7 +16,7 @@ namespace {
 using config::Concat;
 
 constexpr std::string_view kNoHotRestart = "there is no hot restart";
-constexpr std::string_view kNoDrain = "nothing is drained yet: connections close at once";
+constexpr std::string_view kNoDiscovery = "there is no dynamic configuration yet";
 
 std::string ReadNumber(std::string_view value, uint32_t& out) {
   uint32_t number = 0;
@@ -105,6 +106,14 @@ std::string SetComponentLogLevels(std::string_view value, ParsedFlags& parsed) {
       return Concat("needs pairs such as upstream:debug,config:trace", config::QuoteValue(value));
     }
     if (!IsLogLevel(pair.second)) return OneOf(LogLevelNames(), pair.second);
+    base::Logger logger;
+    if (base::IsForeignLogger(pair.first)) {
+      parsed.warnings.push_back(
+          Concat("--component-log-level ", pair.first,
+                 " is accepted without effect: a logger of Envoy's that there is none of here"));
+    } else if (!base::FindLogger(pair.first, logger)) {
+      return Concat("names no logger: ", pair.first);
+    }
     parsed.options.component_log_levels.push_back(pair);
   }
   return "";
@@ -115,6 +124,13 @@ std::string SetDrainStrategy(std::string_view value, ParsedFlags& parsed) {
   parsed.options.drain_strategy =
       value == "gradual" ? DrainStrategy::kGradual : DrainStrategy::kImmediate;
   return "";
+}
+
+std::string SetDrainOnSigterm(std::string_view value, ParsedFlags& parsed) {
+  uint32_t number = 0;
+  std::string wrong = ReadNumber(value, number);
+  if (wrong.empty()) parsed.options.drain_on_sigterm = absl::Seconds(number);
+  return wrong;
 }
 
 std::string SetIpVersion(std::string_view value, ParsedFlags& parsed) {
@@ -174,10 +190,11 @@ constexpr Flag kFlags[] = {
     {"allow-unknown-fields", 0, "", G::kConfiguration, "the same, by its old name",
      SetTrue<&O::allow_unknown_static_fields>},
     {"reject-unknown-dynamic-fields", 0, "", G::kConfiguration,
-     "refuse updates that have unknown fields", SetTrue<&O::reject_unknown_dynamic_fields>},
+     "refuse updates that have unknown fields", SetTrue<&O::reject_unknown_dynamic_fields>,
+     kNoDiscovery},
     {"ignore-unknown-dynamic-fields", 0, "", G::kConfiguration,
-     "do not even warn about unknown fields of updates",
-     SetTrue<&O::ignore_unknown_dynamic_fields>},
+     "do not even warn about unknown fields of updates", SetTrue<&O::ignore_unknown_dynamic_fields>,
+     kNoDiscovery},
 
     {"service-cluster", 0, "NAME", G::kNode, "the service cluster that this node belongs to",
      SetText<&O::service_cluster>},
@@ -187,8 +204,8 @@ constexpr Flag kFlags[] = {
 
     {"concurrency", 0, "N", G::kThreads,
      "number of workers (default: the CPUs that this process may use)", SetConcurrency},
-    {"cpuset-threads", 0, "", G::kThreads, "take the number of workers from the cpuset",
-     SetTrue<&O::cpuset_threads>},
+    {"cpuset-threads", 0, "", G::kThreads,
+     "as many workers as the CPU affinity allows, whatever the quota", SetTrue<&O::cpuset_threads>},
 
     {"log-level", 'l', "LEVEL", G::kLog,
      "trace, debug, info (default), warning, error, critical, off", SetLogLevel},
@@ -213,14 +230,16 @@ constexpr Flag kFlags[] = {
 
     {"admin-address-path", 0, "FILE", G::kAdmin, "write the address of the admin listener there",
      SetText<&O::admin_address_path>},
-    {"local-address-ip-version", 0, "V", G::kAdmin, "v4 (default) or v6", SetIpVersion},
+    {"local-address-ip-version", 0, "V", G::kAdmin,
+     "own address in x-forwarded-for: v4 (default) or v6", SetIpVersion},
     {"stats-tag", 0, "TAG:VALUE", G::kAdmin, "a tag of every statistic; may be repeated",
      AddStatsTag, "statistics have no tags yet", true},
 
     {"drain-time-s", 0, "N", G::kDrain, "how long draining may take (default 600)",
-     SetDuration<&O::drain_time, InSeconds>, kNoDrain},
-    {"drain-strategy", 0, "S", G::kDrain, "gradual (default) or immediate", SetDrainStrategy,
-     kNoDrain},
+     SetDuration<&O::drain_time, InSeconds>},
+    {"drain-strategy", 0, "S", G::kDrain, "gradual (default) or immediate", SetDrainStrategy},
+    {"drain-on-sigterm-s", 0, "N", G::kDrain,
+     "SIGTERM: stop accepting, end when all is answered, or after N", SetDrainOnSigterm},
 
     {"disable-hot-restart", 0, "", G::kHotRestart, "there is none anyway",
      SetTrue<&O::disable_hot_restart>},
@@ -239,9 +258,9 @@ constexpr Flag kFlags[] = {
     {"socket-mode", 0, "MODE", G::kHotRestart, "its permissions, octal", SetSocketMode,
      kNoHotRestart},
     {"skip-hot-restart-on-no-parent", 0, "", G::kHotRestart, "start even without an old instance",
-     SetTrue<&O::skip_hot_restart_on_no_parent>},
+     SetTrue<&O::skip_hot_restart_on_no_parent>, kNoHotRestart},
     {"skip-hot-restart-parent-stats", 0, "", G::kHotRestart, "take over no statistics",
-     SetTrue<&O::skip_hot_restart_parent_stats>},
+     SetTrue<&O::skip_hot_restart_parent_stats>, kNoHotRestart},
     {"hot-restart-version", 0, "", G::kHotRestart, "print \"disabled\" and exit",
      SetAction<FlagAction::kHotRestartVersion>},
 

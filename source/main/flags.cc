@@ -107,6 +107,10 @@ class Parser final {
 
   void CheckCombinations() {
     const Options& options = parsed_.options;
+    if (options.cpuset_threads && options.concurrency.has_value()) {
+      parsed_.warnings.push_back(
+          "--cpuset-threads is accepted without effect: --concurrency says how many workers");
+    }
     if (options.use_dynamic_base_id && options.restart_epoch > 0) {
       parsed_.errors.push_back("--use-dynamic-base-id and --restart-epoch exclude each other");
     }

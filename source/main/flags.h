@@ -1,8 +1,8 @@
 #pragma once
 
 // Flags: the command line. Takes every flag of Envoy 1.40 under its name, so that a launcher
-// written for Envoy works; those that have nothing to act on here are accepted and listed as
-// warnings.
+// written for Envoy works, and a few of our own; those that have nothing to act on here are
+// accepted and listed as warnings.
 //
 // Written as `--name value`, `--name=value`, `-c value`, `-l value`; what follows `--` is ignored.
 // All mistakes come back at once. ParseFlags is pure; the caller prints, exits (status 1 on errors)
@@ -58,6 +58,7 @@ struct Options {
   // Draining.
   absl::Duration drain_time = absl::Seconds(600);
   DrainStrategy drain_strategy = DrainStrategy::kGradual;
+  std::optional<absl::Duration> drain_on_sigterm;  // Not given: SIGTERM ends at once.
 
   // Statistics.
   std::vector<std::pair<std::string, std::string>> stats_tags;

@@ -32,10 +32,24 @@ bool StartLogging(const Options& options) {
   for (const auto& [logger, name] : options.component_log_levels) {
     if (base::ParseLogLevel(name, level)) base::SetLogLevel(logger, level);
   }
+  base::SetLogEscaped(options.log_format_escaped);
   const absl::Status status = base::StartLog(options.log_path, options.log_format);
   if (status.ok()) return true;
   Print(stderr, "error: " + std::string(status.message()) + "\n");
   return false;
+}
+
+// application_log_config, known once the configuration is.
+bool ApplyLogFormat(const Options& options, const std::string& format) {
+  if (format.empty()) return true;
+  if (!options.log_format.empty()) {
+    Print(stderr,
+          "error: Only one of application_log_config or CLI option --log-format can be set.\n");
+    return false;
+  }
+  const absl::Status status = base::StartLog(options.log_path, format);
+  if (!status.ok()) Print(stderr, "error: " + std::string(status.message()) + "\n");
+  return status.ok();
 }
 
 config::LoadedBootstrap Load(const Options& options, event::Clock& clock) {
@@ -58,14 +72,25 @@ void LogWarnings(const config::LoadedBootstrap& loaded) {
   }
 }
 
+size_t Concurrency(const Options& options) {
+  if (options.concurrency.has_value() && *options.concurrency > 0) return *options.concurrency;
+  return options.cpuset_threads ? server::AffinityConcurrency() : server::DefaultConcurrency();
+}
+
 int Serve(const Options& options, config::LoadedBootstrap loaded, event::Clock& clock) {
   server::ServerOptions server_options;
-  server_options.concurrency = options.concurrency.has_value() && *options.concurrency > 0
-                                   ? *options.concurrency
-                                   : server::DefaultConcurrency();
+  server_options.concurrency = Concurrency(options);
+  server_options.own_ip_v6 = options.local_address_ip_version == IpVersion::kV6;
   server_options.restart_epoch = options.restart_epoch;
   server_options.static_unknown_fields = loaded.unknown_fields;
   server_options.admin_address_path = options.admin_address_path;
+  server_options.drain.time = absl::ToInt64Nanoseconds(options.drain_time);
+  server_options.drain.immediate = options.drain_strategy == DrainStrategy::kImmediate;
+  if (options.drain_on_sigterm.has_value()) {
+    server_options.drain.on_sigterm = absl::ToInt64Nanoseconds(*options.drain_on_sigterm);
+  }
+  server_options.logs.flush_interval = absl::ToInt64Nanoseconds(options.file_flush_interval);
+  server_options.logs.flush_bytes = options.file_flush_min_size_kb * size_t{1024};
   server_options.version = VersionText();
   server_options.command_line_options = OptionsJson(options);
   server_options.dumper = std::move(loaded.dumper);
@@ -113,6 +138,7 @@ int Run(const std::vector<std::string_view>& arguments, std::string_view program
     Print(stderr, loaded.errors.ToString());
     return 1;
   }
+  if (!ApplyLogFormat(options, loaded.config->log_format)) return 1;
   LogWarnings(loaded);
   if (options.mode == Mode::kValidate) {
     Print(stdout, "configuration '" + options.config_path + "' OK\n");

@@ -5,14 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "source/main/revision.h"  // generated
 
 namespace remora::main {
 namespace {
 
 constexpr const char* kVersion = "0.1.0";
-#ifndef REMORA_REVISION
-#define REMORA_REVISION "unknown"
-#endif
 
 std::string Quote(const std::string& text) {
   static constexpr char kHex[] = "0123456789abcdef";
@@ -37,27 +35,30 @@ std::string VersionText() {
 #else
   constexpr const char* kBuild = "DEBUG";
 #endif
-  return absl::StrCat(REMORA_REVISION, "/", kVersion, "/Clean/", kBuild, "/none");
+  return absl::StrCat(REMORA_REVISION, "/", kVersion, "/" REMORA_TREE "/", kBuild, "/none");
 }
 
 std::string OptionsJson(const Options& options) {
   std::vector<std::string> fields;
   const auto text = [&](const char* name, const std::string& value) {
-    if (!value.empty()) fields.push_back(absl::StrCat(" \"", name, "\": ", Quote(value)));
+    fields.push_back(absl::StrCat(" \"", name, "\": ", Quote(value)));
   };
   const auto number = [&](const char* name, uint64_t value) {
-    if (value != 0) fields.push_back(absl::StrCat(" \"", name, "\": ", value));
+    fields.push_back(absl::StrCat(" \"", name, "\": ", value));
   };
   const auto flag = [&](const char* name, bool value) {
-    if (value) fields.push_back(absl::StrCat(" \"", name, "\": true"));
+    fields.push_back(absl::StrCat(" \"", name, "\": ", value ? "true" : "false"));
   };
   const auto duration = [&](const char* name, absl::Duration value) {
     fields.push_back(absl::StrCat(" \"", name, "\": \"", absl::ToDoubleSeconds(value), "s\""));
   };
   const auto list = [&](const char* name, const std::vector<std::string>& values) {
-    if (values.empty()) return;
     std::vector<std::string> items;
     for (const std::string& value : values) items.push_back("  " + Quote(value));
+    if (items.empty()) {
+      fields.push_back(absl::StrCat(" \"", name, "\": []"));
+      return;
+    }
     fields.push_back(absl::StrCat(" \"", name, "\": [\n", absl::StrJoin(items, ",\n"), "\n ]"));
   };
   const auto joined = [](const std::vector<std::pair<std::string, std::string>>& pairs) {
@@ -65,7 +66,7 @@ std::string OptionsJson(const Options& options) {
     for (const auto& [name, value] : pairs) items.push_back(absl::StrCat(name, ":", value));
     return items;
   };
-  number("base_id", options.base_id);
+  text("base_id", absl::StrCat(options.base_id));  // 64 bits: a string in JSON
   flag("use_dynamic_base_id", options.use_dynamic_base_id);
   text("base_id_path", options.base_id_path);
   number("concurrency", options.concurrency.value_or(0));
@@ -91,12 +92,10 @@ std::string OptionsJson(const Options& options) {
   number("file_flush_min_size", options.file_flush_min_size_kb);
   duration("drain_time", options.drain_time);
   duration("parent_shutdown_time", options.parent_shutdown_time);
-  if (options.drain_strategy == DrainStrategy::kImmediate) {
-    fields.push_back(" \"drain_strategy\": \"Immediate\"");
-  }
-  if (options.local_address_ip_version == IpVersion::kV6) {
-    fields.push_back(" \"local_address_ip_version\": \"v6\"");
-  }
+  text("drain_strategy",
+       options.drain_strategy == DrainStrategy::kImmediate ? "Immediate" : "Gradual");
+  text("local_address_ip_version",
+       options.local_address_ip_version == IpVersion::kV6 ? "v6" : "v4");
   list("stats_tag", joined(options.stats_tags));
   flag("cpuset_threads", options.cpuset_threads);
   flag("enable_core_dump", options.enable_core_dump);
@@ -109,9 +108,9 @@ std::string OptionsJson(const Options& options) {
                                   : std::vector<std::string>{options.disabled_extensions});
   flag("reject_unknown_dynamic_fields", options.reject_unknown_dynamic_fields);
   flag("ignore_unknown_dynamic_fields", options.ignore_unknown_dynamic_fields);
-  if (options.mode == Mode::kValidate) fields.push_back(" \"mode\": \"Validate\"");
-  if (options.mode == Mode::kInitOnly) fields.push_back(" \"mode\": \"InitOnly\"");
-  if (fields.empty()) return "{}";
+  text("mode", options.mode == Mode::kValidate   ? "Validate"
+               : options.mode == Mode::kInitOnly ? "InitOnly"
+                                                 : "Serve");
   return absl::StrCat("{\n", absl::StrJoin(fields, ",\n"), "\n}");
 }
 

@@ -33,6 +33,11 @@ class Address {
   Kind kind() const { return kind_; }
   bool is_ip() const { return kind_ == Kind::kIpv4 || kind_ == Kind::kIpv6; }
   bool is_loopback() const;
+  // In network order: 4 or 16 bytes; empty when it is no IP.
+  std::string_view ip_bytes() const {
+    const size_t size = kind_ == Kind::kIpv4 ? 4 : kind_ == Kind::kIpv6 ? 16 : 0;
+    return {reinterpret_cast<const char*>(ip_), size};
+  }
   uint16_t port() const;
   uint32_t mode() const { return mode_; }
   const std::string& path() const { return *path_; }

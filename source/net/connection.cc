@@ -121,7 +121,8 @@ void Connection::Read() {
   // too.
   const size_t budget = std::min(kReadBudget, options_.output_limit);
   const IoResult result = transport_->Read(socket_.fd(), input_, budget, peer_closed_);
-  if (result.bytes > 0) options_.received.Add(result.bytes);
+  options_.received.Add(result.bytes);
+  bytes_received_ += result.bytes;
   if (result.next == IoResult::Next::kAgain) {
     read_pending_ = true;
     dispatcher_.AtTurnEnd(read_again_);
@@ -176,14 +177,24 @@ void Connection::Flush() {
     const IoResult result = transport_->Write(socket_.fd(), output_);
     if (result.bytes > 0) {
       wrote_ = true;
+      bytes_sent_ += result.bytes;
       options_.sent.Add(result.bytes);
+      bytes_sent_ += result.bytes;
     }
     if (result.next == IoResult::Next::kError) {
       // What the peer sent before it went may still be readable (an early answer, then close).
       if (state_ == State::kOpen && !reading_paused_ && input_end_ == InputEnd::kNotYet &&
           IsPeerReset(result.error)) {
         output_.Clear();
-        Read();
+        if (result.error == EPIPE) {
+          Read();  // behind a FIN: the end that it finds is one
+        } else {
+          // The kernel tells of a reset once: a read now finds an end like that of a FIN, and what
+          // is cut off would look whole.
+          const IoResult rest = transport_->Read(socket_.fd(), input_, kReadBudget, peer_closed_);
+          if (rest.bytes > 0) options_.received.Add(rest.bytes);
+          if (!input_.empty()) handler_.OnInput(input_);
+        }
         if (state_ == State::kClosed) return;
       }
       Fail(IsPeerReset(result.error) ? CloseReason::kPeer : CloseReason::kError, result.error);
@@ -232,7 +243,8 @@ void Connection::ArmLinger() {
   if (linger_timer_ == nullptr) {
     linger_timer_ = std::make_unique<event::Timer>(
         dispatcher_.timers(),
-        [](void* self) { static_cast<Connection*>(self)->Fail(CloseReason::kPeer, 0); }, this);
+        [](void* self) { static_cast<Connection*>(self)->Fail(CloseReason::kLingerTimeout, 0); },
+        this);
   }
   linger_timer_->Arm(dispatcher_.now() + linger_time_);
 }

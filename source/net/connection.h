@@ -33,6 +33,7 @@ enum class CloseReason : uint8_t {
   kPeer,           // FIN from the peer (both directions done) or its reset
   kError,          // a local I/O error; `error` says which
   kConnectFailed,  // connect was refused or failed
+  kLingerTimeout,  // we were closing, and the peer did not take the rest or end in time
 };
 
 class Connection;
@@ -107,6 +108,8 @@ class Connection final : public event::Flushable {
   // bytes go out. For what must not be sent in vain.
   void ReadBeforeWrite() { read_before_write_ = true; }
   event::Dispatcher& dispatcher() { return dispatcher_; }
+  uint64_t bytes_received() const { return bytes_received_; }
+  uint64_t bytes_sent() const { return bytes_sent_; }
   int fd() const { return socket_.fd(); }
   Address LocalAddress() const { return net::LocalAddress(socket_.fd()); }
   const buffer::Buffer& input() const { return input_; }
@@ -146,6 +149,8 @@ class Connection final : public event::Flushable {
   bool wrote_ = false;
   bool read_before_write_ = false;
   Options options_;
+  uint64_t bytes_received_ = 0;
+  uint64_t bytes_sent_ = 0;
   event::Duration linger_time_ = kDefaultLinger;
   buffer::Buffer input_;
   buffer::Buffer output_;

@@ -11,6 +11,9 @@
 namespace remora::net {
 namespace {
 
+// How many connections a listen queue holds at most: the kernel's usual net.core.somaxconn.
+constexpr uint32_t kMostWaiting = 4096;
+
 bool IsTransient(int error) {
   // accept(2): errors of the new connection, not of the listener.
   return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM ||
@@ -39,8 +42,22 @@ Listener::Listener(event::Dispatcher& dispatcher, Socket socket, AcceptHandler& 
       [](void* self, uint32_t) { static_cast<Listener*>(self)->Accept(); }, this);
 }
 
+void Listener::Stop() {
+  if (!socket_.valid()) return;
+  AcceptSome(kMostWaiting);
+  retry_.Disarm();
+  event_.Unregister();
+  socket_ = Socket();
+}
+
 void Listener::Accept() {
-  for (uint32_t i = 0; i < max_accepts_; ++i) {
+  if (AcceptSome(max_accepts_)) return;
+  event_.Unregister();
+  retry_.Arm(dispatcher_.now() + kRetry);
+}
+
+bool Listener::AcceptSome(uint32_t most) {
+  for (uint32_t i = 0; i < most; ++i) {
     sockaddr_storage storage;
     socklen_t length = sizeof(storage);
     const int fd = accept4(socket_.fd(), reinterpret_cast<sockaddr*>(&storage), &length,
@@ -49,13 +66,12 @@ void Listener::Accept() {
       handler_.OnAccept(Socket(fd), Address::FromSocket(storage, length));
       continue;
     }
-    if (errno == EAGAIN) return;
+    if (errno == EAGAIN) return true;
     if (IsTransient(errno)) continue;
     REMORA_LOG(kConnection, kError, "accept: ", strerror(errno), "; accepting again in 100 ms");
-    event_.Unregister();
-    retry_.Arm(dispatcher_.now() + kRetry);
-    return;
+    return false;
   }
+  return true;
 }
 
 }  // namespace remora::net

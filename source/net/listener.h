@@ -33,9 +33,15 @@ class Listener final {
   // Stops accepting; the socket is closed.
   ~Listener() = default;
 
+  // Hands out what has already connected and waits, then closes the socket: whoever connects from
+  // now on is refused. Not from within OnAccept.
+  void Stop();
+
   int fd() const { return socket_.fd(); }
 
  private:
+  // At most `most` connections; false when the process cannot take one now.
+  bool AcceptSome(uint32_t most);
   void Accept();
 
   event::Dispatcher& dispatcher_;

@@ -46,10 +46,12 @@ class Snapshot {
   };
 
   Snapshot() = default;
-  // A later layer hides an earlier one's value of the same key; an empty text hides it for good.
+  // A later layer hides an earlier one's value of the same key.
   explicit Snapshot(std::vector<Layer> layers);
 
   const std::vector<Layer>& layers() const { return layers_; }
+  // What counts, by key.
+  const absl::flat_hash_map<std::string_view, const Value*>& values() const { return values_; }
   // Null when no layer has it.
   const Value* Find(std::string_view key) const;
   uint64_t Integer(std::string_view key, uint64_t otherwise) const;

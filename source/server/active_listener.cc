@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "source/base/check.h"
+
 namespace remora::server {
 
 using connection_manager::Session;
@@ -14,15 +16,49 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
                                std::atomic<uint64_t>& connections)
     : config_(std::move(config)),
       dispatcher_(services.worker.dispatcher),
-      worker_config_(std::make_shared<WorkerConfig>(config_->http, services,
-                                                    config_->per_connection_buffer_limit,
-                                                    *scopes.http, *scopes.listener_http)),
+      services_(services),
+      worker_config_(std::make_shared<WorkerConfig>(
+          config_->http, services, config_->per_connection_buffer_limit,
+          WorkerConfig::Scopes{*scopes.http, *scopes.listener_http, *scopes.http1}, scopes.drain)),
       stats_(scopes.listener->Make<ListenerStats>(services.worker.shard)),
       worker_stats_(worker_scope.Make<ListenerWorkerStats>(services.worker.shard)),
       connections_(connections),
-      listener_(dispatcher_, std::move(socket), *this, config_->max_accepts_per_event) {}
+      listener_(dispatcher_, std::move(socket), *this, config_->max_accepts_per_event) {
+  if (config_->access_log.empty()) return;
+  CHECK(services.log_files != nullptr);
+  loggers_ = access_log::WorkerLoggers(config_->access_log, *services.log_files);
+}
 
 ActiveListener::~ActiveListener() = default;
+
+void ActiveListener::DrainSessions() {
+  // A session that ends at once takes itself out of the list: backwards, the ones still to come
+  // stay where they are.
+  for (size_t i = sessions_.size(); i > 0; --i) sessions_[i - 1]->Drain();
+}
+
+// One record a connection, at its end.
+void ActiveListener::Log(Session& session) {
+  http::ConnectionFacts facts;
+  facts.id = session.id();
+  facts.local = &session.local();
+  facts.direct_remote = &session.remote();
+  facts.filter_chain_name = config_->filter_chain_name;
+  http::StreamInfo info;
+  info.connection = &facts;
+  info.downstream_remote = &session.remote();
+  info.start = session.started();
+  info.start_wall = services_.dates.Wall(info.start);
+  info.end = dispatcher_.now();
+  info.bytes_received = session.bytes_received();
+  info.bytes_sent = session.bytes_sent();
+  info.version_known = session.requests() > 0;
+  if (session.broke_protocol()) info.flags.Set(http::ResponseFlag::kDownstreamProtocolError);
+  formatter::Exchange exchange{info};
+  exchange.now = info.end;
+  exchange.wall_now = services_.dates.Wall(info.end);
+  loggers_.Log(exchange, {*services_.worker.runtime, services_.worker.random});
+}
 
 void ActiveListener::OnAccept(net::Socket socket, const net::Address& remote) {
   stats_.downstream_cx_total.Inc();
@@ -34,6 +70,8 @@ void ActiveListener::OnAccept(net::Socket socket, const net::Address& remote) {
   session->index = sessions_.size();
   Session& started = *session;
   sessions_.push_back(std::move(session));
+  // Asked while there is a socket.
+  if (!loggers_.empty()) started.local();
   started.Start();
 }
 
@@ -44,6 +82,7 @@ void ActiveListener::OnSessionClosed(Session& session) {
   upstream::AddOwn<uint64_t>(connections_, UINT64_MAX);
   stats_.downstream_cx_length_ms.Record(
       static_cast<uint64_t>((dispatcher_.now() - session.started()) / event::kMillisecond));
+  if (!loggers_.empty()) Log(session);
   const size_t index = session.index;
   std::unique_ptr<Session> owned = std::move(sessions_[index]);
   if (index + 1 != sessions_.size()) {

@@ -33,11 +33,13 @@ struct ListenerWorkerStats {
   stats::NamedGauge<"downstream_cx_active"> downstream_cx_active;
 };
 
-// The scopes of a listener, made once on main, shared by its workers.
+// What main makes of a listener once for all its workers; it outlives them.
 struct ListenerScopes {
   stats::Scope* listener;       // `listener.<address>.`
   stats::Scope* http;           // `http.<stat_prefix>.`
+  stats::Scope* http1;          // `http1.`
   stats::Scope* listener_http;  // `listener.<address>.http.<stat_prefix>.`
+  const connection_manager::Drain* drain = nullptr;
 };
 
 class ActiveListener final : public net::AcceptHandler, public connection_manager::SessionOwner {
@@ -49,12 +51,22 @@ class ActiveListener final : public net::AcceptHandler, public connection_manage
   ActiveListener(const ActiveListener&) = delete;
   ActiveListener& operator=(const ActiveListener&) = delete;
 
+  const config::ListenerConfig& config() const { return *config_; }
+  // Accepts nothing more; the connections that there are live on.
+  void StopAccepting() { listener_.Stop(); }
+  // Idle connections end now, the others with the response that they wait for.
+  void DrainSessions();
+
   void OnAccept(net::Socket socket, const net::Address& remote) override;
   void OnSessionClosed(connection_manager::Session& session) override;
 
  private:
+  void Log(connection_manager::Session& session);
+
   std::shared_ptr<const config::ListenerConfig> config_;
   event::Dispatcher& dispatcher_;
+  connection_manager::WorkerServices services_;
+  access_log::WorkerLoggers loggers_;
   std::shared_ptr<connection_manager::WorkerConfig> worker_config_;
   ListenerStats stats_;
   ListenerWorkerStats worker_stats_;

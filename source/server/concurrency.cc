@@ -91,13 +91,15 @@ std::optional<double> ParseCpuMax(std::string_view text) {
   return quota_us / period;
 }
 
-size_t DefaultConcurrency() {
-  size_t cpus = 1;
+size_t AffinityConcurrency() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) {
-    cpus = static_cast<size_t>(std::max(1, CPU_COUNT(&set)));
-  }
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  return static_cast<size_t>(std::max(1, CPU_COUNT(&set)));
+}
+
+size_t DefaultConcurrency() {
+  const size_t cpus = AffinityConcurrency();
   const CgroupPaths paths = FindCgroups();
   std::optional<double> quota = QuotaV2(paths.v2.empty() ? "/" : paths.v2);
   if (!quota.has_value()) quota = QuotaV1(paths.v1_cpu);

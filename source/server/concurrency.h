@@ -14,6 +14,8 @@
 namespace remora::server {
 
 size_t DefaultConcurrency();
+// The CPUs that the affinity mask allows, at least 1 (--cpuset-threads).
+size_t AffinityConcurrency();
 
 // CPUs that a cgroup v2 `cpu.max` line grants ("max 100000", "150000 100000"); nothing for no
 // limit.

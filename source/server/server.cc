@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <utility>
 
@@ -21,16 +22,17 @@ using config::ListenerConfig;
 namespace {
 
 // The first address of an interface that is up and not loopback (Envoy's local info address).
-std::string FindOwnIp() {
+std::string FindOwnIp(bool v6) {
   ifaddrs* list = nullptr;
   if (getifaddrs(&list) != 0) return "";
   std::string found;
   for (const ifaddrs* i = list; i != nullptr && found.empty(); i = i->ifa_next) {
-    if (i->ifa_addr == nullptr || i->ifa_addr->sa_family != AF_INET) continue;
+    if (i->ifa_addr == nullptr || i->ifa_addr->sa_family != (v6 ? AF_INET6 : AF_INET)) continue;
     if ((i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0) continue;
     sockaddr_storage storage = {};
-    reinterpret_cast<sockaddr_in&>(storage) = *reinterpret_cast<const sockaddr_in*>(i->ifa_addr);
-    found = net::Address::FromSocket(storage, sizeof(sockaddr_in)).IpString();
+    const socklen_t size = v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+    std::memcpy(&storage, i->ifa_addr, size);
+    found = net::Address::FromSocket(storage, size).IpString();
   }
   freeifaddrs(list);
   return found;
@@ -57,15 +59,26 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       cluster_stats_(
           store_.AddScope("cluster_manager").Make<ClusterManagerStats>(store_.main_shard())),
       breaker_gauges_(store_),
-      own_ip_(FindOwnIp()),
+      log_writer_(options_.logs),
+      file_stats_(store_.AddScope("filesystem").Make<access_log::FileStats>(store_.main_shard())),
+      own_ip_(FindOwnIp(options_.own_ip_v6)),
       started_(clock.Now()),
-      main_(options_.concurrency, store_.main_shard(), clock, own_ip_),
+      main_(options_.concurrency, store_.main_shard(), clock, own_ip_, process_, log_writer_,
+            file_stats_),
+      draining_(process_, main_.dispatcher(), workers_, listener_stats_, options_.drain,
+                [this] { Quit(); }),
+      runtime_(std::move(bootstrap_.runtime),
+               store_.AddScope("runtime").Make<RuntimeStats>(store_.main_shard()),
+               [this](const auto& snapshot) { PublishRuntime(snapshot); }),
       signals_(main_.dispatcher(), [this](int number) { OnSignal(number); }),
       flush_timer_(
           main_.dispatcher().timers(), [](void* self) { static_cast<Server*>(self)->FlushStats(); },
           this) {
   for (size_t i = 0; i < options_.concurrency; ++i) {
-    workers_.push_back(std::make_unique<Worker>(i, store_.worker_shard(i), clock, own_ip_));
+    stats::Shard& shard = store_.worker_shard(i);
+    workers_.push_back(
+        std::make_unique<Worker>(i, shard, clock, own_ip_, process_, log_writer_,
+                                 store_.AddScope("filesystem").Make<access_log::FileStats>(shard)));
   }
 }
 
@@ -119,6 +132,7 @@ ListenerScopes Server::MakeScopes(const ListenerConfig& config) {
   ListenerScopes scopes;
   scopes.listener = &store_.AddScope(absl::StrCat("listener.", prefix));
   scopes.http = &store_.AddScope(absl::StrCat("http.", http_prefix));
+  scopes.http1 = &store_.AddScope("http1");
   scopes.listener_http = &store_.AddScope(absl::StrCat("listener.", prefix, ".http.", http_prefix));
   return scopes;
 }
@@ -156,6 +170,7 @@ absl::Status Server::BindListeners() {
     absl::StatusOr<BoundListener> bound = Bind(config, workers_.size());
     if (!bound.ok()) return bound.status();
     bound->scopes = MakeScopes(*config);
+    bound->scopes.drain = draining_.Add(config);
     bound_.push_back(*std::move(bound));
     listener_stats_.listener_added.Inc();
   }
@@ -191,10 +206,22 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
   facts.command_line_options = options_.command_line_options;
   if (options_.dumper != nullptr) facts.node = options_.dumper->NodeJson();
   auto environment = std::make_unique<admin::Environment>(admin::Environment{
-      store_, tags, clock_, std::move(facts), [this] { return state_; }, [this] { return world_; },
+      store_, tags, clock_, std::move(facts), [this] { return State(); }, [this] { return world_; },
       [this] { return addresses_; },
       [this](const admin::Parameters& parameters) { return DumpConfig(parameters); },
-      [this] { Quit(); }, [this] { RefreshGauges(); }});
+      [this] { Quit(); },
+      [this] {
+        RefreshGauges();
+        if (bootstrap_.stats_flush_on_admin) store_.FlushIntervals();
+      },
+      [this](bool fail) {
+        draining_.FailHealthCheck(fail);
+        PublishState();
+      },
+      [this](const admin::DrainRequest& request) { DrainListeners(request); },
+      [this] { return runtime_.snapshot(); },
+      [this](const admin::Parameters& overrides) { return runtime_.Modify(overrides); },
+      [this] { ReopenLogs(); }, bootstrap_.admin.allow_paths});
   return environment;
 }
 
@@ -223,6 +250,7 @@ absl::Status Server::StartAdmin() {
   http->use_remote_address = true;
   http->allow_absolute_url = false;
   http->generate_request_id = false;
+  http->access_log = bootstrap_.admin.access_log;
   http->filters.push_back(admin::AdminFilterFactory(environment_.get()));
   auto listener = std::make_shared<ListenerConfig>();
   listener->name = "admin";
@@ -264,11 +292,14 @@ absl::Status Server::Initialize(bool listen) {
   stats_.static_unknown_fields.Add(options_.static_unknown_fields);
   listener_stats_.workers_started.Set(0);
   SetState(admin::ServerState::kInitializing);
+  runtime_.Load();
   BuildClusters();
   if (!listen) return absl::OkStatus();
 
-  absl::Status status = BindListeners();
+  absl::Status status = OpenLogs();
+  status.Update(BindListeners());
   status.Update(StartAdmin());
+  status.Update(runtime_.Watch(main_.dispatcher()));
   if (!status.ok()) return status;
   main_.Apply(world_);
   for (auto& worker : workers_) worker->Apply(world_);
@@ -281,6 +312,7 @@ int Server::Run() {
     REMORA_LOG(kMain, kCritical, std::string(status.message()));
     return 1;
   }
+  log_writer_.Start();
   for (auto& worker : workers_) worker->Start();
   listener_stats_.workers_started.Set(1);
   SetState(admin::ServerState::kLive);
@@ -298,21 +330,97 @@ int Server::Run() {
 
 void Server::SetState(admin::ServerState state) {
   state_ = state;
-  stats_.state.Set(static_cast<uint64_t>(state));
-  stats_.live.Set(state == admin::ServerState::kLive ? 1 : 0);
+  PublishState();
+}
+
+admin::ServerState Server::State() const {
+  if (draining_.shutting_down()) return admin::ServerState::kDraining;
+  const bool failed = process_.health_check_failed.load(std::memory_order_relaxed);
+  return state_ == admin::ServerState::kLive && failed ? admin::ServerState::kDraining : state_;
+}
+
+void Server::PublishState() {
+  stats_.state.Set(static_cast<uint64_t>(State()));
+  stats_.live.Set(State() == admin::ServerState::kLive ? 1 : 0);
+}
+
+void Server::DrainListeners(const admin::DrainRequest& request) {
+  const Draining::Scope scope =
+      request.inbound_only ? Draining::Scope::kInbound : Draining::Scope::kAll;
+  if (request.graceful) {
+    draining_.DrainGracefully(scope, !request.skip_exit);
+  } else {
+    draining_.Stop(scope);
+  }
+}
+
+void Server::PublishRuntime(const std::shared_ptr<const runtime::Snapshot>& snapshot) {
+  main_.Apply(snapshot);
+  for (const auto& worker : workers_) {
+    worker->dispatcher().Post([worker = worker.get(), snapshot] { worker->Apply(snapshot); });
+  }
+}
+
+void Server::Terminate() {
+  if (!options_.drain.on_sigterm.has_value() || draining_.shutting_down()) {
+    Quit();
+    return;
+  }
+  draining_.BeginShutdown();
+  PublishState();
 }
 
 void Server::OnSignal(int number) {
   if (number == SIGUSR1) {
-    const absl::Status status = base::ReopenLog();
-    if (!status.ok()) REMORA_LOG(kMain, kError, std::string(status.message()));
+    ReopenLogs();
     return;
   }
   REMORA_LOG(kMain, kInfo, "caught ", number == SIGTERM ? "SIGTERM" : "SIGINT");
-  Quit();
+  if (number == SIGTERM) {
+    Terminate();
+  } else {
+    Quit();
+  }
+}
+
+void Server::ReopenLogs() {
+  const absl::Status status = base::ReopenLog();
+  if (!status.ok()) REMORA_LOG(kMain, kError, std::string(status.message()));
+  log_writer_.Reopen();
+}
+
+absl::Status Server::OpenLogs() {
+  const auto open = [this](const access_log::LoggerList& loggers) {
+    for (const auto& logger : loggers) {
+      absl::StatusOr<access_log::LogFile*> file = log_writer_.Open(logger->path);
+      if (!file.ok()) return file.status();
+    }
+    return absl::OkStatus();
+  };
+  absl::Status status = open(bootstrap_.admin.access_log);
+  for (const auto& listener : *world_->listeners) {
+    status.Update(open(listener->access_log));
+    status.Update(open(listener->http->access_log));
+  }
+  return status;
+}
+
+// The log thread counts in cells of its own.
+void Server::RefreshLogStats() {
+  const access_log::LogTotals& totals = log_writer_.totals();
+  const auto grown = [this](int index, const std::atomic<uint64_t>& total) {
+    const uint64_t now = total.load(std::memory_order_relaxed);
+    return now - std::exchange(seen_[index], now);
+  };
+  file_stats_.write_completed.Add(grown(0, totals.writes_completed));
+  file_stats_.write_failed.Add(grown(1, totals.writes_failed));
+  file_stats_.reopen_failed.Add(grown(2, totals.reopens_failed));
+  file_stats_.write_dropped.Add(grown(3, totals.records_dropped));
+  file_stats_.write_total_buffered.Sub(grown(4, totals.bytes_gone));
 }
 
 void Server::RefreshGauges() {
+  RefreshLogStats();
   breaker_gauges_.Refresh(*world_->clusters);
   stats_.uptime.Set(static_cast<uint64_t>((clock_.Now() - started_) / event::kSecond));
   const struct mallinfo2 info = mallinfo2();
@@ -326,7 +434,7 @@ void Server::RefreshGauges() {
 
 void Server::FlushStats() {
   RefreshGauges();
-  store_.FlushIntervals();
+  if (!bootstrap_.stats_flush_on_admin) store_.FlushIntervals();
   flush_timer_.Arm(clock_.Now() + bootstrap_.stats_flush_interval);
 }
 

@@ -6,7 +6,8 @@
 // Owner: main(). Thread: main's. Start-up: clusters -> listener sockets bound -> workers get the
 // World
 // -> sockets listen, workers run -> LIVE. A failure to bind is a Status and nothing stays started.
-// SIGTERM and SIGINT end the process at once, as in Envoy; SIGUSR1 reopens the log.
+// SIGTERM and SIGINT end the process at once, as in Envoy, but for SIGTERM with a drain time
+// (draining.h), which a second one cuts short; SIGUSR1 reopens the log.
 
 #include <cstdint>
 #include <functional>
@@ -21,6 +22,8 @@
 #include "source/config/config_dump.h"
 #include "source/config/world.h"
 #include "source/server/breaker_gauges.h"
+#include "source/server/draining.h"
+#include "source/server/runtime_layers.h"
 #include "source/server/server_stats.h"
 #include "source/server/signals.h"
 #include "source/server/worker.h"
@@ -30,10 +33,13 @@
 namespace remora::server {
 
 struct ServerOptions {
+  access_log::LogOptions logs;
   size_t concurrency = 1;
   uint32_t restart_epoch = 0;
   uint64_t static_unknown_fields = 0;
-  std::string admin_address_path;    // file that gets the admin listener's address; empty: none
+  std::string admin_address_path;  // file that gets the admin listener's address; empty: none
+  DrainOptions drain;
+  bool own_ip_v6 = false;            // which of the machine's addresses x-forwarded-for shows
   std::string version;               // for /server_info
   std::string command_line_options;  // JSON, for /server_info
   // The configuration as loaded, for /config_dump; none: the answer is 404.
@@ -51,8 +57,12 @@ class Server {
   absl::Status Initialize(bool listen);
   // Serves until Quit; the exit status.
   int Run();
+  // Opens the log and all access logs again under their names, for log rotation. Main thread.
+  void ReopenLogs();
   // Ends Run. Main thread; from elsewhere: Post to dispatcher().
   void Quit() { main_.dispatcher().Stop(); }
+  // What SIGTERM does: drains, if the options say so, or ends Run. Main thread.
+  void Terminate();
   event::Dispatcher& dispatcher() { return main_.dispatcher(); }
 
   // Where the listeners are bound (with the port that the kernel chose for 0), in order.
@@ -76,10 +86,18 @@ class Server {
   absl::StatusOr<std::string> DumpConfig(const admin::Parameters& parameters) const;
   std::unique_ptr<admin::Environment> MakeEnvironment(const stats::TagExtractor& tags);
   void OnSignal(int number);
+  void DrainListeners(const admin::DrainRequest& request);
+  void PublishRuntime(const std::shared_ptr<const runtime::Snapshot>& snapshot);
   void FlushStats();
   void RefreshGauges();
   void SetState(admin::ServerState state);
+  // With draining taken into account.
+  admin::ServerState State() const;
+  void PublishState();
   absl::Status WriteAdminAddress() const;
+
+  absl::Status OpenLogs();
+  void RefreshLogStats();
 
   config::BootstrapConfig bootstrap_;
   ServerOptions options_;
@@ -89,11 +107,17 @@ class Server {
   ListenerManagerStats listener_stats_;
   ClusterManagerStats cluster_stats_;
   BreakerGauges breaker_gauges_;
+  access_log::LogWriter log_writer_;  // ends after the workers
+  access_log::FileStats file_stats_;
+  uint64_t seen_[5] = {};  // of log_writer_.totals(): what the statistics have
   std::string own_ip_;
   admin::ServerState state_ = admin::ServerState::kPreInitializing;
   event::TimePoint started_;
+  runtime::ProcessState process_;
   Worker main_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  Draining draining_;
+  RuntimeLayers runtime_;
   Signals signals_;
   event::Timer flush_timer_;
   std::shared_ptr<const config::World> world_;

@@ -8,13 +8,16 @@
 
 namespace remora::server {
 
-Worker::Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::string_view own_ip)
+Worker::Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::string_view own_ip,
+               const runtime::ProcessState& process, access_log::LogWriter& logs,
+               const access_log::FileStats& file_stats)
     : index_(index),
       dispatcher_(clock),
       dates_(clock),
-      resources_{dispatcher_, blocks_, random_, runtime_, shard, index},
+      log_files_(logs, dispatcher_, file_stats),
+      resources_{dispatcher_, blocks_, random_, runtime_, shard, index, process},
       clusters_(resources_),
-      services_{resources_, clusters_, arenas_, dates_, own_ip} {}
+      services_{resources_, clusters_, arenas_, dates_, own_ip, last_connection_, &log_files_} {}
 
 Worker::~Worker() { Clear(); }
 
@@ -27,6 +30,16 @@ void Worker::AddListener(std::shared_ptr<const config::ListenerConfig> config, n
                          const ListenerScopes& scopes, stats::Scope& worker_scope) {
   listeners_.push_back(std::make_unique<ActiveListener>(
       std::move(config), std::move(socket), services_, scopes, worker_scope, connections_));
+}
+
+void Worker::StopListener(const config::ListenerConfig& config) {
+  for (auto& listener : listeners_) {
+    if (&listener->config() == &config) listener->StopAccepting();
+  }
+}
+
+void Worker::DrainSessions() {
+  for (auto& listener : listeners_) listener->DrainSessions();
 }
 
 void Worker::Start() {
@@ -49,6 +62,7 @@ void Worker::Clear() {
   clusters_.Clear();
   // What was handed to the dispatcher for destruction goes before what it refers to.
   dispatcher_.RunOnce(false);
+  log_files_.Flush();
 }
 
 }  // namespace remora::server

@@ -16,14 +16,17 @@
 #include "source/buffer/block.h"
 #include "source/config/world.h"
 #include "source/event/dispatcher.h"
+#include "source/runtime/process_state.h"
 #include "source/server/active_listener.h"
 
 namespace remora::server {
 
 class Worker {
  public:
-  // `own_ip` is the machine's address for x-forwarded-for; outlives the worker.
-  Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::string_view own_ip);
+  // `own_ip` is the machine's address for x-forwarded-for; outlives the worker, as `process` does.
+  Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::string_view own_ip,
+         const runtime::ProcessState& process, access_log::LogWriter& logs,
+         const access_log::FileStats& file_stats);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -37,6 +40,13 @@ class Worker {
   void Apply(std::shared_ptr<const config::World> world);
   void AddListener(std::shared_ptr<const config::ListenerConfig> config, net::Socket socket,
                    const ListenerScopes& scopes, stats::Scope& worker_scope);
+
+  // Takes over the runtime values.
+  void Apply(std::shared_ptr<const runtime::Snapshot> runtime) { runtime_.Set(std::move(runtime)); }
+  // Closes the listening socket of the listener with that configuration.
+  void StopListener(const config::ListenerConfig& config);
+  // All connections end: idle ones now, the others with their response.
+  void DrainSessions();
 
   // Runs the dispatcher in a thread of its own until Stop.
   void Start();
@@ -53,6 +63,8 @@ class Worker {
   runtime::View runtime_;
   event::Dispatcher dispatcher_;
   connection_manager::DateCache dates_;
+  access_log::WorkerFiles log_files_;
+  uint64_t last_connection_ = 0;
   upstream::WorkerResources resources_;
   upstream::ClusterSet clusters_;
   connection_manager::WorkerServices services_;

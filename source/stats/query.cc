@@ -30,8 +30,9 @@ absl::Status ParseFilter(const Params& params, SnapshotFilter& filter) {
   if (pattern == nullptr) return absl::OkStatus();
   const auto regex = std::make_shared<const re2::RE2>(*pattern, re2::RE2::Quiet);
   if (!regex->ok()) return absl::InvalidArgumentError("Invalid re2 regex: " + regex->error());
-  filter.name = [regex](std::string_view name) {
-    return re2::RE2::PartialMatch(re2::StringPiece(name.data(), name.size()), *regex);
+  const bool wanted = Find(params, "invert_filter") == nullptr;
+  filter.name = [regex, wanted](std::string_view name) {
+    return re2::RE2::PartialMatch(re2::StringPiece(name.data(), name.size()), *regex) == wanted;
   };
   return absl::OkStatus();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-// What a reader of `/stats` asked for, from the request's parameters: usedonly, filter, type,
+// What a reader of `/stats` asked for, from the request's parameters: usedonly, filter,
+// invert_filter, type,
 // format, histogram_buckets, text_readouts, hidden.
 // Pure; any thread. Wrong values give InvalidArgument with the body that Envoy answers 400 with.
 // Source: Envoy docs, operations/admin; source/server/admin/stats_params.cc.

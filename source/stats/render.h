@@ -1,15 +1,13 @@
 #pragma once
 
-// The bodies of `/stats` and `/stats/prometheus`, byte for byte in the shape of Envoy 1.40.
+// The bodies of `/stats` and `/stats/prometheus`, byte for byte in the shape of Envoy 1.40, from
+// portions of the metrics in name order (stream.h puts them together).
 //
-// Pure functions of a Snapshot; the result is pieces of about 64 KiB, to be sent one after the
-// other, since 10,000 clusters fill tens of megabytes. Any thread (Prometheus: that of the
-// TagExtractor). Nothing fails.
+// Any thread (Prometheus: that of the TagExtractor). Nothing fails.
 // Source: Envoy source/server/admin/stats_render.cc, prometheus_stats.cc; the outputs of a running
 // Envoy 1.40.
 
-#include <string>
-#include <vector>
+#include <string_view>
 
 #include "source/stats/query.h"
 #include "source/stats/snapshot.h"
@@ -17,19 +15,34 @@
 
 namespace remora::stats {
 
-using Chunks = std::vector<std::string>;
+class ChunkWriter;
 
-// `name: 5`; texts first, then counters and gauges, then histograms.
-Chunks RenderText(const Snapshot& snapshot, HistogramBuckets buckets);
+// `name: 5`. Texts come before counters and gauges, these before histograms.
+void RenderText(const Snapshot& portion, HistogramBuckets buckets, ChunkWriter& out);
 
-// {"stats":[{"name":..,"value":..},..,{"histograms":..}]}
-Chunks RenderJson(const Snapshot& snapshot, HistogramBuckets buckets);
+// {"stats":[{"name":..,"value":..},..,{"histograms":..}]}; the same order.
+class JsonRenderer {
+ public:
+  explicit JsonRenderer(HistogramBuckets buckets) : buckets_(buckets) {}
 
-// Families in name order; counters, gauges, texts (only if asked for), histograms.
-Chunks RenderPrometheus(const Snapshot& snapshot, HistogramBuckets buckets, bool text_readouts,
-                        const TagExtractor& tags);
+  void Add(const Snapshot& portion, ChunkWriter& out);
+  // Once, behind the last portion.
+  void Finish(ChunkWriter& out);
 
-// Whichever of them the query asks for.
-Chunks Render(const Snapshot& snapshot, const Query& query, const TagExtractor& tags);
+ private:
+  void AddHistogram(const Metric& metric, ChunkWriter& out);
+  void Begin(ChunkWriter& out);
+
+  HistogramBuckets buckets_;
+  bool begun_ = false;
+  bool entries_ = false;     // there is one: the next needs a comma
+  bool histograms_ = false;  // the list of histograms is open
+};
+
+// The rows of one family (metrics of one kind whose names without tags are `family`), behind its
+// TYPE line, which the first row brings: `typed` says whether it is there.
+void RenderPrometheusFamily(const Snapshot& portion, std::string_view family,
+                            HistogramBuckets buckets, const TagExtractor& tags, bool& typed,
+                            ChunkWriter& out);
 
 }  // namespace remora::stats

@@ -136,6 +136,11 @@ void WriteBins(const HistogramValue& value, ChunkWriter& out) {
   out << "]";
 }
 
+// The histograms are a plain list, without the names of quantiles before it.
+bool Listed(HistogramBuckets buckets) {
+  return buckets == HistogramBuckets::kCumulative || buckets == HistogramBuckets::kDisjoint;
+}
+
 void WriteHistogram(const Metric& metric, HistogramBuckets buckets, ChunkWriter& out) {
   const HistogramValue none;
   const HistogramValue& interval = metric.interval == nullptr ? none : *metric.interval;
@@ -165,58 +170,58 @@ void WriteHistogram(const Metric& metric, HistogramBuckets buckets, ChunkWriter&
   out << "}";
 }
 
-void WriteHistograms(const Snapshot& snapshot, HistogramBuckets buckets, ChunkWriter& out) {
-  const bool listed =
-      buckets == HistogramBuckets::kCumulative || buckets == HistogramBuckets::kDisjoint;
-  const bool detailed = buckets == HistogramBuckets::kDetailed;
-  out << "{\"histograms\":";
-  if (!listed) {
-    out << (detailed ? "{\"supported_percentiles\":[" : "{\"supported_quantiles\":[");
-    Comma comma;
-    for (const double quantile : kQuantiles) {
-      out << comma.Next();
-      out.General(100 * quantile);
-    }
-    out << (detailed ? "],\"details\":" : "],\"computed_quantiles\":");
-  }
-  Comma comma;
-  out << "[";
-  for (const Metric& metric : snapshot.metrics()) {
-    if (metric.kind != Kind::kHistogram) continue;
-    out << comma.Next();
-    WriteHistogram(metric, buckets, out);
-  }
-  out << (listed ? "]}" : "]}}");
-}
-
 }  // namespace
 
-Chunks RenderJson(const Snapshot& snapshot, HistogramBuckets buckets) {
-  ChunkWriter out;
-  Comma comma;
-  bool histograms = false;
-  out << "{\"stats\":[";
-  for (const Metric& metric : snapshot.metrics()) {
-    if (metric.kind != Kind::kTextReadout) continue;
-    out << comma.Next() << "{\"name\":";
+void JsonRenderer::Begin(ChunkWriter& out) {
+  if (!begun_) out << "{\"stats\":[";
+  begun_ = true;
+}
+
+void JsonRenderer::AddHistogram(const Metric& metric, ChunkWriter& out) {
+  if (!histograms_) {
+    histograms_ = true;
+    out << (entries_ ? ",{\"histograms\":" : "{\"histograms\":");
+    if (!Listed(buckets_)) {
+      const bool detailed = buckets_ == HistogramBuckets::kDetailed;
+      out << (detailed ? "{\"supported_percentiles\":[" : "{\"supported_quantiles\":[");
+      Comma comma;
+      for (const double quantile : kQuantiles) {
+        out << comma.Next();
+        out.General(100 * quantile);
+      }
+      out << (detailed ? "],\"details\":" : "],\"computed_quantiles\":");
+    }
+    out << "[";
+  } else {
+    out << ",";
+  }
+  WriteHistogram(metric, buckets_, out);
+}
+
+void JsonRenderer::Add(const Snapshot& portion, ChunkWriter& out) {
+  Begin(out);
+  for (const Metric& metric : portion.metrics()) {
+    if (metric.kind == Kind::kHistogram) {
+      AddHistogram(metric, out);
+      continue;
+    }
+    out << (entries_ ? ",{\"name\":" : "{\"name\":");
+    entries_ = true;
     WriteString(metric.name, out);
     out << ",\"value\":";
-    WriteString(metric.text, out);
+    if (metric.kind == Kind::kTextReadout) {
+      WriteString(metric.text, out);
+    } else {
+      out << metric.value;
+    }
     out << "}";
   }
-  for (const Metric& metric : snapshot.metrics()) {
-    histograms = histograms || metric.kind == Kind::kHistogram;
-    if (metric.kind != Kind::kCounter && metric.kind != Kind::kGauge) continue;
-    out << comma.Next() << "{\"name\":";
-    WriteString(metric.name, out);
-    out << ",\"value\":" << metric.value << "}";
-  }
-  if (histograms) {
-    out << comma.Next();
-    WriteHistograms(snapshot, buckets, out);
-  }
+}
+
+void JsonRenderer::Finish(ChunkWriter& out) {
+  Begin(out);
+  if (histograms_) out << (Listed(buckets_) ? "]}" : "]}}");
   out << "]}";
-  return out.Take();
 }
 
 }  // namespace remora::stats

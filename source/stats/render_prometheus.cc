@@ -1,5 +1,4 @@
-#include <algorithm>
-#include <tuple>
+#include <string>
 
 #include "source/stats/chunk_writer.h"
 #include "source/stats/render.h"
@@ -33,30 +32,10 @@ void AppendLabel(std::string_view name, std::string_view value, std::string& lab
   labels += '"';
 }
 
-// A metric with its place in the output.
 struct Row {
-  std::string family;  // the name without tags, not yet sanitised: the sort key
   std::string labels;
   const Metric* metric = nullptr;
 };
-
-// Reading the tags takes most of the time of a scrape.
-std::vector<Row> RowsOf(Kind kind, const Snapshot& snapshot, const TagExtractor& tags) {
-  std::vector<Row> rows;
-  for (const Metric& metric : snapshot.metrics()) {
-    if (metric.kind != kind) continue;
-    TagExtractor::Extracted extracted = tags.Extract(metric.name);
-    Row& row = rows.emplace_back();
-    row.family = std::move(extracted.name);
-    for (const Tag& tag : extracted.tags) AppendLabel(tag.name, tag.value, row.labels);
-    if (kind == Kind::kTextReadout) AppendLabel("text_value", metric.text, row.labels);
-    row.metric = &metric;
-  }
-  // The rows of a family stay in the order of their full names.
-  std::stable_sort(rows.begin(), rows.end(),
-                   [](const Row& a, const Row& b) { return a.family < b.family; });
-  return rows;
-}
 
 void WriteBuckets(std::string_view name, const Row& row, ChunkWriter& out) {
   const HistogramValue none;
@@ -115,23 +94,23 @@ std::string_view TypeName(Kind kind, bool summary) {
 
 }  // namespace
 
-Chunks RenderPrometheus(const Snapshot& snapshot, HistogramBuckets buckets, bool text_readouts,
-                        const TagExtractor& tags) {
+void RenderPrometheusFamily(const Snapshot& portion, std::string_view family,
+                            HistogramBuckets buckets, const TagExtractor& tags, bool& typed,
+                            ChunkWriter& out) {
   const bool summary = buckets == HistogramBuckets::kSummary;
-  ChunkWriter out;
-  for (const Kind kind : {Kind::kCounter, Kind::kGauge, Kind::kTextReadout, Kind::kHistogram}) {
-    if (kind == Kind::kTextReadout && !text_readouts) continue;
-    const std::vector<Row> rows = RowsOf(kind, snapshot, tags);
-    std::string name;
-    for (size_t i = 0; i < rows.size(); ++i) {
-      if (i == 0 || rows[i].family != rows[i - 1].family) {
-        name = "envoy_" + SanitizeName(rows[i].family);
-        out << "# TYPE " << name << " " << TypeName(kind, summary) << "\n";
-      }
-      WriteRow(name, rows[i], summary, out);
-    }
+  const std::string name = "envoy_" + SanitizeName(family);
+  for (const Metric& metric : portion.metrics()) {
+    const TagExtractor::Extracted extracted = tags.Extract(metric.name);
+    // Another metric may have taken the place that was remembered for this family.
+    if (extracted.name != family) continue;
+    if (!typed) out << "# TYPE " << name << " " << TypeName(metric.kind, summary) << "\n";
+    typed = true;
+    Row row;
+    for (const Tag& tag : extracted.tags) AppendLabel(tag.name, tag.value, row.labels);
+    if (metric.kind == Kind::kTextReadout) AppendLabel("text_value", metric.text, row.labels);
+    row.metric = &metric;
+    WriteRow(name, row, summary, out);
   }
-  return out.Take();
 }
 
 }  // namespace remora::stats

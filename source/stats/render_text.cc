@@ -68,32 +68,21 @@ void WriteHistogram(const Metric& metric, HistogramBuckets buckets, ChunkWriter&
 
 }  // namespace
 
-Chunks RenderText(const Snapshot& snapshot, HistogramBuckets buckets) {
-  ChunkWriter out;
-  for (const Metric& metric : snapshot.metrics()) {
-    if (metric.kind != Kind::kTextReadout) continue;
-    out << metric.name << ": \"" << metric.text << "\"\n";
+void RenderText(const Snapshot& portion, HistogramBuckets buckets, ChunkWriter& out) {
+  for (const Metric& metric : portion.metrics()) {
+    switch (metric.kind) {
+      case Kind::kTextReadout:
+        out << metric.name << ": \"" << metric.text << "\"\n";
+        break;
+      case Kind::kCounter:
+      case Kind::kGauge:
+        out << metric.name << ": " << metric.value << "\n";
+        break;
+      case Kind::kHistogram:
+        WriteHistogram(metric, buckets, out);
+        break;
+    }
   }
-  for (const Metric& metric : snapshot.metrics()) {
-    if (metric.kind != Kind::kCounter && metric.kind != Kind::kGauge) continue;
-    out << metric.name << ": " << metric.value << "\n";
-  }
-  for (const Metric& metric : snapshot.metrics()) {
-    if (metric.kind == Kind::kHistogram) WriteHistogram(metric, buckets, out);
-  }
-  return out.Take();
-}
-
-Chunks Render(const Snapshot& snapshot, const Query& query, const TagExtractor& tags) {
-  switch (query.format) {
-    case Format::kText:
-      return RenderText(snapshot, query.buckets);
-    case Format::kJson:
-      return RenderJson(snapshot, query.buckets);
-    case Format::kPrometheus:
-      return RenderPrometheus(snapshot, query.buckets, query.text_readouts, tags);
-  }
-  return {};
 }
 
 }  // namespace remora::stats

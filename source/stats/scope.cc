@@ -11,6 +11,8 @@ namespace remora::stats {
 
 Scope::Scope(Store& store, std::string_view prefix) : store_(store), prefix_(prefix) {}
 
+Scope& Scope::root() const { return store_.root(); }
+
 Scope::~Scope() = default;
 
 void Scope::DeclareGroup(const GroupSpec& spec) {
@@ -123,6 +125,7 @@ void Scope::ForEachGroup(const Visit& visit) {
 void Scope::FreeCells() {
   ForEachGroup([this](Group& group, const TextCell*) {
     if (group.blocks == nullptr) return;
+    store_.resets_.erase({this, group.spec});
     for (uint32_t i = 0; i < store_.shard_count(); ++i) {
       Cell* cells = group.blocks[i].cells;
       if (cells != nullptr) store_.shards_[i]->Free(cells, group.spec->cells);
@@ -134,6 +137,24 @@ void Scope::FlushIntervals() {
   ForEachGroup([this](Group& group, const TextCell*) {
     if (group.blocks == nullptr) return;
     for (uint16_t slot = 0; slot < group.spec->slots; ++slot) FlushHistogram(group, slot);
+  });
+}
+
+void Scope::ResetCounters() {
+  ForEachGroup([this](Group& group, const TextCell*) {
+    if (group.blocks == nullptr || group.spec->cells == 0) return;
+    std::vector<uint64_t> held(group.spec->cells);
+    bool any = false;
+    for (const MetricSpec& metric : group.spec->metrics) {
+      if (metric.kind != Kind::kCounter) continue;
+      for (uint32_t i = 0; i < store_.shard_count(); ++i) {
+        const Cell* cells = group.blocks[i].cells;
+        if (cells == nullptr) continue;
+        held[metric.index] += cells[metric.index].load(std::memory_order_relaxed);
+      }
+      any = any || held[metric.index] != 0;
+    }
+    if (any) store_.resets_[{this, group.spec}] = std::move(held);
   });
 }
 
@@ -157,19 +178,41 @@ void Scope::FlushHistogram(Group& group, uint16_t slot) {
   history.interval = HistogramValue::FromCounts(counts, sum);
 }
 
-void Scope::AddTo(SnapshotBuilder& snapshot) {
-  ForEachGroup([&](Group& group, const TextCell* text) {
-    const std::span<const MetricSpec> metrics = group.spec->metrics;
-    for (size_t i = 0; i < metrics.size(); ++i) {
-      if (group.rejected != nullptr && group.rejected[i]) continue;
-      if (!snapshot.filter().Wants(metrics[i].kind)) continue;
-      Metric metric;
-      metric.kind = metrics[i].kind;
-      metric.unit = metrics[i].unit;
-      Read(group, metrics[i], text, metric);
-      snapshot.Add(prefix_, metrics[i].name, metric);
+void Scope::AddOne(SnapshotBuilder& snapshot, const Group& group, const TextCell* text,
+                   const MetricPlace& place) const {
+  if (group.rejected != nullptr && group.rejected[place.metric]) return;
+  const MetricSpec& spec = group.spec->metrics[place.metric];
+  if (!snapshot.filter().Wants(spec.kind)) return;
+  Metric metric;
+  metric.kind = spec.kind;
+  metric.unit = spec.unit;
+  metric.place = place;
+  Read(group, spec, text, metric);
+  snapshot.Add(prefix_, spec.name, metric);
+}
+
+void Scope::AddTo(SnapshotBuilder& snapshot, uint32_t number) {
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (size_t m = 0; m < groups_[g].spec->metrics.size(); ++m) {
+      AddOne(snapshot, groups_[g], nullptr,
+             {number, static_cast<uint16_t>(g), static_cast<uint16_t>(m)});
     }
-  });
+  }
+  for (size_t i = 0; i < singles_.size(); ++i) {
+    const auto group = static_cast<uint16_t>(i | MetricPlace::kSingle);
+    AddOne(snapshot, singles_[i]->group, &singles_[i]->text, {number, group, 0});
+  }
+}
+
+void Scope::AddMetricTo(SnapshotBuilder& snapshot, const MetricPlace& place) {
+  const bool single = (place.group & MetricPlace::kSingle) != 0;
+  const size_t index = place.group & ~MetricPlace::kSingle;
+  if (single && index < singles_.size()) {
+    AddOne(snapshot, singles_[index]->group, &singles_[index]->text, place);
+  } else if (!single && index < groups_.size() &&
+             place.metric < groups_[index].spec->metrics.size()) {
+    AddOne(snapshot, groups_[index], nullptr, place);
+  }
 }
 
 void Scope::Read(const Group& group, const MetricSpec& spec, const TextCell* text,
@@ -197,6 +240,10 @@ void Scope::Read(const Group& group, const MetricSpec& spec, const TextCell* tex
     }
   }
   metric.used = spec.kind == Kind::kCounter ? metric.value != 0 : touched != 0;
+  if (spec.kind == Kind::kCounter && !store_.resets_.empty()) {
+    const auto reset = store_.resets_.find({this, group.spec});
+    if (reset != store_.resets_.end()) metric.value -= reset->second[spec.index];
+  }
   // The shards are not read at one moment: a sum of differences may be seen below zero.
   if (touched == Gauge::kMoved && static_cast<int64_t>(metric.value) < 0) metric.value = 0;
 }

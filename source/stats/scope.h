@@ -24,6 +24,7 @@ namespace remora::stats {
 
 class SnapshotBuilder;
 class Store;
+struct MetricPlace;
 struct Metric;
 
 class Scope {
@@ -35,6 +36,8 @@ class Scope {
   Scope& operator=(const Scope&) = delete;
 
   std::string_view prefix() const { return prefix_; }
+  // The scope of full names.
+  Scope& root() const;
 
   // Makes the names of `Group` known, with the value 0, without any cell. Again: no effect.
   template <typename Group>
@@ -106,8 +109,13 @@ class Scope {
 
   void FreeCells();
   void FlushIntervals();
+  void ResetCounters();
   void FlushHistogram(Group& group, uint16_t slot);
-  void AddTo(SnapshotBuilder& snapshot);
+  // `number`: for MetricPlace.
+  void AddTo(SnapshotBuilder& snapshot, uint32_t number = 0);
+  void AddMetricTo(SnapshotBuilder& snapshot, const MetricPlace& place);
+  void AddOne(SnapshotBuilder& snapshot, const Group& group, const TextCell* text,
+              const MetricPlace& place) const;
   void Read(const Group& group, const MetricSpec& spec, const TextCell* text, Metric& metric) const;
   size_t MemoryUsage();
 

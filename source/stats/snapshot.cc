@@ -29,6 +29,7 @@ void SnapshotBuilder::Add(std::string_view prefix, std::string_view name, const 
   if (filter_.used_only && !metric.used) return;
   name_.assign(prefix);
   name_.append(name);
+  if (name_ < from_ || (!to_.empty() && name_ >= to_)) return;
   if (filter_.name && !filter_.name(name_)) return;
   Metric& kept = snapshot_.metrics_.emplace_back(metric);
   kept.name = Keep(name_);
@@ -37,11 +38,12 @@ void SnapshotBuilder::Add(std::string_view prefix, std::string_view name, const 
   if (metric.interval != nullptr) kept.interval = Keep(*metric.interval);
 }
 
-Snapshot SnapshotBuilder::Build() {
+Snapshot SnapshotBuilder::Build(bool merge) {
   std::vector<Metric>& metrics = snapshot_.metrics_;
   const auto key = [](const Metric& metric) { return std::tie(metric.name, metric.kind); };
   std::sort(metrics.begin(), metrics.end(),
             [&](const Metric& a, const Metric& b) { return key(a) < key(b); });
+  if (!merge) return std::move(snapshot_);
   size_t last = 0;
   for (size_t i = 1; i < metrics.size(); ++i) {
     if (key(metrics[last]) == key(metrics[i])) {

@@ -19,12 +19,23 @@
 
 namespace remora::stats {
 
+// Where a metric stands, for Cursor.
+struct MetricPlace {
+  static constexpr uint32_t kRoot = UINT32_MAX;
+  static constexpr uint16_t kSingle = 0x8000;  // in `group`: a metric with a name of its own
+
+  uint32_t scope = kRoot;  // the Cursor's number
+  uint16_t group = 0;
+  uint16_t metric = 0;
+};
+
 struct Metric {
   std::string_view name;  // full, in the snapshot's text
   Kind kind = Kind::kCounter;
   Unit unit = Unit::kNone;
   // A counter ever incremented, a gauge or text ever set, a histogram with a flushed value.
   bool used = false;
+  MetricPlace place;
   uint64_t value = 0;     // counter, gauge
   std::string_view text;  // text readout
   // Histograms that are used; null otherwise.
@@ -65,8 +76,11 @@ class SnapshotBuilder {
   const SnapshotFilter& filter() const { return filter_; }
   // Copies what `metric` refers to; its name is `prefix` + `name`.
   void Add(std::string_view prefix, std::string_view name, const Metric& metric);
-  // Sorts, and adds up metrics of the same name and kind (two scopes may overlap).
-  Snapshot Build();
+  // From now on only names from `from` up to before `to` (empty: to the end).
+  void SetWindow(std::string_view from, std::string_view to) { from_ = from, to_ = to; }
+  size_t size() const { return snapshot_.metrics_.size(); }
+  // Sorts, and adds up metrics of the same name and kind (two scopes may overlap) if asked to.
+  Snapshot Build(bool merge = true);
 
  private:
   std::string_view Keep(std::string_view text);
@@ -75,6 +89,8 @@ class SnapshotBuilder {
 
   const SnapshotFilter& filter_;
   std::string name_;  // the name at hand
+  std::string from_;
+  std::string to_;
   Snapshot snapshot_;
 };
 

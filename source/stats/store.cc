@@ -1,5 +1,7 @@
 #include "source/stats/store.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
@@ -109,10 +111,45 @@ void Store::FlushIntervals() {
   ForEachScope([](Scope& scope) { scope.FlushIntervals(); });
 }
 
+void Store::ResetCounters() {
+  ForEachScope([](Scope& scope) { scope.ResetCounters(); });
+}
+
 Snapshot Store::TakeSnapshot(const SnapshotFilter& filter) {
   SnapshotBuilder builder(filter);
   ForEachScope([&](Scope& scope) { scope.AddTo(builder); });
   return builder.Build();
+}
+
+std::vector<std::string> Store::SortedPrefixes() const {
+  std::vector<std::string> prefixes;
+  prefixes.reserve(scopes_.size());
+  for (const auto& [prefix, scope] : scopes_) {
+    if (scope->references_ > 0) prefixes.emplace_back(prefix);
+  }
+  std::sort(prefixes.begin(), prefixes.end());
+  return prefixes;
+}
+
+Scope* Store::FindScope(std::string_view prefix) {
+  if (prefix.empty()) return root_.get();
+  const auto found = scopes_.find(prefix);
+  return found == scopes_.end() || found->second->references_ == 0 ? nullptr : found->second.get();
+}
+
+void Store::AddScopeTo(std::string_view prefix, uint32_t number, SnapshotBuilder& builder) {
+  Scope* scope = FindScope(prefix);
+  if (scope == nullptr) return;
+  const std::lock_guard lock(mutex_);
+  scope->AddTo(builder, number);
+}
+
+void Store::ReadMetric(std::string_view prefix, const MetricPlace& place,
+                       SnapshotBuilder& builder) {
+  Scope* scope = FindScope(prefix);
+  if (scope == nullptr) return;
+  const std::lock_guard lock(mutex_);
+  scope->AddMetricTo(builder, place);
 }
 
 size_t Store::MemoryUsage() {

@@ -66,8 +66,18 @@ class Store {
   // do; the server calls it every stats_flush_interval (5 s).
   void FlushIntervals();
 
+  // Counters show 0 and count on from there. Cells belong to their threads: what they hold now is
+  // subtracted from then on.
+  void ResetCounters();
+
   // The present values, in name order.
   Snapshot TakeSnapshot(const SnapshotFilter& filter = {});
+
+  // For Cursor: the prefixes of all scopes in use but the root's; one scope's metrics, none if it
+  // has gone; one metric, if it is still there.
+  std::vector<std::string> SortedPrefixes() const;
+  void AddScopeTo(std::string_view prefix, uint32_t number, SnapshotBuilder& builder);
+  void ReadMetric(std::string_view prefix, const MetricPlace& place, SnapshotBuilder& builder);
 
   // Bytes held for names, cells and histograms.
   size_t MemoryUsage();
@@ -76,6 +86,8 @@ class Store {
   friend class Scope;
 
   uint32_t shard_count() const { return static_cast<uint32_t>(shards_.size()); }
+  // Null when there is none in use.
+  Scope* FindScope(std::string_view prefix);
   void* TargetOn(MetricId id, Kind kind, Shard& shard);
   // Calls `visit` with each scope that is in use, each under the mutex of its own: a worker that
   // registers something waits for one scope, not for all of them.
@@ -89,6 +101,8 @@ class Store {
   absl::flat_hash_map<std::string_view, std::unique_ptr<Scope>> scopes_;  // key: its own prefix
   std::vector<std::pair<RemovalEpoch, Scope*>> removed_;  // by epoch; may hold revived ones
   RemovalEpoch removals_ = 0;
+  // What counters held when they were last reset, by the first cell's index; under mutex_.
+  absl::flat_hash_map<std::pair<const Scope*, const GroupSpec*>, std::vector<uint64_t>> resets_;
 };
 
 }  // namespace remora::stats

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "source/event/clock.h"
+#include "source/http/codec.h"
 #include "source/net/socket.h"
 #include "source/stats/scope.h"
 #include "source/upstream/host.h"
@@ -56,6 +57,7 @@ struct ClusterConfig {
   event::Duration max_connection_duration = 0;  // 0: no limit
   uint32_t max_response_headers = 100;
   uint32_t max_response_header_bytes = 80 * 1024;
+  http::NameCase name_case = http::NameCase::kLower;
   bool enable_trailers = false;  // HTTP/1 trailers are passed on
 
   const std::string& stat_name() const { return alt_stat_name.empty() ? name : alt_stat_name; }

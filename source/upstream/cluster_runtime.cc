@@ -50,6 +50,7 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
       balancer_(std::make_unique<RoundRobin>(cluster->hosts(), worker.random)) {
   http1_options_.max_headers = config().max_response_headers;
   http1_options_.max_header_bytes = config().max_response_header_bytes;
+  http1_options_.name_case = config().name_case;
   http1_options_.enable_trailers = config().enable_trailers;
 }
 

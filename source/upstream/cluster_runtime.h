@@ -13,6 +13,7 @@
 #include "source/base/random.h"
 #include "source/event/dispatcher.h"
 #include "source/http/http1/client_codec.h"
+#include "source/runtime/process_state.h"
 #include "source/runtime/runtime.h"
 #include "source/stats/code_counters.h"
 #include "source/upstream/cluster.h"
@@ -29,7 +30,8 @@ struct WorkerResources {
   base::Random& random;
   const runtime::View& runtime;
   stats::Shard& shard;
-  size_t index;                        // of the worker
+  size_t index;  // of the worker
+  const runtime::ProcessState& process = runtime::kUntold;
   uint64_t* connection_ids = nullptr;  // the last one given out; ClusterSet brings its own
 };
 

@@ -46,6 +46,7 @@ class PoolConnection final : public event::Deferred,
   // http::ClientCodecEvents
   void OnOutput() override { connection_.Cork(); }
   void OnUnusable() override;
+  void OnTunnelEnd() override { connection_.ShutdownAfterFlush(); }
   void OnInputInterestChanged() override;
 
  private:

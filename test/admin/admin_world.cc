@@ -22,6 +22,14 @@ AdminWorld::AdminWorld()
           },
           [this] { ++quits; },
           [this] { ++refreshes; },
+          [this](bool fail) { health_check_failures.push_back(fail); },
+          [this](const DrainRequest& request) { drains.push_back(request); },
+          [this] { return runtime; },
+          [this](const Parameters& overrides) {
+            runtime_changes.push_back(overrides);
+            return runtime_status;
+          },
+          [this] { ++reopened; },
       },
       table(environment) {}
 

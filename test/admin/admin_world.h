@@ -37,6 +37,12 @@ class AdminWorld final {
   Parameters config_dump_asked;
   int quits = 0;
   int refreshes = 0;
+  std::vector<bool> health_check_failures;
+  std::vector<DrainRequest> drains;
+  int reopened = 0;
+  std::shared_ptr<const runtime::Snapshot> runtime = std::make_shared<const runtime::Snapshot>();
+  std::vector<Parameters> runtime_changes;
+  absl::Status runtime_status;
 
   // Puts a cluster into the World.
   const upstream::Cluster& AddCluster(upstream::ClusterConfig config);

@@ -78,6 +78,39 @@ TEST_CASE("There is no hot restart") {
   CHECK(answer.body == "disabled");
 }
 
+TEST_CASE("What there is not is answered as Envoy answers when it is off") {
+  AdminWorld world;
+  CHECK(world.Get("/certs").type == "application/json");
+  CHECK(world.Body("/certs") == "{\n \"certificates\": []\n}\n");
+  CHECK(world.Get("/init_dump?mask=listener").type == "application/json");
+  CHECK(world.Body("/init_dump?mask=listener") == "{}\n");
+  CHECK(world.Body("/contention") ==
+        "Mutex contention tracing is not enabled. To enable, run Envoy with flag "
+        "--enable-mutex-tracing.");
+  CHECK(world.Body("/stats/recentlookups") ==
+        "Lookup tracking is not enabled. Use /stats/recentlookups/enable to enable.\n\n"
+        "total: 0\n");
+  CHECK(world.Post("/stats/recentlookups/clear").body == "OK\n");
+  CHECK(world.Post("/stats/recentlookups/disable").body == "OK\n");
+  CHECK(world.Post("/stats/recentlookups/enable").status == 501);
+}
+
+TEST_CASE("There are no profilers") {
+  AdminWorld world;
+  CHECK(world.Post("/cpuprofiler").status == 400);
+  CHECK(world.Post("/cpuprofiler").body == "?enable=<y|n>\n");
+  CHECK(world.Post("/cpuprofiler?enable=maybe").status == 400);
+  CHECK(world.Post("/cpuprofiler?enable=y").status == 500);
+  CHECK(world.Post("/cpuprofiler?enable=y").body == "failure to start the profiler");
+  CHECK(world.Post("/cpuprofiler?enable=n").body == "OK\n");
+  CHECK(world.Post("/allocprofiler").status == 400);
+  CHECK(world.Post("/allocprofiler?enable=n").status == 501);
+  CHECK(world.Post("/heapprofiler?enable=y").status == 501);
+  CHECK(world.Post("/heapprofiler").body == "The current build does not support heap profiler");
+  CHECK(world.Get("/heap_dump").status == 501);
+  CHECK(world.Get("/peak_heap_dump").status == 501);
+}
+
 TEST_CASE("quitquitquit asks the server to quit, once") {
   AdminWorld world;
   const Answer answer = world.Post("/quitquitquit");

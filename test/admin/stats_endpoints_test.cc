@@ -109,5 +109,21 @@ TEST_CASE("What cannot be asked of stats is answered with 400") {
   CHECK(answer.body == body);
 }
 
+TEST_CASE("A filter is inverted when asked to") {
+  StatsWorld stats;
+  CHECK(stats.Body("/stats?filter=^(cluster|cds|server.live)&invert_filter") ==
+        "server.state: 0\n");
+  CHECK(stats.Body("/stats/prometheus?filter=^(cluster|cds|server.live)&invert_filter") ==
+        "# TYPE envoy_server_state gauge\nenvoy_server_state{} 0\n");
+}
+
+TEST_CASE("Counters are reset, gauges and histograms are not") {
+  StatsWorld stats;
+  CHECK(stats.Get("/reset_counters").status == 405);
+  CHECK(stats.world.Post("/reset_counters").body == "OK\n");
+  CHECK(stats.Body("/stats?type=Counters&usedonly") == "cluster.up.upstream_cx_total: 0\n");
+  CHECK(stats.Body("/stats?filter=server.live") == "server.live: 1\n");
+}
+
 }  // namespace
 }  // namespace remora::admin

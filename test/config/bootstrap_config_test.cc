@@ -235,10 +235,10 @@ TEST_CASE("what follows from an earlier fault is not told again") {
   }
   SECTION("a condition that is not supported is not a missing one") {
     Parts parts;
-    parts.match = "connect_matcher: {}";
+    parts.match = "path_match_policy: {}";
     CHECK(Faults(parts) ==
           "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config."
-          "virtual_hosts[0].routes[0].match.connect_matcher: not supported by this version of "
+          "virtual_hosts[0].routes[0].match.path_match_policy: not supported by this version of "
           "Remora\n");
   }
   SECTION("but what is independent of it is") {
@@ -308,6 +308,44 @@ TEST_CASE("ParseBootstrap does without the loader's rules") {
         "static_resources.listeners[0].address: Address must be set\n"
         "static_resources.listeners[0].filter_chains: error adding listener '': no filter chains "
         "specified\n");
+}
+
+TEST_CASE("a mistyped extension type is answered with the nearest one") {
+  const std::string wrong =
+      "static_resources: {listeners: [{address: {socket_address: {address: 127.0.0.1, port_value: "
+      "1}}, filter_chains: [{filters: [{name: a, typed_config: {'@type': "
+      "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3."
+      "HttpConectionManager}}]}]}]}";
+  CHECK(Printed(wrong).find("did you mean \"type.googleapis.com/envoy.extensions.filters.network."
+                            "http_connection_manager.v3.HttpConnectionManager\"?") !=
+        std::string::npos);
+}
+
+TEST_CASE("the log's format is a pattern, also of JSON") {
+  const auto format = [](const std::string& text) {
+    Parts parts;
+    parts.admin = "application_log_config: {log_format: " + text + "}";
+    const LoadedBootstrap loaded = Load(Bootstrap(parts));
+    return loaded.config.has_value() ? loaded.config->log_format : Faults(parts);
+  };
+  CHECK(format("{text_format: '[%l] %v'}") == "[%l] %v");
+  CHECK(format("{json_format: {time: '%T', level: '%l', message: '%j', n: 1, o: {b: true}}}") ==
+        R"({"level":"%l","message":"%j","n":1,"o":{"b":true},"time":"%T"})");
+  CHECK(format("{json_format: {message: '%v'}}") ==
+        "application_log_config.log_format.json_format: setJsonLogFormat error: Usage of %v is "
+        "unavailable for JSON log formats\n");
+}
+
+TEST_CASE("when histograms are summed up") {
+  const auto load = [](const std::string& text) {
+    Parts parts;
+    parts.admin = text;
+    return *Load(Bootstrap(parts)).config;
+  };
+  CHECK(load("").stats_flush_interval == 5 * event::kSecond);
+  CHECK_FALSE(load("").stats_flush_on_admin);
+  CHECK(load("stats_flush_interval: 0.5s").stats_flush_interval == 500 * event::kMillisecond);
+  CHECK(load("stats_flush_on_admin: true").stats_flush_on_admin);
 }
 
 }  // namespace

@@ -127,5 +127,116 @@ TEST_CASE("a TypedStruct stands for the type that it names") {
         At(".http_filters[0].typed_config.max_request_bytes", "13 brings bad luck"));
 }
 
+// The connection manager of a configuration without faults.
+std::shared_ptr<const connection_manager::Config> Manager(const std::string& lines) {
+  Parts parts;
+  parts.manager = lines;
+  const LoadedBootstrap loaded = Load(Bootstrap(parts));
+  REQUIRE(loaded.config.has_value());
+  return loaded.config->listeners[0]->http;
+}
+
+TEST_CASE("every timeout gets where it belongs") {
+  const auto manager = Manager(
+      "request_timeout: 1s\nrequest_headers_timeout: 2s\ndrain_timeout: 3s\n"
+      "delayed_close_timeout: 4s\nstream_idle_timeout: 5s\n"
+      "http1_safe_max_connection_duration: true\ncommon_http_protocol_options: {idle_timeout: 6s, "
+      "max_connection_duration: 7s, max_stream_duration: 8s, max_requests_per_connection: 9}");
+  CHECK(manager->request_timeout == 1 * event::kSecond);
+  CHECK(manager->request_headers_timeout == 2 * event::kSecond);
+  CHECK(manager->drain_timeout == 3 * event::kSecond);
+  CHECK(manager->delayed_close_timeout == 4 * event::kSecond);
+  CHECK(manager->stream_idle_timeout == 5 * event::kSecond);
+  CHECK(manager->idle_timeout == 6 * event::kSecond);
+  CHECK(manager->max_connection_duration == 7 * event::kSecond);
+  CHECK(manager->max_stream_duration == 8 * event::kSecond);
+  CHECK(manager->max_requests_per_connection == 9);
+  CHECK(manager->http1_safe_max_connection_duration);
+}
+
+TEST_CASE("internal addresses are none, the private ones or those that are named") {
+  const auto has = [](const connection_manager::Config& manager, const char* ip) {
+    return manager.internal_addresses->Has(*net::Address::Ip(ip, 0));
+  };
+  CHECK_FALSE(Manager("")->internal_addresses.has_value());
+  const auto by_default = Manager("internal_address_config: {}");
+  CHECK(has(*by_default, "10.255.0.1"));
+  CHECK(has(*by_default, "172.31.0.1"));
+  CHECK(has(*by_default, "127.0.0.1"));
+  CHECK(has(*by_default, "::1"));
+  CHECK(has(*by_default, "fd12::1"));
+  CHECK_FALSE(has(*by_default, "172.32.0.1"));
+  CHECK_FALSE(has(*by_default, "127.0.0.2"));
+  CHECK_FALSE(has(*by_default, "fc00::1"));
+  const auto named = Manager(
+      "internal_address_config: {unix_sockets: true, cidr_ranges: [{address_prefix: 1.2.3.128, "
+      "prefix_len: 25}, {address_prefix: 9.9.9.9, prefix_len: 33}]}");
+  CHECK(has(*named, "1.2.3.200"));
+  CHECK(has(*named, "9.9.9.9"));
+  CHECK_FALSE(has(*named, "1.2.3.1"));
+  CHECK_FALSE(has(*named, "10.0.0.1"));
+  CHECK(named->internal_addresses->Has(*net::Address::Unix("/x")));
+  Parts parts;
+  parts.manager = "internal_address_config: {cidr_ranges: [{address_prefix: nonsense}]}";
+  CHECK(Faults(parts) == At(".internal_address_config.cidr_ranges[0].address_prefix",
+                            "malformed IP address: nonsense"));
+}
+
+TEST_CASE("paths, hosts and names") {
+  using connection_manager::EscapedSlashes;
+  using connection_manager::StripPort;
+  const auto manager = Manager(
+      "normalize_path: true\nmerge_slashes: true\nstrip_trailing_host_dot: true\n"
+      "strip_any_host_port: true\npath_with_escaped_slashes_action: UNESCAPE_AND_REDIRECT\n"
+      "append_x_forwarded_port: true\nvia: me\nscheme_header_transformation: "
+      "{scheme_to_overwrite: https}\nhttp_protocol_options: {allow_chunked_length: true, "
+      "header_key_format: {proper_case_words: {}}}\ncommon_http_protocol_options: "
+      "{headers_with_underscores_action: DROP_HEADER}");
+  CHECK(manager->normalize_path);
+  CHECK(manager->merge_slashes);
+  CHECK(manager->strip_trailing_host_dot);
+  CHECK(manager->strip_port == StripPort::kAny);
+  CHECK(manager->escaped_slashes == EscapedSlashes::kRedirect);
+  CHECK(manager->append_x_forwarded_port);
+  CHECK(manager->via == "me");
+  CHECK(manager->scheme_to_overwrite == "https");
+  CHECK(manager->allow_chunked_length);
+  CHECK(manager->name_case == http::NameCase::kProper);
+  CHECK(manager->underscore_names == http::UnderscoreNames::kDrop);
+  CHECK(Manager("strip_matching_host_port: true")->strip_port == StripPort::kMatching);
+  Parts parts;
+  parts.manager = "strip_matching_host_port: true\nstrip_any_host_port: true";
+  CHECK(Faults(parts) ==
+        At("", "only one of `strip_matching_host_port` or `strip_any_host_port` can be set"));
+}
+
+TEST_CASE("names that keep their case need their extension") {
+  const std::string key = "http_protocol_options: {header_key_format: {stateful_formatter: ";
+  const auto manager =
+      Manager(key +
+              "{name: x, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.http."
+              "header_formatters.preserve_case.v3.PreserveCaseFormatterConfig}}}}");
+  CHECK(manager->name_case == http::NameCase::kAsReceived);
+}
+
+TEST_CASE("upgrades are listed once") {
+  const auto manager = Manager(
+      "upgrade_configs: [{upgrade_type: websocket}, {upgrade_type: CONNECT, enabled: false}]");
+  REQUIRE(manager->upgrades.size() == 2);
+  CHECK(manager->upgrades[0].type == "websocket");
+  CHECK(manager->upgrades[0].enabled);
+  CHECK_FALSE(manager->upgrades[1].enabled);
+  Parts parts;
+  parts.manager = "upgrade_configs: [{upgrade_type: a}, {upgrade_type: A}]";
+  CHECK(Faults(parts) ==
+        At(".upgrade_configs", "Error: multiple upgrade configs with the same name: 'A'"));
+  const auto ignoring =
+      Manager("http_protocol_options: {ignore_http_11_upgrade: [{prefix: TLS/}, {exact: foo}]}");
+  REQUIRE(ignoring->ignores_upgrade != nullptr);
+  CHECK(ignoring->ignores_upgrade("TLS/1.2"));
+  CHECK(ignoring->ignores_upgrade("foo"));
+  CHECK_FALSE(ignoring->ignores_upgrade("websocket"));
+}
+
 }  // namespace
 }  // namespace remora::config

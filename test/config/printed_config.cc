@@ -8,6 +8,7 @@
 #include "envoy/extensions/filters/http/buffer/v3/buffer.pb.h"
 #include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "source/http/route/rewrite.h"
 
 namespace remora::config {
 namespace {
@@ -110,12 +111,15 @@ void PrintOverrides(const route::FilterOverrides* overrides, std::ostream& out) 
 }
 
 void PrintRoute(const route::Route& route, std::ostream& out) {
-  static const char* const kKinds[] = {"prefix", "path", "path_separated_prefix", "safe_regex"};
+  static const char* const kKinds[] = {"prefix", "path", "path_separated_prefix", "safe_regex",
+                                       "connect"};
   out << "      route '" << route.name() << "' " << kKinds[static_cast<size_t>(route.path_kind())]
       << " " << route.path_text() << (route.case_sensitive() ? "" : " any case") << " ->";
   if (route.direct_response() != nullptr) {
     out << " answer " << route.direct_response()->status << " '" << route.direct_response()->body
         << "'";
+  } else if (route.redirect() != nullptr) {
+    out << " redirect " << route.redirect()->status();
   } else {
     for (const auto* choice = route.clusters_begin(); choice != route.clusters_end(); ++choice) {
       out << " " << choice->name << ":" << choice->weight_end;

@@ -11,17 +11,13 @@ std::string WithLayers(const std::string& layers) {
   return Warnings(parts);
 }
 
-TEST_CASE("values without effect are told, one by one") {
+TEST_CASE("values without effect are told, one by one; the others are kept") {
   CHECK(WithLayers("[{name: a, static_layer: {re2.max_program_size.error_level: 1}}]") == "");
   CHECK(
       WithLayers("[{name: a, static_layer: {b: {c: 1}, "
                  "envoy.reloadable_features.x: true, f: {numerator: 1, denominator: HUNDRED}}}]") ==
-      "layered_runtime.layers[0].static_layer[\"b\"][\"c\"]: accepted without effect: the runtime "
-      "value b.c is not used\n"
       "layered_runtime.layers[0].static_layer[\"envoy.reloadable_features.x\"]: accepted without "
-      "effect: envoy.reloadable_features.x switches behaviour of Envoy's own\n"
-      "layered_runtime.layers[0].static_layer[\"f\"]: accepted without effect: the runtime value f "
-      "is not used\n");
+      "effect: envoy.reloadable_features.x switches behaviour of Envoy's own\n");
 }
 
 TEST_CASE("values that Envoy refuses") {
@@ -54,6 +50,48 @@ TEST_CASE("a later layer replaces an earlier one's value, even by one that is no
   CHECK(loads("1", "1000"));
   CHECK_FALSE(loads("1000", "1"));
   CHECK_FALSE(loads("1000", "none"));
+}
+
+TEST_CASE("layers as values, in their order") {
+  Parts parts;
+  parts.admin =
+      "node: {cluster: edge}\n"
+      "layered_runtime: {layers: ["
+      "{name: base, static_layer: {a: {b: 5, c: true}, f: {numerator: 3, denominator: MILLION}, "
+      "s: word, n: '1.5', l: 12345678}}, "
+      "{name: root, disk_layer: {symlink_root: /srv/runtime/current/}}, "
+      "{name: below, disk_layer: {symlink_root: /srv/current, subdirectory: envoy, "
+      "append_service_cluster: true}}, "
+      "{name: own, disk_layer: {symlink_root: /srv/current, append_service_cluster: true}}, "
+      "{name: admin, admin_layer: {}}]}";
+  const LoadedBootstrap loaded = Load(Bootstrap(parts));
+  REQUIRE(loaded.config.has_value());
+  const std::vector<RuntimeLayerConfig>& layers = loaded.config->runtime;
+  REQUIRE(layers.size() == 5);
+  CHECK(layers[0].name == "base");
+  CHECK(layers[0].values.size() == 6);
+  CHECK(layers[0].values.at("l").text == "12345678");
+  CHECK(layers[0].values.at("a.b").number == 5.0);
+  CHECK(layers[0].values.at("a.b").text == "5");
+  CHECK(layers[0].values.at("a.c").boolean == true);
+  CHECK(layers[0].values.at("f").fraction->numerator == 3);
+  CHECK(layers[0].values.at("f").fraction->denominator == 1'000'000);
+  CHECK(layers[0].values.at("f").text == "{numerator: 3, denominator: MILLION}");
+  CHECK(layers[0].values.at("s").text == "word");
+  CHECK(layers[0].values.at("n").number == 1.5);
+  CHECK(layers[1].kind == RuntimeLayerConfig::Kind::kDisk);
+  CHECK(layers[1].link == "/srv/runtime/current");
+  CHECK(layers[1].subdirectory.empty());
+  CHECK(layers[2].subdirectory == "envoy/edge");
+  CHECK(layers[3].subdirectory == "edge");
+  CHECK(layers[4].kind == RuntimeLayerConfig::Kind::kAdmin);
+}
+
+TEST_CASE("a disk layer needs its root, and runtime discovery is not there") {
+  CHECK(WithLayers("[{name: a, disk_layer: {}}]")
+            .find("layered_runtime.layers[0].disk_layer.symlink_root: must be set\n") !=
+        std::string::npos);
+  CHECK(WithLayers("[{name: a, rtds_layer: {name: x}}]").find("rtds_layer") != std::string::npos);
 }
 
 }  // namespace

@@ -25,6 +25,9 @@ TEST_CASE("registry: what this binary can do, in order") {
         "envoy.extensions.filters.http.fault.v3.HTTPFault\n"
         "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation per route "
         "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute\n"
+        "envoy.extensions.filters.http.health_check.v3.HealthCheck\n"
+        "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit per route "
+        "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit\n"
         "envoy.extensions.filters.http.router.v3.Router (terminal)\n");
 }
 

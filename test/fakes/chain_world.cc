@@ -103,7 +103,7 @@ ChainWorld::ChainWorld(uint64_t buffer_limit, uint64_t seed)
       request_source(journal_, "codec"),
       response_source(journal_, "server"),
       arena_(arenas),
-      clusters_({dispatcher, blocks, random, runtime, store.worker_shard(0), 0}),
+      clusters_({dispatcher, blocks, random, runtime, store.worker_shard(0), 0, process}),
       buffer_limit_(buffer_limit) {}
 
 ChainWorld::~ChainWorld() = default;
@@ -172,8 +172,8 @@ void ChainWorld::Start() {
   }
   filters_.factories = &factories_;
   const http::FilterChain::Environment environment{
-      dispatcher, arena_,         blocks,     random,        clusters_,
-      info,       request_source, downstream, routes_.get(), buffer_limit_};
+      dispatcher,     arena_,     blocks,        random,        clusters_,        info,
+      request_source, downstream, routes_.get(), buffer_limit_, connection_states};
   chain_.emplace(environment, filters_, request_);
 }
 

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "source/http/filter/connection_states.h"
 #include "source/http/filter/filter_chain.h"
 #include "source/runtime/runtime.h"
 #include "source/stats/store.h"
@@ -81,6 +82,8 @@ class ChainWorld {
   void Complete();
 
   http::FilterChain& chain() { return *chain_; }
+  // None at first.
+  upstream::ClusterSet& clusters() { return clusters_; }
   // The context of a scripted filter, for calls from outside its hooks.
   http::FilterContext& context(std::string_view name);
   std::string Take() { return journal_.Take(); }
@@ -91,12 +94,14 @@ class ChainWorld {
   buffer::BlockPool blocks;
   base::Random random;
   runtime::View runtime;
+  runtime::ProcessState process;
   stats::Store store;
   Recorder<http::ResponseHead> downstream;
   Recorder<http::RequestHead> upstream;
   FakeSource request_source;
   FakeSource response_source;
   http::StreamInfo info;
+  http::ConnectionStates connection_states;
 
  private:
   struct Scripted {

@@ -11,8 +11,6 @@ std::string_view ReasonName(http::PauseReason reason) {
       return "sink";
     case http::PauseReason::kFilterPaused:
       return "filter";
-    case http::PauseReason::kBufferLimit:
-      return "limit";
     case http::PauseReason::kConnectionFull:
       return "connection";
   }

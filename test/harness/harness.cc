@@ -136,6 +136,8 @@ config::BootstrapConfig Harness::MakeBootstrap() {
 void Harness::Start() {
   server::ServerOptions options;
   options.concurrency = workers_;
+  options.drain = drain_;
+  options.logs = logs_;
   options.version = "test";
   options.command_line_options = "{}";
   server_ = std::make_unique<server::Server>(MakeBootstrap(), std::move(options), clock_);
@@ -189,6 +191,20 @@ void Harness::AwaitStat(const std::string& name, uint64_t value) {
 
 void Harness::AwaitStatAbove(const std::string& name, uint64_t bound) {
   AwaitStat(name, [bound](uint64_t now) { return now > bound; });
+}
+
+Message Harness::AdminPost(std::string_view path) { return admin_->Post(path, ""); }
+
+void Harness::Terminate() {
+  server_->dispatcher().Post([this] { server_->Terminate(); });
+}
+
+void Harness::AwaitEnded() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Harness::ReopenLogs() {
+  server_->dispatcher().Post([this] { server_->ReopenLogs(); });
 }
 
 void Harness::Stop() {

@@ -58,6 +58,9 @@ class Harness {
   // A listener, made when it is new: 127.0.0.1 and a free port. "main" is always there.
   config::ListenerConfig& Listener(const std::string& name = "main");
   void Workers(size_t count) { workers_ = count; }
+  // --drain-time-s and its like.
+  server::DrainOptions& Drain() { return drain_; }
+  access_log::LogOptions& Logs() { return logs_; }
 
   void Start();
 
@@ -73,8 +76,16 @@ class Harness {
   void AwaitStatAbove(const std::string& name, uint64_t bound);
   // A page of the admin interface.
   Message Admin(std::string_view path);
+  Message AdminPost(std::string_view path);
   // What the proxy says about the next exchange that has ended.
   Exchange NextExchange() { return log_.Take(); }
+
+  // What SIGTERM does.
+  void Terminate();
+  // Waits until the server has ended by itself.
+  void AwaitEnded();
+  // As SIGUSR1 does.
+  void ReopenLogs();
 
   // Ends the server: all its connections are closed when it returns.
   void Stop();
@@ -87,6 +98,8 @@ class Harness {
   ExchangeLog log_;
   event::RealClock clock_;
   size_t workers_ = 1;
+  server::DrainOptions drain_;
+  access_log::LogOptions logs_;
   std::shared_ptr<connection_manager::Config> manager_;
   std::deque<upstream::ClusterConfig> clusters_;
   std::deque<config::ListenerConfig> listeners_;

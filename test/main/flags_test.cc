@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
+#include "source/main/version.h"
 
 namespace remora::main {
 namespace {
@@ -113,6 +114,7 @@ TEST_CASE("flags: mistakes, with all of their text") {
             "(Info)\n"},
            {"--component-log-level upstream",
             "--component-log-level needs pairs such as upstream:debug,config:trace (upstream)\n"},
+           {"--component-log-level nope:info", "--component-log-level names no logger: nope\n"},
            {"--stats-tag a",
             "--stats-tag needs TAG:VALUE, letters and digits before the colon, no "
             "dot after it (a)\n"},
@@ -142,6 +144,37 @@ TEST_CASE("flags: those without effect are listed, in the order given") {
             "--base-id is accepted without effect: there is no hot restart",
             "--enable-mutex-tracing is accepted without effect: the request path takes no locks"});
   CHECK(Parse("-c a --disable-hot-restart").warnings.empty());
+  CHECK(Parse("--component-log-level misc:error,http:debug").warnings ==
+        std::vector<std::string>{"--component-log-level misc is accepted without effect: a logger "
+                                 "of Envoy's that there is none of here"});
+  CHECK(Parse("--cpuset-threads --concurrency 2").warnings ==
+        std::vector<std::string>{"--cpuset-threads is accepted without effect: --concurrency says "
+                                 "how many workers"});
+}
+
+TEST_CASE("flags: draining on SIGTERM is asked for") {
+  CHECK_FALSE(Parse("-c a").options.drain_on_sigterm.has_value());
+  CHECK(Parse("-c a --drain-on-sigterm-s 20").options.drain_on_sigterm == absl::Seconds(20));
+  CHECK(Parse("-c a --drain-time-s 45 --drain-strategy immediate").warnings.empty());
+}
+
+TEST_CASE("flags: what server_info shows has every option, defaults too") {
+  const std::string json = OptionsJson(Parse("-c a --concurrency 2 --stats-tag x:y").options);
+  for (const char* part :
+       {"{\n \"base_id\": \"0\",\n", " \"concurrency\": 2,\n", " \"config_path\": \"a\",\n",
+        " \"allow_unknown_static_fields\": false,\n", " \"drain_time\": \"600s\",\n",
+        " \"drain_strategy\": \"Gradual\",\n", " \"stats_tag\": [\n  \"x:y\"\n ],\n",
+        " \"disabled_extensions\": [],\n", " \"mode\": \"Serve\"\n}"}) {
+    CAPTURE(part);
+    CHECK(json.find(part) != std::string::npos);
+  }
+}
+
+TEST_CASE("flags: the version has five parts") {
+  const std::vector<std::string> parts = absl::StrSplit(VersionText(), '/');
+  REQUIRE(parts.size() == 5);
+  CHECK_FALSE(parts[0].empty());
+  CHECK((parts[2] == "Clean" || parts[2] == "Modified"));
 }
 
 TEST_CASE("flags: help and versions") {

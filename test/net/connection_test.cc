@@ -302,6 +302,18 @@ TEST_CASE("connection: what the peer sent before it went is read before the fail
   CHECK(world.handler.Take().substr(0, 20) == "input(early answer) ");
 }
 
+// Found by the simulation (seed 139): an answer that runs until the connection closes was cut by a
+// reset, and passed on as if it had ended.
+TEST_CASE("connection: a reset that a write meets first is no end of the peer's bytes") {
+  World world(fakes::TcpPair());
+  world.peer.Send("half an answer");
+  world.Turn();
+  world.peer.Abort();
+  world.connection.output().Append("x");
+  world.connection.Flush();
+  CHECK(world.handler.Take() == "input(half an answer) closed(peer,ECONNRESET) ");
+}
+
 TEST_CASE("connection: R5 a full read means that there may be more") {
   World world;
   world.handler.brief = true;

@@ -146,5 +146,19 @@ TEST_CASE("socket: options are applied at their moment, a wrong one is an error"
   CHECK_FALSE(StartListening(*later, options).ok());
 }
 
+TEST_CASE("listener: stopping takes who waits and refuses who comes") {
+  World world;
+  const Socket client = world.Connect();
+  world.listener.Stop();
+  CHECK(world.handler.sockets.size() == 1);
+  world.listener.Stop();
+  CHECK(world.handler.sockets.size() == 1);
+  const Socket late(socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_storage storage;
+  const socklen_t length = world.address.Fill(storage);
+  CHECK(connect(late.fd(), reinterpret_cast<const sockaddr*>(&storage), length) == -1);
+  CHECK(errno == ECONNREFUSED);
+}
+
 }  // namespace
 }  // namespace remora::net

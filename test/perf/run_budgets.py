@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures what one request costs and fails when it is more than budgets.json allows.
 
-test/perf/run_budgets.py --remora PATH [--update] [--only syscalls,allocations,instructions,routes,limits]
+test/perf/run_budgets.py --remora PATH [--update] [--only GROUP,...], groups: syscalls, allocations,
+instructions, routes, header_changes, access_log, limits
 
 Exit code 0: within the budgets. 1: above one of them. 2: could not be measured.
 """
@@ -26,7 +27,8 @@ import counts  # pylint: disable=wrong-import-position
 import process  # pylint: disable=wrong-import-position
 import subjects  # pylint: disable=wrong-import-position
 
-GROUPS = ("syscalls", "allocations", "instructions", "routes", "limits")
+GROUPS = ("syscalls", "allocations", "instructions", "routes", "header_changes", "access_log",
+          "limits")
 CONFIG = os.path.join(HERE, "plain.yaml")
 BUDGETS = os.path.join(HERE, "budgets.json")
 WARM_REQUESTS = 500
@@ -35,11 +37,35 @@ STARTS = 10
 MANY_ROUTES = 10_000
 ONE_ROUTE = '- match: { prefix: "/" }\n                route: { cluster: origin, timeout: 15s }'
 
+# Ten changes of the request and ten of the response: texts, conditions, format strings, removals.
+TWENTY_CHANGES = "".join(f"""
+                {side}_headers_to_add:
+                - {{ header: {{ key: x-a, value: some text }} }}
+                - {{ header: {{ key: x-b, value: some more text }} }}
+                - {{ header: {{ key: x-c, value: "1" }} }}
+                - {{ header: {{ key: x-d, value: a, }}, append_action: ADD_IF_ABSENT }}
+                - {{ header: {{ key: cache-control, value: no-store }},
+                     append_action: OVERWRITE_IF_EXISTS_OR_ADD }}
+                - {{ header: {{ key: x-e, value: e }}, append_action: OVERWRITE_IF_EXISTS }}
+                - {{ header: {{ key: x-f, value: "%REQ(:path)%" }} }}
+                - {{ header: {{ key: x-g, value: "for %REQ(user-agent)% by %PROTOCOL%" }} }}
+                {side}_headers_to_remove: [x-h, accept-language]"""
+                         for side in ("request", "response"))
+
+STAT_PREFIX = "          stat_prefix: plain\n"
+ACCESS_LOG = """          access_log:
+          - name: file
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+              path: %s
+"""
+
 
 class Server:
     """The binary under test on plain.yaml with ports of its own, in front of a running origin."""
 
-    def __init__(self, binary, folder, origin_port, prefix=(), extra_env=None, routes=1):
+    def __init__(self, binary, folder, origin_port, prefix=(), extra_env=None, routes=1,
+                 changes="", access_log=""):
         os.makedirs(folder)
         self._folder = folder
         self.port, admin_port = process.free_ports(2)
@@ -49,13 +75,18 @@ class Server:
         for written, used in ((18080, self.port), (18081, origin_port), (18082, admin_port)):
             text = text.replace(f"port_value: {written}", f"port_value: {used}")
         self.path = "/b0"
+        if (changes or routes > 1) and ONE_ROUTE not in text:
+            raise process.Failure(f"{CONFIG} has no place for other routes")
+        text = text.replace(ONE_ROUTE, ONE_ROUTE + changes)
         if routes > 1:
-            if ONE_ROUTE not in text:
-                raise process.Failure(f"{CONFIG} has no place for more routes")
             prefixes = [subjects.route_prefix(index) for index in range(routes)]
             text = text.replace(ONE_ROUTE, ("\n" + " " * 14).join(
                 ONE_ROUTE.replace('"/"', f'"{prefix}"') for prefix in prefixes))
             self.path = prefixes[-1] + "b0"
+        if access_log:
+            if STAT_PREFIX not in text:
+                raise process.Failure(f"{CONFIG} has no place for an access log")
+            text = text.replace(STAT_PREFIX, STAT_PREFIX + ACCESS_LOG % access_log)
         with open(config, "w", encoding="utf-8") as out:
             out.write(text)
         argv = [*prefix, binary, "-c", config, "--concurrency", "1", "--disable-hot-restart",
@@ -130,16 +161,20 @@ class Budgets:
             self.notes.append("the program has its own allocator: counted by callgrind")
             self._under_callgrind(with_allocations=True)
             return
+        slope = self._allocations("allocations")
+        self.values["allocations"] = slope["calls"]
+        self.notes.append(f"allocated bytes a request: {slope['bytes']:.1f}")
+
+    def _allocations(self, name, access_log=""):
         library = os.path.join(self._folder, "count_malloc.so")
         subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", library,
                         os.path.join(HERE, "count_malloc.c")], check=True)
-        counter_file = os.path.join(self._folder, "allocations.count")
-        server = self._server("allocations", extra_env={
+        counter_file = os.path.join(self._folder, name + ".count")
+        server = self._server(name, access_log=access_log, extra_env={
             "LD_PRELOAD": library, "MALLOC_COUNT_FILE": counter_file})
         slope = counts.allocations(counter_file, self._runner(server), COUNTED_REQUESTS)
         server.stop()
-        self.values["allocations"] = slope["calls"]
-        self.notes.append(f"allocated bytes a request: {slope['bytes']:.1f}")
+        return slope
 
     def instructions(self):
         if "instructions" not in self.values:
@@ -152,9 +187,31 @@ class Budgets:
                      for routes in (1, MANY_ROUTES))
         self.values["routes_10000"] = many / one
 
-    def _count(self, name, path="/b0", routes=1):
+    def header_changes(self):
+        """What twenty changes of heads add."""
+        without, with_changes = (
+            self._count(f"changes-{bool(changes)}", changes=changes)["instructions"]
+            for changes in ("", TWENTY_CHANGES))
+        self.values["header_changes_20"] = with_changes - without
+
+    def access_log(self):
+        """What Envoy's default line to a file adds: instructions, and allocations."""
+        path = os.path.join(self._folder, "access.log")
+        plain = self._count("log-off")["instructions"]
+        logged = self._count("log-on", access_log=path)["instructions"]
+        self.values["access_log.instructions"] = logged - plain
+        if os.path.getsize(path) < COUNTED_REQUESTS * 50:
+            raise process.Failure("the access log is too short to be true")
+        if counts.has_own_allocator(self._binary):
+            self.notes.append("access_log: allocations are not counted with the program's own "
+                              "allocator")
+            return
+        self.values["access_log.allocations"] = self._allocations(
+            "log-allocations", access_log=path)["calls"]
+
+    def _count(self, name, path="/b0", routes=1, changes="", access_log=""):
         out = os.path.join(self._folder, name, "callgrind")
-        server = self._server(name, routes=routes, prefix=(
+        server = self._server(name, routes=routes, changes=changes, access_log=access_log, prefix=(
             "valgrind", "--tool=callgrind", "--instr-atstart=yes", f"--callgrind-out-file={out}"))
         found = counts.instructions(server, self._runner(server, path), COUNTED_REQUESTS)
         server.stop()
@@ -241,7 +298,8 @@ def parse_arguments():
     if not set(arguments.only) <= set(GROUPS):
         parser.error(f"--only: some of {', '.join(GROUPS)}")
     needed = {"syscalls": ["strace"], "allocations": ["gcc", "readelf"],
-              "instructions": ["valgrind", "vgdb"], "routes": ["valgrind", "vgdb"]}
+              "instructions": ["valgrind", "vgdb"], "routes": ["valgrind", "vgdb"],
+              "access_log": ["valgrind", "vgdb", "gcc"]}
     for group in arguments.only:
         for program in needed.get(group, []):
             if not shutil.which(program):

@@ -3,6 +3,10 @@
 #include <optional>
 #include <stdexcept>
 
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+#include "source/extensions/registry.h"
+#include "test/fakes/extension_world.h"
 #include "test/harness/harness.h"
 #include "test/scenarios/scenario.h"
 
@@ -87,6 +91,7 @@ class Runner {
         {"set", &Runner::Set},
         {"route", &Runner::Route},
         {"direct", &Runner::Direct},
+        {"filter", &Runner::Filter},
         {"client", &Runner::OnClient},
         {"upstream", &Runner::OnUpstream},
         {"exchange", &Runner::ExpectExchange},
@@ -95,7 +100,7 @@ class Runner {
     const auto handler = kHandlers.find(directive.words[0]);
     if (handler == kHandlers.end()) throw std::runtime_error("unknown: " + directive.words[0]);
     const bool describes = directive.words[0] == "set" || directive.words[0] == "route" ||
-                           directive.words[0] == "direct";
+                           directive.words[0] == "direct" || directive.words[0] == "filter";
     if (!describes && !started_) {
       started_ = true;
       harness_.Start();
@@ -111,6 +116,25 @@ class Runner {
 
   // --- configuration ---
 
+  // An HTTP filter: the type of its configuration, and that as protobuf text.
+  void Filter(const Directive& directive) {
+    const google::protobuf::Descriptor* type =
+        google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
+            Word(directive, 1));
+    if (type == nullptr) throw std::runtime_error("unknown type " + Word(directive, 1));
+    const std::unique_ptr<google::protobuf::Message> proto(
+        google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
+    std::string text;
+    for (const std::string& line : directive.block) text += line + "\n";
+    fakes::ParseText(text, *proto);
+    config::Registry registry;
+    extensions::RegisterAll(registry);
+    std::string errors;
+    http::FilterFactory factory = fakes::ParseFilter(registry, type->name(), *proto, errors);
+    if (!errors.empty()) throw std::runtime_error(errors);
+    harness_.Filter(std::move(factory));
+  }
+
   void Set(const Directive& directive) {
     const std::string name = Word(directive, 1);
     const std::string value = Word(directive, 2);
@@ -123,22 +147,77 @@ class Runner {
         {"generate_request_id", &manager.generate_request_id},
         {"preserve_external_request_id", &manager.preserve_external_request_id},
         {"skip_xff_append", &manager.skip_xff_append},
+        {"append_x_forwarded_port", &manager.append_x_forwarded_port},
+        {"allow_chunked_length", &manager.allow_chunked_length},
+        {"always_set_request_id_in_response", &manager.always_set_request_id_in_response},
+        {"normalize_path", &manager.normalize_path},
+        {"proxy_100_continue", &manager.proxy_100_continue},
+        {"merge_slashes", &manager.merge_slashes},
+        {"strip_trailing_host_dot", &manager.strip_trailing_host_dot},
+        {"http1_safe_max_connection_duration", &manager.http1_safe_max_connection_duration},
         {"upstream_trailers", &harness_.Cluster("up").enable_trailers},
     };
     const std::map<std::string, uint32_t*> numbers = {
         {"max_request_headers", &manager.max_request_headers},
         {"max_request_header_bytes", &manager.max_request_header_bytes},
         {"xff_num_trusted_hops", &manager.xff_num_trusted_hops},
+        {"max_requests_per_connection", &manager.max_requests_per_connection},
+    };
+    const std::map<std::string, event::Duration*> times = {
+        {"idle_timeout_ms", &manager.idle_timeout},
+        {"stream_idle_timeout_ms", &manager.stream_idle_timeout},
+        {"request_timeout_ms", &manager.request_timeout},
+        {"request_headers_timeout_ms", &manager.request_headers_timeout},
+        {"max_stream_duration_ms", &manager.max_stream_duration},
+        {"max_connection_duration_ms", &manager.max_connection_duration},
+        {"drain_timeout_ms", &manager.drain_timeout},
+        {"delayed_close_timeout_ms", &manager.delayed_close_timeout},
+    };
+    const std::map<std::string, std::string*> texts = {
+        {"via", &manager.via},
+        {"scheme_to_overwrite", &manager.scheme_to_overwrite},
+        {"server_name", &manager.server_name},
     };
     if (const auto found = switches.find(name); found != switches.end()) {
       *found->second = value == "true";
     } else if (const auto number = numbers.find(name); number != numbers.end()) {
       *number->second = static_cast<uint32_t>(std::stoul(value));
-    } else if (name == "stream_idle_timeout_ms") {
-      manager.stream_idle_timeout = Ms(std::stoll(value));
-    } else {
+    } else if (const auto time = times.find(name); time != times.end()) {
+      *time->second = Ms(std::stoll(value));
+    } else if (const auto text = texts.find(name); text != texts.end()) {
+      *text->second = value;
+    } else if (!SetChoice(name, value)) {
       throw std::runtime_error("unknown setting " + name);
     }
+  }
+
+  // A setting that takes one of several words, or is one of several.
+  bool SetChoice(const std::string& name, const std::string& value) {
+    using connection_manager::EscapedSlashes;
+    using connection_manager::StripPort;
+    connection_manager::Config& manager = harness_.Manager();
+    if (name == "upgrade") manager.upgrades.push_back({value, true});
+    if (name == "no_upgrade") manager.upgrades.push_back({value, false});
+    if (name == "upgrade" || name == "no_upgrade") return true;
+    const std::map<std::string, std::function<void()>> choices = {
+        {"name_case proper", [&] { manager.name_case = http::NameCase::kProper; }},
+        {"name_case as_received", [&] { manager.name_case = http::NameCase::kAsReceived; }},
+        {"upstream_name_case proper",
+         [&] { harness_.Cluster("up").name_case = http::NameCase::kProper; }},
+        {"upstream_name_case as_received",
+         [&] { harness_.Cluster("up").name_case = http::NameCase::kAsReceived; }},
+        {"underscores reject", [&] { manager.underscore_names = http::UnderscoreNames::kReject; }},
+        {"underscores drop", [&] { manager.underscore_names = http::UnderscoreNames::kDrop; }},
+        {"escaped_slashes reject", [&] { manager.escaped_slashes = EscapedSlashes::kReject; }},
+        {"escaped_slashes redirect", [&] { manager.escaped_slashes = EscapedSlashes::kRedirect; }},
+        {"escaped_slashes forward", [&] { manager.escaped_slashes = EscapedSlashes::kForward; }},
+        {"strip_port any", [&] { manager.strip_port = StripPort::kAny; }},
+        {"strip_port matching", [&] { manager.strip_port = StripPort::kMatching; }},
+    };
+    const auto found = choices.find(name + " " + value);
+    if (found == choices.end()) return false;
+    found->second();
+    return true;
   }
 
   // route [domain] prefix cluster

@@ -32,6 +32,7 @@ TEST_CASE("cpu.max lines say how many CPUs a cgroup grants") {
 
 TEST_CASE("There is always a worker, and never more than the machine has CPUs") {
   const size_t workers = DefaultConcurrency();
+  REQUIRE(workers <= AffinityConcurrency());
   REQUIRE(workers >= 1);
   REQUIRE(workers <= static_cast<size_t>(std::max(1u, std::thread::hardware_concurrency())));
 }

@@ -1,4 +1,4 @@
-#include "source/stats/render.h"
+#include "source/stats/stream.h"
 
 #include <catch2/catch.hpp>
 #include <string>
@@ -8,9 +8,11 @@
 namespace remora::stats {
 namespace {
 
-std::string Joined(const Chunks& chunks) {
+std::string Joined(Store& store, const TagExtractor& tags, const Query& query, size_t portion) {
+  Stream stream(store, tags, query, portion);
   std::string text;
-  for (const std::string& chunk : chunks) text += chunk;
+  std::string piece;
+  while (stream.Next(piece)) text += piece;
   return text;
 }
 
@@ -23,7 +25,10 @@ std::string Rendered(Store& store, const std::string& format, const std::string&
   REQUIRE(query.ok());
   const absl::StatusOr<TagExtractor> tags = TagExtractor::Create({});
   REQUIRE(tags.ok());
-  return Joined(Render(store.TakeSnapshot(query->filter), *query, *tags));
+  // However the work is cut, the text is the same.
+  const std::string text = Joined(store, *tags, *query, Cursor::kPortion);
+  for (const size_t portion : {1, 2, 3, 7}) CHECK(Joined(store, *tags, *query, portion) == text);
+  return text;
 }
 
 // The values of an Envoy 1.40 whose outputs the expectations below repeat.
@@ -216,10 +221,74 @@ TEST_CASE("long output comes in pieces", "[stats]") {
   for (int i = 0; i < 5000; ++i) {
     store.AddScope("cluster.c" + std::to_string(i)).MakeCounter(store.main_shard(), "x");
   }
+  const auto tags = TagExtractor::Create({}).value();
+  for (const Format format : {Format::kText, Format::kJson, Format::kPrometheus}) {
+    Query query;
+    query.format = format;
+    Stream stream(store, tags, query);
+    std::string piece;
+    int pieces = 0;
+    size_t size = 0;
+    while (stream.Next(piece)) {
+      CHECK(piece.size() <= 64 * 1024);
+      pieces += !piece.empty();
+      size += piece.size();
+    }
+    CHECK(pieces >= 5);
+    CHECK(size >= 5000 * 12);
+  }
+}
+
+// A naive reading of everything at once.
+std::string Naive(Store& store) {
+  std::string text;
   const Snapshot snapshot = store.TakeSnapshot();
-  const Chunks chunks = RenderText(snapshot, HistogramBuckets::kUnset);
-  CHECK(chunks.size() == 2);
-  for (const std::string& chunk : chunks) CHECK(chunk.size() <= 64 * 1024);
+  for (const Metric& metric : snapshot.metrics()) {
+    text += std::string(metric.name) + ": " + std::to_string(metric.value) + "\n";
+  }
+  return text;
+}
+
+TEST_CASE("scopes within scopes, and names of the root, come in one order", "[stats]") {
+  Store store(0);
+  Shard& main = store.main_shard();
+  uint64_t value = 0;
+  for (const char* prefix : {"", "a", "a.b", "a.b.c", "a-b", "a.bc", "ab", "b", "cluster.x",
+                             "cluster.x.y", "cluster.x_y", "zz"}) {
+    for (const char* name : {"a", "b.c", "b", "bc.d", "x", "c.b.a", "y.x", "-", "_"}) {
+      store.AddScope(prefix).MakeCounter(main, name).Add(++value);
+    }
+  }
+  CHECK(Rendered(store, "text") == Naive(store));
+  CHECK(Rendered(store, "json").size() > 1000);
+  CHECK(Rendered(store, "prometheus").size() > 1000);
+}
+
+TEST_CASE("what is removed while it is read is left out", "[stats]") {
+  const Format format = GENERATE(Format::kText, Format::kJson, Format::kPrometheus);
+  Store store(0);
+  std::vector<Scope*> scopes;
+  for (int i = 0; i < 100; ++i) {
+    scopes.push_back(&store.AddScope("cluster.c" + std::to_string(100 + i)));
+    scopes.back()->MakeCounter(store.main_shard(), "x").Inc();
+  }
+  const auto tags = TagExtractor::Create({}).value();
+  Query query;
+  query.format = format;
+  Stream stream(store, tags, query, 10);
+  std::string piece;
+  std::string text;
+  while (text.find("c105") == std::string::npos) {
+    REQUIRE(stream.Next(piece));
+    text += piece;
+  }
+  store.Quiesce(store.RemoveScope(*scopes[50]));
+  store.RemoveScope(*scopes[60]);
+  store.AddScope("cluster.c150").MakeGauge(store.main_shard(), "other").Set(1);
+  while (stream.Next(piece)) text += piece;
+  CHECK(text.find("c149") != std::string::npos);
+  CHECK(text.find("c160") == std::string::npos);
+  CHECK(text.find("c199") != std::string::npos);
 }
 
 }  // namespace

@@ -361,5 +361,35 @@ TEST_CASE("status counters hold every status", "[stats]") {
   CHECK(lines.back() == "c.rq_5xx=200*");
 }
 
+TEST_CASE("reset counters count on from zero; the rest keeps its values", "[stats]") {
+  Store store(2);
+  Scope& scope = store.AddScope("cluster.up");
+  const auto first = scope.Make<Traffic>(store.worker_shard(0));
+  const auto second = scope.Make<Traffic>(store.worker_shard(1));
+  const Counter single = store.root().MakeCounter(store.main_shard(), "single");
+  first.upstream_rq_total.Add(3);
+  second.upstream_rq_total.Add(4);
+  first.upstream_rq_active.Add(2);
+  first.upstream_rq_time.Record(5);
+  single.Inc();
+  store.FlushIntervals();
+  store.ResetCounters();
+  CHECK(List(store) == Lines{"cluster.up.http1.response_flood=0",
+                             "cluster.up.upstream_rq_active=2*", "cluster.up.upstream_rq_time=1*",
+                             "cluster.up.upstream_rq_total=0*", "single=0*"});
+  first.upstream_rq_total.Inc();
+  second.http1_response_flood.Inc();
+  CHECK(List(store) == Lines{"cluster.up.http1.response_flood=1*",
+                             "cluster.up.upstream_rq_active=2*", "cluster.up.upstream_rq_time=1*",
+                             "cluster.up.upstream_rq_total=1*", "single=0*"});
+  store.ResetCounters();
+  second.upstream_rq_total.Add(5);
+  CHECK(List(store)[3] == "cluster.up.upstream_rq_total=5*");
+  // Its cells are gone with it: nothing is subtracted from those of a later one.
+  store.Quiesce(store.RemoveScope(scope));
+  store.AddScope("cluster.up").Make<Traffic>(store.worker_shard(0)).upstream_rq_total.Inc();
+  CHECK(List(store)[3] == "cluster.up.upstream_rq_total=1*");
+}
+
 }  // namespace
 }  // namespace remora::stats

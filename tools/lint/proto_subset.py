@@ -30,6 +30,8 @@ NEWER = {
     'envoy.admin.v3.CommandLineOptions.file_flush_min_size': '42 uint32',
     'envoy.admin.v3.CommandLineOptions.log_stacktrace_single_entry': '43 bool',
     'envoy.admin.v3.CommandLineOptions.skip_deprecated_logs': '41 bool',
+    'envoy.config.bootstrap.v3.Admin.allow_paths':
+        '7 repeated envoy.type.matcher.v3.StringMatcher',
     'envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch': '',
     'envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch.key_matcher':
         '1 envoy.type.matcher.v3.StringMatcher',
@@ -43,6 +45,25 @@ NEWER = {
     'envoy.config.route.v3.VirtualHost.request_body_buffer_limit':
         '25 google.protobuf.UInt64Value',
     'envoy.config.listener.v3.Listener.tcp_keepalive': '37 envoy.config.core.v3.TcpKeepalive',
+    'envoy.config.core.v3.Http1ProtocolOptions.ignore_http_11_upgrade':
+        '11 repeated envoy.type.matcher.v3.StringMatcher',
+    'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.'
+    'http1_safe_max_connection_duration': '58 bool',
+    'envoy.config.route.v3.RateLimit.Action.QueryParameters': '',
+    'envoy.config.route.v3.RateLimit.Action.QueryParameters.descriptor_key': '2 string',
+    'envoy.config.route.v3.RateLimit.Action.QueryParameters.query_parameter_name': '1 string',
+    'envoy.config.route.v3.RateLimit.Action.QueryParameters.skip_if_absent': '3 bool',
+    'envoy.config.route.v3.RateLimit.Action.query_parameters':
+        '12 envoy.config.route.v3.RateLimit.Action.QueryParameters in action_specifier',
+    'envoy.config.route.v3.RateLimit.HitsAddend': '',
+    'envoy.config.route.v3.RateLimit.HitsAddend.number': '1 google.protobuf.UInt64Value',
+    'envoy.config.route.v3.RateLimit.hits_addend': '5 envoy.config.route.v3.RateLimit.HitsAddend',
+    'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit.max_dynamic_descriptors':
+        '18 google.protobuf.UInt32Value',
+    'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit.rate_limits':
+        '17 repeated envoy.config.route.v3.RateLimit',
+    'envoy.config.route.v3.DirectResponseAction.body_format':
+        '3 envoy.config.core.v3.SubstitutionFormatString',
     'envoy.extensions.filters.http.header_mutation.v3.Mutations.query_parameter_mutations':
         '3 repeated envoy.config.core.v3.KeyValueMutation',
     'envoy.extensions.filters.http.header_mutation.v3.Mutations.request_trailers_mutations':
@@ -65,6 +86,7 @@ GENERIC_MESSAGES = {
 # Rules that the reference has dropped since the package was made.
 RULES_DROPPED = {
     'envoy.config.core.v3.KeyValueAppend.entry': 'record has taken its place',
+    'envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry.value': 'empty: any value',
 }
 
 # Single fields of that kind.

@@ -2,7 +2,11 @@
 
 #include <tmmintrin.h>
 
+#include <charconv>
 #include <cstring>
+#include <string>
+
+#include "source/http/connection_manager/client_address.h"
 
 namespace remora::connection_manager {
 
@@ -42,32 +46,123 @@ constexpr HeaderIdSet kEdgeStripped = {
     HeaderId::kXEnvoyOriginalHost,
 };
 
-void AppendForwardedFor(const Peer& peer, HeaderMap& headers) {
-  const std::string_view address = peer.forwarded_for();
-  if (address.empty()) return;  // a Unix-socket peer has no address
-  const std::string_view before = headers.Get(HeaderId::kXForwardedFor);
-  base::Arena& arena = headers.arena();
+// `before`, `separator` and `value` as one value of the field; `value` alone where it is new.
+void AppendValue(HeaderId id, std::string_view separator, std::string_view value,
+                 HeaderMap& headers) {
+  const std::string_view before = headers.Get(id);
   if (before.empty()) {
-    headers.SetReference(HeaderId::kXForwardedFor, arena.Copy(address));
+    headers.SetReference(id, value);
     return;
   }
-  char* joined = arena.AllocateBytes(before.size() + 1 + address.size());
+  const size_t size = before.size() + separator.size() + value.size();
+  char* joined = headers.arena().AllocateBytes(size);
   std::memcpy(joined, before.data(), before.size());
-  joined[before.size()] = ',';
-  std::memcpy(joined + before.size() + 1, address.data(), address.size());
-  headers.SetReference(HeaderId::kXForwardedFor, {joined, before.size() + 1 + address.size()});
+  std::memcpy(joined + before.size(), separator.data(), separator.size());
+  std::memcpy(joined + before.size() + separator.size(), value.data(), value.size());
+  headers.SetReference(id, {joined, size});
 }
 
-void ApplyForwardedHeaders(const Config& config, const Peer& peer, HeaderMap& headers) {
+// Several fields of a name as one, in the place of the first.
+void JoinFields(HeaderId id, HeaderMap& headers) {
+  if (headers.Count(id) < 2) return;
+  std::string joined;
+  headers.ForEach([&](const http::HeaderEntry& entry) {
+    if (entry.id != id) return;
+    if (!joined.empty()) joined += ',';
+    joined += entry.value();
+  });
+  headers.SetReference(id, headers.arena().Copy(joined));
+}
+
+// Empty for a peer without an IP.
+std::string_view IpText(const net::Address& address, base::Arena& arena) {
+  constexpr size_t kLongest = 46;
+  if (!address.is_ip()) return {};
+  char* text = arena.AllocateBytes(kLongest);
+  return {text, address.WriteIp(text)};
+}
+
+void AppendForwardedFor(const Peer& peer, HeaderMap& headers) {
+  const bool as_ourselves = !peer.own_ip.empty() && IsExactLoopback(peer.address);
+  const std::string_view address =
+      as_ourselves ? peer.own_ip : IpText(peer.address, headers.arena());
+  if (address.empty()) return;  // a Unix-socket peer has no address
+  AppendValue(HeaderId::kXForwardedFor, ",", address, headers);
+}
+
+void SetForwardedPort(const Peer& peer, HeaderMap& headers) {
+  constexpr size_t kLongest = 5;
+  if (peer.local_port == 0) return;  // a Unix socket
+  char* text = headers.arena().AllocateBytes(kLongest);
+  const char* const end = std::to_chars(text, text + kLongest, peer.local_port).ptr;
+  headers.SetReference(HeaderId::kXForwardedPort, {text, static_cast<size_t>(end - text)});
+}
+
+struct Origin {
+  const net::Address* client;
+  bool may_be_internal;  // nobody else stands between it and us
+};
+
+// x-forwarded-for, -proto and -port, and whom they make the client.
+Origin ApplyForwardedHeaders(const Config& config, const Peer& peer, HeaderMap& headers) {
+  Origin origin{&peer.address, false};
   const std::string_view scheme = peer.tls ? "https" : "http";
+  const bool forwarded = headers.Has(HeaderId::kXForwardedFor);
+  if (forwarded) JoinFields(HeaderId::kXForwardedFor, headers);
+  // What proxies in front said stays only when there are trusted ones.
+  const bool overwrite = config.use_remote_address && config.xff_num_trusted_hops == 0;
   if (config.use_remote_address) {
-    if (!config.skip_xff_append) AppendForwardedFor(peer, headers);
-    // With trusted hops in front, what they said stays.
-    if (config.xff_num_trusted_hops == 0 || !headers.Has(HeaderId::kXForwardedProto)) {
-      headers.SetReference(HeaderId::kXForwardedProto, scheme);
+    origin.may_be_internal = !forwarded;
+    if (forwarded && config.xff_num_trusted_hops > 0) {
+      const ForwardedAddress found = FindForwarded(headers, config.xff_num_trusted_hops - 1);
+      if (found.address != nullptr) origin.client = found.address;
     }
-  } else if (!headers.Has(HeaderId::kXForwardedProto)) {
+    if (!config.skip_xff_append) AppendForwardedFor(peer, headers);
+  } else if (forwarded) {
+    const ForwardedAddress found = FindForwarded(headers, config.xff_num_trusted_hops);
+    if (found.address != nullptr) origin = {found.address, found.alone};
+  }
+  if (overwrite || !headers.Has(HeaderId::kXForwardedProto)) {
     headers.SetReference(HeaderId::kXForwardedProto, scheme);
+  }
+  if (config.append_x_forwarded_port && (overwrite || !headers.Has(HeaderId::kXForwardedPort))) {
+    SetForwardedPort(peer, headers);
+  }
+  return origin;
+}
+
+void ApplyScheme(const Config& config, const Peer& peer, RequestHead& head) {
+  if (!config.scheme_to_overwrite.empty()) {
+    head.scheme = config.scheme_to_overwrite;
+    head.headers.SetReference(HeaderId::kXForwardedProto, head.scheme);
+    return;
+  }
+  if (!head.scheme.empty()) return;
+  const std::string_view forwarded = head.headers.Get(HeaderId::kXForwardedProto);
+  head.scheme = forwarded == "http" || forwarded == "https" ? forwarded
+                : peer.tls                                  ? std::string_view("https")
+                                                            : std::string_view("http");
+}
+
+// An outsider's word for how a request was traced is not ours: "not traced" is char 14 of a UUID.
+void ClearTraceReason(HeaderMap& headers) {
+  constexpr size_t kUuidSize = 36;
+  constexpr size_t kReasonAt = 14;
+  const std::string_view id = headers.Get(HeaderId::kXRequestId);
+  if (id.size() != kUuidSize || id[kReasonAt] == '4') return;
+  char* copy = headers.arena().AllocateBytes(kUuidSize);
+  std::memcpy(copy, id.data(), kUuidSize);
+  copy[kReasonAt] = '4';
+  headers.SetReference(HeaderId::kXRequestId, {copy, kUuidSize});
+}
+
+void ApplyRequestId(const Config& config, bool edge, base::Random& random, RequestHead& head) {
+  if (!config.generate_request_id) return;
+  const bool replace = edge && !config.preserve_external_request_id;
+  if (replace || !head.headers.Has(HeaderId::kXRequestId)) {
+    head.headers.SetReference(HeaderId::kXRequestId, MakeRequestId(random, head.arena()));
+  } else if (edge && config.pack_trace_reason) {
+    ClearTraceReason(head.headers);
   }
 }
 
@@ -80,51 +175,39 @@ LocalReply Refuse(uint16_t status, std::string_view details) {
 
 }  // namespace
 
-Peer::Peer(const net::Address& remote, std::string_view own) : own_ip(own) {
-  if (!remote.is_ip()) return;
-  text_size = static_cast<uint8_t>(remote.WriteIp(text));
-  is_loopback = !own.empty() && (ip() == "127.0.0.1" || ip() == "::1");
-}
-
 std::optional<LocalReply> CheckRequest(const RequestHead& head) {
   if (head.authority.empty()) return Refuse(400, "missing_host_header");
-  if (head.framing == http::Framing::kTunnel) return Refuse(403, "upgrade_failed");
+  // CONNECT has none.
+  if (head.path.empty() && head.method_id == http::Method::kConnect) return std::nullopt;
   if (head.path.empty()) return Refuse(404, "missing_path_rejected");
   if (head.path[0] != '/' && head.path != "*") return Refuse(404, "absolute_path_rejected");
-  if (std::memchr(head.path.data(), '#', head.path.size()) != nullptr) {
-    return Refuse(400, "path_normalization_failed");
-  }
   return std::nullopt;
 }
 
-void ApplyRequestPolicy(const Config& config, const Peer& peer, base::Random& random,
-                        RequestHead& head) {
+const net::Address* ApplyRequestPolicy(const Config& config, const Peer& peer, base::Random& random,
+                                       RequestHead& head) {
   HeaderMap& headers = head.headers;
   if (headers.Count(HeaderId::kReferer) > 1) headers.Remove(HeaderId::kReferer);
-  ApplyForwardedHeaders(config, peer, headers);
-  if (head.scheme.empty()) {
-    const std::string_view forwarded = headers.Get(HeaderId::kXForwardedProto);
-    head.scheme = forwarded == "http" || forwarded == "https" ? forwarded
-                  : peer.tls                                  ? std::string_view("https")
-                                                              : std::string_view("http");
+  const Origin origin = ApplyForwardedHeaders(config, peer, headers);
+  ApplyScheme(config, peer, head);
+  const bool internal = origin.may_be_internal && config.internal_addresses.has_value() &&
+                        config.internal_addresses->Has(*origin.client);
+  const bool edge = config.use_remote_address && !internal;
+  if (internal) {
+    headers.SetReference(HeaderId::kXEnvoyInternal, "true");
+  } else {
+    headers.RemoveAnyOf(kInternalOnly);
   }
-  headers.RemoveAnyOf(kInternalOnly);
   // forward_client_cert_details SANITIZE, the only mode so far: a client's word for its certificate
   // is never passed on.
   headers.Remove(HeaderId::kXForwardedClientCert);
-  const bool edge = config.use_remote_address;
-  if (edge) {
-    headers.RemoveAnyOf(kEdgeStripped);
-    if (peer.text_size > 0 && config.xff_num_trusted_hops == 0) {
-      headers.SetReference(HeaderId::kXEnvoyExternalAddress, headers.arena().Copy(peer.ip()));
-    }
+  if (edge) headers.RemoveAnyOf(kEdgeStripped);
+  if (!config.via.empty()) AppendValue(HeaderId::kVia, ", ", config.via, headers);
+  if (edge && origin.client->is_ip()) {
+    headers.SetReference(HeaderId::kXEnvoyExternalAddress, IpText(*origin.client, head.arena()));
   }
-  if (config.generate_request_id) {
-    const bool replace = edge && !config.preserve_external_request_id;
-    if (replace || !headers.Has(HeaderId::kXRequestId)) {
-      headers.SetReference(HeaderId::kXRequestId, MakeRequestId(random, head.arena()));
-    }
-  }
+  ApplyRequestId(config, edge, random, head);
+  return origin.client;
 }
 
 void ApplyResponsePolicy(const Config& config, const RequestHead* request, std::string_view date,
@@ -145,7 +228,10 @@ void ApplyResponsePolicy(const Config& config, const RequestHead* request, std::
     case ServerHeader::kPassThrough:
       break;
   }
-  if (config.always_set_request_id_in_response && request != nullptr) {
+  if (!config.via.empty()) AppendValue(HeaderId::kVia, ", ", config.via, headers);
+  if (request == nullptr) return;
+  if (config.always_set_request_id_in_response ||
+      request->headers.Has(HeaderId::kXEnvoyForceTrace)) {
     const std::string_view id = request->headers.Get(HeaderId::kXRequestId);
     if (!id.empty()) headers.SetReference(HeaderId::kXRequestId, id);
   }

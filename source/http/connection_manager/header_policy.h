@@ -19,31 +19,26 @@
 
 namespace remora::connection_manager {
 
-// What the policy needs to know of the connection. Made once a connection.
+// What the policy needs to know of the connection.
 struct Peer {
-  Peer() = default;
-  // `own_ip` is the machine's own address, which stands in x-forwarded-for for a client on exactly
-  // 127.0.0.1 or ::1, as in Envoy (127.0.0.2 stands for itself). It outlives the peer.
-  Peer(const net::Address& remote, std::string_view own_ip);
-
-  std::string_view ip() const { return {text, text_size}; }
-  std::string_view forwarded_for() const { return is_loopback ? own_ip : ip(); }
-
-  std::string_view own_ip;
-  uint8_t text_size = 0;  // 0: no IP (a Unix socket)
-  bool is_loopback = false;
+  const net::Address& address;
+  // The machine's own address, which stands in x-forwarded-for for a client on exactly 127.0.0.1 or
+  // ::1, as in Envoy (127.0.0.2 stands for itself). Empty: not known.
+  std::string_view own_ip = {};
+  uint16_t local_port = 0;  // where append_x_forwarded_port asks for it
   bool tls = false;
-  char text[46];
 };
 
 // A reason to refuse a request before any filter sees it, or nothing.
 std::optional<http::LocalReply> CheckRequest(const http::RequestHead& head);
 
-// Changes the request for the filters: x-forwarded-*, x-envoy-*, x-request-id, scheme.
-void ApplyRequestPolicy(const Config& config, const Peer& peer, base::Random& random,
-                        http::RequestHead& head);
+// Changes the request for the filters: x-forwarded-*, x-envoy-*, x-request-id, via, scheme. Returns
+// the client's address: the peer's, or one in the head's arena.
+const net::Address* ApplyRequestPolicy(const Config& config, const Peer& peer, base::Random& random,
+                                       http::RequestHead& head);
 
-// Changes the response for the client: date, server, x-request-id. `date` is the Date value of now.
+// Changes the response for the client: date, server, via, x-request-id. `date` is the Date value of
+// now.
 void ApplyResponsePolicy(const Config& config, const http::RequestHead* request,
                          std::string_view date, http::ResponseHead& head);
 

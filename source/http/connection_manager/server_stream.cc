@@ -1,10 +1,14 @@
 #include "source/http/connection_manager/server_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "source/http/codes.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/session.h"
+#include "source/http/connection_manager/target_policy.h"
+#include "source/http/connection_manager/upgrade_policy.h"
+#include "source/http/grpc_timeout.h"
 #include "source/http/http1/details.h"
 
 namespace remora::connection_manager {
@@ -22,22 +26,62 @@ using http::Side;
 ServerStream::ServerStream(WorkerConfig& config)
     : config_(config),
       arena_(config.services().arenas),
-      idle_timer_(config.services().worker.dispatcher.timers(), &OnIdle, this) {}
+      idle_timer_(config.services().worker.dispatcher.timers(), &OnIdle, this),
+      deadline_timer_(config.services().worker.dispatcher.timers(), &OnDeadline, this) {}
 
 ServerStream::~ServerStream() = default;
 
-void ServerStream::Start(Session& session, http::ServerCodecStream& codec) {
+void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event::TimePoint since) {
   session_ = &session;
   codec_ = &codec;
   active_ = true;
   idle_timeout_ = config_.config().stream_idle_timeout;
-  const event::TimePoint now = config_.services().worker.dispatcher.now();
-  info_.start = now;
-  info_.start_wall = config_.services().dates.Wall(now);
+  info_.start = since != 0 ? since : config_.services().worker.dispatcher.now();
+  info_.start_wall = config_.services().dates.Wall(info_.start);
+  info_.connection = &connection_;
+  info_.downstream_remote = &session.remote();
+  connection_.id = session.id();
+  connection_.direct_remote = &session.remote();
+  connection_.local_source = this;
   config_.stats().downstream_rq_total.Inc();
   config_.stats().downstream_rq_http1_total.Inc();
   config_.stats().downstream_rq_active.Inc();
+  if (config_.stream_deadlines()) {
+    const Config& config = config_.config();
+    if (config.request_timeout > 0) request_deadline_ = info_.start + config.request_timeout;
+    if (config.max_stream_duration > 0) {
+      duration_deadline_ = info_.start + config.max_stream_duration;
+    }
+    ArmDeadlines();
+  }
+  if (config_.config().access_log_flush_interval > 0) ArmLogTimer();
   Touch();
+}
+
+const net::Address* ServerStream::Find() {
+  return session_ != nullptr ? &session_->local() : nullptr;
+}
+
+void ServerStream::ArmDeadlines() {
+  deadline_timer_.Arm(std::min(request_deadline_, duration_deadline_));
+}
+
+// The route has its own word on how long an exchange may take.
+void ServerStream::LimitDuration(const route::MaxStreamDuration& limit) {
+  std::optional<event::Duration> duration = limit.duration;
+  if (limit.grpc_timeout_header_max.has_value()) {
+    const std::optional<event::Duration> asked =
+        http::ParseGrpcTimeout(request_->headers.Get(HeaderId::kGrpcTimeout));
+    if (asked.has_value()) {
+      const event::Duration most = *limit.grpc_timeout_header_max;
+      duration = most > 0 ? std::min(*asked, most) : *asked;
+      // What is not above zero is over at once.
+      duration = std::max<event::Duration>(*duration - limit.grpc_timeout_header_offset, 1);
+    }
+  }
+  if (!duration.has_value()) return;
+  duration_deadline_ = *duration > 0 ? info_.start + *duration : event::Timer::kNever;
+  ArmDeadlines();
 }
 
 void ServerStream::Touch() {
@@ -61,33 +105,64 @@ void ServerStream::CreateChain(const RequestHead* head, bool routed) {
       response_side_,
       routed ? config_.config().routes.get() : nullptr,
       config_.buffer_limit() == 0 ? UINT64_MAX : config_.buffer_limit(),  // 0: none, as Envoy
+      config_.config().local_replies.get(),
+      session_->filter_states(),
   };
   chain_.emplace(environment, config_.filters(), head);
 }
 
 // --- the request ---
 
+std::optional<LocalReply> ServerStream::RefuseTarget(RequestHead& head) {
+  std::optional<LocalReply> refusal = CheckRequest(head);
+  if (refusal.has_value()) return refusal;
+  const size_t fragment = head.path.find('#');
+  if (fragment != std::string_view::npos) {
+    // Envoy's switch for clients that send one; Istio turns it off.
+    constexpr std::string_view kSwitch = "envoy.reloadable_features.http_reject_path_with_fragment";
+    if (config_.services().worker.runtime->Boolean(kSwitch, true)) return RefusePath();
+    head.path = head.path.substr(0, fragment);
+  }
+  if (!config_.target_policy()) return std::nullopt;
+  const bool needs_port = config_.config().strip_port == StripPort::kMatching;
+  return ApplyTargetPolicy(config_.config(), needs_port ? session_->local().port() : 0, head);
+}
+
+// Answers a request that no filter shall see before the answer.
+void ServerStream::Refuse(RequestHead& head, LocalReply reply) {
+  const Stats& stats = config_.stats();
+  if (reply.status == 404) stats.downstream_rq_non_relative_path.Inc();
+  if (reply.details == kPathRefused) {
+    if (reply.status == 400) {
+      stats.downstream_rq_failed_path_normalization.Inc();
+    } else {
+      stats.downstream_rq_redirected_with_normalized_path.Inc();
+    }
+  }
+  CreateChain(&head, false);
+  chain_->SendLocalReply(std::move(reply));
+}
+
 void ServerStream::OnHead(RequestHead& head) {
   request_ = &head;
   info_.version = head.version;
-  std::optional<LocalReply> refusal = CheckRequest(head);
+  std::optional<LocalReply> refusal = RefuseTarget(head);
   if (refusal.has_value()) {
-    if (refusal->status == 404) config_.stats().downstream_rq_non_relative_path.Inc();
-    if (refusal->details == "path_normalization_failed") {
-      config_.stats().downstream_rq_failed_path_normalization.Inc();
-    }
-    CreateChain(&head, false);
-    chain_->SendLocalReply(*std::move(refusal));
+    Refuse(head, *std::move(refusal));
     return;
   }
-  if (head.expects_continue) {
+  if (head.expects_continue && !config_.config().proxy_100_continue) {
     // Answered here, as Envoy does without proxy_100_continue: the upstream never waits for it.
     codec_->SendContinue();
     head.headers.Remove(HeaderId::kExpect);
   }
   // Its end comes in a call of its own, but an answer to it is no early one.
   request_done_ = head.framing == http::Framing::kNone;
-  ApplyRequestPolicy(config_.config(), session_->peer(), config_.services().worker.random, head);
+  const WorkerServices& services = config_.services();
+  Peer peer{session_->remote(), services.own_ip};
+  if (config_.config().append_x_forwarded_port) peer.local_port = session_->local().port();
+  info_.downstream_remote =
+      ApplyRequestPolicy(config_.config(), peer, services.worker.random, head);
   CreateChain(&head, true);
   const route::Route* route = chain_->match().route;
   if (route != nullptr) {
@@ -97,8 +172,30 @@ void ServerStream::OnHead(RequestHead& head) {
       idle_timeout_ = *forward->idle_timeout;
       Touch();
     }
+    if (forward != nullptr && forward->max_stream_duration.has_value()) {
+      LimitDuration(*forward->max_stream_duration);
+    }
   }
+  if (config_.config().access_log_on_new_request) WriteLog(formatter::LogType::kDownstreamStart);
+  if (head.framing == http::Framing::kTunnel && !AcceptUpgrade(head)) return;
   chain_->OnHead(head);
+}
+
+// False when the answer is on its way: 403.
+bool ServerStream::AcceptUpgrade(const RequestHead& head) {
+  const Stats& stats = config_.stats();
+  if (!AllowsUpgrade(config_.config(), chain_->match().route, head)) {
+    stats.downstream_rq_ws_on_non_ws_route.Inc();
+    LocalReply reply;
+    reply.status = 403;
+    reply.details = http1::detail::kUpgradeFailed;
+    chain_->SendLocalReply(std::move(reply));
+    return false;
+  }
+  upgraded_ = true;
+  stats.downstream_cx_upgrades_total.Inc();
+  stats.downstream_cx_upgrades_active.Inc();
+  return true;
 }
 
 void ServerStream::OnData(buffer::Buffer& data) {
@@ -131,23 +228,62 @@ void ServerStream::Reject(http::ServerCodecStream& codec, const CodecError& erro
 }
 
 void ServerStream::OnIdle(void* self) {
+  static_cast<ServerStream*>(self)->OnTimeout(ErrorKind::kStreamIdleTimeout);
+}
+
+void ServerStream::OnDeadline(void* self) {
   auto* stream = static_cast<ServerStream*>(self);
-  if (!stream->active_) return;
-  stream->config_.stats().downstream_rq_idle_timeout.Inc();
-  LocalReply reply = http::ReplyTo({Side::kLocal, ErrorKind::kStreamIdleTimeout});
-  if (!stream->request_done_) reply.status = 408;
-  if (!stream->chain_.has_value()) stream->CreateChain(stream->request_, false);
-  stream->chain_->SendLocalReply(std::move(reply));
+  const event::TimePoint now = stream->config_.services().worker.dispatcher.now();
+  // The request's own deadline is over with the request; nothing was done about it then.
+  if (stream->request_done_) stream->request_deadline_ = event::Timer::kNever;
+  if (now >= stream->request_deadline_) {
+    stream->OnTimeout(ErrorKind::kRequestTimeout);
+  } else if (now >= stream->duration_deadline_) {
+    stream->OnTimeout(ErrorKind::kMaxStreamDuration);
+  } else {
+    stream->ArmDeadlines();
+  }
+}
+
+void ServerStream::OnTimeout(ErrorKind kind) {
+  if (!active_) return;
+  const Stats& stats = config_.stats();
+  LocalReply reply = http::ReplyTo({Side::kLocal, kind});
+  if (!request_done_) reply.status = 408;
+  switch (kind) {
+    case ErrorKind::kRequestHeadersTimeout:
+      stats.downstream_rq_header_timeout.Inc();
+      break;
+    case ErrorKind::kRequestTimeout:
+      stats.downstream_rq_timeout.Inc();
+      break;
+    case ErrorKind::kMaxStreamDuration:
+      stats.downstream_rq_max_duration_reached.Inc();
+      reply.grpc_status = 4;  // DEADLINE_EXCEEDED
+      break;
+    default:
+      stats.downstream_rq_idle_timeout.Inc();
+  }
+  if (!chain_.has_value()) CreateChain(request_, false);
+  chain_->SendLocalReply(std::move(reply));
 }
 
 // --- the response ---
 
+void ServerStream::ResponseSide::OnInterim(ResponseHead& head) {
+  if (!stream_.config_.config().proxy_100_continue || stream_.response_started_) return;
+  stream_.CountCode(head.status);
+  stream_.codec_->OnHead(head);
+}
+
 void ServerStream::ResponseSide::OnHead(ResponseHead& head) {
   ServerStream& stream = stream_;
   stream.response_started_ = true;
+  stream.response_ = &head;
   stream.info_.response_code = head.status;
   stream.Touch();
   const WorkerServices& services = stream.config_.services();
+  stream.info_.response_begin = services.worker.dispatcher.now();
   ApplyResponsePolicy(stream.config_.config(), stream.request_,
                       services.dates.Date(services.worker.dispatcher.now()), head);
   // Nobody will read the rest of the request behind an early answer of our own: the connection
@@ -160,6 +296,9 @@ void ServerStream::ResponseSide::OnHead(ResponseHead& head) {
     stream.info_.response_code_details = "via_upstream";
   }
   if (head.status == 413) stream.config_.stats().downstream_rq_too_large.Inc();
+  if (head.framing == http::Framing::kTunnel && stream.config_.config().access_log_on_tunnel) {
+    stream.WriteLog(formatter::LogType::kDownstreamTunnelSuccessfullyEstablished);
+  }
   stream.codec_->OnHead(head);
 }
 
@@ -172,8 +311,11 @@ void ServerStream::ResponseSide::OnData(buffer::Buffer& data) {
 void ServerStream::ResponseSide::OnEnd(http::HeaderMap* trailers) {
   ServerStream& stream = stream_;
   stream.response_done_ = true;
-  const bool has_body =
-      stream.request_ != nullptr && stream.request_->framing != http::Framing::kNone;
+  stream.response_trailers_ = trailers;
+  stream.info_.response_end = stream.config_.services().worker.dispatcher.now();
+  const bool has_body = stream.request_ != nullptr &&
+                        stream.request_->framing != http::Framing::kNone &&
+                        stream.request_->framing != http::Framing::kTunnel;
   if (!stream.request_done_ && has_body) {
     stream.config_.stats().downstream_rq_response_before_rq_complete.Inc();
   }
@@ -242,21 +384,57 @@ void ServerStream::Finish() {
   if (!active_) return;
   active_ = false;
   idle_timer_.Disarm();
+  deadline_timer_.Disarm();
+  const event::TimePoint now = config_.services().worker.dispatcher.now();
+  info_.end = now;
   if (chain_.has_value()) chain_->Complete();
   const Stats& stats = config_.stats();
   stats.downstream_rq_active.Dec();
+  if (upgraded_) stats.downstream_cx_upgrades_active.Dec();
   if (info_.response_code != 0) CountCode(info_.response_code);
-  const event::TimePoint now = config_.services().worker.dispatcher.now();
   stats.downstream_rq_time.Record(static_cast<uint64_t>((now - info_.start) / event::kMillisecond));
+  if (log_timer_ != nullptr) log_timer_->Disarm();
+  if (!config_.loggers().empty()) WriteLog(formatter::LogType::kDownstreamEnd);
+}
+
+// --- the log ---
+
+void ServerStream::WriteLog(formatter::LogType type) {
+  const WorkerServices& services = config_.services();
+  formatter::Exchange exchange{info_};
+  exchange.request = request_;
+  exchange.response = response_;
+  exchange.response_trailers = response_trailers_;
+  exchange.log_type = type;
+  exchange.now = services.worker.dispatcher.now();
+  exchange.wall_now = services.dates.Wall(exchange.now);
+  config_.loggers().Log(exchange, {*services.worker.runtime, services.worker.random});
+}
+
+void ServerStream::ArmLogTimer() {
+  event::Dispatcher& dispatcher = config_.services().worker.dispatcher;
+  if (log_timer_ == nullptr) {
+    log_timer_ = std::make_unique<event::Timer>(dispatcher.timers(), &OnLogTimer, this);
+  }
+  log_timer_->Arm(dispatcher.now() + config_.config().access_log_flush_interval);
+}
+
+void ServerStream::OnLogTimer(void* self) {
+  auto* stream = static_cast<ServerStream*>(self);
+  stream->WriteLog(formatter::LogType::kDownstreamPeriodic);
+  stream->ArmLogTimer();
 }
 
 void ServerStream::Recycle() {
   chain_.reset();
   info_ = http::StreamInfo();
+  request_deadline_ = duration_deadline_ = event::Timer::kNever;
   request_ = nullptr;
+  response_ = nullptr;
+  response_trailers_ = nullptr;
   session_ = nullptr;
   codec_ = nullptr;
-  request_done_ = response_started_ = response_done_ = aborted_ = false;
+  request_done_ = response_started_ = response_done_ = aborted_ = upgraded_ = false;
   arena_.Reset();
 }
 

@@ -23,15 +23,16 @@ namespace remora::connection_manager {
 
 class Session;
 
-class ServerStream final : public http::RequestSink {
+class ServerStream final : public http::RequestSink, public http::AddressSource {
  public:
   explicit ServerStream(WorkerConfig& config);
   ~ServerStream();
   ServerStream(const ServerStream&) = delete;
   ServerStream& operator=(const ServerStream&) = delete;
 
-  // A request begins on `session`; the response goes to `codec`.
-  void Start(Session& session, http::ServerCodecStream& codec);
+  // A request begins on `session`; the response goes to `codec`. Its first byte came at `since`
+  // (0: now).
+  void Start(Session& session, http::ServerCodecStream& codec, event::TimePoint since);
   base::Arena& arena() { return arena_; }
 
   // The request, from the codec.
@@ -40,8 +41,13 @@ class ServerStream final : public http::RequestSink {
   void OnEnd(http::HeaderMap* trailers) override;
   void OnReset(const http::ProxyError& error) override;
 
+  // http::AddressSource: our end of the connection.
+  const net::Address* Find() override;
+
   // The peer broke the protocol: answers with the codec's error if no answer has begun.
   void Reject(http::ServerCodecStream& codec, const http::CodecError& error);
+  // A time is up: answers with 408 or 504, or cuts off an answer that has begun.
+  void OnTimeout(http::ErrorKind kind);
   // The connection is gone or given up: nothing more is sent.
   void Abort(const http::ProxyError& error);
   void OnOutputFull();
@@ -61,6 +67,7 @@ class ServerStream final : public http::RequestSink {
   class ResponseSide final : public http::ResponseSink {
    public:
     explicit ResponseSide(ServerStream& stream) : stream_(stream) {}
+    void OnInterim(http::ResponseHead& head) override;
     void OnHead(http::ResponseHead& head) override;
     void OnData(buffer::Buffer& data) override;
     void OnEnd(http::HeaderMap* trailers) override;
@@ -71,8 +78,17 @@ class ServerStream final : public http::RequestSink {
   };
 
   static void OnIdle(void* self);
+  static void OnDeadline(void* self);
+  void ArmDeadlines();
+  void LimitDuration(const route::MaxStreamDuration& limit);
+  std::optional<http::LocalReply> RefuseTarget(http::RequestHead& head);
+  bool AcceptUpgrade(const http::RequestHead& head);
+  void Refuse(http::RequestHead& head, http::LocalReply reply);
   void CreateChain(const http::RequestHead* head, bool routed);
   void Touch();
+  void WriteLog(formatter::LogType type);
+  void ArmLogTimer();
+  static void OnLogTimer(void* self);
   void CountCode(uint16_t status);
 
   WorkerConfig& config_;
@@ -81,14 +97,23 @@ class ServerStream final : public http::RequestSink {
   http::RequestHead* request_ = nullptr;  // in the arena
   base::Arena arena_;
   http::StreamInfo info_;
+  // For the log; in the arena.
+  const http::ResponseHead* response_ = nullptr;
+  const http::HeaderMap* response_trailers_ = nullptr;
+  std::unique_ptr<event::Timer> log_timer_;  // for streams that are logged while they last
+  http::ConnectionFacts connection_;
   ResponseSide response_side_{*this};
   event::Timer idle_timer_;
+  event::Timer deadline_timer_;       // for the earlier of the two below
   event::Duration idle_timeout_ = 0;  // the connection manager's, or the route's
+  event::TimePoint request_deadline_ = event::Timer::kNever;
+  event::TimePoint duration_deadline_ = event::Timer::kNever;
   bool active_ = false;
   bool request_done_ = false;
   bool response_started_ = false;
   bool response_done_ = false;
   bool aborted_ = false;
+  bool upgraded_ = false;  // a tunnel was asked for, and that is allowed
   std::optional<http::FilterChain> chain_;
 };
 

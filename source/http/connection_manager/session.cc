@@ -1,5 +1,6 @@
 #include "source/http/connection_manager/session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "source/base/log.h"
@@ -29,9 +30,10 @@ Session::Session(std::shared_ptr<WorkerConfig> config, SessionOwner& owner, net:
     : config_(std::move(config)),
       owner_(owner),
       remote_(remote),
-      peer_(remote, config_->services().own_ip),
+      // The worker's index in the low bits keeps numbers of different workers apart.
+      id_(++config_->services().last_connection << 10 | config_->services().worker.index),
       started_(config_->services().worker.dispatcher.now()),
-      idle_timer_(config_->services().worker.dispatcher.timers(), &OnIdle, this),
+      timer_(config_->services().worker.dispatcher.timers(), &OnTimer, this),
       turn_end_(&OnTurnEnd, this),
       connection_(config_->services().worker.dispatcher, config_->services().worker.blocks,
                   std::move(socket), std::make_unique<net::Plaintext>(), *this,
@@ -42,22 +44,109 @@ Session::Session(std::shared_ptr<WorkerConfig> config, SessionOwner& owner, net:
   stats.downstream_cx_active.Inc();
   stats.downstream_cx_http1_total.Inc();
   stats.downstream_cx_http1_active.Inc();
-  ArmIdle();
+  AwaitRequest();
 }
 
 Session::~Session() { Close(); }
 
-void Session::ArmIdle() {
-  const event::Duration timeout = config_->config().idle_timeout;
-  if (timeout > 0) idle_timer_.Arm(connection_.dispatcher().now() + timeout);
+const net::Address& Session::local() {
+  if (local_ == nullptr) {
+    local_ = std::make_unique<const net::Address>(connection_.LocalAddress());
+  }
+  return *local_;
 }
 
-void Session::OnIdle(void* self) {
+// --- timeouts ---
+
+void Session::ArmTimer() { timer_.Arm(std::min(wait_end_, DurationEnd())); }
+
+// Nothing is in flight.
+void Session::AwaitRequest() {
+  const event::Duration timeout = config_->config().idle_timeout;
+  wait_end_ = timeout > 0 ? connection_.dispatcher().now() + timeout : event::Timer::kNever;
+  ArmTimer();
+}
+
+// A stream begins for Envoy with its first byte; for us with its head. So what would end it sooner
+// runs here.
+void Session::AwaitHead() {
+  const Config& config = config_->config();
+  AwaitRequest();
+  drain_waiting_ = false;
+  head_since_ = connection_.dispatcher().now();
+  for (const event::Duration timeout : {config.request_headers_timeout, config.request_timeout,
+                                        config.max_stream_duration, config.stream_idle_timeout}) {
+    if (timeout > 0) wait_end_ = std::min(wait_end_, head_since_ + timeout);
+  }
+  ArmTimer();
+}
+
+void Session::OnTimer(void* self) {
   auto* session = static_cast<Session*>(self);
-  if (session->stream_ != nullptr) return;
-  session->config_->stats().downstream_cx_idle_timeout.Inc();
-  session->closing_ = true;
-  session->connection_.CloseAfterFlush(false);
+  const event::TimePoint now = session->connection_.dispatcher().now();
+  if (now >= session->DurationEnd()) session->OnMaxDuration();
+  if (session->connection_.closed() || session->closing_) return;
+  if (now < session->wait_end_) {
+    session->ArmTimer();
+  } else if (session->head_since_ != 0) {
+    session->OnHeadTimeout();
+  } else if (session->drain_waiting_) {
+    session->EndUnused();
+  } else {
+    session->OnIdle();
+  }
+}
+
+void Session::OnIdle() {
+  config_->stats().downstream_cx_idle_timeout.Inc();
+  EndUnused();
+}
+
+void Session::EndUnused() {
+  closing_ = true;
+  connection_.CloseAfterFlush(false);
+}
+
+void Session::OnHeadTimeout() {
+  const Config& config = config_->config();
+  const event::Duration waited = connection_.dispatcher().now() - head_since_;
+  const auto over = [waited](event::Duration timeout) { return timeout > 0 && waited >= timeout; };
+  ErrorKind kind = ErrorKind::kStreamIdleTimeout;
+  if (over(config.request_headers_timeout)) {
+    kind = ErrorKind::kRequestHeadersTimeout;
+  } else if (over(config.request_timeout)) {
+    kind = ErrorKind::kRequestTimeout;
+  } else if (over(config.max_stream_duration)) {
+    kind = ErrorKind::kMaxStreamDuration;
+  } else if (!over(config.stream_idle_timeout)) {
+    OnIdle();  // the connection's own time was up first
+    return;
+  }
+  closing_ = true;
+  connection_.PauseReading();
+  http::ServerCodecStream& answer = codec_.RejectHead();
+  stream_ = config_->TakeStream();
+  stream_->Start(*this, answer, head_since_);
+  head_since_ = 0;
+  stream_->OnTimeout(kind);
+}
+
+void Session::OnMaxDuration() {
+  const Config& config = config_->config();
+  config_->stats().downstream_cx_max_duration_reached.Inc();
+  draining_ = true;
+  if (config.http1_safe_max_connection_duration) {
+    // Only a response may end it: a request on its way is never cut off.
+    config_->stats().downstream_cx_http1_soft_drain.Inc();
+    return;
+  }
+  if (stream_ != nullptr || head_since_ != 0 || closing_) return;
+  if (config.drain_timeout > 0) {
+    drain_waiting_ = true;
+    wait_end_ = std::min(wait_end_, connection_.dispatcher().now() + config.drain_timeout);
+  } else {
+    EndUnused();
+  }
 }
 
 // --- bytes in ---
@@ -77,6 +166,7 @@ void Session::OnInput(buffer::Buffer& input) {
     return;
   }
   UpdateReading();
+  if (stream_ == nullptr && head_since_ == 0 && codec_.HeadStarted()) AwaitHead();
 }
 
 void Session::OnInputEnd() {
@@ -103,6 +193,7 @@ void Session::OnInputEnd() {
 void Session::OnProtocolError() {
   const http::CodecError& error = codec_.error();
   config_->stats().downstream_cx_protocol_error.Inc();
+  broke_protocol_ = true;
   REMORA_LOG(kHttp, kDebug, "protocol error from ", remote_.ToString(), ": ",
              std::string(error.detail));
   closing_ = true;
@@ -116,15 +207,17 @@ void Session::OnProtocolError() {
   http::ServerCodecStream& answer = codec_.RejectedStream();
   if (stream_ == nullptr) {
     stream_ = config_->TakeStream();
-    stream_->Start(*this, answer);
+    stream_->Start(*this, answer, head_since_);
   }
-  idle_timer_.Disarm();
+  timer_.Disarm();
   stream_->Reject(answer, error);
 }
 
 void Session::UpdateReading() {
   if (codec_.WantsInput()) {
-    if (connection_.reading_paused() && !closing_) connection_.ResumeReading();
+    // What is in flight goes on to be read when the connection is to close behind it.
+    const bool wanted = !closing_ || stream_ != nullptr;
+    if (connection_.reading_paused() && wanted) connection_.ResumeReading();
   } else if (!connection_.reading_paused()) {
     connection_.PauseReading();
   }
@@ -137,20 +230,25 @@ void Session::OnInputInterestChanged() {
 // --- streams ---
 
 http::ServerCodecEvents::NewRequest Session::OnNewRequest(http::ServerCodecStream& codec) {
-  idle_timer_.Disarm();
+  wait_end_ = event::Timer::kNever;
+  timer_.Arm(DurationEnd());
   ++requests_;
   stream_ = config_->TakeStream();
-  stream_->Start(*this, codec);
+  stream_->Start(*this, codec, head_since_);
+  head_since_ = 0;
   return {&stream_->arena(), stream_.get()};
 }
 
-bool Session::ShouldCloseAfterResponse() const {
+bool Session::ShouldCloseAfterResponse() {
   const uint32_t limit = config_->config().max_requests_per_connection;
   if (limit != 0 && requests_ >= limit) {
     config_->stats().downstream_cx_max_requests_reached.Inc();
     return true;
   }
-  return closing_ || config_->draining();
+  if (closing_ || draining_) return true;
+  if (!config_->DrainCloses()) return false;
+  config_->stats().downstream_cx_drain_close.Inc();
+  return true;
 }
 
 // The stream may still be on the stack: it is recycled when the turn ends.
@@ -173,7 +271,7 @@ void Session::OnStreamDone(bool keep_alive) {
     connection_.CloseAfterFlush(!request_done, config_->config().delayed_close_timeout);
     return;
   }
-  ArmIdle();
+  AwaitRequest();
   if (!in_dispatch_) UpdateReading();
 }
 
@@ -228,14 +326,17 @@ void Session::CountClose(bool remote) {
       static_cast<uint64_t>((now - started_) / event::kMillisecond));
 }
 
-void Session::OnClosed(net::CloseReason, int) {
+void Session::OnClosed(net::CloseReason reason, int) {
+  if (reason == net::CloseReason::kLingerTimeout) {
+    config_->stats().downstream_cx_delayed_close_timeout.Inc();
+  }
   CountClose(peer_ended_ || !closing_);
   if (stream_ != nullptr) {
     config_->stats().downstream_rq_rx_reset.Inc();
     stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamClosed});
     FinishStream();
   }
-  idle_timer_.Disarm();
+  timer_.Disarm();
   owner_.OnSessionClosed(*this);
 }
 
@@ -252,7 +353,7 @@ void Session::Close() {
     stream_.reset();
   }
   finished_.reset();
-  idle_timer_.Disarm();
+  timer_.Disarm();
   connection_.Close();
 }
 

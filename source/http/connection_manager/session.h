@@ -4,7 +4,13 @@
 //
 // Owner: the worker's listener until the connection is closed, then the dispatcher's deferred list.
 // Thread: its worker. It feeds the codec, owns the streams that the codec begins, decides when the
-// connection ends (idle timeout, Connection: close, protocol error, drain), and tells its owner.
+// connection ends (timeouts, Connection: close, protocol error, drain), and tells its owner.
+// One timer serves all its timeouts, because at most two of them run at once:
+//
+//   no stream, nothing received   idle_timeout           -> the connection ends
+//   no stream, half a head        the streams' timeouts  -> 408
+//   any time                      max_connection_duration -> drained: the next response says close;
+//                                 without one the connection ends after drain_timeout
 
 #include <memory>
 #include <vector>
@@ -12,6 +18,7 @@
 #include "source/http/codec.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/worker_config.h"
+#include "source/http/filter/connection_states.h"
 #include "source/net/connection.h"
 
 namespace remora::connection_manager {
@@ -43,10 +50,20 @@ class Session final : public event::Deferred,
   // Answers what is in flight with Connection: close; an idle connection ends now.
   void Drain();
 
-  const Peer& peer() const { return peer_; }
+  // Unique in the process.
+  uint64_t id() const { return id_; }
+  const net::Address& remote() const { return remote_; }
+  // Our end of the connection; asked of the kernel once.
+  const net::Address& local();
+  http::ConnectionStates& filter_states() { return filter_states_; }
   event::TimePoint started() const { return started_; }
+  // For the listener's log.
+  uint64_t bytes_received() const { return connection_.bytes_received(); }
+  uint64_t bytes_sent() const { return connection_.bytes_sent(); }
+  uint32_t requests() const { return requests_; }
+  bool broke_protocol() const { return broke_protocol_; }
   // The response that begins now is the connection's last.
-  bool ShouldCloseAfterResponse() const;
+  bool ShouldCloseAfterResponse();
   // A response was cut off: the connection is of no more use.
   void OnStreamAborted();
   size_t index = 0;  // the owner's
@@ -65,9 +82,20 @@ class Session final : public event::Deferred,
   void OnInputInterestChanged() override;
 
  private:
-  static void OnIdle(void* self);
+  static void OnTimer(void* self);
   static void OnTurnEnd(void* self);
-  void ArmIdle();
+  void AwaitRequest();
+  void AwaitHead();
+  void ArmTimer();
+  // When max_connection_duration is over; Timer::kNever when it does not count (any more).
+  event::TimePoint DurationEnd() const {
+    const event::Duration duration = config_->config().max_connection_duration;
+    return duration > 0 && !draining_ ? started_ + duration : event::Timer::kNever;
+  }
+  void OnIdle();
+  void EndUnused();
+  void OnHeadTimeout();
+  void OnMaxDuration();
   void OnProtocolError();
   void UpdateReading();
   void FinishStream();
@@ -76,9 +104,16 @@ class Session final : public event::Deferred,
   std::shared_ptr<WorkerConfig> config_;
   SessionOwner& owner_;
   net::Address remote_;
-  Peer peer_;
-  uint32_t requests_ = 0;
+  std::unique_ptr<const net::Address> local_;  // once somebody has asked
+  http::ConnectionStates filter_states_;
+  uint64_t id_;
   event::TimePoint started_;
+  event::TimePoint head_since_ = 0;                   // 0: no half head is there
+  event::TimePoint wait_end_ = event::Timer::kNever;  // of idleness, of the head, of the drain
+  uint32_t requests_ = 0;
+  bool draining_ = false;       // old enough: the next response is the last
+  bool drain_waiting_ = false;  // wait_end_ is the drain's
+  bool broke_protocol_ = false;
   bool closing_ = false;     // no further request is served
   bool peer_ended_ = false;  // and it was the client that began to end it
   bool aborted_ = false;     // close once what is queued is flushed
@@ -86,7 +121,7 @@ class Session final : public event::Deferred,
   bool in_dispatch_ = false;
   std::unique_ptr<ServerStream> stream_;    // HTTP/1: one at a time
   std::unique_ptr<ServerStream> finished_;  // recycled at the end of the turn
-  event::Timer idle_timer_;
+  event::Timer timer_;
   event::TurnTask turn_end_;
   net::Connection connection_;
   http1::ServerCodec codec_;

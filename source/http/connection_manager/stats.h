@@ -25,7 +25,15 @@ struct Stats {
   NamedCounter<"downstream_cx_destroy_active_rq"> downstream_cx_destroy_active_rq;
   NamedCounter<"downstream_cx_destroy_local_active_rq"> downstream_cx_destroy_local_active_rq;
   NamedCounter<"downstream_cx_destroy_remote_active_rq"> downstream_cx_destroy_remote_active_rq;
+  NamedCounter<"downstream_cx_drain_close"> downstream_cx_drain_close;    // Told to go: draining.
   NamedCounter<"downstream_cx_idle_timeout"> downstream_cx_idle_timeout;  // Closed unused.
+  NamedCounter<"downstream_cx_max_duration_reached"> downstream_cx_max_duration_reached;
+  NamedCounter<"downstream_cx_http1_soft_drain"> downstream_cx_http1_soft_drain;  // Of them left
+                                                                                  // to the client.
+  // Did not take the answer, or end, within delayed_close_timeout.
+  NamedCounter<"downstream_cx_delayed_close_timeout"> downstream_cx_delayed_close_timeout;
+  NamedCounter<"downstream_cx_upgrades_total"> downstream_cx_upgrades_total;  // And CONNECTs.
+  NamedGauge<"downstream_cx_upgrades_active"> downstream_cx_upgrades_active;
   NamedCounter<"downstream_cx_max_requests_reached"> downstream_cx_max_requests_reached;
   NamedCounter<"downstream_cx_protocol_error"> downstream_cx_protocol_error;  // Spoke no HTTP.
   NamedCounter<"downstream_cx_rx_bytes_total"> downstream_cx_rx_bytes_total;
@@ -45,8 +53,15 @@ struct Stats {
   NamedCounter<"downstream_rq_4xx"> downstream_rq_4xx;
   NamedCounter<"downstream_rq_5xx"> downstream_rq_5xx;
   NamedCounter<"downstream_rq_idle_timeout"> downstream_rq_idle_timeout;  // Stood still too long.
+  NamedCounter<"downstream_rq_header_timeout"> downstream_rq_header_timeout;  // Head took too long.
+  NamedCounter<"downstream_rq_timeout"> downstream_rq_timeout;  // Took too long to arrive.
+  NamedCounter<"downstream_rq_max_duration_reached"> downstream_rq_max_duration_reached;
   NamedCounter<"downstream_rq_non_relative_path"> downstream_rq_non_relative_path;
   NamedCounter<"downstream_rq_failed_path_normalization"> downstream_rq_failed_path_normalization;
+  // Upgrades and CONNECTs that nothing allows: 403.
+  NamedCounter<"downstream_rq_ws_on_non_ws_route"> downstream_rq_ws_on_non_ws_route;
+  NamedCounter<"downstream_rq_redirected_with_normalized_path">
+      downstream_rq_redirected_with_normalized_path;
   NamedCounter<"downstream_rq_response_before_rq_complete">
       downstream_rq_response_before_rq_complete;
   NamedCounter<"downstream_rq_rx_reset"> downstream_rq_rx_reset;    // Cut off by the client.
@@ -54,6 +69,13 @@ struct Stats {
   NamedCounter<"downstream_rq_too_large"> downstream_rq_too_large;  // 413.
   NamedCounter<"rs_too_large"> rs_too_large;  // Response over the buffer limit.
   NamedHistogram<"downstream_rq_time", Unit::kMilliseconds> downstream_rq_time;
+};
+
+// `http1.`, of all connection managers together.
+struct Http1Stats {
+  NamedCounter<"dropped_headers_with_underscores"> dropped_headers_with_underscores;
+  NamedCounter<"requests_rejected_with_underscores_in_headers">
+      requests_rejected_with_underscores_in_headers;
 };
 
 // `listener.<address>.http.<stat_prefix>.`

@@ -2,27 +2,44 @@
 
 #include <utility>
 
+#include "source/base/check.h"
 #include "source/http/connection_manager/server_stream.h"
+#include "source/http/connection_manager/target_policy.h"
 
 namespace remora::connection_manager {
 
 WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
-                           uint32_t buffer_limit, stats::Scope& scope, stats::Scope& listener_scope)
+                           uint32_t buffer_limit, const Scopes& scopes, const Drain* drain)
     : config_(std::move(config)),
       services_(services),
-      stats_(scope.Make<Stats>(services.worker.shard)),
-      listener_stats_(listener_scope.Make<ListenerStats>(services.worker.shard)),
-      buffer_limit_(buffer_limit) {
+      stats_(scopes.manager.Make<Stats>(services.worker.shard)),
+      listener_stats_(scopes.listener.Make<ListenerStats>(services.worker.shard)),
+      buffer_limit_(buffer_limit),
+      drain_(drain) {
   filters_.factories = &config_->filters;
-  const http::WorkerSetup setup{scope, services.worker.shard, services.worker.dispatcher};
+  if (!config_->access_log.empty()) {
+    CHECK(services.log_files != nullptr);
+    loggers_ = access_log::WorkerLoggers(config_->access_log, *services.log_files);
+  }
+  const http::WorkerSetup setup{scopes.manager, services.worker.shard, services.worker.dispatcher};
   for (const http::FilterFactory& factory : config_->filters) {
     filters_.worker_states.push_back(
         factory.create_worker_state == nullptr
             ? nullptr
             : factory.create_worker_state(factory.config.get(), setup));
   }
+  stream_deadlines_ = config_->request_timeout > 0 || config_->max_stream_duration > 0;
+  target_policy_ = HasTargetPolicy(*config_);
   http1_options_.accept_http_10 = config_->accept_http_10;
   http1_options_.allow_absolute_url = config_->allow_absolute_url;
+  http1_options_.allow_chunked_length = config_->allow_chunked_length;
+  http1_options_.ignores_upgrade = config_->ignores_upgrade;
+  http1_options_.name_case = config_->name_case;
+  http1_options_.underscore_names = config_->underscore_names;
+  const Http1Stats http1_stats = scopes.http1.Make<Http1Stats>(services.worker.shard);
+  http1_options_.dropped_underscore_names = http1_stats.dropped_headers_with_underscores;
+  http1_options_.rejected_underscore_names =
+      http1_stats.requests_rejected_with_underscores_in_headers;
   http1_options_.enable_trailers = config_->enable_trailers;
   http1_options_.max_header_bytes = config_->max_request_header_bytes;
   http1_options_.max_headers = config_->max_request_headers;

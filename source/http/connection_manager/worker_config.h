@@ -13,6 +13,7 @@
 #include "source/base/arena.h"
 #include "source/http/connection_manager/config.h"
 #include "source/http/connection_manager/date_cache.h"
+#include "source/http/connection_manager/drain.h"
 #include "source/http/connection_manager/stats.h"
 #include "source/http/filter/filter_chain.h"
 #include "source/http/http1/server_codec.h"
@@ -28,14 +29,21 @@ struct WorkerServices {
   upstream::ClusterSet& clusters;
   base::ArenaPool& arenas;
   DateCache& dates;
-  std::string_view own_ip;  // see header_policy.h
+  std::string_view own_ip;    // see header_policy.h
+  uint64_t& last_connection;  // number of the worker's newest downstream connection
+  access_log::WorkerFiles* log_files = nullptr;  // null: no access log can be configured
 };
 
 class WorkerConfig {
  public:
-  // `scope` is `http.<stat_prefix>.`, `listener_scope` `listener.<address>.http.<stat_prefix>.`.
+  struct Scopes {
+    stats::Scope& manager;   // `http.<stat_prefix>.`
+    stats::Scope& listener;  // `listener.<address>.http.<stat_prefix>.`
+    stats::Scope& http1;     // `http1.`
+  };
+  // `drain` outlives this; null: nothing is ever drained.
   WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
-               uint32_t buffer_limit, stats::Scope& scope, stats::Scope& listener_scope);
+               uint32_t buffer_limit, const Scopes& scopes, const Drain* drain = nullptr);
   ~WorkerConfig();
   WorkerConfig(const WorkerConfig&) = delete;
   WorkerConfig& operator=(const WorkerConfig&) = delete;
@@ -46,9 +54,16 @@ class WorkerConfig {
   const ListenerStats& listener_stats() const { return listener_stats_; }
   const http::WorkerFilters& filters() const { return filters_; }
   const http1::ServerOptions& http1_options() const { return http1_options_; }
+  const access_log::WorkerLoggers& loggers() const { return loggers_; }
   uint32_t buffer_limit() const { return buffer_limit_; }
-  bool draining() const { return draining_; }
-  void StartDraining() { draining_ = true; }
+  // Some stream may have a deadline besides its idle timeout.
+  bool stream_deadlines() const { return stream_deadlines_; }
+  bool target_policy() const { return target_policy_; }
+  // Whether the response that begins now ends its connection, because the listener is drained.
+  bool DrainCloses() const {
+    return drain_ != nullptr &&
+           drain_->Closes(services_.worker.dispatcher.now(), services_.worker.random);
+  }
 
   // Streams are recycled: a warm worker makes none.
   std::unique_ptr<ServerStream> TakeStream();
@@ -62,9 +77,12 @@ class WorkerConfig {
   Stats stats_;
   ListenerStats listener_stats_;
   http::WorkerFilters filters_;
+  access_log::WorkerLoggers loggers_;
   http1::ServerOptions http1_options_;
   uint32_t buffer_limit_;
-  bool draining_ = false;
+  const Drain* drain_;
+  bool stream_deadlines_ = false;
+  bool target_policy_ = false;
   std::vector<std::unique_ptr<ServerStream>> idle_streams_;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "source/base/check.h"
+#include "source/http/route/header_changes.h"
 
 namespace remora::http {
 
@@ -11,9 +12,22 @@ FilterChain::FilterChain(const Environment& environment, const WorkerFilters& fi
                          const RequestHead* request)
     : env_(environment), request_head_(request), deferred_(&RunDeferred, this) {
   if (request != nullptr && env_.routes != nullptr) {
-    match_ = env_.routes->Match(*request, env_.random.Next());
+    MatchRoute();
   }
   CreateFilters(filters);
+}
+
+void FilterChain::MatchRoute() {
+  match_ = env_.routes->Match(*request_head_, env_.random.Next(), &*env_.clusters.worker().runtime);
+  StreamInfo& info = env_.stream_info;
+  info.route_name = {};
+  info.route_metadata = nullptr;
+  if (match_.virtual_host == nullptr) return;
+  info.virtual_host_name = match_.virtual_host->name();
+  info.virtual_host_metadata = match_.virtual_host->metadata();
+  if (match_.route == nullptr) return;
+  info.route_name = match_.route->name();
+  info.route_metadata = match_.route->metadata();
 }
 
 FilterChain::~FilterChain() {
@@ -128,6 +142,12 @@ void FilterChain::RequestHooks::SetPaused(bool paused) {
 }
 
 // --- the response enters ---
+
+// Filters see the one response that counts.
+void FilterChain::ResponseEntry::OnInterim(ResponseHead& head) {
+  if (chain_.phase_ != Phase::kOpen || chain_.response_->started()) return;
+  chain_.env_.downstream.OnInterim(head);
+}
 
 void FilterChain::ResponseEntry::OnHead(ResponseHead& head) {
   if (chain_.phase_ != Phase::kOpen) return;
@@ -252,6 +272,14 @@ void FilterChain::SendReplyNow() {
     return;
   }
   auto* head = env_.arena.New<ResponseHead>(env_.arena);
+  if (const route::HeaderPlan* plan = match_.response_headers(); plan != nullptr) {
+    for (const auto& [id, value] : std::exchange(reply_->headers, {})) head->headers.Set(id, value);
+    plan->Apply(head->headers,
+                {.info = env_.stream_info, .request = request_head_, .response = head});
+  }
+  if (env_.local_replies != nullptr) {
+    env_.local_replies->Apply(request_head_, env_.stream_info, *head, *reply_);
+  }
   const std::string_view body = FillLocalReply(*reply_, request_head_, *head);
   buffer::Buffer data(env_.blocks);
   data.Append(body);
@@ -319,14 +347,13 @@ uint64_t FilterContext::request_buffer_limit() const { return chain_.request_->l
 uint64_t FilterContext::response_buffer_limit() const { return chain_.response_->limit(); }
 void FilterContext::Reroute() {
   if (chain_.env_.routes == nullptr || chain_.request_head_ == nullptr) return;
-  chain_.match_ = chain_.env_.routes->Match(*chain_.request_head_, chain_.env_.random.Next());
+  chain_.MatchRoute();
   chain_.RefreshRouteConfigs();
-  const route::Route* found = chain_.match_.route;
-  chain_.env_.stream_info.route_name = found != nullptr ? found->name() : std::string_view();
 }
 size_t FilterContext::RouteConfigLevels(const void* (&levels)[kRouteLevels]) const {
   const route::MatchResult& match = chain_.match_;
   const route::FilterOverrides* const merged[] = {
+      match.virtual_host != nullptr ? chain_.env_.routes->overrides() : nullptr,
       match.virtual_host != nullptr ? match.virtual_host->overrides() : nullptr,
       match.route != nullptr ? match.route->overrides() : nullptr, match.overrides};
   size_t count = 0;
@@ -341,6 +368,7 @@ size_t FilterContext::RouteConfigLevels(const void* (&levels)[kRouteLevels]) con
 }
 const route::Route* FilterContext::route() const { return chain_.match_.route; }
 const route::MatchResult& FilterContext::match() const { return chain_.match_; }
+ConnectionStates& FilterContext::connection_states() const { return chain_.env_.connection_states; }
 bool FilterContext::saw_request() const { return chain_.entries_[index_].saw_request; }
 const RequestHead* FilterContext::request_head() const { return chain_.request_head_; }
 StreamInfo& FilterContext::stream_info() const { return chain_.env_.stream_info; }
@@ -352,13 +380,16 @@ upstream::ClusterSet& FilterContext::clusters() const { return chain_.env_.clust
 const runtime::Snapshot& FilterContext::runtime() const {
   return *chain_.env_.clusters.worker().runtime;
 }
+const runtime::ProcessState& FilterContext::process() const {
+  return chain_.env_.clusters.worker().process;
+}
 ResponseSink& FilterContext::response_sink() const { return chain_.response_entry_; }
 MessageSource& FilterContext::request_source() const { return chain_.env_.request_source; }
 void FilterContext::SetResponseSource(MessageSource* source) {
   chain_.response_source_ = source;
   if (source == nullptr) return;
-  for (const PauseReason reason : {PauseReason::kSinkFull, PauseReason::kFilterPaused,
-                                   PauseReason::kBufferLimit, PauseReason::kConnectionFull}) {
+  for (const PauseReason reason :
+       {PauseReason::kSinkFull, PauseReason::kFilterPaused, PauseReason::kConnectionFull}) {
     if (chain_.response_pauses_.bits() & static_cast<uint8_t>(reason)) source->Pause(reason);
   }
 }

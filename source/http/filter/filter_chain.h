@@ -23,6 +23,7 @@
 
 #include "source/http/filter/direction.h"
 #include "source/http/filter/filter_context.h"
+#include "source/http/filter/local_reply_rules.h"
 
 namespace remora::http {
 
@@ -45,6 +46,8 @@ class FilterChain final : public RequestSink {
     ResponseSink& downstream;  // behind the last response filter
     const route::RouteTable* routes;
     uint64_t buffer_limit;
+    const LocalReplyRules* local_replies = nullptr;  // null: none
+    ConnectionStates& connection_states;
   };
 
   FilterChain(const Environment& environment, const WorkerFilters& filters,
@@ -104,6 +107,7 @@ class FilterChain final : public RequestSink {
   class ResponseEntry final : public ResponseSink {
    public:
     explicit ResponseEntry(FilterChain& chain) : chain_(chain) {}
+    void OnInterim(ResponseHead& head) override;
     void OnHead(ResponseHead& head) override;
     void OnData(buffer::Buffer& data) override;
     void OnEnd(HeaderMap* trailers) override;
@@ -127,6 +131,7 @@ class FilterChain final : public RequestSink {
   // Nothing is delivered any more, or not before what was asked for is carried out.
   bool stopped() const { return phase_ == Phase::kInterrupted || phase_ == Phase::kClosed; }
   void RefreshRouteConfigs();
+  void MatchRoute();
   void Settle();
   void SendReplyNow();
   void ResetNow();

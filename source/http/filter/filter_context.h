@@ -19,6 +19,7 @@
 
 namespace remora::http {
 
+class ConnectionStates;
 class FilterChain;
 
 class FilterContext {
@@ -69,6 +70,8 @@ class FilterContext {
   T& worker_state() const {
     return *static_cast<T*>(worker_state_);
   }
+  // What filters keep for the downstream connection (connection_states.h).
+  ConnectionStates& connection_states() const;
   // False when a local reply came before this filter saw the request.
   bool saw_request() const;
 
@@ -80,6 +83,8 @@ class FilterContext {
   buffer::BlockPool& blocks() const;
   upstream::ClusterSet& clusters() const;
   const runtime::Snapshot& runtime() const;
+  // What an operator told the process: whether it is to fail its health checks.
+  const runtime::ProcessState& process() const;
 
   // For the terminal filter: where its response goes, who sends the request, and (set by it) who
   // sends the response, so that filters and the downstream can pause it.

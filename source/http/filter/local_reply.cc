@@ -89,10 +89,16 @@ std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* requ
   if (reply.body.empty()) {
     head.framing = Framing::kLength;
     head.length = 0;
+    headers.Remove(HeaderId::kContentType);
     headers.SetReference(HeaderId::kContentLength, "0");
     return {};
   }
-  headers.SetReference(HeaderId::kContentType, "text/plain");
+  // A route may have said what it is.
+  if (!reply.content_type.empty()) {
+    headers.Set(HeaderId::kContentType, reply.content_type);
+  } else if (!headers.Has(HeaderId::kContentType)) {
+    headers.SetReference(HeaderId::kContentType, "text/plain");
+  }
   headers.Set(HeaderId::kContentLength, absl::StrCat(reply.body.size()));
   if (request != nullptr && request->method_id == Method::kHead) {
     head.framing = Framing::kNone;

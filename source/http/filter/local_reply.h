@@ -26,6 +26,7 @@ struct LocalReply {
   ResponseFlag flag = ResponseFlag::kNone;
   std::optional<uint32_t> grpc_status = std::nullopt;  // overrides the one derived from `status`
   std::vector<std::pair<HeaderId, std::string>> headers = {};
+  std::string content_type = {};  // of the body; empty: the route's own, else text/plain
 };
 
 // The reply for an error of the table in proxy_error.cc.

@@ -15,7 +15,7 @@ using net::Address;
 using GetAddress = const Address* (*)(const http::StreamInfo& info);
 
 const Address* DownstreamLocal(const http::StreamInfo& info) {
-  return info.connection == nullptr ? nullptr : info.connection->local;
+  return info.connection == nullptr ? nullptr : info.connection->FindLocal();
 }
 const Address* DownstreamDirect(const http::StreamInfo& info) {
   return info.connection == nullptr ? nullptr : info.connection->direct_remote;

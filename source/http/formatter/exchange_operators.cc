@@ -166,6 +166,7 @@ absl::Status PrepareLocalTime(std::string_view arguments, Operator& self) {
 // --- what happened
 
 bool AppendProtocol(const Operator&, const Exchange& exchange, std::string& out) {
+  if (!exchange.info.version_known) return false;
   return AppendText(http::VersionName(exchange.info.version), out);
 }
 

@@ -31,6 +31,7 @@ enum class LogType : uint8_t {
   kUpstreamEnd,
   kUpstreamPeriodic,
   kDownstreamTunnelSuccessfullyEstablished,
+  kLast = kDownstreamTunnelSuccessfullyEstablished,
 };
 // "DownstreamEnd".
 std::string_view LogTypeName(LogType type);
@@ -51,6 +52,8 @@ struct Exchange {
 // The grpc-status of a gRPC request: of trailers, head, or what the HTTP status stands for; -1 when
 // it is no number. Nothing for other requests.
 std::optional<int> GrpcStatus(const Exchange& exchange);
+// The same, whether the request is gRPC's or not.
+std::optional<int> GrpcStatusOfAny(const Exchange& exchange);
 
 class Operator;  // operator.h: a part of a format
 

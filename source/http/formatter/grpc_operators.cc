@@ -85,6 +85,10 @@ std::optional<int> GrpcStatus(const Exchange& exchange) {
   static constexpr std::string_view kGrpc = "application/grpc";
   if (type.substr(0, kGrpc.size()) != kGrpc) return std::nullopt;
   if (type.size() > kGrpc.size() && type[kGrpc.size()] != '+') return std::nullopt;
+  return GrpcStatusOfAny(exchange);
+}
+
+std::optional<int> GrpcStatusOfAny(const Exchange& exchange) {
   if (exchange.response_trailers != nullptr) {
     if (const auto status = StatusField(*exchange.response_trailers)) return status;
   }

@@ -15,6 +15,7 @@ struct JsonFormat::Node {
   enum class Kind : uint8_t { kConstant, kFormat, kObject, kList };
   Kind kind = Kind::kConstant;
   std::string text;               // the constant, as JSON
+  bool empty = false;             // it is null
   std::optional<Format> format;   // a string with operators
   std::vector<std::string> keys;  // of the object: `"key":`
   std::vector<Node> children;
@@ -56,10 +57,9 @@ absl::Status JsonFormat::Compile(const MetadataValue& value, const Format::Optio
       node.text = value.boolean ? "true" : "false";
       return absl::OkStatus();
     case MetadataValue::Kind::kNull:
-      return absl::InvalidArgumentError(
-          absl::StrCat(path,
-                       ": Only string values, nested structs, list values, number values "
-                       "and booleans are supported in structured formats."));
+      node.text = "null";
+      node.empty = true;
+      return absl::OkStatus();
     case MetadataValue::Kind::kList:
       node.kind = Node::Kind::kList;
       for (size_t i = 0; i < value.items.size(); ++i) {
@@ -90,7 +90,7 @@ bool JsonFormat::AppendNode(const Node& node, std::string& out, const Exchange& 
   switch (node.kind) {
     case Node::Kind::kConstant:
       out += node.text;
-      return true;
+      return !node.empty;
     case Node::Kind::kFormat:
       return node.format->AppendJsonTo(out, exchange);
     case Node::Kind::kObject:

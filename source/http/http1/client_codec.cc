@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
+
 #include "source/base/check.h"
 #include "source/http/http1/cross_check.h"
 #include "source/http/http1/details.h"
@@ -114,6 +116,9 @@ absl::Status ClientCodec::BeginResponse(buffer::Buffer& input, const HeadScanner
   if (!ParseResponseLine({text.text, feed - 1}, line)) return Fail(detail::kCodecError);
 
   auto& head = *arena_->New<http::ResponseHead>(*arena_);
+  if (options_.name_case == http::NameCase::kAsReceived) {
+    head.received = arena_->Copy({text.text, text.size});
+  }
   FieldSet fields;
   http::CodecError error;
   const FieldLines source{text, lines, feed + 1, 1};
@@ -137,12 +142,15 @@ absl::Status ClientCodec::BeginResponse(buffer::Buffer& input, const HeadScanner
                           framing};
     if (CrossCheckResponse(claim) != CrossCheck::kAgreed) return Fail(detail::kCodecError);
   }
-  if (line.status < 200) return CountInformational(line.status, text.size);
-
   head.status = line.status;
   head.version = line.version;
   head.framing = framing.framing;
   head.length = framing.length;
+  if (line.status < 200) {
+    if (!AgreesToUpgrade(line.status, fields)) return PassInformational(head, text.size);
+    head.upgrade = fields.upgrade;
+    head.framing = http::Framing::kTunnel;
+  }
   const bool keep_alive = !fields.connection.close &&
                           (line.version == http::Version::kHttp11 || fields.connection.keep_alive);
   if (!keep_alive) usable_ = false;
@@ -150,14 +158,23 @@ absl::Status ClientCodec::BeginResponse(buffer::Buffer& input, const HeadScanner
   return absl::OkStatus();
 }
 
-absl::Status ClientCodec::CountInformational(uint16_t status, uint32_t size) {
-  // We never ask for an upgrade; what follows a 101 would be no HTTP.
-  if (status == 101) return Fail(detail::kCodecError);
+bool ClientCodec::AgreesToUpgrade(uint16_t status, const FieldSet& fields) const {
+  if (status != 101 || tunnel_ != Tunnel::kAsked || upgrade_.empty()) return false;
+  // To what was asked for and nothing else.
+  return fields.connection.upgrade && fields.upgrade_count == 1 &&
+         absl::EqualsIgnoreCase(absl::string_view(upgrade_.data(), upgrade_.size()),
+                                absl::string_view(fields.upgrade.data(), fields.upgrade.size()));
+}
+
+absl::Status ClientCodec::PassInformational(http::ResponseHead& head, uint32_t size) {
+  // Nobody has asked for it; what follows a 101 would be no HTTP.
+  if (head.status == 101) return Fail(detail::kCodecError);
   informational_bytes_ += size;
   if (++informational_ > options_.max_informational ||
       informational_bytes_ > options_.max_header_bytes) {
     return Fail(detail::kHeadersTooLarge);
   }
+  sink_->OnInterim(head);
   return absl::OkStatus();
 }
 
@@ -180,6 +197,7 @@ void ClientCodec::StartBody(http::ResponseHead& head, bool chunked, bool nothing
       }
       break;
     case http::Framing::kTunnel:
+      tunnel_ = Tunnel::kOpen;
       response_ = ResponseState::kUntilClose;
       usable_ = false;
       break;
@@ -243,6 +261,7 @@ void ClientCodec::EndResponse(http::HeaderMap* trailers, bool nothing_left) {
 }
 
 void ClientCodec::ForgetStream() {
+  tunnel_ = Tunnel::kNone;
   sink_ = nullptr;
   arena_ = nullptr;
   pause_ = http::PauseMask();
@@ -277,13 +296,23 @@ absl::Status ClientCodec::HandleCut() {
 void ClientCodec::OnHead(http::RequestHead& head) {
   DCHECK(request_ == RequestState::kWaiting);
   method_ = head.method_id;
-  WriteRequestHead(head, output_, writer_);
+  if (head.framing == http::Framing::kTunnel) {
+    tunnel_ = Tunnel::kAsked;
+    upgrade_ = head.upgrade;
+  }
+  WriteRequestHead(head, options_.name_case, output_, writer_);
   request_ = RequestState::kBody;
   events_.OnOutput();
 }
 
 void ClientCodec::OnData(buffer::Buffer& data) {
   DCHECK(request_ == RequestState::kBody);
+  if (tunnel_ == Tunnel::kAsked) {
+    // What is sent before the answer may be taken for another request.
+    data.Clear();
+    Abandon();
+    return;
+  }
   const bool fits = writer_.Write(data, output_);
   DCHECK(fits);
   events_.OnOutput();
@@ -295,6 +324,7 @@ void ClientCodec::OnEnd(http::HeaderMap* trailers) {
   request_ = RequestState::kDone;
   const bool complete = writer_.End(options_.enable_trailers ? trailers : nullptr, output_);
   events_.OnOutput();
+  if (tunnel_ == Tunnel::kOpen) events_.OnTunnelEnd();
   // The upstream must never take a cut request for a whole one.
   if (!complete) Abandon();
 }

@@ -10,7 +10,8 @@
 // ErrorKind::kProtocolError (Dispatch) or kConnectionTermination (OnInputEnd). Bytes on a
 // connection without a stream are an error: an answer nobody asked for must never meet the next
 // request. Reusable() is up to date when the sink gets OnEnd. It stays false after a response that
-// came before its request had ended. OnInputInterestChanged is not called from within Dispatch.
+// came before its request had ended, and after a tunnel or in vain asked for one.
+// OnInputInterestChanged is not called from within Dispatch.
 
 #include <cstdint>
 #include <string_view>
@@ -19,15 +20,17 @@
 #include "source/http/http1/body_writer.h"
 #include "source/http/http1/chunked_decoder.h"
 #include "source/http/http1/head_scanner.h"
+#include "source/http/http1/parser.h"
 
 namespace remora::http1 {
 
 struct ClientOptions {
   // Trailers are passed on in both directions; else read, checked and dropped.
   bool enable_trailers = false;
+  http::NameCase name_case = http::NameCase::kLower;  // of requests; kAsReceived: of responses
   uint32_t max_header_bytes = 80 * 1024;
   uint32_t max_headers = 100;
-  // Informational responses (100, 102, 103) before one final one; they are dropped.
+  // Informational responses (100, 102, 103) before one final one.
   uint32_t max_informational = 64;
 };
 
@@ -62,7 +65,8 @@ class ClientCodec final : public http::ClientCodec, private http::ClientCodecStr
   // False when more bytes are needed or the head is refused (then `status` says so).
   bool ReadHead(buffer::Buffer& input, absl::Status& status);
   absl::Status BeginResponse(buffer::Buffer& input, const HeadScanner::Lines& lines);
-  absl::Status CountInformational(uint16_t status, uint32_t size);
+  absl::Status PassInformational(http::ResponseHead& head, uint32_t size);
+  bool AgreesToUpgrade(uint16_t status, const FieldSet& fields) const;
   void StartBody(http::ResponseHead& head, bool chunked, bool nothing_left);
   void ReadLengthBody(buffer::Buffer& input);
   // False when more bytes are needed or the body is refused (then `status` says so).
@@ -90,6 +94,9 @@ class ClientCodec final : public http::ClientCodec, private http::ClientCodecStr
   http::Method method_ = http::Method::kOther;
   uint32_t informational_ = 0;  // responses skipped, and their bytes, in this exchange
   uint32_t informational_bytes_ = 0;
+  enum class Tunnel : uint8_t { kNone, kAsked, kOpen };
+  Tunnel tunnel_ = Tunnel::kNone;
+  std::string_view upgrade_;  // what was asked for; empty for CONNECT
   bool usable_ = true;
   bool response_started_ = false;
   bool dispatching_ = false;

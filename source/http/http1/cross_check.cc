@@ -55,6 +55,10 @@ CrossCheck Check(llhttp_type_t type, const HeadClaim& claim) {
   const llhttp_settings_t settings = MakeSettings();
   llhttp_t parser;
   llhttp_init(&parser, type, &settings);
+  // Only where our own rules have allowed both.
+  if (claim.content_length_count > 0 && claim.transfer_encoding_count > 0) {
+    llhttp_set_lenient_chunked_length(&parser, 1);
+  }
   Reading reading;
   parser.data = &reading;
   const llhttp_errno_t result = llhttp_execute(&parser, claim.head.data(), claim.head.size());

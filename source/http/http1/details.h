@@ -20,11 +20,13 @@ inline constexpr std::string_view kInvalidUrl = "http1.invalid_url";
 inline constexpr std::string_view kInvalidScheme = "http1.invalid_scheme";
 inline constexpr std::string_view kInvalidTransferEncoding = "http1.invalid_transfer_encoding";
 inline constexpr std::string_view kBodyDisallowed = "http1.body_disallowed";
+inline constexpr std::string_view kUpgradeFailed = "upgrade_failed";
 inline constexpr std::string_view kTransferEncodingNotAllowed =
     "http1.transfer_encoding_not_allowed";
 inline constexpr std::string_view kContentLengthNotAllowed = "http1.content_length_not_allowed";
 inline constexpr std::string_view kContentLengthAndChunked =
     "http1.content_length_and_chunked_not_allowed";
+inline constexpr std::string_view kUnexpectedUnderscore = "http1.unexpected_underscore";
 inline constexpr std::string_view kHttpsUrlOnPlaintext = "http1.https_url_on_plaintext_connection";
 // HTTP/1.0 that is not accepted, and a missing Host: Envoy's connection manager finds those.
 inline constexpr std::string_view kLowVersion = "low_version";

@@ -66,7 +66,9 @@ FramingDecision DecideFraming(const FramingInput& input) {
   const bool has_coding = input.transfer_encoding_count > 0;
   uint64_t length = 0;
   if (has_length) {
-    if (has_coding) return Reject(bad, detail::kContentLengthAndChunked);
+    if (has_coding && !input.allow_chunked_length) {
+      return Reject(bad, detail::kContentLengthAndChunked);
+    }
     if (input.content_length_count > 1) return Reject(bad, detail::kCodecError);
     if (!ParseContentLength(input.content_length, length)) return Reject(bad, detail::kCodecError);
   }

@@ -4,8 +4,9 @@
 // 6.3), stricter than the RFC where it leaves a choice.
 //
 // A pure function; any thread. What two recipients could read in two ways is refused: both
-// Content-Length and Transfer-Encoding, more than one of either, any transfer coding but exactly
-// `chunked`, any transfer coding in HTTP/1.0, any Content-Length that is not 1 to 19 digits.
+// Content-Length and Transfer-Encoding (unless allowed), more than one of either, any transfer
+// coding but exactly `chunked`, any transfer coding in HTTP/1.0, any Content-Length that is not 1
+// to 19 digits.
 
 #include <cstdint>
 #include <string_view>
@@ -24,6 +25,7 @@ struct FramingInput {
   uint32_t transfer_encoding_count = 0;
   std::string_view content_length;  // the value of the last one, without outer white space
   std::string_view transfer_encoding;
+  bool allow_chunked_length = false;  // chunked counts, if both are there
 };
 
 struct FramingDecision {

@@ -39,7 +39,9 @@ bool AddConnectionTokens(std::string_view value, ConnectionTokens& tokens) {
       tokens.close = true;
     } else if (EqualsWord(token, "keep-alive")) {
       tokens.keep_alive = true;
-    } else if (!EqualsWord(token, "upgrade") && !EqualsWord(token, "http2-settings")) {
+    } else if (EqualsWord(token, "upgrade")) {
+      tokens.upgrade = true;
+    } else if (!EqualsWord(token, "http2-settings")) {
       tokens.nominated[tokens.nominated_count++] = {token.data(), token.size()};
     }
   }

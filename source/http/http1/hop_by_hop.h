@@ -22,6 +22,7 @@ struct ConnectionTokens {
   uint32_t nominated_count = 0;
   bool close = false;
   bool keep_alive = false;
+  bool upgrade = false;
   // Not initialised: it is part of every request's parsing.
   struct Token {
     const char* text;

@@ -137,8 +137,12 @@ bool TakeHopField(const HeaderEntry& entry, Section section, http::HeaderMap& he
       fields.expects_continue = EqualsWord(value, "100-continue");
       headers.AddNext();
       return true;
+    case HeaderId::kUpgrade:
+      ++fields.upgrade_count;
+      fields.upgrade = value;
+      return true;
     default:
-      return true;  // keep-alive, proxy-connection, upgrade, http2-settings: for us alone
+      return true;  // keep-alive, proxy-connection, http2-settings: for us alone
   }
 }
 

@@ -38,10 +38,12 @@ struct FieldSet {
   uint32_t host_count = 0;
   uint32_t content_length_count = 0;
   uint32_t transfer_encoding_count = 0;
+  uint32_t upgrade_count = 0;
   bool expects_continue = false;
   std::string_view host;  // the last value of each
   std::string_view content_length;
   std::string_view transfer_encoding;
+  std::string_view upgrade;
   ConnectionTokens connection;
 };
 

@@ -10,6 +10,7 @@
 #include "source/base/check.h"
 #include "source/http/codes.h"
 #include "source/http/http1/framing_rules.h"
+#include "source/http/http1/name_case.h"
 
 namespace remora::http1 {
 namespace {
@@ -111,6 +112,11 @@ class HeadWriter {
     PutNumber(length);
     Put("\r\n");
   }
+  void PutUpgrade(std::string_view protocol) {
+    Put("connection: upgrade\r\nupgrade: ");
+    Put(protocol);
+    Put("\r\n");
+  }
   void PutFields(const http::HeaderMap& headers);
 
  private:
@@ -164,16 +170,15 @@ bool ExpectsBody(http::Method method) {
          method != http::Method::kConnect;
 }
 
-}  // namespace
-
-void WriteRequestHead(const http::RequestHead& head, buffer::Buffer& output, BodyWriter& body) {
+void WriteLowerRequestHead(const http::RequestHead& head, buffer::Buffer& output,
+                           BodyWriter& body) {
   const bool connect = head.method_id == http::Method::kConnect;
   base::Arena& arena = head.arena();
   const std::string_view method = LinePart(head.method, arena);
   const std::string_view target = LinePart(connect ? head.authority : head.path, arena);
   const std::string_view host = LinePart(head.authority, arena);
-  HeadWriter writer(output, method.size() + target.size() + host.size() + kOwnFieldsRoom +
-                                FieldsBound(head.headers));
+  HeadWriter writer(output, method.size() + target.size() + host.size() + head.upgrade.size() +
+                                kOwnFieldsRoom + FieldsBound(head.headers));
   writer.Put(method);
   writer.Put(" ");
   writer.Put(target);
@@ -181,6 +186,7 @@ void WriteRequestHead(const http::RequestHead& head, buffer::Buffer& output, Bod
   writer.Put(host);
   writer.Put("\r\n");
   writer.PutFields(head.headers);
+  if (!head.upgrade.empty()) writer.PutUpgrade(head.upgrade);
   switch (head.framing) {
     case http::Framing::kNone:
       // A method that usually has content says that it has none (RFC 9110 section 8.6).
@@ -204,11 +210,29 @@ void WriteRequestHead(const http::RequestHead& head, buffer::Buffer& output, Bod
   writer.Put("\r\n");
 }
 
+}  // namespace
+
+void WriteRequestHead(const http::RequestHead& head, http::NameCase name_case,
+                      buffer::Buffer& output, BodyWriter& body) {
+  if (__builtin_expect(name_case != http::NameCase::kLower || !head.received.empty(), 0)) {
+    buffer::Buffer lower(output.pool());
+    WriteLowerRequestHead(head, lower, body);
+    WriteWithNameCase(lower, head.received, name_case, output);
+  } else {
+    WriteLowerRequestHead(head, output, body);
+  }
+}
+
 namespace {
 
 // The framing fields of a response, and how its body is written.
 void PutResponseFraming(const http::ResponseHead& head, const ResponseContext& context,
                         HeadWriter& writer, BodyWriter& body) {
+  if (head.status == 101 && head.framing == http::Framing::kTunnel) {
+    writer.PutUpgrade(head.upgrade);
+    body.Start(BodyMode::kUntilClose, 0);
+    return;
+  }
   body.Start(BodyMode::kNone, 0);
   const bool to_head = context.method == http::Method::kHead;
   const bool tunnel = context.method == http::Method::kConnect && head.status < 300;
@@ -259,11 +283,10 @@ void PutStatusLine(uint16_t status, http::Version version, HeadWriter& writer) {
 
 constexpr size_t kStatusLineRoom = 64;
 
-}  // namespace
-
-void WriteResponseHead(const http::ResponseHead& head, const ResponseContext& context,
-                       buffer::Buffer& output, BodyWriter& body) {
-  HeadWriter writer(output, kStatusLineRoom + kOwnFieldsRoom + FieldsBound(head.headers));
+void WriteLowerResponseHead(const http::ResponseHead& head, const ResponseContext& context,
+                            buffer::Buffer& output, BodyWriter& body) {
+  HeadWriter writer(
+      output, kStatusLineRoom + kOwnFieldsRoom + head.upgrade.size() + FieldsBound(head.headers));
   PutStatusLine(head.status, context.version, writer);
   writer.PutFields(head.headers);
   PutResponseFraming(head, context, writer, body);
@@ -273,6 +296,20 @@ void WriteResponseHead(const http::ResponseHead& head, const ResponseContext& co
     writer.Put("connection: keep-alive\r\n");
   }
   writer.Put("\r\n");
+}
+
+}  // namespace
+
+void WriteResponseHead(const http::ResponseHead& head, const ResponseContext& context,
+                       buffer::Buffer& output, BodyWriter& body) {
+  const bool lower_case = context.name_case == http::NameCase::kLower && head.received.empty();
+  if (__builtin_expect(!lower_case, 0)) {
+    buffer::Buffer lower(output.pool());
+    WriteLowerResponseHead(head, context, lower, body);
+    WriteWithNameCase(lower, head.received, context.name_case, output);
+  } else {
+    WriteLowerResponseHead(head, context, output, body);
+  }
 }
 
 void WriteInformationalHead(const http::ResponseHead& head, buffer::Buffer& output) {

@@ -11,6 +11,7 @@
 // the stream's worker.
 
 #include "source/buffer/buffer.h"
+#include "source/http/codec.h"
 #include "source/http/http1/body_writer.h"
 #include "source/http/message.h"
 
@@ -20,9 +21,12 @@ struct ResponseContext {
   http::Version version = http::Version::kHttp11;  // of the request
   http::Method method = http::Method::kGet;        // of the request
   bool close = false;                              // the connection ends after this response
+  http::NameCase name_case = http::NameCase::kLower;
 };
 
-void WriteRequestHead(const http::RequestHead& head, buffer::Buffer& output, BodyWriter& body);
+// Names are lower-case unless `name_case`, or what the head says of itself, is something else.
+void WriteRequestHead(const http::RequestHead& head, http::NameCase name_case,
+                      buffer::Buffer& output, BodyWriter& body);
 void WriteResponseHead(const http::ResponseHead& head, const ResponseContext& context,
                        buffer::Buffer& output, BodyWriter& body);
 // An interim response (1xx): it has no body and leaves the connection as it is.

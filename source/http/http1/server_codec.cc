@@ -4,6 +4,7 @@
 
 #include "source/base/check.h"
 #include "source/http/codes.h"
+#include "source/http/http1/ascii.h"
 #include "source/http/http1/byte_set.h"
 #include "source/http/http1/cross_check.h"
 #include "source/http/http1/details.h"
@@ -81,6 +82,11 @@ absl::Status ServerCodec::DispatchAll(buffer::Buffer& input) {
         if (!ReadChunkedBody(input, status)) return status;
         break;
       case RequestState::kTunnel:
+        if (pause_.paused() || input.empty()) return status;
+        sink_->OnData(input);
+        input.Clear();
+        break;
+      case RequestState::kTunnelAsked:
       case RequestState::kDone:
         return status;
       case RequestState::kFailed:
@@ -146,14 +152,27 @@ bool ServerCodec::ReadRequest(const HeadText& text, const HeadScanner::Lines& li
     error_ = {426, detail::kLowVersion};
     return false;
   }
+  if (options_.name_case == http::NameCase::kAsReceived) {
+    head.received = arena_->Copy({text.text, text.size});
+  }
   FieldSet fields;
   const FieldLines source{text, lines, feed + 1, 1};
   if (!ParseFields(source, Section::kRequest, options_.max_headers, head.headers, fields, error_)) {
     return false;
   }
-  const FramingDecision framing = DecideFraming(RequestFraming(line, fields));
+  if (options_.underscore_names != http::UnderscoreNames::kAllow &&
+      !CheckUnderscores(head.headers)) {
+    return false;
+  }
+  FramingInput framing_input = RequestFraming(line, fields);
+  framing_input.allow_chunked_length = options_.allow_chunked_length;
+  const FramingDecision framing = DecideFraming(framing_input);
   if (framing.rejected()) {
     error_ = {framing.status, framing.detail};
+    return false;
+  }
+  if (fields.upgrade_count > 1) {
+    error_ = {400, detail::kCodecError};
     return false;
   }
   if (NeedsCrossCheck(line, fields)) {
@@ -180,12 +199,50 @@ bool ServerCodec::ReadRequest(const HeadText& text, const HeadScanner::Lines& li
   chunked = framing.chunked;
   head.keep_alive = !fields.connection.close &&
                     (line.version == http::Version::kHttp11 || fields.connection.keep_alive);
+  if (chunked && fields.content_length_count > 0) {
+    // RFC 9112 section 6.1: what went before on this connection may be an attack.
+    head.headers.Remove(http::HeaderId::kContentLength);
+    head.keep_alive = false;
+  }
   const bool has_body = framing.framing != http::Framing::kNone;
+  if (AsksUpgrade(line, fields)) {
+    if (has_body) {
+      error_ = {400, detail::kBodyDisallowed};
+      return false;
+    }
+    head.upgrade = fields.upgrade;
+    head.framing = http::Framing::kTunnel;
+  }
   head.expects_continue =
       fields.expects_continue && has_body && line.version == http::Version::kHttp11;
   const TargetRules rules{options_.allow_absolute_url, options_.secure,
                           options_.default_host_for_http_10};
   return ResolveTarget(line, {fields.host, fields.host_count}, rules, head, error_);
+}
+
+bool ServerCodec::AsksUpgrade(const RequestLine& line, const FieldSet& fields) const {
+  if (__builtin_expect(fields.upgrade.empty(), 1)) return false;
+  if (!fields.connection.upgrade || line.version != http::Version::kHttp11) return false;
+  if (line.method_id == http::Method::kConnect) return false;
+  // Clients that speak HTTP/2 too ask for it by the way (and to pass it on would hide what they
+  // send then).
+  if (EqualsWord(fields.upgrade, "h2c")) return false;
+  return options_.ignores_upgrade == nullptr || !options_.ignores_upgrade(fields.upgrade);
+}
+
+// Fields whose names may mean two things are taken out, or make the request a bad one.
+bool ServerCodec::CheckUnderscores(http::HeaderMap& fields) {
+  for (uint32_t i = 0; i < fields.entry_count(); ++i) {
+    const http::HeaderEntry& entry = fields.entries()[i];
+    if (entry.removed() || entry.name().find('_') == std::string_view::npos) continue;
+    if (options_.underscore_names == http::UnderscoreNames::kReject) {
+      options_.rejected_underscore_names.Inc();
+      error_ = {400, detail::kUnexpectedUnderscore};
+      return false;
+    }
+    options_.dropped_underscore_names.Add(fields.Remove(entry.name()));
+  }
+  return true;
 }
 
 void ServerCodec::StartBody(http::RequestHead& head, bool chunked) {
@@ -206,7 +263,7 @@ void ServerCodec::StartBody(http::RequestHead& head, bool chunked) {
       decoder_.Start();
       break;
     case http::Framing::kTunnel:
-      request_ = RequestState::kTunnel;
+      request_ = RequestState::kTunnelAsked;
       break;
   }
   sink_->OnHead(head);
@@ -251,6 +308,10 @@ bool ServerCodec::ReadChunkedBody(buffer::Buffer& input, absl::Status& status) {
         return false;
       }
   }
+  if (options_.underscore_names != http::UnderscoreNames::kAllow && !CheckUnderscores(*trailers)) {
+    status = Fail(error_);
+    return false;
+  }
   if (!options_.enable_trailers || trailers->empty()) trailers = nullptr;
   request_ = RequestState::kDone;
   if (!body.empty()) sink_->OnData(body);
@@ -274,8 +335,15 @@ absl::Status ServerCodec::OnInputEnd() {
 }
 
 absl::Status ServerCodec::CheckCut() {
+  if (request_ == RequestState::kTunnel && !(pause_.paused() && input_left_)) {
+    request_ = RequestState::kDone;
+    sink_->OnEnd(nullptr);
+    return absl::OkStatus();
+  }
   const bool reading_body = request_ == RequestState::kLength || request_ == RequestState::kChunked;
   const bool cut_body = reading_body && !pause_.paused();
+  // Who asked for a tunnel has gone before there was one.
+  if (request_ == RequestState::kTunnelAsked) return Fail({400, detail::kCodecError});
   const bool cut_head = request_ == RequestState::kIdle && scanner_.started();
   if (!cut_body && !cut_head) return absl::OkStatus();
   return Fail({400, detail::kCodecError});
@@ -287,6 +355,7 @@ bool ServerCodec::WantsInput() const {
       return true;
     case RequestState::kLength:
     case RequestState::kChunked:
+    case RequestState::kTunnel:
       return !pause_.paused();
     default:
       return false;
@@ -303,9 +372,23 @@ http::ServerCodecStream& ServerCodec::RejectedStream() {
   return *this;
 }
 
+http::ServerCodecStream& ServerCodec::RejectHead() {
+  DCHECK(HeadStarted());
+  request_ = RequestState::kFailed;
+  keep_alive_ = false;
+  return RejectedStream();
+}
+
+// Whether the answer agrees to the tunnel that was asked for.
+bool ServerCodec::OpensTunnel(const http::ResponseHead& head) const {
+  if (request_ != RequestState::kTunnelAsked || head.framing != http::Framing::kTunnel)
+    return false;
+  return method_ == http::Method::kConnect ? head.status / 100 == 2 : head.status == 101;
+}
+
 bool ServerCodec::MustClose(const http::ResponseHead& head) const {
   if (head.close_connection || !keep_alive_ || going_away_) return true;
-  if (method_ == http::Method::kConnect || head.framing == http::Framing::kTunnel) return true;
+  if (request_ == RequestState::kTunnelAsked) return true;
   // Runs until the end of the connection.
   if (version_ == http::Version::kHttp10 && head.framing == http::Framing::kStreamed) return true;
   // It is over at once, and what is left of the request would have to be thrown away.
@@ -318,9 +401,16 @@ void ServerCodec::OnHead(http::ResponseHead& head) {
     // HTTP/1.0 knows no interim responses (RFC 9110 section 15.2).
     if (version_ == http::Version::kHttp10) return;
     WriteInformationalHead(head, output_);
+  } else if (OpensTunnel(head)) {
+    WriteResponseHead(head, {version_, method_, false, options_.name_case}, output_, writer_);
+    keep_alive_ = false;
+    response_ = ResponseState::kBody;
+    request_ = RequestState::kTunnel;
+    if (!dispatching_) events_.OnInputInterestChanged();
   } else {
     if (MustClose(head)) keep_alive_ = false;
-    WriteResponseHead(head, {version_, method_, !keep_alive_}, output_, writer_);
+    WriteResponseHead(head, {version_, method_, !keep_alive_, options_.name_case}, output_,
+                      writer_);
     response_ = ResponseState::kBody;
   }
   events_.OnOutput();

@@ -9,6 +9,8 @@
 //   idle --head--> request body --end--> request done --+
 //                  response body --OnEnd--> response done +--> OnStreamDone --> idle (keep-alive)
 //                                                                          \--> closed
+//   idle --CONNECT, Upgrade--> tunnel asked --2xx, 101--> tunnel --OnEnd of both--> closed
+//                                           \--other answer--> closed
 //
 // Errors: Dispatch and OnInputEnd return a status, error() holds the answer. The codec gives no
 // OnReset to the request's sink: who gets the status ends its stream. An error found in the bytes
@@ -18,6 +20,7 @@
 // is not called from within Dispatch: ask WantsInput() after it.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "source/http/codec.h"
@@ -25,6 +28,8 @@
 #include "source/http/http1/chunked_decoder.h"
 #include "source/http/http1/head_scanner.h"
 #include "source/http/http1/parser.h"
+#include "source/http/http1/start_line.h"
+#include "source/stats/handles.h"
 
 namespace remora::http1 {
 
@@ -35,12 +40,20 @@ struct ServerOptions {
   bool allow_absolute_url = true;
   // Trailers are passed on in both directions; else read, checked and dropped.
   bool enable_trailers = false;
+  // Protocols that a request asks for in vain: it goes on as plain HTTP. h2c always is one.
+  std::function<bool(std::string_view)> ignores_upgrade;
+  // A request with both Content-Length and chunked coding is read as chunked; else refused.
+  bool allow_chunked_length = false;
+  http::NameCase name_case = http::NameCase::kLower;  // of responses; kAsReceived: of requests
+  http::UnderscoreNames underscore_names = http::UnderscoreNames::kAllow;
   // The connection is TLS: https URLs are at home here.
   bool secure = false;
   uint32_t max_header_bytes = 60 * 1024;
   uint32_t max_headers = 100;
   // The authority of an HTTP/1.0 request without Host; none when empty.
   std::string default_host_for_http_10;
+  stats::Counter dropped_underscore_names;   // fields
+  stats::Counter rejected_underscore_names;  // requests
 };
 
 class ServerCodec final : public http::ServerCodec, private http::ServerCodecStream {
@@ -54,6 +67,10 @@ class ServerCodec final : public http::ServerCodec, private http::ServerCodecStr
   const http::CodecError& error() const override { return error_; }
   bool WantsInput() const override;
   http::ServerCodecStream& RejectedStream() override;
+  bool HeadStarted() const override {
+    return request_ == RequestState::kIdle && scanner_.started();
+  }
+  http::ServerCodecStream& RejectHead() override;
   void GoAway() override { going_away_ = true; }
 
  private:
@@ -61,10 +78,11 @@ class ServerCodec final : public http::ServerCodec, private http::ServerCodecStr
     kIdle,    // waits for a head
     kLength,  // reads remaining_ bytes of body
     kChunked,
-    kTunnel,  // CONNECT: further bytes stay where they are
-    kDone,    // nothing further belongs to this request
-    kFailed,  // the peer broke the protocol
-    kClosed,  // no further request on this connection
+    kTunnelAsked,  // CONNECT or an upgrade: further bytes stay where they are until the answer
+    kTunnel,       // agreed to: bytes go through as they are
+    kDone,         // nothing further belongs to this request
+    kFailed,       // the peer broke the protocol
+    kClosed,       // no further request on this connection
   };
   enum class ResponseState : uint8_t { kNone, kWaiting, kBody };
 
@@ -87,7 +105,11 @@ class ServerCodec final : public http::ServerCodec, private http::ServerCodecStr
   void ReadLengthBody(buffer::Buffer& input);
   // False when more bytes are needed or the body is refused (then `status` says so).
   bool ReadChunkedBody(buffer::Buffer& input, absl::Status& status);
+  // Whether the request asks for another protocol than HTTP, which its head then says.
+  bool AsksUpgrade(const RequestLine& line, const FieldSet& fields) const;
+  bool CheckUnderscores(http::HeaderMap& fields);
   absl::Status Fail(const http::CodecError& error);
+  bool OpensTunnel(const http::ResponseHead& head) const;
   bool MustClose(const http::ResponseHead& head) const;
   void EndStream(bool keep_alive);
   // An error when the peer's FIN has cut a request short.

@@ -31,8 +31,8 @@ bool HasGrpcContentType(const http::RequestHead& head) {
   return type.starts_with(kGrpc) && (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');
 }
 
-// The first parameter of that name, as Envoy splits: at '&', then at the first '='; nothing is
-// decoded, a fragment is not cut off.
+}  // namespace
+
 std::optional<std::string_view> FindQueryParameter(std::string_view path, std::string_view name) {
   const size_t question_mark = path.find('?');
   if (question_mark == std::string_view::npos) return std::nullopt;
@@ -47,7 +47,22 @@ std::optional<std::string_view> FindQueryParameter(std::string_view path, std::s
   return std::nullopt;
 }
 
-}  // namespace
+RequestField::RequestField(std::string name) : name_(std::move(name)) {
+  absl::AsciiStrToLower(&name_);
+  if (name_ == "host") name_ = ":authority";
+  id_ = http::LookUpHeaderId(name_);
+}
+
+std::string_view RequestField::First(const http::RequestHead& head) const {
+  if (name_.starts_with(':')) [[unlikely]] {
+    if (name_ == ":authority") return head.authority;
+    if (name_ == ":path") return head.path;
+    if (name_ == ":method") return head.method;
+    return name_ == ":scheme" ? head.scheme : std::string_view();
+  }
+  const http::HeaderEntry* entry = head.headers.Find(name_, id_);
+  return entry == nullptr ? std::string_view() : entry->value();
+}
 
 absl::StatusOr<StringMatcher> StringMatcher::Compile(StringMatch config,
                                                      uint32_t max_program_size) {
@@ -227,14 +242,17 @@ bool QueryParameterMatcher::Matches(std::string_view path) const {
 }
 
 bool RouteConditions::empty() const {
-  return !path_regex.has_value() && !runtime_fraction.has_value() && !grpc && headers.empty() &&
-         query_parameters.empty();
+  return !path_regex.has_value() && !runtime_fraction.has_value() && !grpc && !connect &&
+         headers.empty() && query_parameters.empty();
 }
 
 bool RouteConditions::Hold(const RequestView& request) const {
-  if (runtime_fraction.has_value() &&
-      request.random % runtime_fraction->denominator >= runtime_fraction->numerator) {
-    return false;
+  if (connect && request.head.method_id != http::Method::kConnect) return false;
+  if (runtime_fraction.has_value()) {
+    const runtime::Fraction fraction = request.runtime == nullptr
+                                           ? runtime_fraction->fallback
+                                           : runtime_fraction->In(*request.runtime);
+    if (!fraction.Matches(request.random)) return false;
   }
   if (grpc && !HasGrpcContentType(request.head)) return false;
   for (const HeaderMatcher& header : headers) {

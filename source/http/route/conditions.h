@@ -18,6 +18,7 @@
 #include "source/http/message.h"
 #include "source/http/route/config.h"
 #include "source/http/route/regex.h"
+#include "source/runtime/runtime.h"
 
 namespace remora::route {
 
@@ -26,7 +27,25 @@ struct RequestView {
   const http::RequestHead& head;
   std::string_view path;  // without query and fragment
   uint64_t random;
+  const runtime::Snapshot* runtime = nullptr;  // null: the defaults of the configuration
 };
+
+// A field of a request, or (":method", ":path", ":authority" or "host", ":scheme") a part of the
+// request line.
+class RequestField {
+ public:
+  explicit RequestField(std::string name);  // any case
+  // The first value; empty when there is none.
+  std::string_view First(const http::RequestHead& head) const;
+
+ private:
+  std::string name_;
+  http::HeaderId id_;
+};
+
+// The first parameter of that name, as Envoy splits: at '&', then at the first '='; nothing is
+// decoded, a fragment is not cut off. `path`: with its query.
+std::optional<std::string_view> FindQueryParameter(std::string_view path, std::string_view name);
 
 class StringMatcher {
  public:
@@ -98,8 +117,9 @@ class RouteConditions {
   bool empty() const;
 
   std::optional<Regex> path_regex;
-  std::optional<RuntimeFraction> runtime_fraction;
+  std::optional<runtime::FractionSetting> runtime_fraction;
   bool grpc = false;
+  bool connect = false;
   std::vector<HeaderMatcher> headers;
   std::vector<QueryParameterMatcher> query_parameters;
 };

@@ -15,7 +15,13 @@
 #include <vector>
 
 #include "source/event/clock.h"
+#include "source/http/metadata.h"
 #include "source/http/route/retry_policy.h"
+#include "source/runtime/runtime.h"
+
+namespace remora::formatter {
+class Template;
+}
 
 namespace remora::route {
 
@@ -66,42 +72,128 @@ struct QueryParameterMatch {
 };
 
 struct PathMatch {
-  enum class Kind : uint8_t { kPrefix, kPath, kPathSeparatedPrefix, kSafeRegex };
+  // kConnect: the method is CONNECT. Only this one takes requests without a path.
+  enum class Kind : uint8_t { kPrefix, kPath, kPathSeparatedPrefix, kSafeRegex, kConnect };
 
   Kind kind = Kind::kPrefix;
   std::string text = {};       // kSafeRegex: RE2 syntax, has to match the whole path
   bool case_sensitive = true;  // ASCII; without effect on kSafeRegex
 };
 
-// Matches `numerator` of `denominator` requests.
-struct RuntimeFraction {
-  uint64_t numerator = 0;
-  uint32_t denominator = 100;
+// One field to add (HeaderValueOption).
+struct HeaderAddition {
+  enum class Action : uint8_t {
+    kAppendIfExistsOrAdd,
+    kAddIfAbsent,
+    kOverwriteIfExistsOrAdd,
+    kOverwriteIfExists,
+  };
+
+  std::string name;   // any case
+  std::string value;  // a format string unless `literal`
+  Action action = Action::kAppendIfExistsOrAdd;
+  bool keep_empty = false;  // otherwise a value that comes out empty changes nothing
+  bool literal = false;
 };
 
-struct WeightedCluster {
-  std::string name;
-  uint32_t weight = 0;
-  FilterOverrides overrides;
+// What one level (table, virtual host, route, weighted cluster) changes in a head: first all
+// removals, then the additions, whose conditions and values are those of the head in between.
+struct HeaderChangesConfig {
+  std::vector<HeaderAddition> add = {};
+  std::vector<std::string> remove = {};  // names in any case
 };
+
+// Of requests and of responses.
+struct MessageChangesConfig {
+  HeaderChangesConfig request = {};
+  HeaderChangesConfig response = {};
+};
+
+// An expression whose matches in a text are replaced.
+struct RegexSubstitutionConfig {
+  std::string pattern;       // RE2 syntax
+  std::string substitution;  // \1 to \9: groups, \0: the match
+};
+
+// Either `name` or `cluster_header`.
+struct WeightedCluster {
+  std::string name = {};
+  uint32_t weight = 0;
+  FilterOverrides overrides = {};
+  MessageChangesConfig headers = {};
+  std::string cluster_header = {};  // the request header field that names the cluster
+  std::string host_rewrite = {};    // for Host; empty: none
+};
+
+struct RateLimit;  // rate_limit.h
 
 enum class RoutePriority : uint8_t { kDefault, kHigh };
+
+// RouteAction.MaxStreamDuration: how long an exchange may take from its first byte to its end.
+struct MaxStreamDuration {
+  std::optional<event::Duration> duration = {};  // absent: the connection manager's; 0: none
+  // Requests with grpc-timeout: that time, but at most this (0: no bound), less the offset.
+  std::optional<event::Duration> grpc_timeout_header_max = {};
+  event::Duration grpc_timeout_header_offset = 0;
+};
+
+// UpgradeConfig: whether requests for another protocol ("websocket", "CONNECT") are passed on.
+struct Upgrade {
+  std::string type;  // any case
+  bool enabled = true;
+};
 
 struct ForwardAction {
   static constexpr event::Duration kDefaultTimeout = 15 * event::kSecond;
 
-  // Either `cluster` or `weighted_clusters`.
+  // How the Host is rewritten; `host_rewrite` is a literal, a header field's name, or nothing.
+  enum class HostRewrite : uint8_t { kNone, kLiteral, kHeader, kPathRegex, kEndpointHostname };
+
+  // Either `cluster` or `weighted_clusters` or `cluster_header`.
   std::string cluster = {};
   std::vector<WeightedCluster> weighted_clusters = {};
   std::optional<event::Duration> timeout = {};       // absent: kDefaultTimeout; 0: none
   std::optional<event::Duration> idle_timeout = {};  // absent: the connection manager's; 0: none
   RoutePriority priority = RoutePriority::kDefault;
   FailureSettings failure = {};
+  std::optional<MaxStreamDuration> max_stream_duration = {};
+  std::vector<Upgrade> upgrades = {};  // precedence over the connection manager's
+  // For rate limit filters; null: none.
+  std::shared_ptr<const std::vector<RateLimit>> rate_limits = nullptr;
+  bool include_virtual_host_rate_limits = false;
+  std::string cluster_header = {};
+  // Of weighted clusters: runtime values `<prefix>.<name>` change weights; a number in this request
+  // header field chooses in place of the random number.
+  std::string runtime_key_prefix = {};
+  std::string random_value_header = {};
+  uint16_t cluster_not_found_status = 503;
+  std::string prefix_rewrite = {};  // for what was matched of the path; empty: none
+  std::optional<RegexSubstitutionConfig> regex_rewrite = {};  // of the path
+  HostRewrite host_rewrite_kind = HostRewrite::kNone;
+  std::string host_rewrite = {};
+  std::optional<RegexSubstitutionConfig> host_rewrite_path_regex = {};
+  bool append_x_forwarded_host = false;
 };
 
 struct DirectResponseAction {
   uint32_t status = 200;
   std::string body = {};
+  // Makes the body that is sent, out of `body` and the exchange; null: `body` is sent.
+  std::shared_ptr<const formatter::Template> body_format = {};
+  std::string content_type = {};  // of what body_format makes
+};
+
+struct RedirectAction {
+  std::string scheme = {};          // empty: the request's
+  std::string host = {};            // empty: the request's
+  uint32_t port = 0;                // 0: the request's
+  std::string path = {};            // with or without a query; empty: the request's
+  std::string prefix_rewrite = {};  // for what was matched of the path; empty: none
+  std::optional<RegexSubstitutionConfig> regex_rewrite = {};
+  uint16_t status = 301;
+  bool strip_query = false;
+  // Leave a port 80 or 443 that does not fit the new scheme (Envoy's redirect of require_tls).
+  bool keep_port = false;
 };
 
 struct RouteConfig {
@@ -110,10 +202,15 @@ struct RouteConfig {
   std::vector<HeaderMatch> headers;                   // all of them
   std::vector<QueryParameterMatch> query_parameters;  // all of them
   bool grpc = false;                                  // only content type application/grpc[+...]
-  std::optional<RuntimeFraction> runtime_fraction;
-  std::variant<ForwardAction, DirectResponseAction> action;
+  std::optional<runtime::FractionSetting> runtime_fraction;
+  std::variant<ForwardAction, DirectResponseAction, RedirectAction> action;
   FilterOverrides overrides;
+  MessageChangesConfig header_changes = {};
+  std::shared_ptr<const http::Metadata> metadata = {};
 };
+
+// Which requests are redirected to https: none, those from outside, all that are not.
+enum class TlsRequirement : uint8_t { kNone, kExternalOnly, kAll };
 
 struct VirtualHostConfig {
   std::string name;
@@ -122,6 +219,10 @@ struct VirtualHostConfig {
   std::vector<RouteConfig> routes;  // the first that matches is taken
   FilterOverrides overrides;
   FailureSettings failure = {};
+  std::shared_ptr<const std::vector<RateLimit>> rate_limits = nullptr;  // null: none
+  MessageChangesConfig header_changes = {};
+  TlsRequirement require_tls = TlsRequirement::kNone;
+  std::shared_ptr<const http::Metadata> metadata = {};
 };
 
 struct RouteTableConfig {
@@ -131,6 +232,9 @@ struct RouteTableConfig {
   std::string name;
   std::vector<VirtualHostConfig> virtual_hosts;
   FilterOverrides overrides;
+  MessageChangesConfig header_changes = {};
+  // False: the table's changes come last and so win over a route's.
+  bool most_specific_header_changes_win = false;
   bool ignore_port_in_host_matching = false;
   bool ignore_path_parameters_in_path_matching = false;  // cut the path at ';'
   uint32_t max_regex_program_size = kDefaultMaxRegexProgramSize;

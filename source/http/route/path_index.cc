@@ -138,7 +138,7 @@ class PathIndex::TreeBuilder {
       const bool conditional = routes_[route].conditions_ != nullptr;
       tree_.entries.push_back(
           {.route = route,
-           .kind = kind == PathMatch::Kind::kSafeRegex ? kPrefix : static_cast<uint32_t>(kind),
+           .kind = kind >= PathMatch::Kind::kSafeRegex ? kPrefix : static_cast<uint32_t>(kind),
            .conditional = conditional});
       ++node.entry_count;
       // A prefix without conditions takes all that gets here: those behind it never match.
@@ -164,7 +164,7 @@ PathIndex::PathIndex(const std::vector<Route>& routes, const std::vector<Indexed
 
 const Route* PathIndex::FindLinear(const RequestView& request) const {
   for (const Route* route = routes_; route != routes_ + route_count_; ++route) {
-    if (route->path_kind_ != PathMatch::Kind::kSafeRegex) {
+    if (route->path_kind_ < PathMatch::Kind::kSafeRegex) {
       const std::string_view text = route->path_text_;
       const bool starts = route->case_sensitive_ ? StartsWith<false>(request.path, text)
                                                  : StartsWith<true>(request.path, text);
@@ -235,7 +235,19 @@ void PathIndex::Walk(const Tree& tree, std::string_view path, Candidates& candid
   }
 }
 
+// A request without a path (CONNECT): as in Envoy only those routes that are for CONNECT.
+const Route* PathIndex::FindPathless(const RequestView& request) const {
+  for (const Route* route = routes_; route != routes_ + route_count_; ++route) {
+    if (route->path_kind_ == PathMatch::Kind::kConnect && route->conditions_->Hold(request)) {
+      return route;
+    }
+  }
+  return nullptr;
+}
+
 const Route* PathIndex::Find(const RequestView& request) const {
+  if (request.head.path.empty()) [[unlikely]]
+    return FindPathless(request);
   if (route_count_ <= kMaxLinear) return FindLinear(request);
   Candidates candidates(request);
   Walk<false>(case_sensitive_, request.path, candidates);

@@ -47,7 +47,7 @@ class PathIndex {
   // A route at the node where its literal ends.
   struct Entry {
     uint32_t route : 29;
-    uint32_t kind : 2;  // PathMatch::Kind; a regex counts as a prefix
+    uint32_t kind : 2;  // PathMatch::Kind; a regex and CONNECT count as a prefix
     uint32_t conditional : 1;
   };
   // The children of a node are adjacent, ordered as their first bytes in Tree::first_bytes.
@@ -72,6 +72,7 @@ class PathIndex {
   class TreeBuilder;
   struct Candidates;
 
+  const Route* FindPathless(const RequestView& request) const;
   static bool Fits(uint32_t kind, std::string_view path, size_t literal_size);
   const Route* FindLinear(const RequestView& request) const;
   template <bool kIgnoreCase>

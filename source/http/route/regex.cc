@@ -48,4 +48,25 @@ std::string Regex::LiteralPrefix() const {
   return min;
 }
 
+absl::StatusOr<RegexSubstitution> RegexSubstitution::Compile(std::string_view pattern,
+                                                             std::string substitution,
+                                                             uint32_t max_program_size) {
+  auto regex = Regex::Compile(pattern, max_program_size);
+  if (!regex.ok()) return regex.status();
+  std::string error;
+  if (!regex->re_->CheckRewriteString(substitution, &error)) {
+    return absl::InvalidArgumentError(absl::StrCat("substitution '", substitution, "': ", error));
+  }
+  return RegexSubstitution(*std::move(regex), std::move(substitution));
+}
+
+RegexSubstitution::RegexSubstitution(Regex regex, std::string substitution)
+    : regex_(std::move(regex)), substitution_(std::move(substitution)) {}
+
+std::optional<std::string> RegexSubstitution::Apply(std::string_view text) const {
+  std::string result(text);
+  if (re2::RE2::GlobalReplace(&result, *regex_.re_, substitution_) == 0) return std::nullopt;
+  return result;
+}
+
 }  // namespace remora::route

@@ -8,13 +8,14 @@
 //
 //   authority -> VirtualHost (exact, "*.x" longest, "x.*" longest, "*")
 //   path      -> Route: the first of the virtual host's list whose conditions all hold
-//   random    -> ClusterChoice by weight; FilterOverrides, already merged
+//   random    -> ClusterChoice by weight; FilterOverrides and HeaderPlans, already merged
 //
 // Semantics: envoy.config.route.v3 as Envoy 1.40 implements it. Build reports every problem of a
 // configuration, Match cannot fail.
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -23,13 +24,21 @@
 #include "absl/status/statusor.h"
 #include "source/http/message.h"
 #include "source/http/route/config.h"
+#include "source/runtime/runtime.h"
 
 namespace remora::route {
 
+struct RequestView;
+class HeaderChanges;
+class HeaderPlan;
 class HostIndex;
 class PathIndex;
+class Redirect;
+class RequestField;
+class Rewrites;
 class RouteConditions;
 class RouteTableBuilder;
+struct WeightSource;
 
 // One thing wrong in a RouteTableConfig.
 struct RouteTableProblem {
@@ -43,6 +52,22 @@ struct ClusterChoice {
   uint32_t cluster_index = 0;  // in RouteTable::cluster_names(), the same for the same name
   uint32_t weight_end = 0;     // end of this cluster's share of the route's total weight
   const FilterOverrides* overrides = nullptr;  // merged down to this cluster; null when none
+  // Changes of the head on all levels down to this cluster; null when none.
+  const HeaderPlan* request_headers = nullptr;
+  const HeaderPlan* response_headers = nullptr;
+  // The request's field that names the cluster; `name` and `cluster_index` say nothing then.
+  const RequestField* cluster_header = nullptr;
+  std::string_view host_rewrite;  // Host of requests that go here; empty: it stays
+  // Whether any of these, or a rewrite of the route, changes the request's head.
+  bool changes_request = false;
+
+  // The cluster's name for this request. Empty when the field is not there.
+  std::string_view NameFor(const http::RequestHead& head) const {
+    return cluster_header == nullptr ? name : NameInField(head);
+  }
+
+ private:
+  std::string_view NameInField(const http::RequestHead& head) const;
 };
 
 class Route {
@@ -51,17 +76,27 @@ class Route {
   ~Route();
 
   const std::string& name() const { return name_; }
+  // Null when there is none.
+  const http::Metadata* metadata() const { return metadata_.get(); }
   // What the path is compared with; lower-case when the comparison ignores case.
   std::string_view path_text() const { return path_text_; }
   PathMatch::Kind path_kind() const { return path_kind_; }
   bool case_sensitive() const { return case_sensitive_; }
 
-  // One of the two is null.
+  // Two of the three are null.
   const ForwardAction* forward() const { return std::get_if<ForwardAction>(&action_); }
   const DirectResponseAction* direct_response() const {
     return std::get_if<DirectResponseAction>(&action_);
   }
-  // Until the whole response is there; 0: none (a direct response has none).
+  const Redirect* redirect() const { return redirect_.get(); }
+  // It answers itself: a redirect or a direct response.
+  bool answers() const { return action_.index() != 0; }
+  // Of path and Host, when the route forwards; null when there are none.
+  const Rewrites* rewrites() const { return rewrites_.get(); }
+  // How many bytes of this path (with query) the condition on the path matches; nothing when the
+  // path has become another one since.
+  std::optional<size_t> MatchedSize(std::string_view path) const;
+  // Until the whole response is there; 0: none (what the route answers itself has none).
   event::Duration timeout() const {
     return forward() ? forward()->timeout.value_or(ForwardAction::kDefaultTimeout) : 0;
   }
@@ -73,6 +108,10 @@ class Route {
   // add to them: MatchResult::overrides is what counts for a request.
   const FilterOverrides* overrides() const { return overrides_; }
 
+  // Changes of a response's head for all that the route answers itself (a weighted cluster has its
+  // own: MatchResult::response_headers is what counts); null when none.
+  const HeaderPlan* response_headers() const { return response_headers_; }
+
   // Empty for a direct response.
   const ClusterChoice* clusters_begin() const { return clusters_; }
   const ClusterChoice* clusters_end() const { return clusters_ + cluster_count_; }
@@ -83,20 +122,27 @@ class Route {
   friend class RouteTable;
   Route();
 
-  const ClusterChoice* ChooseCluster(uint64_t random) const;
+  const ClusterChoice* ChooseCluster(const RequestView& request) const;
+  const ClusterChoice* ChooseBySource(const RequestView& request) const;
 
   // First what every match reads.
   std::unique_ptr<const RouteConditions> conditions_;  // null: the path is all
   const ClusterChoice* clusters_ = nullptr;            // in the table
   const FilterOverrides* overrides_ = nullptr;
   const FailurePolicy* failure_policy_ = nullptr;  // in the table
+  const HeaderPlan* response_headers_ = nullptr;
   uint32_t cluster_count_ = 0;
   uint32_t total_weight_ = 0;
   std::string_view path_text_;
   PathMatch::Kind path_kind_ = PathMatch::Kind::kPrefix;
   bool case_sensitive_ = true;
-  std::variant<ForwardAction, DirectResponseAction> action_;
+  std::unique_ptr<const Rewrites> rewrites_;
+  std::unique_ptr<const Redirect> redirect_;
+  std::unique_ptr<const WeightSource> weight_source_;  // null: configured weights, random number
+  // A redirect's is empty here: redirect_ has it.
+  std::variant<ForwardAction, DirectResponseAction, RedirectAction> action_;
   std::string name_;
+  std::shared_ptr<const http::Metadata> metadata_;
 };
 
 class VirtualHost {
@@ -105,10 +151,13 @@ class VirtualHost {
   ~VirtualHost();
 
   const std::string& name() const { return name_; }
+  const http::Metadata* metadata() const { return metadata_.get(); }
   const std::vector<std::string>& domains() const { return domains_; }
   const std::vector<Route>& routes() const { return routes_; }
   // Merged from table and virtual host; null when there are none.
   const FilterOverrides* overrides() const { return overrides_; }
+  // For rate limit filters; null when there are none.
+  const std::vector<RateLimit>* rate_limits() const { return rate_limits_.get(); }
 
  private:
   friend class RouteTableBuilder;
@@ -119,6 +168,9 @@ class VirtualHost {
   std::vector<std::string> domains_;
   std::vector<Route> routes_;
   const FilterOverrides* overrides_ = nullptr;
+  std::shared_ptr<const std::vector<RateLimit>> rate_limits_;
+  TlsRequirement require_tls_ = TlsRequirement::kNone;
+  std::shared_ptr<const http::Metadata> metadata_;
   std::unique_ptr<const PathIndex> index_;
 };
 
@@ -127,6 +179,15 @@ struct MatchResult {
   const Route* route = nullptr;                // null: no route of the virtual host matched
   const ClusterChoice* cluster = nullptr;      // null without a route and for a direct response
   const FilterOverrides* overrides = nullptr;  // null when there are none
+
+  // What to change in the heads on their way; null when nothing.
+  const HeaderPlan* request_headers() const {
+    return cluster != nullptr ? cluster->request_headers : nullptr;
+  }
+  const HeaderPlan* response_headers() const {
+    if (cluster != nullptr) return cluster->response_headers;
+    return route != nullptr ? route->response_headers() : nullptr;
+  }
 };
 
 class RouteTable {
@@ -139,10 +200,14 @@ class RouteTable {
   RouteTable& operator=(const RouteTable&) = delete;
 
   // `random`: 64 uniform bits, drawn once a request; decides runtime fractions and weights.
-  MatchResult Match(const http::RequestHead& head, uint64_t random) const;
+  // `runtime`: null for the values of the configuration.
+  MatchResult Match(const http::RequestHead& head, uint64_t random,
+                    const runtime::Snapshot* runtime = nullptr) const;
 
   const std::string& name() const { return name_; }
   const std::vector<VirtualHost>& virtual_hosts() const { return virtual_hosts_; }
+  // Those of the table itself; null when there are none.
+  const FilterOverrides* overrides() const { return table_overrides_; }
   // Each cluster that a route names, once, in order of appearance.
   const std::vector<std::string>& cluster_names() const { return cluster_names_; }
 
@@ -156,6 +221,12 @@ class RouteTable {
   std::vector<ClusterChoice> choices_;
   std::vector<std::unique_ptr<const FilterOverrides>> overrides_;
   std::vector<std::unique_ptr<const FailurePolicy>> failure_policies_;
+  std::vector<std::unique_ptr<const HeaderChanges>> header_changes_;
+  std::vector<std::unique_ptr<const HeaderPlan>> header_plans_;
+  std::vector<std::unique_ptr<const RequestField>> cluster_headers_;
+  std::vector<std::unique_ptr<const std::string>> host_rewrites_;
+  const FilterOverrides* table_overrides_ = nullptr;
+  Route tls_redirect_;      // stands in for every route of a virtual host that requires TLS
   std::string path_texts_;  // the literals of all routes, one behind the other
   std::unique_ptr<const HostIndex> hosts_;
   bool ignore_port_ = false;

@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "source/base/check.h"
 #include "source/http/route/host_index.h"
+#include "source/http/route/rewrite.h"
+#include "source/http/route/weight_source.h"
 
 namespace remora::route {
 namespace {
@@ -41,6 +43,10 @@ std::shared_ptr<const RouteTable> RouteTableBuilder::Build(RouteTableConfig conf
   max_regex_program_size_ = config.max_regex_program_size;
   table_overrides_ = Merge(nullptr, std::move(config.overrides));
   table_failure_ = std::move(config.failure);
+  table_->table_overrides_ = table_overrides_;
+  BuildTlsRedirect();
+  most_specific_header_changes_win_ = config.most_specific_header_changes_win;
+  table_headers_ = AddHeaderLevel({}, std::move(config.header_changes), "");
   for (size_t i = 0; i < config.virtual_hosts.size(); ++i) {
     AddVirtualHost(std::move(config.virtual_hosts[i]), i);
   }
@@ -48,6 +54,7 @@ std::shared_ptr<const RouteTable> RouteTableBuilder::Build(RouteTableConfig conf
   // Only now do the names stay where they are.
   table_->cluster_names_.shrink_to_fit();
   for (ClusterChoice& choice : table_->choices_) {
+    if (choice.cluster_header != nullptr) continue;
     choice.name = table_->cluster_names_[choice.cluster_index];
   }
   hosts_->Finish();
@@ -61,7 +68,8 @@ void RouteTableBuilder::ReserveSpace(const RouteTableConfig& config) {
   size_t text = 0;
   for (const VirtualHostConfig& virtual_host : config.virtual_hosts) {
     for (const RouteConfig& route : virtual_host.routes) {
-      text += IsRegex(route.match.kind) ? Regex::kMaxLiteralPrefix : route.match.text.size();
+      text += route.match.kind >= PathMatch::Kind::kSafeRegex ? Regex::kMaxLiteralPrefix
+                                                              : route.match.text.size();
       if (const auto* action = std::get_if<ForwardAction>(&route.action)) {
         choices += std::max<size_t>(1, action->weighted_clusters.size());
       }
@@ -78,8 +86,12 @@ void RouteTableBuilder::AddVirtualHost(VirtualHostConfig config, size_t index) {
   VirtualHost virtual_host;
   virtual_host.name_ = std::move(config.name);
   virtual_host.overrides_ = Merge(table_overrides_, std::move(config.overrides));
+  const HeaderLevels headers = AddHeaderLevel(table_headers_, std::move(config.header_changes), "");
   AddDomains(config.domains, static_cast<uint32_t>(index));
   virtual_host.domains_ = std::move(config.domains);
+  virtual_host.rate_limits_ = std::move(config.rate_limits);
+  virtual_host.require_tls_ = config.require_tls;
+  virtual_host.metadata_ = std::move(config.metadata);
 
   if (config.routes.size() > PathIndex::kMaxRoutes) {
     Report("routes", absl::StrCat("more than ", PathIndex::kMaxRoutes, " routes"));
@@ -92,7 +104,7 @@ void RouteTableBuilder::AddVirtualHost(VirtualHostConfig config, size_t index) {
   for (size_t i = 0; i < config.routes.size(); ++i) {
     place_ = absl::StrCat(place, ".routes[", i, "]");
     virtual_host.routes_.push_back(
-        BuildRoute(std::move(config.routes[i]), virtual_host.overrides_, paths[i]));
+        BuildRoute(std::move(config.routes[i]), virtual_host, headers, paths[i]));
   }
   virtual_host.index_ = std::make_unique<const PathIndex>(virtual_host.routes_, paths);
   table_->virtual_hosts_.push_back(std::move(virtual_host));
@@ -112,26 +124,67 @@ void RouteTableBuilder::AddDomains(const std::vector<std::string>& domains, uint
   }
 }
 
-Route RouteTableBuilder::BuildRoute(RouteConfig config, const FilterOverrides* inherited,
-                                    IndexedPath& indexed) {
+Route RouteTableBuilder::BuildRoute(RouteConfig config, const VirtualHost& virtual_host,
+                                    const HeaderLevels& inherited_headers, IndexedPath& indexed) {
   Route route;
   auto conditions = std::make_unique<RouteConditions>();
   BuildPath(std::move(config.match), route, *conditions, indexed);
   BuildConditions(config, *conditions);
   if (!conditions->empty()) route.conditions_ = std::move(conditions);
   route.name_ = std::move(config.name);
-  route.overrides_ = Merge(inherited, std::move(config.overrides));
-  route.action_ = std::move(config.action);
-  if (auto* action = std::get_if<ForwardAction>(&route.action_)) {
-    BuildClusters(*action, route);
-    BuildFailurePolicy(*action, route);
-  }
+  route.metadata_ = std::move(config.metadata);
+  route.overrides_ = Merge(virtual_host.overrides_, std::move(config.overrides));
+  const HeaderLevels headers =
+      AddHeaderLevel(inherited_headers, std::move(config.header_changes), "");
+  route.response_headers_ = headers.plans.response;
+  BuildAction(config, headers, route);
   return route;
+}
+
+void RouteTableBuilder::BuildAction(RouteConfig& config, const HeaderLevels& headers,
+                                    Route& route) {
+  const auto report_at = [this](absl::string_view action) {
+    return [this, action](std::string_view field, std::string_view message) {
+      Report(absl::StrCat(action, ".", ToAbsl(field)), message);
+    };
+  };
+  if (auto* redirect = std::get_if<RedirectAction>(&config.action)) {
+    route.action_ = RedirectAction();
+    route.redirect_ =
+        Redirect::Compile(std::move(*redirect), max_regex_program_size_, report_at("redirect"));
+    return;
+  }
+  route.action_ = std::move(config.action);
+  auto* forward = std::get_if<ForwardAction>(&route.action_);
+  if (forward == nullptr) return;
+  route.rewrites_ = Rewrites::Compile(*forward, max_regex_program_size_, report_at("route"));
+  const size_t first = table_->choices_.size();
+  BuildClusters(*forward, headers, route);
+  BuildFailurePolicy(*forward, route);
+  for (size_t i = first; i < table_->choices_.size(); ++i) {
+    ClusterChoice& choice = table_->choices_[i];
+    choice.changes_request = choice.request_headers != nullptr || !choice.host_rewrite.empty() ||
+                             route.rewrites_ != nullptr;
+  }
+}
+
+void RouteTableBuilder::BuildTlsRedirect() {
+  RedirectAction action;
+  action.scheme = "https";
+  action.keep_port = true;
+  table_->tls_redirect_.action_ = RedirectAction();
+  table_->tls_redirect_.redirect_ = Redirect::Compile(std::move(action), max_regex_program_size_,
+                                                      [](std::string_view, std::string_view) {});
 }
 
 void RouteTableBuilder::BuildPath(PathMatch config, Route& route, RouteConditions& conditions,
                                   IndexedPath& indexed) {
   route.path_kind_ = config.kind;
+  if (config.kind == PathMatch::Kind::kConnect) {
+    conditions.connect = true;
+    indexed = {{}, config.kind, true};
+    return;
+  }
   if (!IsRegex(config.kind)) {
     if (config.text.size() > PathIndex::kMaxTextSize) {
       Report("match", absl::StrCat("longer than ", PathIndex::kMaxTextSize, " bytes"));
@@ -165,20 +218,26 @@ void RouteTableBuilder::BuildConditions(RouteConfig& config, RouteConditions& co
   }
   conditions.grpc = config.grpc;
   conditions.runtime_fraction = config.runtime_fraction;
-  if (config.runtime_fraction.has_value() && config.runtime_fraction->denominator == 0) {
+  if (config.runtime_fraction.has_value() && config.runtime_fraction->fallback.denominator == 0) {
     Report("match.runtime_fraction", "the denominator is 0");
   }
 }
 
-void RouteTableBuilder::BuildClusters(ForwardAction& action, Route& route) {
+void RouteTableBuilder::BuildClusters(ForwardAction& action, const HeaderLevels& headers,
+                                      Route& route) {
   const size_t first = table_->choices_.size();
   if (!action.weighted_clusters.empty()) {
     if (!action.cluster.empty()) Report("route", "names both cluster and weighted_clusters");
-    BuildWeightedClusters(action.weighted_clusters, route);
+    BuildWeightedClusters(action.weighted_clusters, headers, route);
+    BuildWeightSource(action, route);
+  } else if (!action.cluster_header.empty()) {
+    AddChoice({}, 1, route.overrides_, headers.plans).cluster_header =
+        KeepField(action.cluster_header);
+    route.total_weight_ = 1;
   } else if (action.cluster.empty()) {
     Report("route", "names no cluster");
   } else {
-    AddChoice(action.cluster, 1, route.overrides_);
+    AddChoice(action.cluster, 1, route.overrides_, headers.plans);
     route.total_weight_ = 1;
   }
   route.clusters_ = table_->choices_.data() + first;
@@ -209,18 +268,28 @@ void RouteTableBuilder::BuildFailurePolicy(ForwardAction& action, Route& route) 
 }
 
 void RouteTableBuilder::BuildWeightedClusters(std::vector<WeightedCluster>& clusters,
-                                              Route& route) {
+                                              const HeaderLevels& headers, Route& route) {
   constexpr uint64_t kMaxTotalWeight = std::numeric_limits<uint32_t>::max();
   uint64_t total = 0;
   for (size_t i = 0; i < clusters.size(); ++i) {
     WeightedCluster& cluster = clusters[i];
-    if (cluster.name.empty()) {
-      Report(absl::StrCat("route.weighted_clusters.clusters[", i, "]"), "names no cluster");
+    const std::string field = absl::StrCat("route.weighted_clusters.clusters[", i, "]");
+    if (cluster.name.empty() == cluster.cluster_header.empty()) {
+      Report(field, cluster.name.empty()
+                        ? "At least one of name or cluster_header need to be specified"
+                        : "Only one of name or cluster_header can be specified");
     }
     total += cluster.weight;
+    const HeaderLevels own = AddHeaderLevel(headers, std::move(cluster.headers), field, true);
     // Wraps only in a table that is refused below.
-    AddChoice(cluster.name, static_cast<uint32_t>(total),
-              Merge(route.overrides_, std::move(cluster.overrides)));
+    ClusterChoice& choice =
+        AddChoice(cluster.name, static_cast<uint32_t>(total),
+                  Merge(route.overrides_, std::move(cluster.overrides)), own.plans);
+    if (!cluster.cluster_header.empty()) choice.cluster_header = KeepField(cluster.cluster_header);
+    if (!cluster.host_rewrite.empty()) {
+      choice.host_rewrite = *table_->host_rewrites_.emplace_back(
+          std::make_unique<const std::string>(cluster.host_rewrite));
+    }
   }
   if (total == 0) {
     Report("route.weighted_clusters",
@@ -233,14 +302,75 @@ void RouteTableBuilder::BuildWeightedClusters(std::vector<WeightedCluster>& clus
   route.total_weight_ = static_cast<uint32_t>(total);
 }
 
-void RouteTableBuilder::AddChoice(const std::string& cluster, uint32_t weight_end,
-                                  const FilterOverrides* overrides) {
+ClusterChoice& RouteTableBuilder::AddChoice(const std::string& cluster, uint32_t weight_end,
+                                            const FilterOverrides* overrides, MessagePlans plans) {
   std::vector<std::string>& names = table_->cluster_names_;
-  const auto [known, is_new] =
-      cluster_indexes_.try_emplace(cluster, static_cast<uint32_t>(names.size()));
-  if (is_new) names.push_back(cluster);
   DCHECK(table_->choices_.size() < table_->choices_.capacity());
-  table_->choices_.push_back({{}, known->second, weight_end, overrides});
+  ClusterChoice& choice = table_->choices_.emplace_back();
+  if (!cluster.empty()) {
+    const auto [known, is_new] =
+        cluster_indexes_.try_emplace(cluster, static_cast<uint32_t>(names.size()));
+    if (is_new) names.push_back(cluster);
+    choice.cluster_index = known->second;
+  }
+  choice.weight_end = weight_end;
+  choice.overrides = overrides;
+  choice.request_headers = plans.request;
+  choice.response_headers = plans.response;
+  return choice;
+}
+
+void RouteTableBuilder::BuildWeightSource(const ForwardAction& action, Route& route) {
+  if (action.runtime_key_prefix.empty() && action.random_value_header.empty()) return;
+  auto source = std::make_unique<WeightSource>();
+  if (!action.runtime_key_prefix.empty()) {
+    for (const WeightedCluster& cluster : action.weighted_clusters) {
+      source->runtime_keys.push_back(absl::StrCat(action.runtime_key_prefix, ".", cluster.name));
+    }
+  }
+  if (!action.random_value_header.empty()) source->number.emplace(action.random_value_header);
+  route.weight_source_ = std::move(source);
+}
+
+const RequestField* RouteTableBuilder::KeepField(const std::string& name) {
+  return table_->cluster_headers_.emplace_back(std::make_unique<const RequestField>(name)).get();
+}
+
+HeaderLevels RouteTableBuilder::AddHeaderLevel(const HeaderLevels& inherited,
+                                               MessageChangesConfig own, std::string_view field,
+                                               bool is_cluster) {
+  HeaderLevels levels = inherited;
+  const std::string prefix = field.empty() ? std::string() : std::string(field) + ".";
+  levels.plans.request = AddHeaderChanges(std::move(own.request), prefix + "request_headers_to_",
+                                          inherited.plans.request, is_cluster, levels.request);
+  levels.plans.response = AddHeaderChanges(std::move(own.response), prefix + "response_headers_to_",
+                                           inherited.plans.response, is_cluster, levels.response);
+  return levels;
+}
+
+const HeaderPlan* RouteTableBuilder::AddHeaderChanges(HeaderChangesConfig config,
+                                                      std::string_view field,
+                                                      const HeaderPlan* inherited, bool is_cluster,
+                                                      std::vector<const HeaderChanges*>& levels) {
+  if (config.add.empty() && config.remove.empty()) return inherited;
+  auto changes = HeaderChanges::Compile(
+      std::move(config), [&](std::string_view place, std::string_view message) {
+        Report(absl::StrCat(ToAbsl(field), ToAbsl(place)), message);
+      });
+  if (changes == nullptr) return inherited;
+  const HeaderChanges* const own = table_->header_changes_.emplace_back(std::move(changes)).get();
+  std::vector<const HeaderChanges*> order = levels;
+  levels.push_back(own);
+  if (is_cluster) {
+    // A weighted cluster's come first in either order (Envoy: WeightedClusterEntry).
+    if (!most_specific_header_changes_win_) std::reverse(order.begin(), order.end());
+    order.insert(order.begin(), own);
+  } else {
+    order.push_back(own);
+    if (!most_specific_header_changes_win_) std::reverse(order.begin(), order.end());
+  }
+  return table_->header_plans_.emplace_back(std::make_unique<const HeaderPlan>(std::move(order)))
+      .get();
 }
 
 const FilterOverrides* RouteTableBuilder::Merge(const FilterOverrides* inherited,
@@ -270,7 +400,8 @@ std::string_view RouteTableBuilder::KeepText(std::string_view text) {
 }
 
 void RouteTableBuilder::Report(std::string_view field, std::string_view message) {
-  problems_.push_back({absl::StrCat(place_, ".", ToAbsl(field)), std::string(message)});
+  const absl::string_view dot = place_.empty() ? "" : ".";
+  problems_.push_back({absl::StrCat(place_, dot, ToAbsl(field)), std::string(message)});
 }
 
 void RouteTableBuilder::ReportIfBad(const absl::Status& status, std::string_view field) {

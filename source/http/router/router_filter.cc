@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "source/http/router/route_action.h"
 #include "source/upstream/cluster_runtime.h"
 
 namespace remora::router {
@@ -59,20 +60,23 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     Reply({Side::kLocal, ErrorKind::kNoRoute});
     return Answer::kContinue;
   }
-  if (const route::DirectResponseAction* direct = route->direct_response()) {
-    ReplyDirectly(*direct);
+  if (route->answers()) {
+    ReplyDirectly();
     return Answer::kContinue;
   }
   policy_ = route->failure_policy();
   const route::ClusterChoice& choice = *context_.match().cluster;
-  cluster_ = context_.worker_state<RouterState>().clusters.Find(context_.clusters(), choice);
+  const std::string_view name = choice.NameFor(head);
+  cluster_ = choice.cluster_header == nullptr
+                 ? context_.worker_state<RouterState>().clusters.Find(context_.clusters(), choice)
+                 : context_.clusters().Find(name);
   if (cluster_ == nullptr) {
     stats().no_cluster.Inc();
-    Reply({Side::kLocal, ErrorKind::kNoCluster});
+    Reply({Side::kLocal, ErrorKind::kNoCluster}, ClusterNotFoundStatus(*route));
     return Answer::kContinue;
   }
   cluster_->AddUser();
-  context_.stream_info().cluster_name = choice.name;
+  context_.stream_info().cluster_name = name;
   timeouts_.global = route->timeout();
   attempt_.wish.once = !IsIdempotent(head);
   if (has_body()) {
@@ -86,6 +90,7 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
   if (policy_ != nullptr && policy_->count_attempts_in_request) {
     head.headers.SetReference(HeaderId::kXEnvoyAttemptCount, "1");
   }
+  FinalizeRequest(context_, !config_.suppress_envoy_headers, head);
   if (policy_ != nullptr && !policy_->mirrors.empty() && head.framing != http::Framing::kTunnel) {
     StartMirrors(head);
   }
@@ -152,6 +157,9 @@ void RouterFilter::BeginTry(upstream::Pool* pool) {
     return;
   }
   if (retry_ != nullptr) retry_->Tried(pool->host());
+  const bool first = context_.stream_info().upstream_attempts == 0;
+  RewriteHost(context_, pool->host().config().hostname, first && !config_.suppress_envoy_headers,
+              *request_);
   attempt_.Begin(*pool);
 }
 
@@ -253,6 +261,8 @@ void RouterFilter::EndRequestUpstream() {
 // --- timeouts ---
 
 void RouterFilter::ArmTimeout() {
+  // A tunnel may stay open when one side has said all it had to say.
+  if (request_->framing == http::Framing::kTunnel) return;
   if (timeouts_.global > 0 && !timeout_.armed()) timeout_.Arm(request_end_ + timeouts_.global);
 }
 
@@ -373,6 +383,7 @@ void RouterFilter::OnTryHead(http::ResponseHead& head) {
     head.headers.SetReference(HeaderId::kXEnvoyAttemptCount,
                               NumberText(arena(), info.upstream_attempts));
   }
+  FinalizeResponse(context_, head);
   context_.response_sink().OnHead(head);
 }
 
@@ -434,14 +445,10 @@ void RouterFilter::CountHostResult(uint16_t status) {
 
 // --- answers in the upstream's place ---
 
-void RouterFilter::ReplyDirectly(const route::DirectResponseAction& action) {
+void RouterFilter::ReplyDirectly() {
   stats().rq_direct_response.Inc();
   done_ = true;
-  http::LocalReply reply;
-  reply.status = static_cast<uint16_t>(action.status);
-  reply.body = action.body;
-  reply.details = "direct_response";
-  context_.SendLocalReply(std::move(reply));
+  context_.SendLocalReply(*OwnReply(context_, *request_));
 }
 
 void RouterFilter::ReplyRefusedField(const http::HeaderEntry& field) {
@@ -455,13 +462,14 @@ void RouterFilter::ReplyRefusedField(const http::HeaderEntry& field) {
   context_.SendLocalReply(std::move(reply));
 }
 
-void RouterFilter::Reply(const ProxyError& error) {
+void RouterFilter::Reply(const ProxyError& error, uint16_t status) {
   // What is still to come of the request is read and dropped.
   if (attempt_.active()) context_.request_source().Resume(http::PauseReason::kConnectionFull);
   FinishUpstream();
   ResumeSource();
   const uint32_t attempts = context_.stream_info().upstream_attempts;
   http::LocalReply reply = http::ReplyTo(error);
+  if (status != 0) reply.status = status;
   if (reply.details.empty()) {
     reply.details = arena().Copy(
         http::UpstreamResetDetails(error.kind, false, context_.stream_info().upstream_failure));

@@ -81,8 +81,9 @@ class RouterFilter final : public http::Filter {
   bool ActOn(RetryState::Answer answer);
 
   void NoteFailure(const http::ProxyError& error);
-  void Reply(const http::ProxyError& error);
-  void ReplyDirectly(const route::DirectResponseAction& action);
+  // `status`: in place of the error's own.
+  void Reply(const http::ProxyError& error, uint16_t status = 0);
+  void ReplyDirectly();
   void ReplyRefusedField(const http::HeaderEntry& field);
   void ResetResponse(const http::ProxyError& error);
   void ArmTimeout();

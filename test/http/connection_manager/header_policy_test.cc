@@ -20,9 +20,8 @@ struct PolicyWorld {
   // The fields after the policy, as "name: value" in order.
   std::vector<std::string> Apply(const Fields& fields) {
     for (const auto& [name, value] : fields) REQUIRE(head.headers.Add(name, value));
-    Peer peer(remote, own_ip);
-    peer.tls = tls;
-    ApplyRequestPolicy(config, peer, random, head);
+    const Peer peer{remote, own_ip, local_port, tls};
+    client = ApplyRequestPolicy(config, peer, random, head)->IpString();
     std::vector<std::string> lines;
     head.headers.ForEach([&](const http::HeaderEntry& entry) {
       lines.push_back(std::string(entry.name()) + ": " + std::string(entry.value()));
@@ -36,11 +35,18 @@ struct PolicyWorld {
   Config config;
   net::Address remote = *net::Address::Ip("10.1.2.3", 4000);
   bool tls = false;
+  uint16_t local_port = 8443;
+  std::string client;  // whom the policy takes for the client
   std::string own_ip = "192.0.2.1";
   http::RequestHead head{arena};
 };
 
 using Lines = std::vector<std::string>;
+
+std::string_view Value(const http::HeaderMap& headers, std::string_view name) {
+  const http::HeaderEntry* entry = headers.Find(name);
+  return entry != nullptr ? entry->value() : std::string_view();
+}
 
 TEST_CASE("Requests that no filter should see are refused") {
   base::ArenaPool arenas;
@@ -59,8 +65,6 @@ TEST_CASE("Requests that no filter should see are refused") {
       {"", "/", http::Framing::kNone, 400, "missing_host_header"},
       {"a", "", http::Framing::kNone, 404, "missing_path_rejected"},
       {"a", "http://a/", http::Framing::kNone, 404, "absolute_path_rejected"},
-      {"a", "/a#b", http::Framing::kNone, 400, "path_normalization_failed"},
-      {"a", "", http::Framing::kTunnel, 403, "upgrade_failed"},
   };
   for (const Row& row : rows) {
     INFO(row.authority << " " << row.path);
@@ -260,6 +264,117 @@ TEST_CASE("Response headers") {
     config.always_set_request_id_in_response = true;
     ApplyResponsePolicy(config, &request, "now", head);
     REQUIRE(value("x-request-id") == "mine");
+  }
+}
+
+// Rows measured with Envoy 1.40.
+TEST_CASE("Whom x-forwarded-for makes the client") {
+  struct Row {
+    bool use_remote_address;
+    uint32_t hops;
+    const char* forwarded;
+    const char* client;
+  };
+  const Row rows[] = {
+      {false, 0, "", "10.1.2.3"},
+      {false, 0, "1.1.1.1", "1.1.1.1"},
+      {false, 0, "1.1.1.1, 2.2.2.2 ", "2.2.2.2"},
+      {false, 0, "1.1.1.1:99", "10.1.2.3"},
+      {false, 0, "nonsense", "10.1.2.3"},
+      {false, 1, "1.1.1.1,2.2.2.2", "1.1.1.1"},
+      {false, 2, "1.1.1.1,2.2.2.2", "10.1.2.3"},
+      {false, 0, "::1", "::1"},
+      {true, 0, "1.1.1.1", "10.1.2.3"},
+      {true, 1, "5.6.7.8, 10.1.1.1", "10.1.1.1"},
+      {true, 2, "5.6.7.8, 10.1.1.1", "5.6.7.8"},
+      {true, 3, "5.6.7.8, 10.1.1.1", "10.1.2.3"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.use_remote_address << " " << row.hops << " " << row.forwarded);
+    PolicyWorld world;
+    world.config.use_remote_address = row.use_remote_address;
+    world.config.xff_num_trusted_hops = row.hops;
+    world.Apply(*row.forwarded ? Fields{{"x-forwarded-for", row.forwarded}} : Fields{});
+    CHECK(world.client == row.client);
+    const std::string_view external = Value(world.head.headers, "x-envoy-external-address");
+    CHECK(external == (row.use_remote_address ? row.client : ""));
+  }
+}
+
+TEST_CASE("Several x-forwarded-for fields are one list") {
+  PolicyWorld world;
+  world.config.use_remote_address = true;
+  world.Apply({{"x-forwarded-for", "1.1.1.1"}, {"a", "b"}, {"x-forwarded-for", "2.2.2.2"}});
+  CHECK(Value(world.head.headers, "x-forwarded-for") == "1.1.1.1,2.2.2.2,10.1.2.3");
+  CHECK(world.head.headers.Count("x-forwarded-for") == 1);
+}
+
+TEST_CASE("Requests from inside may steer the proxy") {
+  const auto steer = [](bool use_remote_address, std::string_view forwarded,
+                        const char* range = "10.0.0.0") {
+    PolicyWorld world;
+    world.config.use_remote_address = use_remote_address;
+    InternalAddresses internal;
+    internal.ranges.emplace_back(*net::Address::Ip(range, 0), 8);
+    world.config.internal_addresses = internal;
+    Fields fields = {{"x-envoy-max-retries", "2"},
+                     {"x-envoy-internal", "true"},
+                     {"x-envoy-decorator-operation", "op"}};
+    if (!forwarded.empty()) fields.emplace_back("x-forwarded-for", forwarded);
+    world.Apply(fields);
+    const http::HeaderMap& headers = world.head.headers;
+    CHECK(headers.Has(http::HeaderId::kXEnvoyInternal) ==
+          headers.Has(http::HeaderId::kXEnvoyMaxRetries));
+    CHECK(headers.Has(http::HeaderId::kXEnvoyDecoratorOperation) ==
+          (headers.Has(http::HeaderId::kXEnvoyInternal) || !use_remote_address));
+    return headers.Has(http::HeaderId::kXEnvoyInternal);
+  };
+  CHECK(steer(true, ""));
+  CHECK_FALSE(steer(true, "10.9.9.9"));      // somebody stands between
+  CHECK_FALSE(steer(true, "", "11.0.0.0"));  // from elsewhere
+  CHECK(steer(false, "10.9.9.9"));
+  CHECK_FALSE(steer(false, ""));  // nobody has said who it is
+  CHECK_FALSE(steer(false, "1.1.1.1,10.9.9.9"));
+  CHECK_FALSE(steer(false, "11.1.1.1"));
+}
+
+TEST_CASE("Ports, schemes and via are said as configured") {
+  PolicyWorld world;
+  world.config.append_x_forwarded_port = true;
+  world.config.via = "me";
+  world.config.scheme_to_overwrite = "https";
+  world.Apply({{"via", "1.1 other"}, {"x-forwarded-proto", "http"}});
+  CHECK(Value(world.head.headers, "x-forwarded-port") == "8443");
+  CHECK(Value(world.head.headers, "via") == "1.1 other, me");
+  CHECK(Value(world.head.headers, "x-forwarded-proto") == "https");
+  CHECK(world.head.scheme == "https");
+  PolicyWorld kept;
+  kept.config.append_x_forwarded_port = true;
+  kept.Apply({{"x-forwarded-port", "1"}});
+  CHECK(Value(kept.head.headers, "x-forwarded-port") == "1");
+  http::ResponseHead response(kept.arena);
+  kept.config.via = "me";
+  ApplyResponsePolicy(kept.config, nullptr, "now", response);
+  CHECK(Value(response.headers, "via") == "me");
+}
+
+TEST_CASE("A kept request id says nothing about tracing") {
+  constexpr const char* kSampled = "11111111-2222-9333-8444-555555555555";
+  PolicyWorld world;
+  world.config.use_remote_address = true;
+  world.config.preserve_external_request_id = true;
+  SECTION("marked as not traced") {
+    world.Apply({{"x-request-id", kSampled}});
+    CHECK(Value(world.head.headers, "x-request-id") == "11111111-2222-4333-8444-555555555555");
+  }
+  SECTION("no UUID") {
+    world.Apply({{"x-request-id", "abc"}});
+    CHECK(Value(world.head.headers, "x-request-id") == "abc");
+  }
+  SECTION("left alone on demand") {
+    world.config.pack_trace_reason = false;
+    world.Apply({{"x-request-id", kSampled}});
+    CHECK(Value(world.head.headers, "x-request-id") == kSampled);
   }
 }
 

@@ -130,6 +130,7 @@ class TestClient final : public http::ClientCodecEvents {
   // http::ClientCodecEvents
   void OnOutput() override {}
   void OnUnusable() override { ++unusable; }
+  void OnTunnelEnd() override { ++tunnel_ends; }
   void OnInputInterestChanged() override { ++interest_changes; }
 
   Pools pools;
@@ -141,6 +142,7 @@ class TestClient final : public http::ClientCodecEvents {
   Recorder<http::ResponseHead> recorder;
   http::ClientCodecStream* stream = nullptr;
   int unusable = 0;
+  int tunnel_ends = 0;
   int interest_changes = 0;
   ClientCodec codec;
 };

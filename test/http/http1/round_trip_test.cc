@@ -133,6 +133,7 @@ struct Relay final : http::RequestSink, http::ClientCodecEvents, http::ResponseS
   void OnHead(http::ResponseHead&) override {}
   void OnOutput() override {}
   void OnUnusable() override {}
+  void OnTunnelEnd() override {}
   void OnInputInterestChanged() override {}
 
   base::Arena arena;

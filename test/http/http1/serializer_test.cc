@@ -14,7 +14,7 @@ std::string Forward(const std::string& request,
     edit(head);
     buffer::Buffer output(server.pools.blocks);
     BodyWriter body;
-    WriteRequestHead(head, output, body);
+    WriteRequestHead(head, http::NameCase::kLower, output, body);
     written = output.ToString();
   };
   REQUIRE(server.Feed(request).ok());

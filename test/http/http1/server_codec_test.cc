@@ -91,14 +91,14 @@ TEST_CASE("pause stops data and resume asks for input") {
   REQUIRE(server.Feed(std::string(kPost) + "he").ok());
   http::ServerCodecStream& stream = *server.stream;
   stream.Pause(http::PauseReason::kSinkFull);
-  stream.Pause(http::PauseReason::kBufferLimit);
+  stream.Pause(http::PauseReason::kFilterPaused);
   CHECK_FALSE(server.codec.WantsInput());
   CHECK(server.interest_changes == 1);
   REQUIRE(server.Feed("llo").ok());
   CHECK(server.input.length() == 3);
   stream.Resume(http::PauseReason::kSinkFull);
   CHECK_FALSE(server.codec.WantsInput());
-  stream.Resume(http::PauseReason::kBufferLimit);
+  stream.Resume(http::PauseReason::kFilterPaused);
   CHECK(server.interest_changes == 2);
   CHECK(server.codec.WantsInput());
   REQUIRE(server.Feed("").ok());

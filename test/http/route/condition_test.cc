@@ -228,7 +228,7 @@ TEST_CASE("a gRPC route asks for the content type") {
 
 TEST_CASE("a runtime fraction takes its share of the random numbers") {
   RouteConfig first = MakeRoute("first", Prefix("/"));
-  first.runtime_fraction = RuntimeFraction{30, 100};
+  first.runtime_fraction = runtime::FractionSetting{"", {30, 100}};
   const auto table = MustBuild(OneHost({first, MakeRoute("second", Prefix("/"))}));
   const Request request("x", "/");
   int taken = 0;
@@ -239,7 +239,7 @@ TEST_CASE("a runtime fraction takes its share of the random numbers") {
 
   const auto share = [&request](uint64_t numerator, uint64_t random) {
     RouteConfig route = MakeRoute("yes", Prefix("/"));
-    route.runtime_fraction = RuntimeFraction{numerator, 100};
+    route.runtime_fraction = runtime::FractionSetting{"", {numerator, 100}};
     return RouteOf(*MustBuild(OneHost({route})), request.head(), random) == "yes";
   };
   CHECK_FALSE(share(0, 0));
@@ -255,7 +255,7 @@ TEST_CASE("bad conditions are refused with the place where they stand") {
   route.headers[1].name.clear();
   route.query_parameters = {{"k", StringMatch{Kind::kSafeRegex, "b)", false}, true},
                             {"", {}, true}};
-  route.runtime_fraction = RuntimeFraction{1, 0};
+  route.runtime_fraction = runtime::FractionSetting{"", {1, 0}};
   CHECK(Problems(OneHost({MakeRoute("ok", Prefix("/x")), route})) ==
         "virtual_hosts[0].routes[1].match.headers[0]: missing ): (a\n"
         "virtual_hosts[0].routes[1].match.headers[1]: the header has no name\n"

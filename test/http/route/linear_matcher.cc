@@ -100,8 +100,12 @@ bool PathMatches(const PathMatch& match, std::string path) {
 }
 
 bool RouteMatches(const RouteConfig& route, const http::RequestHead& head, const std::string& path,
-                  uint64_t random) {
-  if (!PathMatches(route.match, path)) return false;
+                  uint64_t random, const runtime::Snapshot* runtime) {
+  if (route.match.kind == PathMatch::Kind::kConnect) {
+    if (head.method != "CONNECT") return false;
+  } else if (head.path.empty() || !PathMatches(route.match, path)) {
+    return false;
+  }
   for (const HeaderMatch& header : route.headers) {
     if (!HeaderMatches(header, head)) return false;
   }
@@ -112,8 +116,9 @@ bool RouteMatches(const RouteConfig& route, const http::RequestHead& head, const
     const std::vector<std::string> types = ValuesOf("content-type", head);
     if (types.empty() || !re2::RE2::FullMatch(types[0], "application/grpc([+].*)?")) return false;
   }
-  return !route.runtime_fraction.has_value() ||
-         random % route.runtime_fraction->denominator < route.runtime_fraction->numerator;
+  if (!route.runtime_fraction.has_value()) return true;
+  const runtime::Fraction fraction = route.runtime_fraction->In(*runtime);
+  return random % fraction.denominator < fraction.numerator;
 }
 
 // How well a domain fits, the larger the better; nothing when it does not.
@@ -153,13 +158,29 @@ std::optional<size_t> HostOf(const RouteTableConfig& config, std::string host) {
   return best;
 }
 
-const WeightedCluster& Choose(const std::vector<WeightedCluster>& clusters, uint64_t random) {
+const WeightedCluster& Choose(const ForwardAction& action, const http::RequestHead& head,
+                              uint64_t random, const runtime::Snapshot* runtime) {
+  const std::vector<WeightedCluster>& clusters = action.weighted_clusters;
+  std::vector<uint64_t> weights;
   uint64_t total = 0;
-  for (const WeightedCluster& cluster : clusters) total += cluster.weight;
-  const auto value = static_cast<uint64_t>((static_cast<unsigned __int128>(random) * total) >> 64);
-  uint64_t begin = 0;
+  for (const WeightedCluster& cluster : clusters) {
+    weights.push_back(cluster.weight);
+    if (!action.runtime_key_prefix.empty()) {
+      weights.back() =
+          runtime->Integer(action.runtime_key_prefix + "." + cluster.name, cluster.weight);
+    }
+    total += weights.back();
+  }
+  if (total == 0) return clusters[0];
+  auto value = static_cast<uint64_t>((static_cast<unsigned __int128>(random) * total) >> 64);
+  if (!action.random_value_header.empty()) {
+    const std::vector<std::string> numbers = ValuesOf(Lower(action.random_value_header), head);
+    if (!numbers.empty() && re2::RE2::FullMatch(numbers[0], "[0-9]+")) {
+      value = std::stoull(numbers[0]) % total;
+    }
+  }
   size_t i = 0;
-  while (value >= begin + clusters[i].weight) begin += clusters[i++].weight;
+  while (value >= weights[i]) value -= weights[i++];
   return clusters[i];
 }
 
@@ -177,16 +198,25 @@ std::string OverridesText(const FilterOverrides* overrides) {
 }
 
 std::string MatchLinearly(const RouteTableConfig& config, const http::RequestHead& head,
-                          uint64_t random) {
+                          uint64_t random, const runtime::Snapshot* runtime) {
   const std::optional<size_t> host = HostOf(config, std::string(head.authority));
   if (!host.has_value()) return "no host";
   const VirtualHostConfig& virtual_host = config.virtual_hosts[*host];
+  if (virtual_host.require_tls != TlsRequirement::kNone) {
+    const std::vector<std::string> protos = ValuesOf("x-forwarded-proto", head);
+    const std::vector<std::string> internals = ValuesOf("x-envoy-internal", head);
+    const bool tls = !protos.empty() && protos[0] == "https";
+    const bool inside = !internals.empty() && internals[0] == "true";
+    if (!tls && (virtual_host.require_tls == TlsRequirement::kAll || !inside)) {
+      return "host " + std::to_string(*host) + " redirect to TLS";
+    }
+  }
   const char* ends = config.ignore_path_parameters_in_path_matching ? "?#;" : "?#";
   const std::string path(head.path.substr(0, head.path.find_first_of(ends)));
   const std::string found = "host " + std::to_string(*host);
   for (size_t i = 0; i < virtual_host.routes.size(); ++i) {
     const RouteConfig& route = virtual_host.routes[i];
-    if (!RouteMatches(route, head, path, random)) continue;
+    if (!RouteMatches(route, head, path, random, runtime)) continue;
     // From the most general to the most specific: the later replaces the earlier.
     FilterOverrides overrides = config.overrides;
     const auto add = [&overrides](const FilterOverrides& more) {
@@ -196,14 +226,21 @@ std::string MatchLinearly(const RouteTableConfig& config, const http::RequestHea
     add(route.overrides);
     std::string cluster;
     if (const auto* action = std::get_if<ForwardAction>(&route.action)) {
-      cluster = action->cluster;
+      std::string name = action->cluster;
+      std::string field = action->cluster_header;
       if (!action->weighted_clusters.empty()) {
-        const WeightedCluster& chosen = Choose(action->weighted_clusters, random);
-        cluster = chosen.name;
+        const WeightedCluster& chosen = Choose(*action, head, random, runtime);
+        name = chosen.name;
+        field = chosen.cluster_header;
         add(chosen.overrides);
       }
+      if (!field.empty()) {
+        const std::vector<std::string> names = ValuesOf(Lower(field), head);
+        name = names.empty() || names[0].empty() ? "(none)" : names[0];
+      }
+      cluster = " cluster " + name;
     }
-    return found + " route " + std::to_string(i) + (cluster.empty() ? "" : " cluster " + cluster) +
+    return found + " route " + std::to_string(i) + cluster +
            OverridesText(overrides.empty() ? nullptr : &overrides);
   }
   return found + " no route";

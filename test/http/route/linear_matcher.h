@@ -15,7 +15,7 @@ namespace remora::route {
 // What a search finds, in words: "host 0 route 3 cluster a overrides f=1 g=2", "host 0 no route",
 // "no host". Configs of overrides are std::string.
 std::string MatchLinearly(const RouteTableConfig& config, const http::RequestHead& head,
-                          uint64_t random);
+                          uint64_t random, const runtime::Snapshot* runtime);
 
 // The same words for overrides that RouteTable found: sorted by filter name; "" when null.
 std::string OverridesText(const FilterOverrides* overrides);

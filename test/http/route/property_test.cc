@@ -11,17 +11,23 @@ namespace remora::route {
 namespace {
 
 // The words of MatchLinearly for what the table found.
-std::string Words(const RouteTable& table, const MatchResult& result) {
+std::string Words(const RouteTable& table, const MatchResult& result,
+                  const http::RequestHead& head) {
   if (result.virtual_host == nullptr) return "no host";
   const std::string host =
       "host " + std::to_string(result.virtual_host - table.virtual_hosts().data());
   if (result.route == nullptr) return host + " no route";
+  if (result.cluster == nullptr && result.route->redirect() != nullptr) {
+    return host + " redirect to TLS";  // the tables have no other redirects
+  }
   const auto index = result.route - result.virtual_host->routes().data();
   std::string text = host + " route " + std::to_string(index);
   if (result.cluster != nullptr) {
-    text += " cluster " + table.cluster_names()[result.cluster->cluster_index];
-    if (result.cluster->name != table.cluster_names()[result.cluster->cluster_index]) {
-      text += " (but named " + std::string(result.cluster->name) + ")";
+    const std::string name(result.cluster->NameFor(head));
+    text += " cluster " + (name.empty() ? "(none)" : name);
+    if (result.cluster->cluster_header == nullptr &&
+        name != table.cluster_names()[result.cluster->cluster_index]) {
+      text += " (but numbered otherwise)";
     }
   }
   return text + OverridesText(result.overrides);
@@ -36,6 +42,7 @@ TEST_CASE("the index gives the plain matcher's answer on random tables") {
   int no_host = 0;
   int no_route = 0;
   int later_route = 0;
+  int redirected = 0;
   for (uint64_t seed = 1; seed <= kTables; ++seed) {
     RandomTable random(seed);
     const auto table = MustBuild(random.config());
@@ -43,10 +50,13 @@ TEST_CASE("the index gives the plain matcher's answer on random tables") {
       const RequestText text = random.NextRequest();
       const Request request = text.Make();
       const uint64_t number = random.NextNumber();
-      const std::string expected = MatchLinearly(random.config(), request.head(), number);
-      const std::string found = Words(*table, table->Match(request.head(), number));
+      const runtime::Snapshot& runtime = random.runtime();
+      const std::string expected = MatchLinearly(random.config(), request.head(), number, &runtime);
+      const std::string found =
+          Words(*table, table->Match(request.head(), number, &runtime), request.head());
       no_host += expected == "no host";
       no_route += expected.find("no route") != std::string::npos;
+      redirected += expected.find("redirect") != std::string::npos;
       later_route += expected.find(" route 0") == std::string::npos;
       if (found == expected) continue;
       if (++differences > 5) continue;
@@ -58,6 +68,7 @@ TEST_CASE("the index gives the plain matcher's answer on random tables") {
   // The inputs reach every kind of answer.
   CHECK(no_host > 1'000);
   CHECK(no_route > 1'000);
+  CHECK(redirected > 1'000);
   CHECK(later_route - no_host - no_route > 10'000);
 }
 

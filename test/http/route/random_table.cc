@@ -19,6 +19,8 @@ const std::vector<std::string> kLabels = {"a", "b", "A", "foo", "bar", "com", "x
 const std::vector<std::string> kNames = {"x-a",        "X-B",  "accept",  ":method",  ":path",
                                          ":authority", "host", ":scheme", ":protocol"};
 
+const std::vector<std::string> kRuntimeKeys = {"share.none", "share.half", "share.text"};
+
 }  // namespace
 
 std::string RequestText::ToString() const {
@@ -28,6 +30,15 @@ std::string RequestText::ToString() const {
 }
 
 RandomTable::RandomTable(uint64_t seed) : random_(seed) {
+  runtime::Snapshot::Layer layer;
+  const auto number = [&layer](const std::string& key, uint64_t value) {
+    layer.values[key] = {std::to_string(value), static_cast<double>(value), {}, {}};
+  };
+  number("share.none", 0);
+  number("share.half", 50);
+  layer.values["share.text"] = {"text", {}, {}, {}};
+  for (uint64_t i = 0; i < 20; i += 3) number("w.w" + std::to_string(i), random_.Below(5));
+  runtime_ = runtime::Snapshot({layer});
   config_.name = "random";
   config_.ignore_port_in_host_matching = Chance(30);
   config_.ignore_path_parameters_in_path_matching = Chance(20);
@@ -45,6 +56,9 @@ RandomTable::RandomTable(uint64_t seed) : random_(seed) {
     }
     if (host.domains.empty()) host.domains.push_back("only" + std::to_string(i));
     host.overrides = MakeOverrides("host");
+    if (Chance(10)) {
+      host.require_tls = Chance(50) ? TlsRequirement::kAll : TlsRequirement::kExternalOnly;
+    }
     // Around the number of routes at which the loop gives way to the tree, and far beyond it.
     const uint64_t routes = Chance(50) ? random_.Below(12) : random_.Below(80);
     for (uint64_t r = 0; r < routes; ++r) host.routes.push_back(MakeRoute());
@@ -75,6 +89,7 @@ std::string RandomTable::PathText() {
 
 PathMatch RandomTable::MakeMatch() {
   PathMatch match;
+  if (Chance(3)) return {PathMatch::Kind::kConnect};
   const uint64_t kind = random_.Below(10);
   if (kind == 0) {
     match = {PathMatch::Kind::kSafeRegex, Pick(kRegexes), !Chance(20)};
@@ -126,7 +141,10 @@ RouteConfig RandomTable::MakeRoute() {
     route.query_parameters.push_back(parameter);
   }
   route.grpc = Chance(3);
-  if (Chance(10)) route.runtime_fraction = RuntimeFraction{random_.Below(120), 100};
+  if (Chance(10)) {
+    route.runtime_fraction =
+        runtime::FractionSetting{Chance(50) ? "" : Pick(kRuntimeKeys), {random_.Below(120), 100}};
+  }
   if (Chance(10)) {
     route.action = DirectResponseAction{404};
   } else if (Chance(30)) {
@@ -135,9 +153,16 @@ RouteConfig RandomTable::MakeRoute() {
       action.weighted_clusters.push_back({"w" + std::to_string(random_.Below(20)),
                                           static_cast<uint32_t>(random_.Below(4)),
                                           MakeOverrides("cluster")});
+      if (!Chance(10)) continue;
+      action.weighted_clusters.back().name.clear();
+      action.weighted_clusters.back().cluster_header = Pick(kNames);
     }
     action.weighted_clusters.back().weight += 1;
+    if (Chance(20)) action.runtime_key_prefix = "w";
+    if (Chance(20)) action.random_value_header = "x-a";
     route.action = action;
+  } else if (Chance(10)) {
+    route.action = ForwardAction{.cluster_header = Pick(kNames)};
   } else {
     route.action = ForwardAction{.cluster = "c" + std::to_string(random_.Below(20))};
   }
@@ -158,7 +183,7 @@ FilterOverrides RandomTable::MakeOverrides(const std::string& level) {
 
 RequestText RandomTable::NextRequest() {
   RequestText request;
-  request.method = Chance(80) ? "GET" : "POST";
+  request.method = Chance(80) ? "GET" : Chance(70) ? "POST" : "CONNECT";
 
   request.authority = Domain();
   const VirtualHostConfig& host = Pick(config_.virtual_hosts);
@@ -176,6 +201,7 @@ RequestText RandomTable::NextRequest() {
   request.path = paths_.empty() || Chance(10) ? PathText() : Pick(paths_);
   if (Chance(40)) request.path += (Chance(50) ? "/" : "") + Pick(kSegments);
   if (Chance(5) && !request.path.empty()) request.path.pop_back();
+  if (request.method == "CONNECT" && Chance(50)) request.path.clear();
   if (Chance(10)) {
     for (char& c : request.path) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
   }
@@ -188,6 +214,8 @@ RequestText RandomTable::NextRequest() {
   while (Chance(50)) request.fields.push_back({"x-a", Pick(kValues)});
   if (Chance(20)) request.fields.push_back({"x-b", Pick(kValues)});
   if (Chance(20)) request.fields.push_back({"accept", Pick(kValues)});
+  if (Chance(50)) request.fields.push_back({"x-forwarded-proto", Chance(50) ? "https" : "http"});
+  if (Chance(30)) request.fields.push_back({"x-envoy-internal", "true"});
   if (Chance(20)) request.fields.push_back({"content-type", "application/grpc"});
   return request;
 }

@@ -28,6 +28,7 @@ class RandomTable {
   explicit RandomTable(uint64_t seed);
 
   const RouteTableConfig& config() const { return config_; }
+  const runtime::Snapshot& runtime() const { return runtime_; }
   // Made of the table's own domains, paths and values, with small changes.
   RequestText NextRequest();
   uint64_t NextNumber() { return random_.Next(); }
@@ -48,6 +49,7 @@ class RandomTable {
 
   base::Random random_;
   RouteTableConfig config_;
+  runtime::Snapshot runtime_;
   std::vector<std::string> paths_;  // of the table, as literal texts
 };
 

@@ -131,7 +131,7 @@ TEST_CASE("clusters are chosen by weight") {
 
 TEST_CASE("a runtime fraction and weights do not lean on each other") {
   RouteConfig route = Weighted({{"a", 50, {}}, {"b", 50, {}}});
-  route.runtime_fraction = RuntimeFraction{50, 100};
+  route.runtime_fraction = runtime::FractionSetting{"", {50, 100}};
   const auto table = MustBuild(OneHost({route}));
   const Request request("x", "/");
   base::Random random(2);

@@ -194,6 +194,11 @@ TEST_CASE("header mutation: levels of the route, least specific last unless told
   CHECK(World("", {.virtual_host = {Level(set("h"))}}).Request("/") == "GET / x=h");
   CHECK(World("", {.table = {Level(set("t"))}, .cluster = {Level(set("c"))}}).Request("/") ==
         "GET / x=ct");
+  // The table's own counts beside the virtual host's.
+  CHECK(World("", {.table = {Level(set("t"))},
+                   .virtual_host = {Level(set("h"))},
+                   .route = {Level(set("r"))}})
+            .Request("/") == "GET / x=rht");
   CHECK(World("").Request("/") == "GET /");
 }
 

@@ -1,0 +1,15 @@
+#pragma once
+
+// Upgrade policy: whether a request for another protocol (Upgrade) or for a tunnel (CONNECT) is
+// passed on. Decided by the route, else by the connection manager; nothing is allowed by default.
+// Pure functions; any thread. Source: Envoy, HttpConnectionManagerConfig::createUpgradeFilterChain.
+
+#include "source/http/connection_manager/config.h"
+#include "source/http/message.h"
+
+namespace remora::connection_manager {
+
+// `route` may be null: no route matched. `head` asks for a tunnel.
+bool AllowsUpgrade(const Config& config, const route::Route* route, const http::RequestHead& head);
+
+}  // namespace remora::connection_manager

@@ -1,0 +1,45 @@
+#include "source/http/grpc_timeout.h"
+
+#include <cstdint>
+
+namespace remora::http {
+namespace {
+
+// 0: no such unit.
+event::Duration UnitOf(char letter) {
+  switch (letter) {
+    case 'H':
+      return 3600 * event::kSecond;
+    case 'M':
+      return 60 * event::kSecond;
+    case 'S':
+      return event::kSecond;
+    case 'm':
+      return event::kMillisecond;
+    case 'u':
+      return 1000;
+    case 'n':
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+std::optional<event::Duration> ParseGrpcTimeout(std::string_view value) {
+  constexpr size_t kMaxDigits = 8;
+  if (value.size() < 2 || value.size() > kMaxDigits + 1) return std::nullopt;
+  const event::Duration unit = UnitOf(value.back());
+  if (unit == 0) return std::nullopt;
+  // Eight digits of hours still fit.
+  event::Duration count = 0;
+  for (const char c : value.substr(0, value.size() - 1)) {
+    const unsigned digit = static_cast<unsigned>(c) - '0';
+    if (digit > 9) return std::nullopt;
+    count = count * 10 + digit;
+  }
+  return count * unit;
+}
+
+}  // namespace remora::http

@@ -1,0 +1,69 @@
+#include "source/config/rate_limit_config.h"
+
+#include <catch2/catch.hpp>
+
+#include "test/config/printed_config.h"
+
+namespace remora::config {
+namespace {
+
+// "key=value key=value" for each descriptor of a plain request.
+std::string Describe(const route::RateLimits* limits) {
+  if (limits == nullptr) return "null";
+  base::ArenaPool pool;
+  base::Arena arena(pool);
+  http::RequestHead head(arena);
+  head.method = "GET";
+  head.path = "/?a=1";
+  std::string text;
+  for (const route::RateLimit& limit : *limits) {
+    route::RateLimitDescriptor descriptor;
+    text += std::to_string(limit.stage) + ":";
+    if (!limit.Describe({head, nullptr, "svc", "c0"}, descriptor)) text += "none";
+    for (const route::RateLimitEntry& entry : descriptor.entries) {
+      text += std::string(entry.key) + "=" + std::string(entry.value) + ",";
+    }
+    text += " ";
+  }
+  return text;
+}
+
+TEST_CASE("rate limits of a route and its virtual host") {
+  Parts parts;
+  parts.action =
+      "route: {cluster: c0, rate_limits: [{stage: 2, actions: [{generic_key: {descriptor_value: "
+      "a}},"
+      " {destination_cluster: {}}, {query_parameters: {query_parameter_name: a, descriptor_key: q}}"
+      "]}, {actions: [{request_headers: {header_name: X-U, descriptor_key: u}}]}],"
+      " include_vh_rate_limits: true}";
+  parts.host =
+      "rate_limits: [{actions: [{header_value_match: {descriptor_value: v, headers: [{name: x}],"
+      " expect_match: false}}, {query_parameter_value_match: {descriptor_value: w, descriptor_key: "
+      "k,"
+      " query_parameters: [{name: a}]}}, {source_cluster: {}}]}]";
+  const auto routes = Routes(parts);
+  const route::VirtualHost& host = routes->virtual_hosts()[0];
+  const route::ForwardAction& action = *host.routes()[0].forward();
+  CHECK(Describe(action.rate_limits.get()) ==
+        "2:generic_key=a,destination_cluster=c0,q=1, 0:none ");
+  CHECK(action.include_virtual_host_rate_limits);
+  CHECK(Describe(host.rate_limits()) == "0:header_match=v,k=w,source_cluster=svc, ");
+}
+
+TEST_CASE("no rate limits") {
+  const auto routes = Routes(Parts());
+  CHECK(routes->virtual_hosts()[0].rate_limits() == nullptr);
+  CHECK(routes->virtual_hosts()[0].routes()[0].forward()->rate_limits == nullptr);
+}
+
+TEST_CASE("what is wrong in a rate limit is named") {
+  Parts parts;
+  parts.action =
+      "route: {cluster: c0, rate_limits: [{actions: [{header_value_match: {descriptor_value: v,"
+      " headers: [{name: x, string_match: {safe_regex: {regex: '('}}}]}}]}]}";
+  CHECK(Faults(parts).find("route.rate_limits[0].actions[0].header_value_match.headers[0]") !=
+        std::string::npos);
+}
+
+}  // namespace
+}  // namespace remora::config

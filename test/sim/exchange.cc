@@ -1,0 +1,118 @@
+#include "test/sim/exchange.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace remora::sim {
+namespace {
+
+std::string Shown(std::string_view text) {
+  return std::to_string(text.size()) + " bytes \"" + std::string(text.substr(0, 60)) + "\"";
+}
+
+std::string FieldsText(const std::vector<harness::Field>& fields) {
+  std::string text;
+  for (const harness::Field& field : fields) text += field.name + "=" + field.value + ";";
+  return text;
+}
+
+std::string Difference(std::string_view a, std::string_view b) {
+  size_t at = 0;
+  while (at < a.size() && at < b.size() && a[at] == b[at]) ++at;
+  return "at byte " + std::to_string(at) + ": " + Shown(a.substr(at)) + " instead of " +
+         Shown(b.substr(at));
+}
+
+}  // namespace
+
+std::string Pattern(uint32_t id, std::string_view tag, size_t size) {
+  std::string text;
+  text.reserve(size + 32);
+  while (text.size() < size) {
+    char piece[48];
+    std::snprintf(piece, sizeof(piece), "%u.%.*s:%06zu ", id, static_cast<int>(tag.size()),
+                  tag.data(), text.size());
+    text += piece;
+  }
+  text.resize(size);
+  return text;
+}
+
+Exchange* Ledger::Find(std::string_view id) {
+  const size_t number = std::strtoul(std::string(id).c_str(), nullptr, 10);
+  if (number == 0 || number > exchanges_.size()) return nullptr;
+  return &exchanges_[number - 1];
+}
+
+void Ledger::CheckRequest(const Exchange& exchange, const harness::Message& got) {
+  const std::string name = "request " + std::to_string(exchange.id);
+  if (!exchange.well_formed) Violation(name + ": a broken one reached an upstream whole");
+  if (!exchange.sent_whole) Violation(name + ": reached an upstream before it was whole");
+  if (got.method != exchange.method) Violation(name + ": method became " + got.method);
+  if (got.target != exchange.target) Violation(name + ": target became " + got.target);
+  if (got.Count("host") != 1 || got.Get("host") != exchange.authority) {
+    Violation(name + ": host became " + std::string(got.Get("host")));
+  }
+  if (got.body != exchange.body) {
+    Violation(name + ": other body, " + Difference(got.body, exchange.body));
+  }
+  const bool lost = !trailers_pass || (lengths_made && !got.chunked);
+  const std::string trailers = lost ? "" : FieldsText(exchange.trailers);
+  if (FieldsText(got.trailers) != trailers) {
+    Violation(name + ": trailers became " + FieldsText(got.trailers));
+  }
+  for (const char* hop : {"connection", "keep-alive", "te", "upgrade", "x-drop"}) {
+    if (got.Has(hop)) Violation(name + ": " + hop + " was forwarded");
+  }
+  if (got.Has("expect") && !exchange.body.empty()) Violation(name + ": expect was forwarded");
+  if (exchange.attempts.size() > deliveries) {
+    Violation(name + ": reached upstreams " + std::to_string(exchange.attempts.size()) + " times");
+  }
+}
+
+void Ledger::CheckResponse(Exchange& exchange, const harness::Message& got) {
+  const std::string name = "response to " + std::to_string(exchange.id);
+  exchange.status = got.status;
+  if (!got.Has("x-sim-attempt")) {
+    exchange.outcome = Exchange::Outcome::kLocal;
+    ++local_replies;
+    if (got.status < 400 && !exchange.target.starts_with("/direct")) {
+      // Garbage that happened to be an answer has no mark; nothing can be said of it.
+      bool odd = !exchange.well_formed;
+      for (const Attempt& attempt : exchange.attempts) odd |= !attempt.plain;
+      if (!odd) Violation(name + ": unknown answer " + got.first_line);
+    }
+    return;
+  }
+  exchange.outcome = Exchange::Outcome::kUpstream;
+  ++upstream_replies;
+  if (got.Get("x-sim-id") != std::to_string(exchange.id)) {
+    Violation(name + ": is the response to " + std::string(got.Get("x-sim-id")));
+    return;
+  }
+  const size_t number = std::strtoul(std::string(got.Get("x-sim-attempt")).c_str(), nullptr, 10);
+  if (number >= exchange.attempts.size()) {
+    Violation(name + ": of an attempt that was not made");
+    return;
+  }
+  const Attempt& attempt = exchange.attempts[number];
+  if (got.status != attempt.status) {
+    Violation(name + ": status " + std::to_string(got.status) + " instead of " +
+              std::to_string(attempt.status));
+  }
+  const bool until_close = exchange.http10 && !got.Has("content-length");
+  if (attempt.cut && !until_close && exchange.method != "HEAD") {
+    Violation(name + ": an answer that was cut looks whole");
+  }
+  const std::string_view body = exchange.method == "HEAD" ? std::string_view() : attempt.body;
+  // HTTP/1.0 without a length cannot say where a body was cut.
+  if (until_close ? !body.starts_with(got.body) : got.body != body) {
+    Violation(name + ": other body, " + Difference(got.body, body));
+  }
+  const bool want_trailers = trailers_pass && got.chunked;
+  if (FieldsText(got.trailers) != (want_trailers ? FieldsText(attempt.trailers) : "")) {
+    Violation(name + ": trailers became " + FieldsText(got.trailers));
+  }
+}
+
+}  // namespace remora::sim

@@ -1,0 +1,78 @@
+#include "test/sim/world.h"
+
+#include <stdexcept>
+#include <utility>
+
+#include "source/config/bootstrap_config.h"
+#include "source/extensions/registry.h"
+
+namespace remora::sim {
+namespace {
+
+config::BootstrapConfig Load(const std::string& yaml, int64_t wall_now) {
+  config::Registry registry;
+  extensions::RegisterAll(registry);
+  config::LoadOptions options;
+  options.yaml = yaml;
+  config::LoadedBootstrap loaded =
+      config::LoadBootstrap(std::move(options), {"sim", "sim", "sim"}, registry, wall_now);
+  if (!loaded.config.has_value()) throw std::runtime_error(loaded.errors.ToString() + yaml);
+  return *std::move(loaded.config);
+}
+
+// The same listener with a probe at both ends of its chain.
+std::shared_ptr<const config::ListenerConfig> WithProbes(const config::ListenerConfig& listener,
+                                                         ProbeLog* probes) {
+  auto http = std::make_shared<connection_manager::Config>(*listener.http);
+  http->filters.insert(http->filters.begin(), MakeProbe("first", probes));
+  http->filters.insert(http->filters.end() - 1, MakeProbe("last", probes));
+  auto probed = std::make_shared<config::ListenerConfig>(listener);
+  probed->http = std::move(http);
+  return probed;
+}
+
+}  // namespace
+
+World::World(const std::string& yaml, fakes::SimulatedClock& clock, uint64_t seed, ProbeLog* probes)
+    : random_(seed),
+      dispatcher_(clock),
+      dates_(clock),
+      resources_{dispatcher_, blocks_, random_, runtime_, store_.worker_shard(0), 0},
+      clusters_(resources_),
+      services_{resources_, clusters_, arenas_, dates_, "192.0.2.1"} {
+  config::BootstrapConfig bootstrap = Load(yaml, clock.WallNow());
+  auto table = std::make_shared<upstream::ClusterTable>();
+  for (upstream::ClusterConfig& cluster : bootstrap.clusters) {
+    stats::Scope& scope = store_.AddScope("cluster." + cluster.stat_name());
+    const std::string name = cluster.name;
+    (*table)[name] = std::make_shared<const upstream::Cluster>(std::move(cluster), 1, scope);
+  }
+  clusters_table_ = std::move(table);
+  clusters_.Apply(clusters_table_);
+  for (const auto& listener : bootstrap.listeners) AddListener(WithProbes(*listener, probes));
+}
+
+World::~World() { Clear(); }
+
+void World::AddListener(std::shared_ptr<const config::ListenerConfig> config) {
+  server::ListenerScopes scopes;
+  scopes.listener = &store_.AddScope("listener." + config->name);
+  scopes.http = &store_.AddScope("http." + config->http->stat_prefix);
+  scopes.listener_http =
+      &store_.AddScope("listener." + config->name + ".http." + config->http->stat_prefix);
+  stats::Scope& worker_scope = store_.AddScope("listener." + config->name + ".worker_0");
+  absl::StatusOr<net::Socket> socket = net::BindListener(config->address, config->options);
+  if (!socket.ok()) throw std::runtime_error(std::string(socket.status().message()));
+  const absl::Status status = net::StartListening(*socket, config->options);
+  if (!status.ok()) throw std::runtime_error(std::string(status.message()));
+  listeners_.push_back(std::make_unique<server::ActiveListener>(
+      std::move(config), *std::move(socket), services_, scopes, worker_scope, connections_));
+}
+
+void World::Clear() {
+  listeners_.clear();
+  clusters_.Clear();
+  dispatcher_.RunOnce(false);
+}
+
+}  // namespace remora::sim

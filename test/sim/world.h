@@ -49,6 +49,7 @@ class World {
   runtime::View runtime_;
   event::Dispatcher dispatcher_;
   connection_manager::DateCache dates_;
+  uint64_t last_connection_ = 0;
   upstream::WorkerResources resources_;
   upstream::ClusterSet clusters_;
   uint64_t last_connection_ = 0;

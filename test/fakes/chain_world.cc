@@ -173,7 +173,7 @@ void ChainWorld::Start() {
   filters_.factories = &factories_;
   const http::FilterChain::Environment environment{
       dispatcher,     arena_,     blocks,        random,        clusters_,        info,
-      request_source, downstream, routes_.get(), buffer_limit_, connection_states};
+      request_source, downstream, routes_.get(), buffer_limit_, nullptr, connection_states};
   chain_.emplace(environment, filters_, request_);
 }
 

@@ -46,7 +46,8 @@ class Stream::Prometheus {
 
  private:
   struct Row {
-    uint32_t family;
+    uint32_t family : 31;
+    uint32_t again : 1;  // of the name before it: they are one metric
     MetricPlace place;
   };
 
@@ -61,11 +62,13 @@ class Stream::Prometheus {
       cursor_.Rewind();
       return;
     }
+    std::string_view previous;
     for (const Metric& metric : portion.metrics()) {
       std::string family = tags_.Extract(metric.name).name;
       const auto [known, is_new] =
           numbers_.try_emplace(std::move(family), static_cast<uint32_t>(numbers_.size()));
-      rows_.push_back({known->second, metric.place});
+      rows_.push_back({known->second, metric.name == previous, metric.place});
+      previous = metric.name;
     }
   }
 
@@ -102,8 +105,10 @@ class Stream::Prometheus {
     if (begins) typed_ = false;
     const SnapshotFilter filter = Filter();
     SnapshotBuilder builder(filter);
-    for (size_t i = 0; i < portion_ && next_ < rows_.size() && rows_[next_].family == family;
-         ++i, ++next_) {
+    const auto belongs = [&](const Row& row, size_t read) {
+      return row.family == family && (read < portion_ || row.again);
+    };
+    for (size_t i = 0; next_ < rows_.size() && belongs(rows_[next_], i); ++i, ++next_) {
       cursor_.Read(rows_[next_].place, builder);
     }
     RenderPrometheusFamily(builder.Build(), names_[family], query_.buckets, tags_, typed_, out);

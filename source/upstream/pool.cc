@@ -102,7 +102,7 @@ Pool::Acquired Pool::Acquire(StreamUser& user) {
   }
   if (!cluster_.Allows(Resource::kPending, user.wish.priority)) {
     stats.upstream_rq_pending_overflow.Inc();
-    result.error = ProxyError{Side::kLocal, ErrorKind::kOverflow, {}, true};
+    result.error = ProxyError{Side::kLocal, ErrorKind::kOverflow, kPendingFull, true};
     return result;
   }
   if (connecting_ <= waiting_count_) {

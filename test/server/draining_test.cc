@@ -19,7 +19,8 @@ struct World {
   explicit World(const DrainOptions& options)
       : draining(process, main, workers, stats, options, [this] { ++finished; }) {
     base::SetAllLogLevels(base::LogLevel::kOff);
-    workers.push_back(std::make_unique<Worker>(0, store.worker_shard(0), clock, "", process));
+    workers.push_back(std::make_unique<Worker>(0, store.worker_shard(0), clock, "", process, logs,
+                                               access_log::FileStats{}));
     inbound = Add(TrafficDirection::kInbound, true);
     outbound = Add(TrafficDirection::kOutbound, true);
     modify_only = Add(TrafficDirection::kUnspecified, false);
@@ -58,6 +59,7 @@ struct World {
   }
 
   fakes::SimulatedClock clock;
+  access_log::LogWriter logs{access_log::LogOptions{}};
   stats::Store store{1};
   runtime::ProcessState process;
   event::Dispatcher main{clock};

@@ -284,7 +284,8 @@ void FilterChain::SendReplyNow() {
                 {.info = env_.stream_info, .request = request_head_, .response = head});
   }
   if (env_.local_replies != nullptr) {
-    env_.local_replies->Apply(request_head_, env_.stream_info, *head, *reply_);
+    const access_log::Surroundings around{*env_.clusters.worker().runtime, env_.random};
+    env_.local_replies->Apply(request_head_, around, env_.stream_info, *head, *reply_);
   }
   const std::string_view body = FillLocalReply(*reply_, request_head_, *head);
   buffer::Buffer data(env_.blocks);

@@ -256,7 +256,7 @@ TEST_CASE("flags, details and failures") {
   sample.info.upstream_failure = "delayed connect error: 111";
   sample.connection.termination_details = "closed by us";
   const Exchange exchange = sample.exchange();
-  CHECK(Print("%RESPONSE_FLAGS%", exchange) == "UF,URX");
+  CHECK(Print("%RESPONSE_FLAGS%", exchange) == "URX,UF");
   CHECK(Print("%RESPONSE_FLAGS_LONG%", exchange) ==
         "UpstreamConnectionFailure,UpstreamRetryLimitExceeded");
   CHECK(Print("%RESPONSE_CODE_DETAILS%", exchange) == "upstream_reset{a_b_c}");

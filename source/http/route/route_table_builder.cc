@@ -275,9 +275,8 @@ void RouteTableBuilder::BuildWeightedClusters(std::vector<WeightedCluster>& clus
     WeightedCluster& cluster = clusters[i];
     const std::string field = absl::StrCat("route.weighted_clusters.clusters[", i, "]");
     if (cluster.name.empty() == cluster.cluster_header.empty()) {
-      Report(field, cluster.name.empty()
-                        ? "At least one of name or cluster_header need to be specified"
-                        : "Only one of name or cluster_header can be specified");
+      Report(field, cluster.name.empty() ? "names no cluster"
+                                         : "Only one of name or cluster_header can be specified");
     }
     total += cluster.weight;
     const HeaderLevels own = AddHeaderLevel(headers, std::move(cluster.headers), field, true);

@@ -92,6 +92,8 @@ void internal::ChangeRequest(const http::FilterContext& context, bool add_envoy_
 
 void internal::ChangeHost(const route::Rewrites& rewrites, std::string_view hostname,
                           bool add_original_host, http::RequestHead& head) {
+  // Another try to the same host changes nothing.
+  if (!add_original_host && hostname == head.authority) return;
   if (rewrites.endpoint_hostname() && !hostname.empty()) {
     SetHost(rewrites, hostname, add_original_host, head);
   }

@@ -172,8 +172,8 @@ void ChainWorld::Start() {
   }
   filters_.factories = &factories_;
   const http::FilterChain::Environment environment{
-      dispatcher,     arena_,     blocks,        random,        clusters_,        info,
-      request_source, downstream, routes_.get(), buffer_limit_, connection_states};
+      dispatcher,     arena_,     blocks,        random,        clusters_, info,
+      request_source, downstream, routes_.get(), buffer_limit_, nullptr,   connection_states};
   chain_.emplace(environment, filters_, request_);
 }
 

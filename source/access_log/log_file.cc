@@ -127,15 +127,14 @@ bool LogFile::Write() {
   bool later = false;
   while (at_ < writing_.size() && !later) {
     LogChunk& chunk = writing_[at_];
-    if (fd_ < 0) {
-      // A FIFO that had no reader, or lost it.
-      if (!Open().ok() || fd_ < 0) return true;
-    }
-    if (in_line_ && offset_ == 0) {
+    // A FIFO that had no reader, or lost it.
+    later = fd_ < 0 && (!Open().ok() || fd_ < 0);
+    if (!later && in_line_ && offset_ == 0) {
       // The rest of a line was lost: it must not swallow the next one.
       size_t at = 0;
-      if (WriteSome("\n", at) == Outcome::kLater) return true;
+      later = WriteSome("\n", at) == Outcome::kLater;
     }
+    if (later) break;
     switch (WriteSome(chunk.text, offset_)) {
       case Outcome::kLater:
         later = true;

@@ -6,13 +6,12 @@
 #include "absl/strings/match.h"
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/config/core/v3/protocol.pb.h"
-#include "envoy/config/core/v3/substitution_format_string.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "source/config/access_log_config.h"
-#include "source/config/format_config.h"
 #include "source/config/http1_options_config.h"
 #include "source/config/http_filters_config.h"
+#include "source/config/local_reply_config.h"
 #include "source/config/matcher_config.h"
 #include "source/config/route_config.h"
 #include "source/config/text.h"
@@ -124,14 +123,6 @@ void ParseLimits(const HttpConnectionManager& proto, Config& config) {
   config.underscore_names = ParseUnderscores(common);
 }
 
-std::optional<http::BodyFormat> ParseBodyFormat(const core::SubstitutionFormatString& proto,
-                                                const FieldPath& path, Translation& translation) {
-  std::optional<FormatString> format =
-      ParseFormatString(proto, FormatUse::kBody, path, translation);
-  if (!format.has_value()) return std::nullopt;
-  return http::BodyFormat{std::move(format->text), std::move(format->content_type)};
-}
-
 InternalAddresses ParseInternalAddresses(const HttpConnectionManager::InternalAddressConfig& proto,
                                          const FieldPath& path, Translation& translation) {
   InternalAddresses internal;
@@ -190,18 +181,6 @@ void ParseHeaderPolicy(const HttpConnectionManager& proto, const FieldPath& path
   }
   config.via = proto.via();
   config.scheme_to_overwrite = proto.scheme_header_transformation().scheme_to_overwrite();
-}
-
-void ParseLocalReplies(const HttpConnectionManager& proto, const FieldPath& path,
-                       Translation& translation, Config& config) {
-  if (!proto.has_local_reply_config()) return;
-  const FieldPath replies = path.Field("local_reply_config");
-  auto rules = std::make_shared<http::LocalReplyRules>();
-  if (proto.local_reply_config().has_body_format()) {
-    rules->format = ParseBodyFormat(proto.local_reply_config().body_format(),
-                                    replies.Field("body_format"), translation);
-  }
-  config.local_replies = std::move(rules);
 }
 
 void ParseUpgrades(const HttpConnectionManager& proto, const FieldPath& path,
@@ -315,7 +294,10 @@ std::shared_ptr<const Config> ParseHttpConnectionManager(const HttpConnectionMan
   ParseTargetPolicy(proto, path, translation, config);
   ParseUpgrades(proto, path, translation, config);
   ParseAccessLog(proto, path, translation, config);
-  ParseLocalReplies(proto, path, translation, config);
+  if (proto.has_local_reply_config()) {
+    config.local_replies = ParseLocalReplies(proto.local_reply_config(),
+                                             path.Field("local_reply_config"), translation);
+  }
   config.filters = ParseHttpFilters(proto, path.Field("http_filters"), translation);
   if (proto.has_route_config()) {
     config.routes = ParseRouteTable(proto.route_config(), config.filters,

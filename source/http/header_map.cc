@@ -69,7 +69,9 @@ size_t HeaderMap::Count(std::string_view name) const {
   const HeaderId id = LookUpHeaderId(name);
   if (id != HeaderId::kOther) return Count(id);
   size_t n = 0;
-  for (uint32_t i = 0; i < count_; ++i) n += entries_[i].name() == name;
+  for (uint32_t i = 0; i < count_; ++i) {
+    n += !entries_[i].removed() && entries_[i].name() == name;
+  }
   return n;
 }
 

@@ -90,6 +90,9 @@ class StreamUser : public base::ListNode<StreamUser>, public http::ResponseSink 
 
 class Pool {
  public:
+  // ProxyError::detail of a refusal by max_pending_requests: no host was asked.
+  static constexpr std::string_view kPendingFull = "max_pending_requests";
+
   Pool(ClusterRuntime& cluster, const Host& host, Priority priority);
   ~Pool();
   Pool(const Pool&) = delete;

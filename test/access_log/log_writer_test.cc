@@ -1,6 +1,7 @@
 #include "source/access_log/log_writer.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -184,6 +185,45 @@ TEST_CASE("a FIFO that nobody reads holds up neither workers nor other files") {
   CHECK(got == (2000 - dropped) * 1024);
   writer.Stop();
   close(reader);
+}
+
+TEST_CASE("a FIFO that loses its reader waits for another, and its room comes back") {
+  signal(SIGPIPE, SIG_IGN);  // as the server does
+  Folder folder;
+  const std::string fifo = folder.File("fifo");
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  LogTotals totals;
+  LogFile file(fifo, 1000, totals);
+  REQUIRE(file.Open().ok());
+  const std::string text = std::string(399, 'x') + "\n";
+  const auto send = [&] {
+    LogChunk chunk{text, 1};
+    file.HandOver(chunk);
+  };
+  for (int round = 1; round <= 5; ++round) {
+    const int reader = open(fifo.c_str(), O_RDONLY | O_NONBLOCK);
+    REQUIRE(reader >= 0);
+    send();
+    CHECK_FALSE(file.Write());
+    char block[1000];
+    CHECK(read(reader, block, sizeof(block)) == 400);
+    close(reader);
+    send();  // nobody reads: lost with the pipe
+    send();  // waits
+    CHECK(file.Write());
+    CHECK(totals.writes_failed == static_cast<uint64_t>(round));
+    const int next = open(fifo.c_str(), O_RDONLY | O_NONBLOCK);
+    REQUIRE(next >= 0);
+    CHECK_FALSE(file.Write());
+    CHECK(read(next, block, sizeof(block)) == 400);
+    close(next);
+    // The writer notices only by writing.
+    send();
+    CHECK_FALSE(file.Write());
+    totals.writes_failed = static_cast<uint64_t>(round);
+  }
+  CHECK(totals.records_dropped == 10);
+  CHECK(totals.bytes_gone == 5 * 4 * 400);
 }
 
 TEST_CASE("stopping does not wait for a FIFO that nobody reads") {

@@ -219,6 +219,43 @@ TEST_CASE("names that keep their case need their extension") {
   CHECK(manager->name_case == http::NameCase::kAsReceived);
 }
 
+TEST_CASE("local replies are changed by mappers and formats") {
+  const auto manager = Manager(
+      "local_reply_config: {mappers: [{filter: {status_code_filter: {comparison: {op: EQ, value: "
+      "{default_value: 404, runtime_key: x}}}}, status_code: 410, body: {inline_string: gone}, "
+      "headers_to_add: [{header: {key: x-a, value: b}}], body_format_override: "
+      "{text_format_source: "
+      "{inline_string: '%LOCAL_REPLY_BODY%!'}}}], body_format: {json_format: {code: "
+      "'%RESPONSE_CODE%'}}}");
+  REQUIRE(manager->local_replies != nullptr);
+  const http::LocalReplyRules& rules = *manager->local_replies;
+  REQUIRE(rules.mappers.size() == 1);
+  base::ArenaPool pool;
+  base::Arena arena(pool);
+  base::Random random(1);
+  const runtime::Snapshot runtime;
+  const auto apply = [&](uint16_t status) {
+    http::RequestHead request(arena);
+    http::ResponseHead head(arena);
+    http::StreamInfo info;
+    http::LocalReply reply;
+    reply.status = status;
+    reply.body = "was";
+    rules.Apply(&request, {runtime, random}, info, head, reply);
+    std::string text = std::to_string(reply.status) + " " + std::to_string(info.response_code) +
+                       " " + reply.content_type + " " + reply.body;
+    head.headers.ForEach([&text](const http::HeaderEntry& entry) {
+      text += " " + std::string(entry.name()) + "=" + std::string(entry.value());
+    });
+    return text;
+  };
+  CHECK(apply(404) == "410 410 text/plain gone! x-a=b");
+  CHECK(apply(503) == "503 503 application/json {\"code\":503}\n");
+  Parts parts;
+  parts.manager = "local_reply_config: {mappers: [{status_code: 410}]}";
+  CHECK(Faults(parts) != "");
+}
+
 TEST_CASE("upgrades are listed once") {
   const auto manager = Manager(
       "upgrade_configs: [{upgrade_type: websocket}, {upgrade_type: CONNECT, enabled: false}]");

@@ -129,7 +129,7 @@ TEST_CASE("what is wrong with a header change is said at its field") {
   CHECK(faults("response_headers_to_remove: [':status']") ==
         std::string(kRoute) +
             ".response_headers_to_remove[0]: :-prefixed or host headers may not be removed\n");
-  CHECK(faults("request_headers_to_add: [{header: {key: x, value: y}, append: true, "
+  CHECK(faults("request_headers_to_add: [{header: {key: x, value: v}, append: true, "
                "append_action: ADD_IF_ABSENT}]") ==
         std::string(kRoute) +
             ".request_headers_to_add[0].append: Both append and append_action "
@@ -189,8 +189,8 @@ TEST_CASE("each field of a redirect") {
   CHECK(location("port_redirect: 81") == "301 http://a.example:81/p?q");
   CHECK(location("path_redirect: /n") == "301 http://a.example:80/n?q");
   CHECK(location("prefix_rewrite: /n") == "301 http://a.example:80/n?q");
-  CHECK(location("regex_rewrite: {pattern: {regex: p}, substitution: n}, strip_query: true") ==
-        "301 http://a.example:80/n");
+  CHECK(location("regex_rewrite: {pattern: {regex: p}, substitution: r}, strip_query: true") ==
+        "301 http://a.example:80/r");
   CHECK(location("response_code: FOUND") == "302 http://a.example:80/p?q");
   CHECK(location("response_code: SEE_OTHER").substr(0, 3) == "303");
   CHECK(location("response_code: TEMPORARY_REDIRECT").substr(0, 3) == "307");

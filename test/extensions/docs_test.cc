@@ -1,4 +1,5 @@
 // Every configuration shown in docs/filters/ and docs/access_log.md loads, without a warning.
+// Pieces of one (a route, a retry policy) are passed over.
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -43,16 +44,19 @@ TEST_CASE("docs: the examples of the filters' pages load") {
   for (const std::filesystem::path& page : pages) {
     INFO(page.string());
     const std::vector<std::string> examples = Examples(page);
-    CHECK_FALSE(examples.empty());
+    size_t whole = 0;
     for (const std::string& example : examples) {
+      if (example.find("static_resources:") == std::string::npos) continue;
+      ++whole;
       config::LoadOptions options;
       options.yaml = example;
       const config::LoadedBootstrap result = config::LoadBootstrap(options, {}, registry, 0);
       CHECK(result.errors.ToString() == "");
       CHECK(result.warnings.ToString() == "");
       CHECK(result.config.has_value());
-      ++loaded;
     }
+    CHECK(whole > 0);
+    loaded += whole;
   }
   CHECK(loaded >= 3);
 }

@@ -134,6 +134,13 @@ class Subject:
                 self._process.wait()
         return self._process.returncode
 
+    def wait(self):
+        """Waits for an end that was asked for."""
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            pass
+
     def signal(self, number):
         os.kill(self.pid, number)
 

@@ -117,7 +117,7 @@ TEST_CASE("After a retry the body of a failure says so") {
   REQUIRE(response.body ==
           "upstream connect error or disconnect/reset before headers. retried and the latest reset "
           "reason: remote connection failure");
-  REQUIRE(h.NextExchange().flags == "UF,URX");
+  REQUIRE(h.NextExchange().flags == "URX,UF");
 }
 
 TEST_CASE("A try that takes too long is given up for another") {
@@ -142,7 +142,7 @@ TEST_CASE("A try that takes too long is given up for another") {
     REQUIRE(response.status == 504);
     REQUIRE(response.body == "upstream request timeout");
     const Exchange exchange = h.NextExchange();
-    REQUIRE(exchange.flags == "UT,URX");
+    REQUIRE(exchange.flags == "URX,UT");
     REQUIRE(exchange.details == "upstream_per_try_timeout");
     REQUIRE(h.Stat("cluster.up.upstream_rq_per_try_timeout") == 2);
   }

@@ -39,7 +39,7 @@ World::World(const std::string& yaml, fakes::SimulatedClock& clock, uint64_t see
       dates_(clock),
       resources_{dispatcher_, blocks_, random_, runtime_, store_.worker_shard(0), 0},
       clusters_(resources_),
-      services_{resources_, clusters_, arenas_, dates_, "192.0.2.1"} {
+      services_{resources_, clusters_, arenas_, dates_, "192.0.2.1", last_connection_} {
   config::BootstrapConfig bootstrap = Load(yaml, clock.WallNow());
   auto table = std::make_shared<upstream::ClusterTable>();
   for (upstream::ClusterConfig& cluster : bootstrap.clusters) {
@@ -58,6 +58,7 @@ void World::AddListener(std::shared_ptr<const config::ListenerConfig> config) {
   server::ListenerScopes scopes;
   scopes.listener = &store_.AddScope("listener." + config->name);
   scopes.http = &store_.AddScope("http." + config->http->stat_prefix);
+  scopes.http1 = &store_.AddScope("http1");
   scopes.listener_http =
       &store_.AddScope("listener." + config->name + ".http." + config->http->stat_prefix);
   stats::Scope& worker_scope = store_.AddScope("listener." + config->name + ".worker_0");

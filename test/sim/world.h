@@ -51,6 +51,7 @@ class World {
   connection_manager::DateCache dates_;
   upstream::WorkerResources resources_;
   upstream::ClusterSet clusters_;
+  uint64_t last_connection_ = 0;
   connection_manager::WorkerServices services_;
   std::shared_ptr<const upstream::ClusterTable> clusters_table_;
   std::atomic<uint64_t> connections_{0};

@@ -29,7 +29,7 @@ DESCRIPTORS_A_MINUTE = 10
 WARM_UP = 0.3          # Of the time: pools fill.
 CLIENTS = 8
 
-_RETRY = "retry_policy: { retry_on: '5xx,reset', num_retries: 5 }"
+_RETRY = "retry_policy: { retry_on: '5xx,reset', num_retries: 12 }"
 _LOG = """\
 access_log:
 - name: envoy.access_loggers.file
@@ -210,14 +210,16 @@ async def _ends_clean(soak):
         await asyncio.sleep(0.1)
     else:
         problems.append(f"left after the load: {left}")
-    total = stats["http.main.downstream_rq_total"]
-    if "drain_listeners" in soak.features:
+    total = stats["http.main.downstream_rq_total"] + ("sigterm" in soak.features)
+    if "drain_listeners" in soak.features and "sigterm" not in soak.features:
         soak.proxy.admin("/drain_listeners", True)
         try:
             await peers.connect(soak.proxy.port)
             problems.append("drain_listeners left the listener open")
         except OSError:
             pass
+    if "sigterm" in soak.features:
+        problems += await _ends_by_sigterm(soak)
     status = soak.proxy.stop()
     if status != 0:
         problems.append(f"the proxy ended with {status}: {soak.proxy.log()}")
@@ -232,11 +234,25 @@ async def _ends_clean(soak):
     return problems
 
 
+async def _ends_by_sigterm(soak):
+    """What is in flight at SIGTERM is finished, and its connection ends."""
+    reader, writer = await peers.connect(soak.proxy.port)
+    writer.write(b"GET /pause HTTP/1.1\r\nHost: soak\r\n\r\n")
+    await asyncio.sleep(0.2)
+    soak.proxy.signal(signal.SIGTERM)
+    answer = await _answer(reader)
+    writer.close()
+    # Its end is waited for: a second SIGTERM would not drain.
+    await asyncio.to_thread(soak.proxy.wait)
+    return [] if answer == (200, True) else [f"at SIGTERM a request got {answer}"]
+
+
 def _features(binary, folder):
     """What this build can do: parts of the load depend on it."""
     found = [name for name in ("drain", "log", "retry")
              if subject.accepts(binary, folder, _config(folder, (1, 1), [name]))]
-    return found
+    usage = subprocess.run([binary, "--help"], capture_output=True, text=True, check=False).stdout
+    return found + (["sigterm"] if "--drain-on-sigterm-s" in usage else [])
 
 
 def _has(proxy, path):
@@ -249,12 +265,13 @@ async def _run(arguments, folder):
     port = int(await asyncio.to_thread(origin.stdout.readline))
     features = _features(arguments.remora, folder)
     config = _config(folder, (port, port), features)
-    with subject.Subject(arguments.remora, folder, config) as proxy:
+    flags = ["--drain-on-sigterm-s", "10"] if "sigterm" in features else []
+    with subject.Subject(arguments.remora, folder, config, flags=flags) as proxy:
         if not _has(proxy, "/healthcheck/fail"):
             features = [name for name in features if name != "drain"]
         if _has(proxy, "/drain_listeners"):
             features.append("drain_listeners")
-        missing = {"drain", "log", "retry", "drain_listeners"} - set(features)
+        missing = {"drain", "log", "retry", "drain_listeners", "sigterm"} - set(features)
         print(f"soak: {arguments.seconds:.0f} s with {', '.join(features) or 'plain load'}"
               + (f"; not in this build: {', '.join(sorted(missing))}" if missing else ""), flush=True)
         soak = Soak(proxy, arguments.seconds, features, folder)

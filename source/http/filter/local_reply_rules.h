@@ -7,13 +7,15 @@
 // gets the written body as grpc-message. Immutable; shared by workers; nothing fails.
 // Source: Envoy source/common/local_reply/local_reply.cc.
 
-#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "source/access_log/filter.h"
 #include "source/http/filter/local_reply.h"
 #include "source/http/formatter/template.h"
+#include "source/http/route/header_changes.h"
 #include "source/http/stream_info.h"
 
 namespace remora::http {
@@ -24,13 +26,11 @@ struct BodyFormat {
 };
 
 struct LocalReplyMapper {
-  // Sees the request and the response's status.
-  std::function<bool(const formatter::Exchange&)> matches;
+  access_log::Filter filter;  // sees the request and the response's status
   std::optional<uint16_t> status;
   std::optional<std::string> body;
   std::optional<BodyFormat> format;
-  // Puts fields into the response.
-  std::function<void(HeaderMap&, const formatter::Exchange&)> change_headers;
+  std::unique_ptr<const route::HeaderChanges> headers;  // null: none
 };
 
 struct LocalReplyRules {
@@ -39,8 +39,8 @@ struct LocalReplyRules {
 
   // `request` may be null. `head` is the response's, still without what FillLocalReply puts there;
   // `info` gets the status.
-  void Apply(const RequestHead* request, StreamInfo& info, ResponseHead& head,
-             LocalReply& reply) const;
+  void Apply(const RequestHead* request, const access_log::Surroundings& around, StreamInfo& info,
+             ResponseHead& head, LocalReply& reply) const;
 };
 
 }  // namespace remora::http

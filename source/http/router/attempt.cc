@@ -30,6 +30,11 @@ void Attempt::Begin(upstream::Pool& pool) {
 void Attempt::Acquire() {
   upstream::Pool::Acquired acquired = pool_->Acquire(*this);
   if (acquired.error.has_value()) {
+    if (acquired.error->detail == upstream::Pool::kPendingFull) {
+      http::StreamInfo& info = context_.stream_info();
+      info.upstream_host = {};
+      info.upstream_remote = nullptr;
+    }
     router_.OnTryFailed(*acquired.error, false);
   } else if (acquired.lease.active()) {
     Use(std::move(acquired.lease));

@@ -77,7 +77,8 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
   }
   cluster_->AddUser();
   context_.stream_info().cluster_name = name;
-  timeouts_.global = route->timeout();
+  // As Envoy: a route that bounds the whole stream has no timeout of its own.
+  if (!route->forward()->max_stream_duration.has_value()) timeouts_.global = route->timeout();
   attempt_.wish.once = !IsIdempotent(head);
   if (has_body()) {
     keeping_ = true;
@@ -383,6 +384,8 @@ void RouterFilter::OnTryHead(http::ResponseHead& head) {
     head.headers.SetReference(HeaderId::kXEnvoyAttemptCount,
                               NumberText(arena(), info.upstream_attempts));
   }
+  // Header changes may name it.
+  if (info.response_code_details.empty()) info.response_code_details = "via_upstream";
   FinalizeResponse(context_, head);
   context_.response_sink().OnHead(head);
 }
@@ -428,7 +431,10 @@ void RouterFilter::NoteFailure(const ProxyError& error) {
 void RouterFilter::ResetResponse(const ProxyError& error) {
   FinishUpstream();
   stats().rq_reset_after_downstream_response_started.Inc();
-  context_.stream_info().flags.Set(http::ReplyFor(error.kind).flag);
+  const http::ErrorReply& row = http::ReplyFor(error.kind);
+  http::StreamInfo& info = context_.stream_info();
+  info.flags.Set(row.flag);
+  if (!row.details.empty()) info.response_code_details = row.details;
   context_.response_sink().OnReset(error);
 }
 

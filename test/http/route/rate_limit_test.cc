@@ -56,7 +56,7 @@ RateLimit::Action QueryMatches(bool expected) {
 template <class... Actions>
 std::vector<RateLimit::Action> List(Actions... actions) {
   std::vector<RateLimit::Action> list;
-  (list.push_back(std::move(actions)), ...);
+  (list.emplace_back(std::move(actions)), ...);
   return list;
 }
 

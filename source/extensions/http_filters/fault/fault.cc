@@ -63,7 +63,7 @@ bool FaultFilter::AppliesTo(const http::RequestHead& head) const {
   const FaultSettings& settings = *settings_;
   if (!settings.upstream_cluster.empty()) {
     const route::ClusterChoice* cluster = context_.match().cluster;
-    if (cluster == nullptr || cluster->name != settings.upstream_cluster) return false;
+    if (cluster == nullptr || cluster->NameFor(head) != settings.upstream_cluster) return false;
   }
   if (!settings.nodes.empty()) {
     const std::string_view node = head.headers.Get(HeaderId::kXEnvoyDownstreamServiceNode);

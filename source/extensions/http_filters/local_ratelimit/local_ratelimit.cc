@@ -87,7 +87,7 @@ std::vector<route::RateLimitDescriptor> LocalRateLimitFilter::Descriptors(
   const route::ForwardAction* action = match.route != nullptr ? match.route->forward() : nullptr;
   const route::RateLimitRequest request{
       head, context_.stream_info().downstream_remote, settings_->source_cluster,
-      match.cluster != nullptr ? match.cluster->name : std::string_view()};
+      match.cluster != nullptr ? match.cluster->NameFor(head) : std::string_view()};
   if (settings_->rate_limits != nullptr) {
     Describe(settings_->rate_limits.get(), request, descriptors);
     return descriptors;

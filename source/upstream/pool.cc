@@ -136,7 +136,11 @@ PoolConnection* Pool::TakeFree(const StreamWish& wish) {
     return &youngest;
   }
   // A new connection is the safe choice; where none is allowed, an old one is better than none.
-  return MayConnect() ? nullptr : &youngest;
+  if (!MayConnect()) return &youngest;
+  // It takes the place of the oldest: a host that looks as if it closed at once would otherwise get
+  // one more for every such request, and none of them were used again.
+  free_.back().End(PoolConnection::EndedBy::kUs, {Side::kLocal, ErrorKind::kConnectionTermination});
+  return nullptr;
 }
 
 bool Pool::MayConnect() const {

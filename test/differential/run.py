@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 import glob
 import os
+import re
 import resource
 import sys
 import tempfile
@@ -24,7 +25,7 @@ import proxies
 HERE = os.path.dirname(os.path.abspath(__file__))
 DIFFERENCES = os.path.join(HERE, "..", "..", "docs", "differences.md")
 # What Remora says of a field that it does not have: listed in docs/configuration/not_supported.md.
-_NOT_SUPPORTED = "not supported"
+_NOT_SUPPORTED = re.compile("not supported|Not supported")
 # How long a connection is watched before it counts as kept open.
 QUIET = 0.3
 # The second look at what differed: slower, nothing else running.
@@ -255,7 +256,7 @@ class Report:
                 print("    " + line)
         if outcome.problems:
             kind = "pending" if case.pending else "failed"
-            if _NOT_SUPPORTED in outcome.refused:
+            if _NOT_SUPPORTED.search(outcome.refused):
                 kind = "not supported"
             print(f"{'FAILED' if kind == 'failed' else kind} {where}"
                   + (f" ({case.pending})" if case.pending else ""))

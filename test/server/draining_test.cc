@@ -19,8 +19,9 @@ struct World {
   explicit World(const DrainOptions& options)
       : draining(process, main, workers, stats, options, [this] { ++finished; }) {
     base::SetAllLogLevels(base::LogLevel::kOff);
-    workers.push_back(std::make_unique<Worker>(0, store.worker_shard(0), clock, "", process, logs,
-                                               access_log::FileStats{}));
+    workers.push_back(std::make_unique<Worker>(
+        0, store.worker_shard(0), clock, "", process, logs,
+        store.AddScope("filesystem").Make<access_log::FileStats>(store.worker_shard(0))));
     inbound = Add(TrafficDirection::kInbound, true);
     outbound = Add(TrafficDirection::kOutbound, true);
     modify_only = Add(TrafficDirection::kUnspecified, false);
@@ -59,9 +60,9 @@ struct World {
   }
 
   fakes::SimulatedClock clock;
-  access_log::LogWriter logs{access_log::LogOptions{}};
   stats::Store store{1};
   runtime::ProcessState process;
+  access_log::LogWriter logs{{}};
   event::Dispatcher main{clock};
   base::Random random{1};
   ListenerManagerStats stats =

@@ -49,7 +49,6 @@ class World {
   runtime::View runtime_;
   event::Dispatcher dispatcher_;
   connection_manager::DateCache dates_;
-  uint64_t last_connection_ = 0;
   upstream::WorkerResources resources_;
   upstream::ClusterSet clusters_;
   uint64_t last_connection_ = 0;

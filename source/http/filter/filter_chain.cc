@@ -22,12 +22,18 @@ void FilterChain::MatchRoute() {
   StreamInfo& info = env_.stream_info;
   info.route_name = {};
   info.route_metadata = nullptr;
+  info.cluster_name = {};
   if (match_.virtual_host == nullptr) return;
   info.virtual_host_name = match_.virtual_host->name();
   info.virtual_host_metadata = match_.virtual_host->metadata();
   if (match_.route == nullptr) return;
   info.route_name = match_.route->name();
   info.route_metadata = match_.route->metadata();
+  // Known before the router is asked: logs of filters' own answers name it too. One that a header
+  // names may not exist; the router says.
+  if (match_.cluster != nullptr && match_.cluster->cluster_header == nullptr) {
+    info.cluster_name = match_.cluster->NameFor(*request_head_);
+  }
 }
 
 FilterChain::~FilterChain() {

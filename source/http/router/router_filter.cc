@@ -384,6 +384,8 @@ void RouterFilter::OnTryHead(http::ResponseHead& head) {
     head.headers.SetReference(HeaderId::kXEnvoyAttemptCount,
                               NumberText(arena(), info.upstream_attempts));
   }
+  // Header changes may name it.
+  if (info.response_code_details.empty()) info.response_code_details = "via_upstream";
   FinalizeResponse(context_, head);
   context_.response_sink().OnHead(head);
 }

@@ -258,7 +258,7 @@ TEST_CASE("flags, details and failures") {
   const Exchange exchange = sample.exchange();
   CHECK(Print("%RESPONSE_FLAGS%", exchange) == "URX,UF");
   CHECK(Print("%RESPONSE_FLAGS_LONG%", exchange) ==
-        "UpstreamConnectionFailure,UpstreamRetryLimitExceeded");
+        "UpstreamRetryLimitExceeded,UpstreamConnectionFailure");
   CHECK(Print("%RESPONSE_CODE_DETAILS%", exchange) == "upstream_reset{a_b_c}");
   CHECK(Print("%RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)%", exchange) == "upstream reset{a b\tc}");
   CHECK(Print("%UPSTREAM_TRANSPORT_FAILURE_REASON%", exchange) == "delayed_connect_error:_111");

@@ -210,8 +210,11 @@ void Harness::ReopenLogs() {
 void Harness::Stop() {
   if (server_ == nullptr) return;
   admin_.reset();
-  server_->dispatcher().Post([this] { server_->Quit(); });
-  if (thread_.joinable()) thread_.join();
+  // After AwaitEnded nobody runs the server any more.
+  if (thread_.joinable()) {
+    server_->dispatcher().Post([this] { server_->Quit(); });
+    thread_.join();
+  }
   server_.reset();
 }
 

@@ -139,8 +139,7 @@ PoolConnection* Pool::TakeFree(const StreamWish& wish) {
   if (!MayConnect()) return &youngest;
   // It takes the place of the oldest: a host that looks as if it closed at once would otherwise get
   // one more for every such request, and none of them were used again.
-  free_.back().End(PoolConnection::EndedBy::kUs,
-                   {Side::kLocal, ErrorKind::kConnectionTermination});
+  free_.back().End(PoolConnection::EndedBy::kUs, {Side::kLocal, ErrorKind::kConnectionTermination});
   return nullptr;
 }
 

@@ -210,7 +210,7 @@ void Harness::ReopenLogs() {
 void Harness::Stop() {
   if (server_ == nullptr) return;
   admin_.reset();
-  // After AwaitEnded nobody runs the server any more.
+  // It may have ended by itself.
   if (thread_.joinable()) {
     server_->dispatcher().Post([this] { server_->Quit(); });
     thread_.join();

@@ -133,9 +133,13 @@ def _with_variants(numbered):
         rest = block[1:at] + block[behind:]
         for index, (number, value) in enumerate(block[at + 1:behind], 1):
             yield number, f"{block[0][1]} {index}"
+            dropped = False          # A `differs` goes with its lines.
             for line_number, line in rest:
                 chosen = _ONLY.match(line)
-                if chosen and str(index) not in chosen[2].split(","):
+                if dropped and line[:2] in ("- ", "+ "):
+                    continue
+                dropped = bool(chosen) and str(index) not in chosen[2].split(",")
+                if dropped:
                     continue
                 if chosen:
                     line = chosen[1] + line[chosen.end():]

@@ -79,7 +79,6 @@ class Run:
         if name.lower() in _TIMES and re.fullmatch(r"\d+", value):
             return "<ms>"
         # What is left of a timeout; a whole one is exact.
-=======
         if name.lower() == "x-envoy-expected-rq-timeout-ms" and value.isdigit():
             left = int(value)
             if left % (1000 if left > 1000 else 100) or 14000 <= left < 15000:

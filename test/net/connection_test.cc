@@ -86,7 +86,7 @@ struct Handler final : ConnectionHandler {
   void OnClosed(CloseReason reason, int error) override {
     CHECK_FALSE(closed);
     closed = true;
-    const char* const reasons[] = {"peer", "error", "connect_failed"};
+    const char* const reasons[] = {"peer", "error", "connect_failed", "linger_timeout"};
     text += "closed(" + std::string(reasons[static_cast<int>(reason)]);
     if (error != 0) text += std::string(",") + strerrorname_np(error);
     text += ") ";
@@ -420,7 +420,7 @@ TEST_CASE("connection: lingering ends after its time") {
   world.clock.Advance(490 * kMillisecond);
   CHECK(world.TurnAndTake().empty());
   world.clock.Advance(20 * kMillisecond);
-  CHECK(world.TurnAndTake() == "closed(peer) ");
+  CHECK(world.TurnAndTake() == "closed(linger_timeout) ");
 }
 
 TEST_CASE("connection: a closing peer that does not read is not waited for for ever") {

@@ -48,9 +48,10 @@ void RunRouteTable(std::string_view input) {
   }
   const route::Request request = text.Make();
   const uint64_t number = random.NextNumber();
-  const std::string found = Found(**table, (*table)->Match(request.head(), number));
+  const runtime::Snapshot runtime;
+  const std::string found = Found(**table, (*table)->Match(request.head(), number, &runtime));
   const std::string expected =
-      route::MatchLinearly(random.config(), request.head(), number, nullptr);
+      route::MatchLinearly(random.config(), request.head(), number, &runtime);
   const bool same = expected.starts_with(found) &&
                     (expected.size() == found.size() || expected[found.size()] == ' ');
   Require(same, "found " + found + ", expected " + expected);

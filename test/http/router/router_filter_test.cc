@@ -113,12 +113,12 @@ TEST_CASE("Without a route the answer is 404 NR") {
 TEST_CASE("A direct response needs no cluster") {
   route::RouteConfig route;
   route.match.text = "/";
-  route.action = route::DirectResponseAction{201, "made"};
+  route.action = route::DirectResponseAction{202, "made"};
   RouterWorld w(std::move(route));
   w.Start();
   w.chain.Request();
   REQUIRE(w.chain.Take() ==
-          "first:>head first:<head down:head(201 content-type=text/plain content-length=4) "
+          "first:>head first:<head down:head(202 content-type=text/plain content-length=4) "
           "first:<data(made) down:data(made) first:<end down:end");
   REQUIRE(w.chain.info.response_code_details == "direct_response");
   REQUIRE(w.Stat("http.ingress.rq_direct_response") == 1);

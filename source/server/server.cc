@@ -427,7 +427,8 @@ void Server::RefreshGauges() {
   stats_.memory_allocated.Set(info.uordblks + info.hblkhd);
   stats_.memory_heap_size.Set(info.arena + info.hblkhd);
   stats_.memory_physical_size.Set(ResidentBytes());
-  uint64_t connections = main_.connections();
+  // Without admin's own, as in Envoy: who waits for it to become 0 asks through admin.
+  uint64_t connections = 0;
   for (const auto& worker : workers_) connections += worker->connections();
   stats_.total_connections.Set(connections);
 }

@@ -21,7 +21,7 @@ struct ServerStats {
   NamedGauge<"live"> live;                            // 1 while serving and not draining.
   NamedGauge<"state"> state;                          // 0 LIVE, 1 DRAINING, 2 PRE_INITIALIZING, 3.
   NamedGauge<"uptime"> uptime;                        // Seconds.
-  NamedGauge<"total_connections"> total_connections;  // Downstream connections open.
+  NamedGauge<"total_connections"> total_connections;  // Downstream connections open; not admin's.
   NamedGauge<"memory_allocated"> memory_allocated;    // Bytes in use by the allocator.
   NamedGauge<"memory_heap_size"> memory_heap_size;    // Bytes it took from the system.
   NamedGauge<"memory_physical_size"> memory_physical_size;      // Resident bytes.

@@ -49,6 +49,7 @@ TEST_CASE("Drained listeners refuse new connections; those that there are live o
   h.Start();
   Client client = h.Connect("main");
   REQUIRE(client.Get("/").status == 200);
+  REQUIRE(h.Stat("server.total_connections") == 1);
   REQUIRE(h.AdminPost("/drain_listeners?inboundonly").body == "OK\n");
   h.AwaitStat("listener_manager.listener_stopped", 1);
   REQUIRE_THROWS_AS(h.Connect("main"), WireError);
@@ -58,6 +59,8 @@ TEST_CASE("Drained listeners refuse new connections; those that there are live o
   h.AwaitStat("listener_manager.listener_stopped", 2);
   REQUIRE_THROWS_AS(h.Connect("other"), WireError);
   REQUIRE(client.Get("/").status == 200);
+  client.Close();
+  h.AwaitStat("server.total_connections", 0);
   // As in Envoy: they are still shown, and the server is as ready as it was.
   REQUIRE(h.Stat("listener_manager.total_listeners_active") == 2);
   REQUIRE(h.Admin("/ready").body == "LIVE\n");

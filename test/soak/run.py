@@ -53,6 +53,11 @@ def _config(folder, ports, features):
     if "retry" in features:
         config = config.replace("cluster: origin, timeout: 30s", "cluster: origin, timeout: 30s, "
                                 + _RETRY)
+        # Several clients try again at once.
+        config = config.replace("    per_connection_buffer_limit_bytes: 32768\n    load_assignment",
+                                "    per_connection_buffer_limit_bytes: 32768\n"
+                                "    circuit_breakers: { thresholds: [ { max_retries: 100 } ] }\n"
+                                "    load_assignment")
     return config
 
 

@@ -18,18 +18,20 @@ class ConnectionStates {
   // The state under `key`; `make` makes it the first time.
   template <class T, class Make>
   T& FindOrMake(const void* key, const Make& make) {
-    for (const auto& [known, state] : states_) {
+    if (states_ == nullptr) states_ = std::make_unique<States>();
+    for (const auto& [known, state] : *states_) {
       if (known == key) return static_cast<T&>(*state);
     }
     std::unique_ptr<T> made = make();
     T& state = *made;
-    states_.emplace_back(key, std::move(made));
+    states_->emplace_back(key, std::move(made));
     return state;
   }
 
  private:
-  // A connection has at most a few.
-  std::vector<std::pair<const void*, std::unique_ptr<FilterWorkerState>>> states_;
+  // A connection has at most a few, most have none: an idle one holds a pointer.
+  using States = std::vector<std::pair<const void*, std::unique_ptr<FilterWorkerState>>>;
+  std::unique_ptr<States> states_;
 };
 
 }  // namespace remora::http

@@ -20,6 +20,8 @@ std::string Found(const route::RouteTable& table, const route::MatchResult& resu
   std::string text =
       "host " + std::to_string(result.virtual_host - table.virtual_hosts().data()) + " ";
   if (result.route == nullptr) return text + "no route";
+  // It stands in for every route of a host that requires TLS; the tables have no other redirects.
+  if (result.route->redirect() != nullptr) return text + "redirect to TLS";
   return text + "route " + std::to_string(result.route - result.virtual_host->routes().data());
 }
 

@@ -20,7 +20,7 @@ namespace envoy::config::route::v3 {
 class Route;
 class RouteConfiguration;
 class VirtualHost;
-class WeightedCluster_ClusterWeight;
+class WeightedCluster_ClusterWeight;  // NOLINT(readability-identifier-naming): protoc names it so
 }  // namespace envoy::config::route::v3
 
 namespace remora::config {

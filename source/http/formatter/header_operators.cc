@@ -208,7 +208,10 @@ void Decode(std::string_view text, F&& f) {
 bool DecodesTo(std::string_view encoded, std::string_view name) {
   size_t at = 0;
   bool same = true;
-  Decode(encoded, [&](char c, bool) { same = same && at < name.size() && name[at++] == c; });
+  Decode(encoded, [&](char c, bool) {
+    same = same && at < name.size() && name[at] == c;
+    ++at;
+  });
   return same && at == name.size();
 }
 

@@ -21,6 +21,9 @@ uint64_t Rounds() {
   return text == nullptr ? 20 : std::strtoull(text, nullptr, 10);
 }
 
+// Bytes that steer parsers, the NUL at the end too.
+constexpr char kOften[] = "\r\n :,;0\t\0%{}[]\"aF-";
+
 // A few random changes: bytes set, removed, doubled, pieces of another file put in.
 std::string Change(std::string bytes, const std::string& other, base::Random& random) {
   for (uint64_t n = 1 + random.Below(4); n != 0; --n) {
@@ -36,7 +39,7 @@ std::string Change(std::string bytes, const std::string& other, base::Random& ra
         bytes.insert(at, bytes.substr(at, 1 + random.Below(32)));
         break;
       case 3:
-        bytes.insert(at, 1, "\r\n :,;0\t\0%{}[]\"aF-"[random.Below(21)]);
+        bytes.insert(at, 1, kOften[random.Below(sizeof(kOften))]);
         break;
       default:
         bytes.insert(at, other.substr(random.Below(other.size() + 1), random.Below(64)));

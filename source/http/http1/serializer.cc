@@ -103,7 +103,8 @@ class HeadWriter {
   char* at() const { return at_; }
   void Put(std::string_view text) { Put(text.data(), text.size()); }
   void Put(const char* text, size_t size) {
-    std::memcpy(at_, text, size);
+    // An empty value may have no bytes at all, which memcpy does not allow.
+    if (size > 0) std::memcpy(at_, text, size);
     at_ += size;
   }
   void PutNumber(uint64_t number) { at_ = std::to_chars(at_, at_ + 20, number).ptr; }

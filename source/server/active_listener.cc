@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "source/base/check.h"
+#include "source/net/plaintext.h"
 
 namespace remora::server {
 
@@ -24,6 +25,9 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
       worker_stats_(worker_scope.Make<ListenerWorkerStats>(services.worker.shard)),
       connections_(connections),
       listener_(dispatcher_, std::move(socket), *this, config_->max_accepts_per_event) {
+  if (config_->transport != nullptr) {
+    transports_ = config_->transport->ForWorker(*scopes.listener, services.worker.shard);
+  }
   if (config_->access_log.empty()) return;
   CHECK(services.log_files != nullptr);
   loggers_ = access_log::WorkerLoggers(config_->access_log, *services.log_files);
@@ -60,13 +64,26 @@ void ActiveListener::Log(Session& session) {
   loggers_.Log(exchange, {*services_.worker.runtime, services_.worker.random});
 }
 
+std::unique_ptr<net::TransportSocket> ActiveListener::MakeTransport(const net::Address& remote) {
+  if (transports_ == nullptr) return std::make_unique<net::Plaintext>();
+  net::TransportOptions options;
+  options.peer = &remote;
+  return transports_->Make(options);
+}
+
 void ActiveListener::OnAccept(net::Socket socket, const net::Address& remote) {
+  std::unique_ptr<net::TransportSocket> transport = MakeTransport(remote);
   stats_.downstream_cx_total.Inc();
+  if (transport == nullptr) {
+    stats_.downstream_cx_destroy.Inc();
+    return;
+  }
   stats_.downstream_cx_active.Inc();
   worker_stats_.downstream_cx_total.Inc();
   worker_stats_.downstream_cx_active.Inc();
   upstream::AddOwn<uint64_t>(connections_, 1);
-  auto session = std::make_unique<Session>(worker_config_, *this, std::move(socket), remote);
+  auto session = std::make_unique<Session>(worker_config_, *this, std::move(socket),
+                                           std::move(transport), remote);
   session->index = sessions_.size();
   Session& started = *session;
   sessions_.push_back(std::move(session));

@@ -5,7 +5,6 @@
 
 #include "source/base/log.h"
 #include "source/http/connection_manager/server_stream.h"
-#include "source/net/plaintext.h"
 
 namespace remora::connection_manager {
 
@@ -26,7 +25,7 @@ net::Connection::Options ConnectionOptions(const WorkerConfig& config) {
 }  // namespace
 
 Session::Session(std::shared_ptr<WorkerConfig> config, SessionOwner& owner, net::Socket socket,
-                 const net::Address& remote)
+                 std::unique_ptr<net::TransportSocket> transport, const net::Address& remote)
     : config_(std::move(config)),
       owner_(owner),
       remote_(remote),
@@ -36,7 +35,7 @@ Session::Session(std::shared_ptr<WorkerConfig> config, SessionOwner& owner, net:
       timer_(config_->services().worker.dispatcher.timers(), &OnTimer, this),
       turn_end_(&OnTurnEnd, this),
       connection_(config_->services().worker.dispatcher, config_->services().worker.blocks,
-                  std::move(socket), std::make_unique<net::Plaintext>(), *this,
+                  std::move(socket), std::move(transport), *this,
                   ConnectionOptions(*config_)),
       codec_(*this, connection_.output(), config_->http1_options()) {
   const Stats& stats = config_->stats();

@@ -41,7 +41,7 @@ class Session final : public event::Deferred,
                       public http::ServerCodecEvents {
  public:
   Session(std::shared_ptr<WorkerConfig> config, SessionOwner& owner, net::Socket socket,
-          const net::Address& remote);
+          std::unique_ptr<net::TransportSocket> transport, const net::Address& remote);
   ~Session() override;
 
   void Start() { connection_.StartAccepted(); }
@@ -62,6 +62,8 @@ class Session final : public event::Deferred,
   uint64_t bytes_sent() const { return connection_.bytes_sent(); }
   uint32_t requests() const { return requests_; }
   bool broke_protocol() const { return broke_protocol_; }
+  const net::TlsFacts* tls() const { return connection_.tls(); }
+  std::string_view transport_failure() const { return connection_.transport_failure(); }
   // The response that begins now is the connection's last.
   bool ShouldCloseAfterResponse();
   // A response was cut off: the connection is of no more use.

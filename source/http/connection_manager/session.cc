@@ -59,7 +59,7 @@ const net::Address& Session::local() {
 }
 
 net::SessionTotals Session::totals() const {
-  return {id_,           started_,      connection_.bytes_received(), connection_.bytes_sent(),
+  return {id_,           started_,       connection_.bytes_received(), connection_.bytes_sent(),
           requests_ > 0, broke_protocol_};
 }
 

@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -85,10 +84,10 @@ struct Validation {
   std::vector<std::string> spki_pins;           // base64 of SHA-256
   std::vector<std::string> certificate_hashes;  // SHA-256, hexadecimal, colons allowed
   bool allow_expired = false;
-  bool accept_untrusted = false;            // trust_chain_verification: ACCEPT_UNTRUSTED
-  std::optional<uint32_t> max_depth;        // max_verify_depth
-  std::vector<TrustDomain> trust_domains;   // instead of trusted_ca: SPIFFE, a bundle a domain
-  std::string watched_directory;            // as in Certificate
+  bool accept_untrusted = false;           // trust_chain_verification: ACCEPT_UNTRUSTED
+  std::optional<uint32_t> max_depth;       // max_verify_depth
+  std::vector<TrustDomain> trust_domains;  // instead of trusted_ca: SPIFFE, a bundle a domain
+  std::string watched_directory;           // as in Certificate
 
   bool operator==(const Validation&) const = default;
 };
@@ -96,6 +95,7 @@ struct Validation {
 // TlsSessionTicketKeys: the first one encrypts, all decrypt. 80 bytes each (Envoy's length).
 struct TicketKeys {
   static constexpr size_t kKeySize = 80;
+
   std::vector<Bytes> keys;
 
   bool operator==(const TicketKeys&) const = default;
@@ -104,7 +104,6 @@ struct TicketKeys {
 // GenericSecret: bytes whose meaning is their user's.
 struct GenericSecret {
   Bytes secret;
-  std::vector<std::pair<std::string, Bytes>> secrets;  // by name, in the order of names
 
   bool operator==(const GenericSecret&) const = default;
 };

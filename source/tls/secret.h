@@ -117,17 +117,12 @@ struct Secret {
   bool operator==(const Secret&) const = default;
 };
 
-// SdsSecretConfig: where a secret comes from.
+// SdsSecretConfig: where a secret comes from that changes while the process runs. (One of the
+// bootstrap's own secrets is put in its place when the configuration is translated.)
 struct SecretSource {
-  enum class Kind : uint8_t {
-    kStatic,  // bootstrap.static_resources.secrets
-    kFile,    // a file with a DiscoveryResponse
-  };
-
-  Kind kind = Kind::kStatic;
   std::string name;
-  std::string path;               // kFile
-  std::string watched_directory;  // kFile; empty: `path` itself is watched
+  std::string path;               // a file with a DiscoveryResponse
+  std::string watched_directory;  // empty: `path` itself is watched
   // How long what needs it waits for it. 0: for ever.
   event::Duration initial_fetch_timeout = 15 * event::kSecond;
 

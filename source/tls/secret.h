@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -37,8 +38,8 @@ struct Certificate {
   Bytes pkcs12;
   Bytes password;     // of private_key or pkcs12
   Bytes ocsp_staple;  // DER
-  // When something is moved into this directory, files are read again, all of them together.
-  std::string watched_directory;
+  // When something is moved into one of these, files are read again, all of them together.
+  std::vector<std::string> watched_directories;
 
   bool operator==(const Certificate&) const = default;
 };
@@ -84,10 +85,10 @@ struct Validation {
   std::vector<std::string> spki_pins;           // base64 of SHA-256
   std::vector<std::string> certificate_hashes;  // SHA-256, hexadecimal, colons allowed
   bool allow_expired = false;
-  bool accept_untrusted = false;           // trust_chain_verification: ACCEPT_UNTRUSTED
-  std::optional<uint32_t> max_depth;       // max_verify_depth
-  std::vector<TrustDomain> trust_domains;  // instead of trusted_ca: SPIFFE, a bundle a domain
-  std::string watched_directory;           // as in Certificate
+  bool accept_untrusted = false;                 // trust_chain_verification: ACCEPT_UNTRUSTED
+  std::optional<uint32_t> max_depth;             // max_verify_depth
+  std::vector<TrustDomain> trust_domains;        // instead of trusted_ca: SPIFFE, a bundle a domain
+  std::vector<std::string> watched_directories;  // as in Certificate
 
   bool operator==(const Validation&) const = default;
 };
@@ -97,6 +98,7 @@ struct TicketKeys {
   static constexpr size_t kKeySize = 80;
 
   std::vector<Bytes> keys;
+  std::vector<std::string> watched_directories;  // as in Certificate
 
   bool operator==(const TicketKeys&) const = default;
 };
@@ -104,11 +106,21 @@ struct TicketKeys {
 // GenericSecret: bytes whose meaning is their user's.
 struct GenericSecret {
   Bytes secret;
+  std::vector<std::string> watched_directories;  // as in Certificate
 
   bool operator==(const GenericSecret&) const = default;
 };
 
 using SecretValue = std::variant<Certificate, Validation, TicketKeys, GenericSecret>;
+
+// "tls_certificate", "validation_context", "session_ticket_keys", "generic_secret".
+std::string_view KindName(const SecretValue& value);
+// Everything in it that may have come from a file.
+std::vector<Bytes*> AllBytes(SecretValue& value);
+const std::vector<std::string>& WatchedDirectories(const SecretValue& value);
+
+// combined_validation_context: `over` is laid over `defaults`: what it states replaces, lists grow.
+Validation MergeValidation(const Validation& defaults, const Validation& over);
 
 struct Secret {
   std::string name;

@@ -25,6 +25,8 @@ class Address {
   Address() = default;
   // "127.0.0.1", "::1" (without brackets) and a port.
   static absl::StatusOr<Address> Ip(std::string_view ip, uint16_t port);
+  // In network order, 4 or 16 bytes; kNone for another number of them.
+  static Address FromIpBytes(std::string_view bytes, uint16_t port);
   // A path, or "@name" for the abstract namespace. `mode` 0 leaves the file's mode alone.
   static absl::StatusOr<Address> Unix(std::string_view path, uint32_t mode = 0);
   // From what the kernel returned; unknown families and unnamed Unix peers give kNone.

@@ -128,13 +128,7 @@ void Server::BuildClusters() {
 ListenerScopes Server::MakeScopes(const ListenerConfig& config) {
   std::string prefix = config.stat_prefix;
   if (prefix.empty()) prefix = config.address.ToString();
-  const std::string& http_prefix = config.http->stat_prefix;
-  ListenerScopes scopes;
-  scopes.listener = &store_.AddScope(absl::StrCat("listener.", prefix));
-  scopes.http = &store_.AddScope(absl::StrCat("http.", http_prefix));
-  scopes.http1 = &store_.AddScope("http1");
-  scopes.listener_http = &store_.AddScope(absl::StrCat("listener.", prefix, ".http.", http_prefix));
-  return scopes;
+  return MakeListenerScopes(store_, config, prefix);
 }
 
 absl::StatusOr<Server::BoundListener> Server::Bind(
@@ -259,7 +253,7 @@ absl::Status Server::StartAdmin() {
   listener->options.reuse_port = false;
   listener->options.ipv4_compat = bootstrap_.admin.ipv4_compat;
   listener->options.options = bootstrap_.admin.socket_options;
-  listener->http = http;
+  listener->default_filter_chain = config::HttpChain(std::move(http));
   const size_t served = addresses_.size();
   absl::StatusOr<BoundListener> bound = Bind(listener, 1);
   if (!bound.ok()) return bound.status();
@@ -400,7 +394,9 @@ absl::Status Server::OpenLogs() {
   absl::Status status = open(bootstrap_.admin.access_log);
   for (const auto& listener : *world_->listeners) {
     status.Update(open(listener->access_log));
-    status.Update(open(listener->http->access_log));
+    for (const auto& chain : listener->AllChains()) {
+      if (chain->http != nullptr) status.Update(open(chain->http->access_log));
+    }
   }
   return status;
 }

@@ -1,0 +1,59 @@
+#include "source/server/listener_chain.h"
+
+#include <utility>
+
+#include "source/base/check.h"
+#include "source/http/connection_manager/session.h"
+
+namespace remora::server {
+namespace {
+
+net::ChainSetup Setup(const upstream::WorkerResources& worker, stats::Scope& scope) {
+  return {scope, worker.shard, worker.dispatcher, worker.blocks, worker.random, worker.runtime};
+}
+
+}  // namespace
+
+ListenerChain::ListenerChain(std::shared_ptr<const config::FilterChain> config,
+                             uint32_t buffer_limit,
+                             const connection_manager::WorkerServices& services,
+                             const ChainScopes& scopes, const connection_manager::Drain* drain)
+    : config_(std::move(config)), worker_(services.worker), session_scope_(scopes.session) {
+  if (config_->http != nullptr) {
+    http_ = std::make_shared<connection_manager::WorkerConfig>(
+        config_->http, services, buffer_limit,
+        connection_manager::WorkerConfig::Scopes{*scopes.http, *scopes.listener_http,
+                                                 *scopes.http1},
+        drain);
+  }
+  for (size_t i = 0; i < config_->guards.size(); ++i) {
+    const net::GuardFactory& factory = config_->guards[i];
+    guards_.push_back(factory.create(factory.config.get(), Setup(worker_, *scopes.guards[i])));
+  }
+}
+
+net::Admission ListenerChain::Admit(net::GuardedConnection& connection) {
+  for (size_t i = 0; i < guards_.size(); ++i) {
+    if (guards_[i]->OnConnection(connection) == net::Admission::kAdmit) continue;
+    EndFirst(i);
+    return net::Admission::kRefuse;
+  }
+  return net::Admission::kAdmit;
+}
+
+void ListenerChain::EndFirst(size_t count) {
+  for (size_t i = 0; i < count; ++i) guards_[i]->OnConnectionEnd();
+}
+
+std::unique_ptr<net::DownstreamSession> ListenerChain::MakeSession(net::SessionOwner& owner,
+                                                                   net::Accepted accepted) {
+  if (http_ != nullptr) [[likely]] {
+    return std::make_unique<connection_manager::Session>(http_, owner, std::move(accepted));
+  }
+  CHECK(config_->session.has_value());
+  const net::SessionFactory& factory = *config_->session;
+  return factory.create(factory.config.get(), Setup(worker_, *session_scope_), owner,
+                        std::move(accepted));
+}
+
+}  // namespace remora::server

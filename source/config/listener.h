@@ -21,10 +21,8 @@
 #include "source/net/listener_filter.h"
 #include "source/net/network_filter.h"
 #include "source/net/socket.h"
+#include "source/net/transport_factory.h"
 
-namespace remora::net {
-class TransportFactory;
-}
 namespace remora::tcp {
 struct Config;
 }

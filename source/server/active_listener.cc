@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "source/base/check.h"
-#include "source/net/plaintext.h"
+#include "source/net/tls_facts.h"
 
 namespace remora::server {
 
@@ -21,9 +21,10 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
       listener_(dispatcher_, std::move(socket), *this, config_->max_accepts_per_event) {
   const auto chains = config_->AllChains();
   for (size_t i = 0; i < chains.size(); ++i) {
-    chains_.push_back(std::make_unique<ListenerChain>(chains[i],
-                                                      config_->per_connection_buffer_limit,
-                                                      services, scopes.chains[i], scopes.drain));
+    chains_.push_back(std::make_unique<ListenerChain>(
+        chains[i], scopes.chains[i],
+        ListenerChain::Surroundings{config_->per_connection_buffer_limit, services,
+                                    *scopes.listener, scopes.drain}));
   }
   if (config_->index == nullptr) {
     only_chain_ = chains_.back().get();
@@ -51,6 +52,9 @@ void ActiveListener::Log(const Open& open) {
   facts.local = &open.session->local();
   facts.direct_remote = &open.session->remote();
   facts.filter_chain_name = open.chain->config().name;
+  facts.transport_failure = totals.transport_failure;
+  if (totals.tls != nullptr) facts.requested_server_name = totals.tls->server_name();
+  facts.tls = totals.tls;
   if (open.refusal != nullptr) facts.termination_details = open.refusal->reason;
   http::StreamInfo info;
   info.connection = &facts;
@@ -122,11 +126,15 @@ void ActiveListener::RefuseUnmatched(net::Findings& findings) {
 
 void ActiveListener::StartSession(ListenerChain& chain, net::Accepted accepted) {
   stats_.downstream_cx_total.Inc();
+  accepted.transport = chain.MakeTransport(accepted.direct_remote);
+  if (accepted.transport == nullptr) {
+    stats_.downstream_cx_destroy.Inc();
+    return;
+  }
   stats_.downstream_cx_active.Inc();
   worker_stats_.downstream_cx_total.Inc();
   worker_stats_.downstream_cx_active.Inc();
   upstream::AddOwn<uint64_t>(connections_, 1);
-  accepted.transport = std::make_unique<net::Plaintext>();
   std::unique_ptr<Refusal> refusal;
   event::Duration delay = 0;
   if (chain.guarded()) {

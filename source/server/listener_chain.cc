@@ -4,6 +4,7 @@
 
 #include "source/base/check.h"
 #include "source/http/connection_manager/session.h"
+#include "source/net/plaintext.h"
 
 namespace remora::server {
 namespace {
@@ -15,21 +16,31 @@ net::ChainSetup Setup(const upstream::WorkerResources& worker, stats::Scope& sco
 }  // namespace
 
 ListenerChain::ListenerChain(std::shared_ptr<const config::FilterChain> config,
-                             uint32_t buffer_limit,
-                             const connection_manager::WorkerServices& services,
-                             const ChainScopes& scopes, const connection_manager::Drain* drain)
-    : config_(std::move(config)), worker_(services.worker), session_scope_(scopes.session) {
+                             const ChainScopes& scopes, const Surroundings& surroundings)
+    : config_(std::move(config)),
+      worker_(surroundings.services.worker),
+      session_scope_(scopes.session) {
+  if (config_->transport != nullptr) {
+    transports_ = config_->transport->ForWorker(surroundings.listener, worker_.shard);
+  }
   if (config_->http != nullptr) {
     http_ = std::make_shared<connection_manager::WorkerConfig>(
-        config_->http, services, buffer_limit,
+        config_->http, surroundings.services, surroundings.buffer_limit,
         connection_manager::WorkerConfig::Scopes{*scopes.http, *scopes.listener_http,
                                                  *scopes.http1},
-        drain);
+        surroundings.drain);
   }
   for (size_t i = 0; i < config_->guards.size(); ++i) {
     const net::GuardFactory& factory = config_->guards[i];
     guards_.push_back(factory.create(factory.config.get(), Setup(worker_, *scopes.guards[i])));
   }
+}
+
+std::unique_ptr<net::TransportSocket> ListenerChain::MakeTransport(const net::Address& peer) {
+  if (transports_ == nullptr) return std::make_unique<net::Plaintext>();
+  net::TransportOptions options;
+  options.peer = &peer;
+  return transports_->Make(options);
 }
 
 net::Admission ListenerChain::Admit(net::GuardedConnection& connection) {

@@ -10,21 +10,29 @@
 
 #include "source/config/listener.h"
 #include "source/http/connection_manager/worker_config.h"
+#include "source/net/transport_factory.h"
 #include "source/server/listener_scopes.h"
 
 namespace remora::server {
 
 class ListenerChain {
  public:
-  ListenerChain(std::shared_ptr<const config::FilterChain> config, uint32_t buffer_limit,
-                const connection_manager::WorkerServices& services, const ChainScopes& scopes,
-                const connection_manager::Drain* drain);
+  struct Surroundings {
+    uint32_t buffer_limit;
+    const connection_manager::WorkerServices& services;
+    stats::Scope& listener;  // `listener.<address>.`
+    const connection_manager::Drain* drain;
+  };
+  ListenerChain(std::shared_ptr<const config::FilterChain> config, const ChainScopes& scopes,
+                const Surroundings& surroundings);
   ListenerChain(const ListenerChain&) = delete;
   ListenerChain& operator=(const ListenerChain&) = delete;
 
   const config::FilterChain& config() const { return *config_; }
   bool guarded() const { return !guards_.empty(); }
 
+  // Null: the connection cannot be made safe now.
+  std::unique_ptr<net::TransportSocket> MakeTransport(const net::Address& peer);
   // Asks the guards in order, until one refuses.
   net::Admission Admit(net::GuardedConnection& connection);
   // A connection that was admitted has ended.
@@ -40,6 +48,7 @@ class ListenerChain {
   std::shared_ptr<const config::FilterChain> config_;
   const upstream::WorkerResources& worker_;
   stats::Scope* session_scope_;
+  std::unique_ptr<net::TransportMaker> transports_;  // null: plain text
   std::shared_ptr<connection_manager::WorkerConfig> http_;
   std::vector<std::unique_ptr<net::ConnectionGuard>> guards_;
 };

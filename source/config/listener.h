@@ -49,6 +49,12 @@ struct ListenerConfig {
   std::string name;         // made up by the server when the configuration gives none
   std::string stat_prefix;  // empty: the address, `:` as `_`
   net::Address address;
+  std::vector<net::Address> additional_addresses;
+  bool binds = true;  // false: serves only what another listener hands over
+  // Hands connections over to the listener of the destination that was restored.
+  bool hands_over = false;
+  bool balances = false;  // connections are spread evenly over the workers
+  bool ignores_global_limit = false;
   net::ListenOptions options;
   uint32_t per_connection_buffer_limit = 1024 * 1024;
   uint32_t max_accepts_per_event = 32;
@@ -57,6 +63,8 @@ struct ListenerConfig {
   bool drains_on_failed_health_check = true;
   access_log::LoggerList access_log;  // of connections
   std::vector<net::ListenerFilterFactory> listener_filters;
+  event::Duration listener_filters_timeout = 15 * event::kSecond;  // 0: none
+  bool continues_on_timeout = false;
   std::vector<std::shared_ptr<const FilterChain>> filter_chains;
   std::shared_ptr<const net::FilterChainIndex> index;       // over filter_chains; null: no such
   std::shared_ptr<const FilterChain> default_filter_chain;  // what no other takes; null: none

@@ -7,6 +7,7 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "source/config/access_log_config.h"
 #include "source/config/filter_chain_config.h"
+#include "source/config/listener_filter_config.h"
 #include "source/config/text.h"
 
 namespace remora::config {
@@ -22,6 +23,9 @@ void ParseListenOptions(const lds::Listener& proto, const FieldPath& path, Trans
   if (proto.has_tcp_backlog_size()) {
     // 0 stands for the system's value in ListenOptions; the kernel takes 1 as the next smallest.
     options.backlog = proto.tcp_backlog_size().value() == 0 ? 1 : proto.tcp_backlog_size().value();
+  }
+  if (proto.has_tcp_fast_open_queue_length()) {
+    options.fast_open_queue = proto.tcp_fast_open_queue_length().value();
   }
   if (proto.has_tcp_keepalive()) options.keepalive = ParseKeepalive(proto.tcp_keepalive());
   options.options =
@@ -39,6 +43,45 @@ TrafficDirection ParseDirection(envoy::config::core::v3::TrafficDirection direct
   }
 }
 
+void ParseAddresses(const lds::Listener& proto, const FieldPath& path, Translation& translation,
+                    ListenerConfig& config) {
+  if (!proto.has_address()) {
+    translation.errors.Add(
+        path, Concat("error adding listener named '", proto.name(), "': address is necessary"));
+  } else if (std::optional<ParsedAddress> parsed =
+                 ParseAddress(proto.address(), path.Field("address"), translation);
+             parsed.has_value()) {
+    config.address = std::move(parsed->address);
+    config.options.ipv4_compat = parsed->ipv4_compat;
+  }
+  const FieldPath list = path.Field("additional_addresses");
+  for (int i = 0; i < proto.additional_addresses_size(); ++i) {
+    const FieldPath entry = list.Index(static_cast<size_t>(i));
+    const FieldPath address = entry.Field("address");
+    std::optional<ParsedAddress> parsed =
+        ParseAddress(proto.additional_addresses(i).address(), address, translation);
+    if (parsed.has_value()) config.additional_addresses.push_back(std::move(parsed->address));
+  }
+}
+
+void ParseListenerFilterSettings(const lds::Listener& proto, const FieldPath& path,
+                                 Translation& translation, ListenerConfig& config) {
+  config.listener_filters =
+      ParseListenerFilters(proto.listener_filters(), path.Field("listener_filters"), translation);
+  if (proto.has_listener_filters_timeout()) {
+    config.listener_filters_timeout =
+        ParseDuration(proto.listener_filters_timeout(), path.Field("listener_filters_timeout"),
+                      translation);
+  }
+  config.continues_on_timeout = proto.continue_on_listener_filters_timeout();
+}
+
+bool Binds(const lds::Listener& proto) {
+  if (proto.has_bind_to_port()) return proto.bind_to_port().value();
+  const auto& old = proto.deprecated_v1();
+  return !old.has_bind_to_port() || old.bind_to_port().value();
+}
+
 }  // namespace
 
 std::shared_ptr<const ListenerConfig> ParseListener(const lds::Listener& proto,
@@ -50,15 +93,12 @@ std::shared_ptr<const ListenerConfig> ParseListener(const lds::Listener& proto,
   config.stat_prefix = proto.stat_prefix();
   config.access_log = ParseAccessLogs(proto.access_log(), path.Field("access_log"), translation);
   ParseListenOptions(proto, path, translation, config.options);
-  if (!proto.has_address()) {
-    translation.errors.Add(
-        path, Concat("error adding listener named '", proto.name(), "': address is necessary"));
-  } else if (std::optional<ParsedAddress> parsed =
-                 ParseAddress(proto.address(), path.Field("address"), translation);
-             parsed.has_value()) {
-    config.address = std::move(parsed->address);
-    config.options.ipv4_compat = parsed->ipv4_compat;
-  }
+  ParseAddresses(proto, path, translation, config);
+  ParseListenerFilterSettings(proto, path, translation, config);
+  config.binds = Binds(proto);
+  config.hands_over = proto.use_original_dst().value();
+  config.balances = proto.connection_balance_config().has_exact_balance();
+  config.ignores_global_limit = proto.ignore_global_conn_limit();
   config.direction = ParseDirection(proto.traffic_direction());
   config.drains_on_failed_health_check = proto.drain_type() == lds::Listener::DEFAULT;
   if (proto.has_per_connection_buffer_limit_bytes()) {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/statusor.h"
 
@@ -54,6 +55,14 @@ class Address {
   socklen_t Fill(sockaddr_storage& storage) const;
   int family() const;
   bool operator==(const Address& other) const;
+  template <typename H>
+  friend H AbslHashValue(H state, const Address& address) {
+    return address.kind_ == Kind::kUnix
+               ? H::combine(std::move(state), *address.path_)
+               : H::combine_contiguous(
+                     H::combine(std::move(state), address.kind_, address.port_), address.ip_,
+                     sizeof(address.ip_));
+  }
 
  private:
   Kind kind_ = Kind::kNone;

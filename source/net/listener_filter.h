@@ -20,7 +20,6 @@
 
 #include "source/net/downstream_session.h"
 #include "source/net/port_predicate.h"
-#include "source/runtime/runtime.h"
 #include "source/stats/scope.h"
 
 namespace remora::net {
@@ -30,6 +29,7 @@ struct Findings {
   Accepted accepted;
   std::string transport_protocol;  // empty: nothing was recognised
   std::vector<std::string> application_protocols;
+  bool local_restored = false;  // accepted.local is where the client wanted to go before NAT
   size_t take = 0;  // bytes that the filter wants to have taken off the stream
   size_t look = 0;  // how many bytes it wants to see the next time; 0: its most_bytes()
 };
@@ -45,6 +45,8 @@ class ListenerFilter {
   virtual ~ListenerFilter() = default;
   // How much of the stream it looks at; 0: it needs no bytes.
   virtual size_t most_bytes() const { return 0; }
+  // It has nothing to find out about this connection.
+  virtual bool Skips(const Findings&) const { return false; }
   // `bytes`: what has come so far. `ended`: the peer sends no more; kMore is then a rejection.
   virtual Answer Inspect(std::string_view bytes, bool ended, Findings& findings) = 0;
 };
@@ -53,7 +55,6 @@ struct ListenerFilterSetup {
   stats::Scope& scope;     // of the factory's scope name
   stats::Scope& listener;  // `listener.<address>.`
   stats::Shard& shard;
-  const runtime::View& runtime;
 };
 
 struct ListenerFilterFactory {

@@ -39,22 +39,18 @@ struct ChainSetup {
 
 // A connection as guards see it. What they decide of it, they write into it.
 struct GuardedConnection {
-  // `accepted` knows its local address.
-  explicit GuardedConnection(const Accepted& accepted)
-      : local(*accepted.local),
-        remote(accepted.remote),
-        direct_remote(accepted.direct_remote),
-        server_name(accepted.server_name) {}
+  GuardedConnection(const Address& local_address, const Address& client, const Address& peer,
+                    std::string_view name)
+      : local(local_address), remote(client), direct_remote(peer), server_name(name) {}
 
   const Address& local;          // where the client wanted to go
   const Address& remote;         // the client
   const Address& direct_remote;  // the peer itself
   std::string_view server_name;
-  // Null until the first bytes. Then a TLS transport tells of the peer's certificate.
-  const TransportSocket* transport = nullptr;
+  const TlsFacts* tls = nullptr;  // null: plain text, or the handshake is yet to come
 
-  std::string refusal;           // why, for the access log; empty: no reason is given
-  event::Duration delay = 0;     // how long a refused connection is kept before it is closed
+  std::string refusal;       // why, for the access log; empty: no reason is given
+  event::Duration delay = 0;  // how long a refused connection is kept before it is closed
 };
 
 enum class Admission : uint8_t {

@@ -33,6 +33,7 @@ ListenerChain::ListenerChain(std::shared_ptr<const config::FilterChain> config,
   for (size_t i = 0; i < config_->guards.size(); ++i) {
     const net::GuardFactory& factory = config_->guards[i];
     guards_.push_back(factory.create(factory.config.get(), Setup(worker_, *scopes.guards[i])));
+    wants_first_bytes_ |= factory.wants_first_bytes;
   }
 }
 
@@ -48,6 +49,13 @@ net::Admission ListenerChain::Admit(net::GuardedConnection& connection) {
     if (guards_[i]->OnConnection(connection) == net::Admission::kAdmit) continue;
     EndFirst(i);
     return net::Admission::kRefuse;
+  }
+  return net::Admission::kAdmit;
+}
+
+net::Admission ListenerChain::AdmitFirstBytes(net::GuardedConnection& connection) {
+  for (const auto& guard : guards_) {
+    if (guard->OnFirstBytes(connection) == net::Admission::kRefuse) return net::Admission::kRefuse;
   }
   return net::Admission::kAdmit;
 }

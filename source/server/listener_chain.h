@@ -35,6 +35,9 @@ class ListenerChain {
   std::unique_ptr<net::TransportSocket> MakeTransport(const net::Address& peer);
   // Asks the guards in order, until one refuses.
   net::Admission Admit(net::GuardedConnection& connection);
+  // Some of them want to be asked again when there are bytes.
+  bool wants_first_bytes() const { return wants_first_bytes_; }
+  net::Admission AdmitFirstBytes(net::GuardedConnection& connection);
   // A connection that was admitted has ended.
   void OnConnectionEnd() { EndFirst(guards_.size()); }
 
@@ -51,6 +54,7 @@ class ListenerChain {
   std::unique_ptr<net::TransportMaker> transports_;  // null: plain text
   std::shared_ptr<connection_manager::WorkerConfig> http_;
   std::vector<std::unique_ptr<net::ConnectionGuard>> guards_;
+  bool wants_first_bytes_ = false;
 };
 
 }  // namespace remora::server

@@ -8,6 +8,7 @@
 
 #include "source/config/listener.h"
 #include "source/http/connection_manager/drain.h"
+#include "source/server/listener_usage.h"
 #include "source/stats/store.h"
 
 namespace remora::server {
@@ -26,6 +27,8 @@ struct ListenerScopes {
   std::vector<stats::Scope*> filters;    // of the listener filters
   std::vector<ChainScopes> chains;       // in the order of ListenerConfig::AllChains
   const connection_manager::Drain* drain = nullptr;
+  ListenerUsage* usage = nullptr;         // null: without limits
+  ListenerUsage* global_usage = nullptr;  // of all listeners; null: without limits
 };
 
 // `prefix`: what stands for the listener's address.

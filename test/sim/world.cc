@@ -62,8 +62,11 @@ void World::AddListener(std::shared_ptr<const config::ListenerConfig> config) {
   if (!socket.ok()) throw std::runtime_error(std::string(socket.status().message()));
   const absl::Status status = net::StartListening(*socket, config->options);
   if (!status.ok()) throw std::runtime_error(std::string(status.message()));
+  std::vector<net::Socket> sockets;
+  sockets.push_back(*std::move(socket));
   listeners_.push_back(std::make_unique<server::ActiveListener>(
-      std::move(config), *std::move(socket), services_, scopes, worker_scope, connections_));
+      std::move(config), std::move(sockets), scopes,
+      server::ActiveListener::Surroundings{services_, worker_scope, connections_, nullptr}));
 }
 
 void World::Clear() {

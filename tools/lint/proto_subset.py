@@ -49,6 +49,11 @@ NEWER = {
         '11 repeated envoy.type.matcher.v3.StringMatcher',
     'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.'
     'http1_safe_max_connection_duration': '58 bool',
+    'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext.auto_host_sni': '6 bool',
+    'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext.auto_sni_san_validation':
+        '7 bool',
+    'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext.prefer_client_ciphers':
+        '11 bool',
     'envoy.config.route.v3.RateLimit.Action.QueryParameters': '',
     'envoy.config.route.v3.RateLimit.Action.QueryParameters.descriptor_key': '2 string',
     'envoy.config.route.v3.RateLimit.Action.QueryParameters.query_parameter_name': '1 string',

@@ -45,6 +45,11 @@ class Session final : public net::DownstreamSession,
   // Unique in the process.
   uint64_t id() const { return id_; }
   http::ConnectionStates& filter_states() { return filter_states_; }
+  // Null: plaintext.
+  const net::TlsFacts* tls() const { return connection_.tls(); }
+  bool presented_certificate();
+  // About the client's certificate, as the configuration wants it; made once. Empty: not wanted.
+  std::string_view certificate_element();
   // The response that begins now is the connection's last.
   bool ShouldCloseAfterResponse();
   // A response was cut off: the connection is of no more use.
@@ -87,6 +92,7 @@ class Session final : public net::DownstreamSession,
   net::SessionOwner& owner_;
   net::Address remote_;
   std::unique_ptr<const net::Address> local_;  // once somebody has asked
+  std::unique_ptr<const std::string> certificate_element_;  // once a request needed it
   http::ConnectionStates filter_states_;
   uint64_t id_;
   event::TimePoint started_;

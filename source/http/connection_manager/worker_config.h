@@ -53,7 +53,9 @@ class WorkerConfig {
   const Stats& stats() const { return stats_; }
   const ListenerStats& listener_stats() const { return listener_stats_; }
   const http::WorkerFilters& filters() const { return filters_; }
-  const http1::ServerOptions& http1_options() const { return http1_options_; }
+  const http1::ServerOptions& http1_options(bool tls) const {
+    return tls ? http1_tls_options_ : http1_options_;
+  }
   const access_log::WorkerLoggers& loggers() const { return loggers_; }
   uint32_t buffer_limit() const { return buffer_limit_; }
   // Some stream may have a deadline besides its idle timeout.
@@ -79,6 +81,7 @@ class WorkerConfig {
   http::WorkerFilters filters_;
   access_log::WorkerLoggers loggers_;
   http1::ServerOptions http1_options_;
+  http1::ServerOptions http1_tls_options_;
   uint32_t buffer_limit_;
   const Drain* drain_;
   bool stream_deadlines_ = false;

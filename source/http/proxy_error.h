@@ -45,6 +45,8 @@ enum class ErrorKind : uint8_t {
   kRequestHeadersTimeout,
   kRequestTimeout,
   kMaxStreamDuration,
+  kRemoteRefused,    // the upstream has reset the stream without acting on it
+  kDownstreamReset,  // the client has reset the stream
   kCount,
 };
 

@@ -263,7 +263,7 @@ void Session::FinishStream() {
   connection_.dispatcher().AtTurnEnd(turn_end_);
 }
 
-void Session::OnStreamDone(bool keep_alive) {
+void Session::OnStreamDone(http::ServerCodecStream&, bool keep_alive) {
   const bool request_done = stream_->request_done();
   FinishStream();
   if (!keep_alive || closing_) {

@@ -78,7 +78,7 @@ class Session final : public event::Deferred,
   // http::ServerCodecEvents
   NewRequest OnNewRequest(http::ServerCodecStream& stream) override;
   void OnOutput() override { connection_.Cork(); }
-  void OnStreamDone(bool keep_alive) override;
+  void OnStreamDone(http::ServerCodecStream& stream, bool keep_alive) override;
   void OnInputInterestChanged() override;
 
  private:

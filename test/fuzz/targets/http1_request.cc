@@ -37,7 +37,7 @@ class Server final : public http::ServerCodecEvents, public http::RequestSink {
     return {arena_.get(), this};
   }
   void OnOutput() override {}
-  void OnStreamDone(bool) override { stream_ = nullptr; }
+  void OnStreamDone(http::ServerCodecStream&, bool) override { stream_ = nullptr; }
   void OnInputInterestChanged() override {}
 
   void OnHead(http::RequestHead& head) override {

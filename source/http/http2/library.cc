@@ -112,7 +112,7 @@ void Session::Library::SetFrameCallback(nghttp2_session_callbacks* callbacks) {
 void Session::Library::SetInputCallbacks(nghttp2_session_callbacks* callbacks) {
   nghttp2_session_callbacks_set_on_begin_frame_callback(
       callbacks, [](nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
-        return ResultOf(SessionOf(user).OnFrameBegin(head->type));
+        return ResultOf(SessionOf(user).OnFrameBegin(head->type, head->stream_id));
       });
   nghttp2_session_callbacks_set_on_begin_headers_callback(
       callbacks, [](nghttp2_session* library, const nghttp2_frame* frame, void* user) {

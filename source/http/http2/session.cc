@@ -66,7 +66,6 @@ absl::Status Session::Dispatch(buffer::Buffer& input) {
   if (dispatching_) return absl::OkStatus();  // the call below us goes on with the same bytes
   dispatching_ = true;
   guard_.Drained(written_ - output_.length());
-  DeliverResumed();
   input_ = &input;
   while (!input.empty() && !failed_) {
     const std::string_view piece = input.Front();
@@ -81,12 +80,12 @@ absl::Status Session::Dispatch(buffer::Buffer& input) {
   input_ = nullptr;
   DeliverResumed();
   dispatching_ = false;
-  if (failed_) {
-    input.Clear();
-  } else if (nghttp2_session_want_read(library_->session) == 0) {
-    Flush();  // nghttp2 may have a last word for a peer that broke the rules
+  // What the peer is owed; or nghttp2's last word to one that broke the rules.
+  if (!failed_ && nghttp2_session_want_write(library_->session) != 0) {
+    Flush();
+    events_.OnOutput();
   }
-  if (!failed_ && nghttp2_session_want_write(library_->session) != 0) events_.OnOutput();
+  if (failed_) input.Clear();
   return Result();
 }
 
@@ -112,8 +111,11 @@ void Session::DeliverResumed() {
   if (!resumed_.empty()) events_.OnResumed();
 }
 
-bool Session::OnFrameBegin(uint8_t type) {
-  if (type == NGHTTP2_PRIORITY && !guard_.AddPriority()) {
+bool Session::OnFrameBegin(uint8_t type, int32_t id) {
+  if (type == NGHTTP2_HEADERS && role_ == Role::kServer && id < last_peer_stream_ && WasSkipped(id)) {
+    // RFC 9113 section 5.1.1; nghttp2 takes it for a stream that is over.
+    Fail(NGHTTP2_PROTOCOL_ERROR, detail::kProtocolError);
+  } else if (type == NGHTTP2_PRIORITY && !guard_.AddPriority()) {
     options_.stats.inbound_priority_frames_flood.Inc();
     Fail(NGHTTP2_ENHANCE_YOUR_CALM, detail::kPriorityFlood);
   } else if (type == NGHTTP2_WINDOW_UPDATE && !guard_.AddWindowUpdate()) {
@@ -133,7 +135,20 @@ bool Session::OnPayload(size_t size, bool ends) {
   return !failed_;
 }
 
+bool Session::WasSkipped(int32_t id) const {
+  return std::any_of(skipped_.begin(), skipped_.end(), [id](const auto& range) {
+    return range.first < id && id < range.second;
+  });
+}
+
 Stream* Session::BeginPeerStream(int32_t id) {
+  // Clients count by twos. Of those that do not, the last few leaps are remembered.
+  constexpr size_t kMaxSkipped = 16;
+  if (id > last_peer_stream_ + 2) {
+    if (skipped_.size() == kMaxSkipped) skipped_.erase(skipped_.begin());
+    skipped_.emplace_back(last_peer_stream_, id);
+  }
+  last_peer_stream_ = id;
   std::unique_ptr<Stream> stream = events_.OnPeerStream();
   if (stream == nullptr) {
     options_.stats.stream_refused_errors.Inc();
@@ -196,7 +211,7 @@ void Session::OnPeerGoAway() {
 void Session::Consume(const Stream* stream, size_t size) {
   if (size == 0 || failed_) return;
   const int result =
-      stream != nullptr && stream->id_ != 0
+      stream != nullptr && stream->id_ != 0 && !stream->end_received_
           ? nghttp2_session_consume(library_->session, stream->id_, size)
           : nghttp2_session_consume_connection(library_->session, size);
   DCHECK(result == 0);
@@ -283,7 +298,7 @@ void Session::Flush() {
 }
 
 void Session::FlushFrames() {
-  while (!goaway_written_ || !failed_) {
+  while (!failed_) {
     const uint8_t* bytes = nullptr;
     const ssize_t size = nghttp2_session_mem_send(library_->session, &bytes);
     if (size == 0) return;
@@ -293,6 +308,7 @@ void Session::FlushFrames() {
     }
     output_.Append({reinterpret_cast<const char*>(bytes), static_cast<size_t>(size)});
     written_ += static_cast<uint64_t>(size);
+    if (goaway_written_) Fail(NGHTTP2_PROTOCOL_ERROR, detail::kProtocolError);
   }
 }
 
@@ -330,10 +346,8 @@ void Session::OnEndSent(Stream& stream) {
 
 void Session::OnGoAwaySent(uint32_t error_code) {
   options_.stats.goaway_sent.Inc();
-  if (error_code == NGHTTP2_NO_ERROR) return;
-  // nghttp2 has found out something that we leave to it.
-  goaway_written_ = true;
-  Fail(error_code, detail::kProtocolError);
+  // nghttp2 has found out something that we leave to it. The frame's bytes are still to come.
+  if (error_code != NGHTTP2_NO_ERROR) goaway_written_ = true;
 }
 
 void Session::TellDrained() {

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -83,9 +84,10 @@ class Session {
   struct Library;  // what touches nghttp2's types
 
   // From nghttp2; false: the session has failed, and nothing more is read.
-  bool OnFrameBegin(uint8_t type);
+  bool OnFrameBegin(uint8_t type, int32_t id);
   void OnBlockBegin(Stream* stream);
   Stream* BeginPeerStream(int32_t id);
+  bool WasSkipped(int32_t id) const;
   void OnField(std::string_view name, std::string_view value);
   bool OnBlockEnd(bool ends);
   bool OnBody(Stream* stream, const char* data, size_t size);
@@ -124,6 +126,9 @@ class Session {
   Stream* block_stream_ = nullptr;   // whose block is being read; null: nobody's
   uint64_t written_ = 0;             // bytes ever put into the output
   uint32_t malformed_ = 0;           // streams
+  int32_t last_peer_stream_ = -1;
+  // Between which stream numbers the peer has left some out.
+  std::vector<std::pair<int32_t, int32_t>> skipped_;
   http::CodecError error_;
   bool failed_ = false;
   bool goaway_written_ = false;

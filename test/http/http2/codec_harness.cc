@@ -117,6 +117,7 @@ TestClient::TestClient(CodecOptions codec_options)
       codec(*this, output, options) {}
 
 absl::Status TestClient::Feed(std::string_view bytes) {
+  codec.Flush();  // nothing is answered before it was sent
   input.Append(bytes);
   return codec.Dispatch(input);
 }

@@ -10,6 +10,7 @@
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "source/config/access_log_config.h"
 #include "source/config/http1_options_config.h"
+#include "source/config/http2_options_config.h"
 #include "source/config/http_filters_config.h"
 #include "source/config/local_reply_config.h"
 #include "source/config/matcher_config.h"
@@ -21,6 +22,7 @@ namespace {
 
 namespace core = envoy::config::core::v3;
 
+using connection_manager::CodecType;
 using connection_manager::Config;
 using connection_manager::EscapedSlashes;
 using connection_manager::InternalAddresses;
@@ -42,13 +44,23 @@ ServerHeader ParseServerHeader(HttpConnectionManager::ServerHeaderTransformation
 
 void ParseCodec(const HttpConnectionManager& proto, const FieldPath& path, Translation& translation,
                 Config& config) {
-  if (proto.codec_type() != HttpConnectionManager::AUTO &&
-      proto.codec_type() != HttpConnectionManager::HTTP1) {
-    translation.errors.Add(
-        path.Field("codec_type"),
-        Concat("codec type ", HttpConnectionManager::CodecType_Name(proto.codec_type()),
-               " is not supported"));
+  switch (proto.codec_type()) {
+    case HttpConnectionManager::AUTO:
+      break;
+    case HttpConnectionManager::HTTP1:
+      config.codec = CodecType::kHttp1;
+      break;
+    case HttpConnectionManager::HTTP2:
+      config.codec = CodecType::kHttp2;
+      break;
+    default:
+      translation.errors.Add(
+          path.Field("codec_type"),
+          Concat("codec type ", HttpConnectionManager::CodecType_Name(proto.codec_type()),
+                 " is not supported"));
   }
+  config.http2 = ParseHttp2Options(proto.http2_protocol_options(),
+                                   path.Field("http2_protocol_options"), translation);
   const core::Http1ProtocolOptions& http1 = proto.http_protocol_options();
   config.accept_http_10 = http1.accept_http_10();
   config.default_host_for_http_10 = http1.default_host_for_http_10();

@@ -48,8 +48,9 @@ struct SessionTotals {
   event::TimePoint started = 0;
   uint64_t bytes_received = 0;
   uint64_t bytes_sent = 0;
-  bool protocol_known = false;  // a request was read: HTTP/1.1
+  bool protocol_known = false;  // a request was read
   bool broke_protocol = false;
+  bool http2 = false;  // it is HTTP/2
 };
 
 class DownstreamSession : public event::Deferred {

@@ -20,7 +20,7 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
       services_(services),
       worker_config_(std::make_shared<WorkerConfig>(
           config_->http, services, config_->per_connection_buffer_limit,
-          WorkerConfig::Scopes{*scopes.http, *scopes.listener_http, *scopes.http1}, scopes.drain)),
+          WorkerConfig::Scopes{*scopes.http, *scopes.listener_http, *scopes.http1, *scopes.http2}, scopes.drain)),
       stats_(scopes.listener->Make<ListenerStats>(services.worker.shard)),
       worker_stats_(worker_scope.Make<ListenerWorkerStats>(services.worker.shard)),
       connections_(connections),
@@ -55,6 +55,7 @@ void ActiveListener::Log(net::DownstreamSession& session) {
   info.bytes_received = totals.bytes_received;
   info.bytes_sent = totals.bytes_sent;
   info.version_known = totals.protocol_known;
+  if (totals.http2) info.version = http::Version::kHttp2;
   if (totals.broke_protocol) info.flags.Set(http::ResponseFlag::kDownstreamProtocolError);
   formatter::Exchange exchange{info};
   exchange.now = info.end;

@@ -38,6 +38,7 @@ struct ListenerScopes {
   stats::Scope* listener;       // `listener.<address>.`
   stats::Scope* http;           // `http.<stat_prefix>.`
   stats::Scope* http1;          // `http1.`
+  stats::Scope* http2;          // `http2.`
   stats::Scope* listener_http;  // `listener.<address>.http.<stat_prefix>.`
   const connection_manager::Drain* drain = nullptr;
 };

@@ -133,6 +133,7 @@ ListenerScopes Server::MakeScopes(const ListenerConfig& config) {
   scopes.listener = &store_.AddScope(absl::StrCat("listener.", prefix));
   scopes.http = &store_.AddScope(absl::StrCat("http.", http_prefix));
   scopes.http1 = &store_.AddScope("http1");
+  scopes.http2 = &store_.AddScope("http2");
   scopes.listener_http = &store_.AddScope(absl::StrCat("listener.", prefix, ".http.", http_prefix));
   return scopes;
 }

@@ -59,6 +59,7 @@ void World::AddListener(std::shared_ptr<const config::ListenerConfig> config) {
   scopes.listener = &store_.AddScope("listener." + config->name);
   scopes.http = &store_.AddScope("http." + config->http->stat_prefix);
   scopes.http1 = &store_.AddScope("http1");
+  scopes.http2 = &store_.AddScope("http2");
   scopes.listener_http =
       &store_.AddScope("listener." + config->name + ".http." + config->http->stat_prefix);
   stats::Scope& worker_scope = store_.AddScope("listener." + config->name + ".worker_0");

@@ -19,6 +19,7 @@
 #include "source/http/codec.h"
 #include "source/http/filter/filter.h"
 #include "source/http/filter/local_reply_rules.h"
+#include "source/http/http2/options.h"
 #include "source/http/route/route_table.h"
 #include "source/net/cidr.h"
 
@@ -36,8 +37,13 @@ struct InternalAddresses {
   bool Has(const net::Address& address) const;
 };
 
+// Which HTTP a listener's connections speak; kAuto: as their first bytes say.
+enum class CodecType : uint8_t { kAuto, kHttp1, kHttp2 };
+
 struct Config {
   std::string stat_prefix;
+  CodecType codec = CodecType::kAuto;
+  http2::ProtocolOptions http2;
   std::string server_name = "envoy";
   ServerHeader server_header = ServerHeader::kOverwrite;
 

@@ -44,7 +44,11 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event
   connection_.direct_remote = &session.remote();
   connection_.local_source = this;
   config_.stats().downstream_rq_total.Inc();
-  config_.stats().downstream_rq_http1_total.Inc();
+  if (session.speaks_http2()) {
+    config_.stats().downstream_rq_http2_total.Inc();
+  } else {
+    config_.stats().downstream_rq_http1_total.Inc();
+  }
   config_.stats().downstream_rq_active.Inc();
   if (config_.stream_deadlines()) {
     const Config& config = config_.config();
@@ -210,7 +214,10 @@ void ServerStream::OnEnd(http::HeaderMap* trailers) {
   chain_->OnEnd(trailers);
 }
 
-void ServerStream::OnReset(const ProxyError& error) { Abort(error); }
+void ServerStream::OnReset(const ProxyError& error) {
+  if (!aborted_) config_.stats().downstream_rq_rx_reset.Inc();
+  Abort(error);
+}
 
 void ServerStream::Reject(http::ServerCodecStream& codec, const CodecError& error) {
   codec_ = &codec;
@@ -248,6 +255,12 @@ void ServerStream::OnDeadline(void* self) {
 void ServerStream::OnTimeout(ErrorKind kind) {
   if (!active_) return;
   const Stats& stats = config_.stats();
+  if (response_done_ || aborted_) {
+    // HTTP/2: the client's window does not let the answer through.
+    config_.http2_options().stats.tx_flush_timeout.Inc();
+    codec_->OnReset({Side::kLocal, kind});
+    return;
+  }
   LocalReply reply = http::ReplyTo({Side::kLocal, kind});
   if (!request_done_) reply.status = 408;
   switch (kind) {

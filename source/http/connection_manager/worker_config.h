@@ -17,6 +17,7 @@
 #include "source/http/connection_manager/stats.h"
 #include "source/http/filter/filter_chain.h"
 #include "source/http/http1/server_codec.h"
+#include "source/http/http2/options.h"
 #include "source/upstream/cluster_set.h"
 
 namespace remora::connection_manager {
@@ -40,6 +41,7 @@ class WorkerConfig {
     stats::Scope& manager;   // `http.<stat_prefix>.`
     stats::Scope& listener;  // `listener.<address>.http.<stat_prefix>.`
     stats::Scope& http1;     // `http1.`
+    stats::Scope& http2;     // `http2.`
   };
   // `drain` outlives this; null: nothing is ever drained.
   WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
@@ -54,6 +56,7 @@ class WorkerConfig {
   const ListenerStats& listener_stats() const { return listener_stats_; }
   const http::WorkerFilters& filters() const { return filters_; }
   const http1::ServerOptions& http1_options() const { return http1_options_; }
+  const http2::CodecOptions& http2_options() const { return http2_options_; }
   const access_log::WorkerLoggers& loggers() const { return loggers_; }
   uint32_t buffer_limit() const { return buffer_limit_; }
   // Some stream may have a deadline besides its idle timeout.
@@ -79,6 +82,7 @@ class WorkerConfig {
   http::WorkerFilters filters_;
   access_log::WorkerLoggers loggers_;
   http1::ServerOptions http1_options_;
+  http2::CodecOptions http2_options_;
   uint32_t buffer_limit_;
   const Drain* drain_;
   bool stream_deadlines_ = false;

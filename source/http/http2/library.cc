@@ -139,7 +139,7 @@ void Session::Library::SetInputCallbacks(nghttp2_session_callbacks* callbacks) {
       callbacks, [](nghttp2_session* library, int32_t id, uint32_t error_code, void* user) {
         Stream* const stream = StreamOf(library, id);
         if (stream != nullptr) SessionOf(user).OnStreamClosed(*stream, error_code);
-        return 0;
+        return ResultOf(!SessionOf(user).failed());
       });
 }
 

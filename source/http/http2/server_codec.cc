@@ -60,6 +60,8 @@ absl::Status ServerCodec::OnInputEnd() {
   return absl::DataLossError(absl::string_view(detail::kCut.data(), detail::kCut.size()));
 }
 
+void ServerCodec::GiveUp(std::string_view why) { session_.Fail(kEnhanceYourCalm, why); }
+
 // --- the request ---
 
 void ServerCodec::RequestStream::OnBlock(HeaderBlock& block, bool ends) {

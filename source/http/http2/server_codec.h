@@ -41,6 +41,8 @@ class ServerCodec final : public http::ServerCodec, private SessionEvents {
   // Tells the client to begin no further streams; those on their way are served. GoAway follows.
   void SendShutdownNotice() { session_.SendShutdownNotice(); }
   void SendPing() { session_.SendPing(); }
+  // The client costs too much: GOAWAY, and nothing more is read. `why` is a literal.
+  void GiveUp(std::string_view why);
   size_t streams() const { return session_.streams(); }
 
  private:

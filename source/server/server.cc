@@ -96,9 +96,14 @@ void Server::BuildClusters() {
     scope.Declare<upstream::ClusterStats>();
     breaker_gauges_.Declare(config);
     const std::string name = config.name;
+    stats::Scope* http2_scope = nullptr;
+    if (config.protocol == upstream::Protocol::kHttp2) {
+      http2_scope = &store_.AddScope(absl::StrCat("cluster.", config.stat_name(), ".http2"));
+    }
     // Workers and main: the last slot is main's.
     auto cluster =
-        std::make_shared<const upstream::Cluster>(std::move(config), workers_.size() + 1, scope);
+        std::make_shared<const upstream::Cluster>(std::move(config), workers_.size() + 1, scope,
+                                                  http2_scope);
     const auto membership = scope.Make<upstream::ClusterMembership>(store_.main_shard());
     uint64_t healthy = 0;
     uint64_t degraded = 0;

@@ -163,7 +163,9 @@ bool PoolConnection::WornOut() const {
   return limit != 0 && requests_ >= limit;
 }
 
-bool PoolConnection::Expired() const { return connection_.dispatcher().now() >= ExpiresAt(); }
+bool PoolConnection::Expired() const {
+  return pool_.cluster().worker().dispatcher.now() >= ExpiresAt();
+}
 
 // Nobody uses it from now on. `learnt`: what is known of the host's own timeout counts.
 void PoolConnection::ArmIdleTimer(bool learnt) {

@@ -61,6 +61,9 @@ Session::Library::Library(Session& owner) {
   nghttp2_option_set_max_outbound_ack(option, kMaxQueuedAcks);
   nghttp2_option_set_max_deflate_dynamic_table_size(option,
                                                     owner.options_.protocol.hpack_table_size);
+  // As Envoy: until the peer's first SETTINGS it allows what we would.
+  nghttp2_option_set_peer_max_concurrent_streams(option,
+                                                 owner.options_.protocol.max_concurrent_streams);
   // Resets by a peer are counted by who knows the time.
   constexpr uint64_t kNoLimit = 1 << 30;
   nghttp2_option_set_stream_reset_rate_limit(option, kNoLimit, kNoLimit);

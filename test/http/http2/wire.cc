@@ -142,6 +142,7 @@ struct FrameReader::Inflater {
 
 FrameReader::FrameReader() : inflater_(std::make_unique<Inflater>()) {}
 FrameReader::~FrameReader() = default;
+FrameReader::FrameReader(FrameReader&&) noexcept = default;
 
 std::string FrameReader::Read(std::string_view bytes) {
   rest_ += bytes;

@@ -53,6 +53,7 @@ class FrameReader {
  public:
   FrameReader();
   ~FrameReader();
+  FrameReader(FrameReader&&) noexcept;
   // One word a frame, joined by spaces:
   //   SETTINGS(3=100,4=65535) SETTINGS(ack) HEADERS(1,end,:status=200,a=b) DATA(1,end,hi)
   //   RST_STREAM(1,8) GOAWAY(1,11) WINDOW_UPDATE(0,100) PING PING(ack)

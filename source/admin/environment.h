@@ -4,7 +4,7 @@
 //
 // Owner: the server; outlives the admin listener. Thread: main, all of it: the admin listener runs
 // on main's dispatcher, as Envoy's does, so that handlers may ask main's objects without locks.
-// All functions but refresh_stats must be set. `quit` only asks: the answer to the request is
+// All functions but refresh_stats and unready must be set. `quit` only asks: the answer to the request is
 // written before the server goes.
 
 #include <cstdint>
@@ -48,6 +48,12 @@ struct ListenerStatus {
   std::vector<net::Address> addresses;  // the first is the main one
 };
 
+// Who is not ready, and what it waits for.
+struct UnreadyTarget {
+  std::string name;
+  std::vector<std::string> waits_for;
+};
+
 // What /drain_listeners was asked for.
 struct DrainRequest {
   bool inbound_only = false;
@@ -79,6 +85,8 @@ struct Environment {
   std::function<void()> reopen_logs;
   // admin.allow_paths; empty: every path.
   std::vector<std::function<bool(std::string_view)>> allow_paths = {};
+  // For /init_dump; not set: everything is ready.
+  std::function<std::vector<UnreadyTarget>()> unready = nullptr;
 };
 
 }  // namespace remora::admin

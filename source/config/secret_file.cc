@@ -105,9 +105,7 @@ SecretFile ReadSecretFile(const tls::SecretSource& source, UnknownFieldPolicy un
 }
 
 absl::StatusOr<tls::SecretValue> ReadFilesAgain(tls::SecretValue value) {
-  bool any = false;
-  for (const tls::Bytes* bytes : tls::AllBytes(value)) any |= !bytes->path.empty();
-  if (!any) return value;
+  if (tls::FilesOf(value).empty()) return value;
   absl::Status status = ReadFiles(value);
   for (int i = 0; i < kMaxRounds && status.ok(); ++i) {
     const tls::SecretValue before = value;

@@ -117,6 +117,8 @@ using SecretValue = std::variant<Certificate, Validation, TicketKeys, GenericSec
 std::string_view KindName(const SecretValue& value);
 // Everything in it that may have come from a file.
 std::vector<Bytes*> AllBytes(SecretValue& value);
+// The files in it.
+std::vector<std::string> FilesOf(const SecretValue& value);
 const std::vector<std::string>& WatchedDirectories(const SecretValue& value);
 
 // combined_validation_context: `over` is laid over `defaults`: what it states replaces, lists grow.

@@ -30,7 +30,7 @@ struct ListenerConfig {
   // Whether /healthcheck/fail ends its connections: drain_type DEFAULT.
   bool drains_on_failed_health_check = true;
   std::string filter_chain_name;
-  access_log::LoggerList access_log;  // of connections
+  access_log::LoggerList access_log;                       // of connections
   std::shared_ptr<const net::TransportFactory> transport;  // null: plaintext
   // The one filter chain: an HTTP connection manager.
   std::shared_ptr<const connection_manager::Config> http;

@@ -92,6 +92,8 @@ SecretFile ReadSecretFile(const tls::SecretSource& source, UnknownFieldPolicy un
       }
     }
   }
+  read.positions.Finish(read.warnings, LoadResult::kMaxReported);
+  file.warnings = OneLine(read.warnings);
   if (!read.errors.empty()) {
     file.secret.reset();
     read.positions.Finish(read.errors, LoadResult::kMaxReported);

@@ -34,8 +34,8 @@ absl::Status SecretContexts::Add(SecretContext::Setup setup, const std::string& 
 std::vector<config::ShownSecret> SecretContexts::Shown() const {
   std::vector<config::ShownSecret> shown;
   for (const xds::SecretSubscription* secret : provider_.subscriptions()) {
-    shown.push_back({secret->source().name, secret->version(), secret->updated_at(),
-                     secret->shown()});
+    shown.push_back(
+        {secret->source().name, secret->version(), secret->updated_at(), secret->shown()});
   }
   return shown;
 }

@@ -87,6 +87,7 @@ void SecretSubscription::Read() {
   stats_.update_attempt.Inc();
   config::SecretFile file = config::ReadSecretFile(source_, services_.unknown_fields);
   services_.unknown_fields_met.Add(file.unknown_fields);
+  if (!file.warnings.empty()) REMORA_LOG(kConfig, kWarning, file.warnings);
   if (file.unreadable) {
     stats_.update_failure.Inc();
     REMORA_LOG(kConfig, kWarning, "Filesystem config update failure: secret '", source_.name,

@@ -70,17 +70,6 @@ Response Memory(const EndpointTable&, const Request&) {
   return Json(json.TakeText() + "\n");
 }
 
-// envoy.admin.v3.Certificates: there is no TLS.
-Response Certificates(const EndpointTable&, const Request&) {
-  JsonWriter json;
-  json.BeginObject();
-  json.Key("certificates");
-  json.BeginArray();
-  json.EndArray();
-  json.EndObject();
-  return Json(json.TakeText() + "\n");
-}
-
 // envoy.admin.v3.UnreadyTargetsDumps. The only mask is `listener`, what listeners wait for.
 Response InitDump(const EndpointTable& table, const Request& request) {
   const Environment& environment = table.environment();
@@ -130,7 +119,6 @@ Response Quit(const EndpointTable& table, const Request&) {
 }  // namespace
 
 void AddServerEndpoints(std::vector<Endpoint>& endpoints) {
-  endpoints.push_back({"/certs", "print certs on machine", &Certificates});
   endpoints.push_back(
       {"/contention", "dump current Envoy mutex contention stats (if enabled)", &Contention});
   endpoints.push_back(

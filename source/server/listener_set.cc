@@ -11,27 +11,46 @@ namespace remora::server {
 
 using config::ListenerConfig;
 
-absl::StatusOr<BoundSockets> BindSockets(const ListenerConfig& config, size_t count) {
-  BoundSockets bound;
-  bound.address = config.address;
-  const bool own_socket_each = bound.address.is_ip() && config.options.reuse_port;
-  for (size_t i = 0; i < count; ++i) {
+namespace {
+
+// One socket on `address` for each of `bound.sockets`; where it is bound.
+absl::StatusOr<net::Address> BindAddress(const ListenerConfig& config, net::Address address,
+                                         BoundSockets& bound) {
+  const bool own_socket_each = address.is_ip() && config.options.reuse_port;
+  for (size_t i = 0; i < bound.sockets.size(); ++i) {
     if (i > 0 && !own_socket_each) {
       // One socket shared by all: each worker has its own descriptor of it.
-      net::Socket copy(dup(bound.sockets[0].fd()));
+      net::Socket copy(dup(bound.sockets[0].back().fd()));
       if (!copy.valid()) return absl::UnavailableError("cannot duplicate a listening socket");
-      bound.sockets.push_back(std::move(copy));
+      bound.sockets[i].push_back(std::move(copy));
       continue;
     }
-    absl::StatusOr<net::Socket> socket = net::BindListener(bound.address, config.options);
+    absl::StatusOr<net::Socket> socket = net::BindListener(address, config.options);
     if (!socket.ok()) {
       return absl::Status(
           socket.status().code(),
           absl::StrCat("error adding listener '", config.name, "': ", socket.status().message()));
     }
     // The kernel chose a port: the other workers' sockets need the same.
-    if (i == 0 && bound.address.is_ip()) bound.address = net::LocalAddress(socket->fd());
-    bound.sockets.push_back(*std::move(socket));
+    if (i == 0 && address.is_ip()) address = net::LocalAddress(socket->fd());
+    bound.sockets[i].push_back(*std::move(socket));
+  }
+  return address;
+}
+
+}  // namespace
+
+absl::StatusOr<BoundSockets> BindSockets(const ListenerConfig& config, size_t threads) {
+  BoundSockets bound;
+  bound.sockets.resize(threads);
+  bound.addresses = {config.address};
+  bound.addresses.insert(bound.addresses.end(), config.additional_addresses.begin(),
+                         config.additional_addresses.end());
+  if (!config.binds) return bound;
+  for (net::Address& address : bound.addresses) {
+    absl::StatusOr<net::Address> at = BindAddress(config, address, bound);
+    if (!at.ok()) return at.status();
+    address = *std::move(at);
   }
   return bound;
 }
@@ -39,21 +58,25 @@ absl::StatusOr<BoundSockets> BindSockets(const ListenerConfig& config, size_t co
 ListenerScopes MakeScopes(stats::Store& store, const ListenerConfig& config) {
   std::string prefix = config.stat_prefix;
   if (prefix.empty()) prefix = config.address.ToString();
-  const std::string& http_prefix = config.http->stat_prefix;
-  ListenerScopes scopes;
-  scopes.listener = &store.AddScope(absl::StrCat("listener.", prefix));
-  scopes.http = &store.AddScope(absl::StrCat("http.", http_prefix));
-  scopes.http1 = &store.AddScope("http1");
-  scopes.listener_http = &store.AddScope(absl::StrCat("listener.", prefix, ".http.", http_prefix));
-  return scopes;
+  return MakeListenerScopes(store, config, prefix);
+}
+
+ListenerUsage* ListenerSet::AddUsage() {
+  std::vector<WorkerFace*> faces;
+  for (const auto& worker : workers_) faces.push_back(worker.get());
+  return usages_.emplace_back(std::make_unique<ListenerUsage>(std::move(faces))).get();
 }
 
 absl::Status ListenerSet::Bind(const config::ListenerTable& listeners) {
+  ListenerUsage* const all = AddUsage();
   for (const auto& config : listeners) {
     absl::StatusOr<BoundSockets> bound = BindSockets(*config, workers_.size());
     if (!bound.ok()) return bound.status();
-    addresses_.push_back({config->name, {bound->address}});
-    waiting_.push_back({config, MakeScopes(store_, *config), std::move(bound->sockets)});
+    addresses_.push_back({config->name, std::move(bound->addresses)});
+    ListenerScopes scopes = MakeScopes(store_, *config);
+    scopes.usage = AddUsage();
+    scopes.global_usage = all;
+    waiting_.push_back({config, std::move(scopes), std::move(bound->sockets)});
     stats_.listener_added.Inc();
   }
   stats_.total_listeners_draining.Set(0);
@@ -76,9 +99,13 @@ absl::Status ListenerSet::StartReady(const std::function<bool(const ListenerConf
 }
 
 absl::Status ListenerSet::Start(Bound& bound) {
-  for (net::Socket& socket : bound.sockets) {
-    absl::Status status = net::StartListening(socket, bound.config->options);
-    if (status.ok()) continue;
+  absl::Status status;
+  for (const std::vector<net::Socket>& sockets : bound.sockets) {
+    for (const net::Socket& socket : sockets) {
+      status.Update(net::StartListening(socket, bound.config->options));
+    }
+  }
+  if (!status.ok()) {
     stats_.listener_create_failure.Inc();
     return status;
   }
@@ -88,9 +115,9 @@ absl::Status ListenerSet::Start(Bound& bound) {
         store_.AddScope(absl::StrCat(std::string(bound.scopes.listener->prefix()), "worker_", i));
     // The worker may run already.
     workers_[i]->dispatcher().Post([worker = workers_[i].get(), config = bound.config,
-                                    socket = std::move(bound.sockets[i]), scopes = bound.scopes,
+                                    sockets = std::move(bound.sockets[i]), scopes = bound.scopes,
                                     &worker_scope]() mutable {
-      worker->AddListener(std::move(config), std::move(socket), scopes, worker_scope);
+      worker->AddListener(std::move(config), std::move(sockets), scopes, worker_scope);
     });
     stats_.listener_create_success.Inc();
   }

@@ -21,6 +21,8 @@
 #include "source/config/world.h"
 #include "source/net/socket.h"
 #include "source/server/draining.h"
+#include "source/server/listener_scopes.h"
+#include "source/server/listener_usage.h"
 #include "source/server/server_stats.h"
 #include "source/server/worker.h"
 #include "source/stats/store.h"
@@ -29,12 +31,12 @@ namespace remora::server {
 
 // A listener's sockets and where they are bound (with the port that the kernel chose for 0).
 struct BoundSockets {
-  std::vector<net::Socket> sockets;
-  net::Address address;
+  std::vector<std::vector<net::Socket>> sockets;  // of each thread: one an address
+  std::vector<net::Address> addresses;            // the first is the main one
 };
 
-// One socket for each of `count` threads.
-absl::StatusOr<BoundSockets> BindSockets(const config::ListenerConfig& config, size_t count);
+// For each of `threads`. A listener that does not bind has no sockets.
+absl::StatusOr<BoundSockets> BindSockets(const config::ListenerConfig& config, size_t threads);
 
 ListenerScopes MakeScopes(stats::Store& store, const config::ListenerConfig& config);
 
@@ -58,16 +60,18 @@ class ListenerSet {
   struct Bound {
     std::shared_ptr<const config::ListenerConfig> config;
     ListenerScopes scopes;
-    std::vector<net::Socket> sockets;  // one a worker
+    std::vector<std::vector<net::Socket>> sockets;  // of each worker: one an address
   };
 
   absl::Status Start(Bound& bound);
+  ListenerUsage* AddUsage();
   void CountListeners();
 
   stats::Store& store_;
   ListenerManagerStats stats_;
   Draining& draining_;
   const std::vector<std::unique_ptr<Worker>>& workers_;
+  std::vector<std::unique_ptr<ListenerUsage>> usages_;  // the first one is of all listeners
   std::vector<Bound> waiting_;
   std::vector<admin::ListenerStatus> addresses_;
 };

@@ -105,39 +105,13 @@ Server::~Server() {
   main_.Clear();
 }
 
-void Server::BuildClusters() {
-  auto clusters = std::make_shared<upstream::ClusterTable>();
-  for (upstream::ClusterConfig& config : bootstrap_.clusters) {
-    stats::Scope& scope = store_.AddScope(absl::StrCat("cluster.", config.stat_name()));
-    scope.Declare<upstream::ClusterStats>();
-    breaker_gauges_.Declare(config);
-    const std::string name = config.name;
-    // Workers and main: the last slot is main's.
-    auto cluster =
-        std::make_shared<const upstream::Cluster>(std::move(config), workers_.size() + 1, scope);
-    const auto membership = scope.Make<upstream::ClusterMembership>(store_.main_shard());
-    uint64_t healthy = 0;
-    uint64_t degraded = 0;
-    for (const auto& host : cluster->hosts()) {
-      healthy += host->healthy();
-      degraded += host->degraded();
-    }
-    membership.membership_change.Inc();
-    membership.membership_total.Set(cluster->hosts().size());
-    membership.membership_healthy.Set(healthy);
-    membership.membership_degraded.Set(degraded);
-    membership.membership_excluded.Set(0);
-    (*clusters)[name] = std::move(cluster);
-    cluster_stats_.cluster_added.Inc();
-  }
-  cluster_stats_.active_clusters.Set(clusters->size());
-  cluster_stats_.warming_clusters.Set(0);
-  bootstrap_.clusters.clear();
-
+void Server::BuildWorld() {
   auto world = std::make_shared<config::World>();
   world->version = 1;
   world->listeners = std::make_shared<const config::ListenerTable>(bootstrap_.listeners);
-  world->clusters = std::move(clusters);
+  world->clusters = MakeClusterTable(std::move(bootstrap_.clusters), workers_.size(), store_,
+                                     breaker_gauges_, cluster_stats_);
+  bootstrap_.clusters.clear();
   world_ = std::move(world);
 }
 
@@ -201,13 +175,13 @@ absl::Status Server::StartAdmin() {
   listener->options.reuse_port = false;
   listener->options.ipv4_compat = bootstrap_.admin.ipv4_compat;
   listener->options.options = bootstrap_.admin.socket_options;
-  listener->http = http;
+  listener->default_filter_chain = config::HttpChain(std::move(http));
   absl::StatusOr<BoundSockets> bound = BindSockets(*listener, 1);
   if (!bound.ok()) return bound.status();
-  admin_address_ = bound->address;
+  admin_address_ = bound->addresses[0];
   const ListenerScopes scopes = MakeScopes(store_, *listener);
   stats::Scope& main_scope = store_.AddScope("listener.admin.main_thread");
-  absl::Status status = net::StartListening(bound->sockets[0], listener->options);
+  absl::Status status = net::StartListening(bound->sockets[0][0], listener->options);
   if (!status.ok()) return status;
   main_.AddListener(listener, std::move(bound->sockets[0]), scopes, main_scope);
   REMORA_LOG(kMain, kInfo, "admin address: ", admin_address_.ToString());
@@ -233,7 +207,7 @@ absl::Status Server::Initialize(bool listen) {
   listener_stats_.workers_started.Set(0);
   SetState(admin::ServerState::kInitializing);
   runtime_.Load();
-  BuildClusters();
+  BuildWorld();
   if (!listen) return absl::OkStatus();
 
   absl::Status status = OpenLogs();
@@ -372,7 +346,9 @@ absl::Status Server::OpenLogs() {
   absl::Status status = open(bootstrap_.admin.access_log);
   for (const auto& listener : *world_->listeners) {
     status.Update(open(listener->access_log));
-    status.Update(open(listener->http->access_log));
+    for (const auto& chain : listener->AllChains()) {
+      if (chain->http != nullptr) status.Update(open(chain->http->access_log));
+    }
   }
   return status;
 }

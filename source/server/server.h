@@ -24,6 +24,7 @@
 #include "source/config/world.h"
 #include "source/event/file_watch.h"
 #include "source/server/breaker_gauges.h"
+#include "source/server/cluster_table.h"
 #include "source/server/draining.h"
 #include "source/server/listener_set.h"
 #include "source/server/runtime_layers.h"
@@ -77,7 +78,7 @@ class Server {
   const net::Address& admin_address() const { return admin_address_; }
 
  private:
-  void BuildClusters();
+  void BuildWorld();
   // Starts the listeners whose turn has come, and says what state that is; false when one could not
   // be started: the process ends then.
   bool StartWhatIsReady();

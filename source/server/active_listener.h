@@ -39,7 +39,7 @@ struct ListenerScopes {
   stats::Scope* http;           // `http.<stat_prefix>.`
   stats::Scope* http1;          // `http1.`
   stats::Scope* listener_http;  // `listener.<address>.http.<stat_prefix>.`
-  const connection_manager::Drain* drain = nullptr;
+  const net::Drain* drain = nullptr;
 };
 
 class ActiveListener final : public net::AcceptHandler, public net::SessionOwner {

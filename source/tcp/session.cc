@@ -84,6 +84,13 @@ void Session::Start() {
   Connect();
 }
 
+// The client's handshake is done.
+void Session::OnConnected() {
+  if (phase_ == Phase::kWaiting && config_->config().connect_mode == ConnectMode::kOnHandshake) {
+    Connect();
+  }
+}
+
 // --- the upstream connection ---
 
 void Session::Connect() {

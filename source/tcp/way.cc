@@ -19,6 +19,11 @@ void Way::Disconnect() {
 void Way::OnInput(buffer::Buffer& input) {
   const size_t size = input.length();
   bytes_ += size;
+  if (size <= kSmall && !to_->output().empty()) {
+    // It joins what waits already: moved, each message would keep a block of its own.
+    to_->output().Append(input.Front());
+    input.Drain(input.Front().size());
+  }
   to_->output().MoveFrom(input);
   to_->Cork();
   if (!may_pipe_) return;

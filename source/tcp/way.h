@@ -23,6 +23,7 @@ namespace remora::tcp {
 
 class Way {
  public:
+  static constexpr size_t kSmall = 4 * 1024;
   static constexpr size_t kBulk = 64 * 1024;
   static constexpr int kBulkReads = 2;
   static constexpr size_t kBurst = 256 * 1024;

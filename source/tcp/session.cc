@@ -75,8 +75,11 @@ void Session::Start() {
   ArmDuration();
   ArmLogTimer();
   if (!config.reads_early) connection_.PauseReading();
+  if (config.holds_handshake) connection_.HoldHandshake();
   connection_.StartAccepted();
-  if (config.connect_mode == ConnectMode::kOnData) {
+  holding_ = config.holds_handshake && connection_.handshaking();
+  if (config.connect_mode == ConnectMode::kOnData ||
+      (config.connect_mode == ConnectMode::kOnHandshake && connection_.handshaking())) {
     phase_ = Phase::kWaiting;
     if (config.idle_timeout > 0) timer_.Arm(started_ + config.idle_timeout);
     return;
@@ -86,9 +89,17 @@ void Session::Start() {
 
 // The client's handshake is done.
 void Session::OnConnected() {
-  if (phase_ == Phase::kWaiting && config_->config().connect_mode == ConnectMode::kOnHandshake) {
+  if (phase_ == Phase::kOpen) {
+    upstream_->connection().ResumeReading();
+  } else if (phase_ == Phase::kWaiting &&
+             config_->config().connect_mode == ConnectMode::kOnHandshake) {
     Connect();
   }
+}
+
+void Session::OnHandshakeHeld() {
+  greeted_ = true;
+  if (phase_ == Phase::kRefusing) Refuse();
 }
 
 // --- the upstream connection ---
@@ -119,6 +130,10 @@ void Session::Connect() {
     case Failure::kOverflow:
       flags_.Set(ResponseFlag::kUpstreamOverflow);
       Refuse();
+      return;
+    case Failure::kRefused:
+      flags_.Set(ResponseFlag::kUpstreamConnectionFailure);
+      TryAgain();
       return;
     case Failure::kNoAttemptLeft:
       cluster->stats().upstream_cx_connect_attempts_exceeded.Inc();
@@ -189,13 +204,20 @@ void Session::OnUpstreamConnected() {
   net::Connection& upstream = upstream_->connection();
   connect_end_ = connection_.dispatcher().now();
   upstream_failure_.clear();
-  const bool plain = true;
+  // A pipe's bytes are seen by nobody, so nobody may have to change them.
+  const bool plain = connection_.tls() == nullptr && upstream.tls() == nullptr;
   to_upstream_.Connect(connection_, upstream, plain);
   to_client_.Connect(upstream, connection_, plain);
   if (!config_->loggers().empty()) upstream_local_ = upstream.LocalAddress();
   const Config& config = config_->config();
   if (config.access_log_on_connected) Log(formatter::LogType::kTcpUpstreamConnected);
   if (config.idle_timeout > 0) timer_.Arm(connect_end_ + config.idle_timeout);
+  if (holding_) {
+    holding_ = false;
+    connection_.ReleaseHandshake();
+  }
+  // Nothing can be sent to the client before its handshake is done: nothing is taken for it.
+  if (connection_.handshaking()) upstream.PauseReading();
   // What came early is offered now.
   connection_.ResumeReading();
   if (client_ended_early_ && connection_.input().empty()) OnInputEnd();
@@ -241,7 +263,8 @@ void Session::OnInputEnd() {
   switch (phase_) {
     case Phase::kOpen:
       to_upstream_.OnInputEnd();
-      if (to_client_.ended()) CloseBoth(Upstream::EndedBy::kUs);
+      // As Envoy: TLS that ends without saying so has ended both ways.
+      if (to_client_.ended() || connection_.input_cut()) CloseBoth(Upstream::EndedBy::kUs);
       return;
     case Phase::kConnecting:
       client_ended_early_ = true;
@@ -260,7 +283,9 @@ void Session::OnUpstreamPiped(size_t bytes) { to_client_.OnPiped(bytes); }
 
 void Session::OnUpstreamInputEnd() {
   to_client_.OnInputEnd();
-  if (to_upstream_.ended()) CloseBoth(Upstream::EndedBy::kHost);
+  if (to_upstream_.ended() || upstream_->connection().input_cut()) {
+    CloseBoth(Upstream::EndedBy::kHost);
+  }
 }
 
 // --- back-pressure ---
@@ -292,8 +317,13 @@ void Session::OnUpstreamDrained() {
 // --- the end ---
 
 void Session::Refuse() {
-  phase_ = Phase::kClosing;
   timer_.Disarm();
+  if (holding_ && !greeted_ && phase_ != Phase::kRefusing) {
+    phase_ = Phase::kRefusing;
+    timer_.Arm(connection_.dispatcher().now() + net::Connection::kDefaultLinger);
+    return;
+  }
+  phase_ = Phase::kClosing;
   connection_.CloseAfterFlush(false);
 }
 

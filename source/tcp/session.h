@@ -7,6 +7,8 @@
 //                                       an attempt failed --   ----   and another one is allowed
 //
 //   kOpen      bytes go both ways; each way ends by itself
+//   kRefusing  nothing will come of it, but its TLS greeting has not been read yet: closing with
+//              bytes unread would send a reset, which a router takes for something worse
 //   kClosing   nothing more is read; what is queued goes out, then both connections close
 //
 // Owner: the worker's listener until the connection is closed, then the dispatcher's deferred list.
@@ -48,6 +50,7 @@ class Session final : public net::DownstreamSession, public net::ConnectionHandl
   void OnInputEnd() override;
   void OnClosed(net::CloseReason reason, int error) override;
   void OnConnected() override;
+  void OnHandshakeHeld() override;
   void OnOutputFull() override;
   void OnOutputDrained() override;
 
@@ -64,7 +67,15 @@ class Session final : public net::DownstreamSession, public net::ConnectionHandl
   bool piped() const { return to_upstream_.piped() || to_client_.piped(); }
 
  private:
-  enum class Phase : uint8_t { kIdle, kWaiting, kConnecting, kOpen, kClosing, kOver };
+  enum class Phase : uint8_t {
+    kIdle,
+    kWaiting,
+    kConnecting,
+    kOpen,
+    kRefusing,
+    kClosing,
+    kOver,
+  };
 
   static void OnTimer(void* self);
   static void OnDurationOver(void* self);
@@ -100,7 +111,8 @@ class Session final : public net::DownstreamSession, public net::ConnectionHandl
   uint64_t id_;
   event::TimePoint started_;
   Phase phase_ = Phase::kIdle;
-  bool reset_client_ = false;
+  bool holding_ = false;  // the client's handshake, until the upstream connection stands
+  bool greeted_ = false;  // and its greeting was read
   bool client_ended_early_ = false;  // before there was an upstream connection
   bool flushing_ = false;            // the client is gone, the host has not taken all
   Upstream::EndedBy ended_by_ = Upstream::EndedBy::kUs;

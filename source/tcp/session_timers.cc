@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "source/net/tls_facts.h"
 #include "source/tcp/session.h"
 
 namespace remora::tcp {
@@ -10,10 +11,16 @@ using http::ResponseFlag;
 
 void Session::OnTimer(void* self) {
   auto* session = static_cast<Session*>(self);
-  if (session->phase_ == Phase::kConnecting) {
-    session->Connect();
-  } else {
-    session->OnIdleCheck();
+  switch (session->phase_) {
+    case Phase::kConnecting:
+      session->Connect();
+      return;
+    case Phase::kRefusing:
+      session->Refuse();
+      return;
+    default:
+      session->OnIdleCheck();
+      return;
   }
 }
 
@@ -83,7 +90,10 @@ void Session::Log(formatter::LogType type) {
   facts.id = id_;
   facts.local = &local();
   facts.direct_remote = &direct_remote_;
+  facts.tls = connection_.tls();
+  facts.transport_failure = connection_.transport_failure();
   facts.requested_server_name = server_name_;
+  if (facts.tls != nullptr) facts.requested_server_name = facts.tls->server_name();
   http::StreamInfo info;
   info.connection = &facts;
   info.downstream_remote = &remote_;

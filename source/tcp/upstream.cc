@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "source/base/log.h"
-#include "source/net/plaintext.h"
 #include "source/tcp/session.h"
 
 namespace remora::tcp {
@@ -56,23 +55,25 @@ std::unique_ptr<Upstream> Upstream::Begin(Session& session, ClusterRuntime& clus
   }
   absl::StatusOr<net::Socket> socket =
       net::StartConnect(host->address(), cluster.config().keepalive);
-  if (!socket.ok()) {
+  std::unique_ptr<net::TransportSocket> transport = cluster.MakeTransport(*host);
+  if (!socket.ok() || transport == nullptr) {
     stats.upstream_cx_total.Inc();
     stats.upstream_cx_connect_fail.Inc();
     AddOwn<uint64_t>(host->counters(cluster.worker().index).cx_connect_fail, 1);
+    failure = socket.ok() ? Failure::kRefused : Failure::kLocal;
     REMORA_LOG(kPool, kDebug, "cluster ", cluster.name(), " host ", host->address_text(), ": ",
-               std::string(socket.status().message()));
-    failure = Failure::kLocal;
+               socket.ok() ? "no TLS yet" : std::string(socket.status().message()));
     return nullptr;
   }
-  auto begun = std::make_unique<Upstream>(session, cluster, *host, *std::move(socket));
+  auto begun = std::make_unique<Upstream>(session, cluster, *host, *std::move(socket),
+                                          std::move(transport));
   begun->timer_.Arm(begun->started_ + cluster.config().connect_timeout);
   begun->connection_.StartConnecting();
   return begun;
 }
 
 Upstream::Upstream(Session& session, ClusterRuntime& cluster, const upstream::Host& host,
-                   net::Socket socket)
+                   net::Socket socket, std::unique_ptr<net::TransportSocket> transport)
     : session_(session),
       cluster_(cluster),
       host_(host),
@@ -81,7 +82,7 @@ Upstream::Upstream(Session& session, ClusterRuntime& cluster, const upstream::Ho
       started_(cluster.worker().dispatcher.now()),
       timer_(cluster.worker().dispatcher.timers(), &OnTimer, this),
       connection_(cluster.worker().dispatcher, cluster.worker().blocks, std::move(socket),
-                  std::make_unique<net::Plaintext>(), *this, ConnectionOptions(cluster)) {
+                  std::move(transport), *this, ConnectionOptions(cluster)) {
   CountBegin();
 }
 
@@ -142,14 +143,19 @@ void Upstream::OnOutputFull() { session_.OnUpstreamFull(); }
 
 void Upstream::OnOutputDrained() { session_.OnUpstreamDrained(); }
 
-void Upstream::OnClosed(net::CloseReason, int error) {
+void Upstream::OnClosed(net::CloseReason reason, int error) {
   if (!connecting_) {
     session_.OnUpstreamClosed(error);
     return;
   }
+  if (reason == net::CloseReason::kTransportFailed) {
+    failure_text_ = std::string(connection_.transport_failure());
+    Fail(EndedBy::kUs, Failure::kRefused);
+    return;
+  }
   // The C library's text is a literal.
-  const char* const reason = strerrordesc_np(error);
-  if (reason != nullptr) failure_text_ = absl::StrCat("delayed connect error: ", reason);
+  const char* const text = strerrordesc_np(error);
+  if (text != nullptr) failure_text_ = absl::StrCat("delayed connect error: ", text);
   REMORA_LOG(kPool, kDebug, "cluster ", cluster_.name(), " host ", host_.address_text(),
              ": connect failed, errno ", error);
   Fail(EndedBy::kHost, Failure::kRefused);

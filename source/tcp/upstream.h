@@ -30,7 +30,7 @@ class Upstream final : public event::Deferred, public net::ConnectionHandler {
     kOverflow,         // max_connections, or per_host_thresholds
     kPendingOverflow,  // max_pending_requests
     kLocal,            // no descriptor or port
-    kRefused,
+    kRefused,  // by the host, or by either side's TLS
     kTimeout,
     kNoAttemptLeft,  // max_connect_attempts
   };
@@ -39,7 +39,7 @@ class Upstream final : public event::Deferred, public net::ConnectionHandler {
   static std::unique_ptr<Upstream> Begin(Session& session, upstream::ClusterRuntime& cluster,
                                          const upstream::HostWish& wish, Failure& failure);
   Upstream(Session& session, upstream::ClusterRuntime& cluster, const upstream::Host& host,
-           net::Socket socket);
+           net::Socket socket, std::unique_ptr<net::TransportSocket> transport);
   ~Upstream() override { End(EndedBy::kUs); }
 
   // Closes it, with a reset if `reset`, and counts its end, once.

@@ -64,6 +64,9 @@ net::SessionTotals Session::totals() const {
   totals.started = started_;
   totals.bytes_received = connection_.bytes_received();
   totals.bytes_sent = connection_.bytes_sent();
+  totals.handshaking = connection_.handshaking();
+  totals.tls = connection_.tls();
+  totals.transport_failure = connection_.transport_failure();
   return totals;
 }
 

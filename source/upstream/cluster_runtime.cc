@@ -81,8 +81,13 @@ Pool* ClusterRuntime::PickPool() {
   return last_pool_;
 }
 
-// As Envoy: a host that is not wanted is chosen anew so many times, and taken then all the same.
 Pool* ClusterRuntime::PickPool(const HostWish& wish) {
+  const Host* host = PickHost(wish);
+  return host == nullptr ? nullptr : PoolOf(*host, wish.priority);
+}
+
+// As Envoy: a host that is not wanted is chosen anew so many times, and taken then all the same.
+const Host* ClusterRuntime::PickHost(const HostWish& wish) {
   const Host* host = nullptr;
   for (uint32_t picks = 0; picks <= wish.more_picks; ++picks) {
     host = balancer_->Pick();
@@ -94,7 +99,7 @@ Pool* ClusterRuntime::PickPool(const HostWish& wish) {
     if (std::find(wish.avoid, end, host) == end) break;
   }
   if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
-  return PoolOf(*host, wish.priority);
+  return host;
 }
 
 Pool* ClusterRuntime::PoolOf(const Host& host, Priority priority) {

@@ -65,6 +65,8 @@ class ClusterRuntime {
   // Counts a response under `<stat name>.` too (x-envoy-upstream-alt-stat-name).
   void CountResponseAs(std::string_view stat_name, uint16_t status);
 
+  // The next host; null when none may be used.
+  const Host* PickHost(const HostWish& wish);
   // The pool of the next host; null when no host may be used.
   Pool* PickPool();
   Pool* PickPool(const HostWish& wish);

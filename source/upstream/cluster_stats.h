@@ -20,6 +20,8 @@ struct ClusterStats {
   NamedCounter<"upstream_cx_http1_total"> upstream_cx_http1_total;  // Of them HTTP/1.
   NamedCounter<"upstream_cx_connect_fail"> upstream_cx_connect_fail;  // Refused, unreachable, late.
   NamedCounter<"upstream_cx_connect_timeout"> upstream_cx_connect_timeout;  // Not up in time.
+  // A TCP proxy gave up: max_connect_attempts.
+  NamedCounter<"upstream_cx_connect_attempts_exceeded"> upstream_cx_connect_attempts_exceeded;
   NamedCounter<"upstream_cx_overflow"> upstream_cx_overflow;          // Not begun: max_connections.
   NamedCounter<"upstream_cx_idle_timeout"> upstream_cx_idle_timeout;  // Closed unused.
   NamedCounter<"upstream_cx_max_requests"> upstream_cx_max_requests;  // Closed after their last.

@@ -9,7 +9,7 @@
 namespace remora::connection_manager {
 
 WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
-                           uint32_t buffer_limit, const Scopes& scopes, const Drain* drain)
+                           uint32_t buffer_limit, const Scopes& scopes, const net::Drain* drain)
     : config_(std::move(config)),
       services_(services),
       stats_(scopes.manager.Make<Stats>(services.worker.shard)),

@@ -13,7 +13,7 @@
 #include "source/base/arena.h"
 #include "source/http/connection_manager/config.h"
 #include "source/http/connection_manager/date_cache.h"
-#include "source/http/connection_manager/drain.h"
+#include "source/net/drain.h"
 #include "source/http/connection_manager/stats.h"
 #include "source/http/filter/filter_chain.h"
 #include "source/http/http1/server_codec.h"
@@ -43,7 +43,7 @@ class WorkerConfig {
   };
   // `drain` outlives this; null: nothing is ever drained.
   WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
-               uint32_t buffer_limit, const Scopes& scopes, const Drain* drain = nullptr);
+               uint32_t buffer_limit, const Scopes& scopes, const net::Drain* drain = nullptr);
   ~WorkerConfig();
   WorkerConfig(const WorkerConfig&) = delete;
   WorkerConfig& operator=(const WorkerConfig&) = delete;
@@ -80,7 +80,7 @@ class WorkerConfig {
   access_log::WorkerLoggers loggers_;
   http1::ServerOptions http1_options_;
   uint32_t buffer_limit_;
-  const Drain* drain_;
+  const net::Drain* drain_;
   bool stream_deadlines_ = false;
   bool target_policy_ = false;
   std::vector<std::unique_ptr<ServerStream>> idle_streams_;

@@ -177,7 +177,6 @@ void Connection::Flush() {
     const IoResult result = transport_->Write(socket_.fd(), output_);
     if (result.bytes > 0) {
       wrote_ = true;
-      bytes_sent_ += result.bytes;
       options_.sent.Add(result.bytes);
       bytes_sent_ += result.bytes;
     }

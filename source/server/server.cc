@@ -111,6 +111,7 @@ void Server::BuildClusters() {
     membership.membership_healthy.Set(healthy);
     membership.membership_degraded.Set(degraded);
     membership.membership_excluded.Set(0);
+    ShowHostTable(*cluster);
     (*clusters)[name] = std::move(cluster);
     cluster_stats_.cluster_added.Inc();
   }
@@ -123,6 +124,25 @@ void Server::BuildClusters() {
   world->listeners = std::make_shared<const config::ListenerTable>(bootstrap_.listeners);
   world->clusters = std::move(clusters);
   world_ = std::move(world);
+}
+
+// How large the table is that hashes of requests are looked up in.
+void Server::ShowHostTable(const upstream::Cluster& cluster) {
+  if (cluster.host_table() == nullptr) return;
+  const upstream::HostTable::Size& size = cluster.host_table()->size();
+  const std::string stem = absl::StrCat("cluster.", cluster.config().stat_name());
+  if (cluster.config().balancing.policy == upstream::Balancing::Policy::kRingHash) {
+    const auto gauges = store_.AddScope(absl::StrCat(stem, ".ring_hash_lb"))
+                            .Make<upstream::RingHashSize>(store_.main_shard());
+    gauges.size.Set(size.places);
+    gauges.min_hashes_per_host.Set(size.fewest);
+    gauges.max_hashes_per_host.Set(size.most);
+  } else {
+    const auto gauges = store_.AddScope(absl::StrCat(stem, ".maglev_lb"))
+                            .Make<upstream::MaglevSize>(store_.main_shard());
+    gauges.min_entries_per_host.Set(size.fewest);
+    gauges.max_entries_per_host.Set(size.most);
+  }
 }
 
 ListenerScopes Server::MakeScopes(const ListenerConfig& config) {

@@ -77,6 +77,7 @@ class Server {
   };
 
   void BuildClusters();
+  void ShowHostTable(const upstream::Cluster& cluster);
   absl::Status BindListeners();
   absl::StatusOr<BoundListener> Bind(const std::shared_ptr<const config::ListenerConfig>& config,
                                      size_t sockets);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "source/net/plaintext.h"
 
 namespace remora::upstream {
 namespace {
@@ -52,6 +53,9 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
                {{cluster->scope(), worker.shard, "internal.upstream_rq_"}, {}, false}},
       retried_{{cluster->scope(), worker.shard, "retry.upstream_rq_"}, {}, false},
       balancer_(MakeLoadBalancer(*cluster, {worker.random, worker.runtime})) {
+  if (config().transport != nullptr) {
+    transports_ = config().transport->ForWorker(cluster->scope(), worker.shard);
+  }
   http1_options_.max_headers = config().max_response_headers;
   http1_options_.max_header_bytes = config().max_response_header_bytes;
   http1_options_.name_case = config().name_case;
@@ -64,6 +68,14 @@ ClusterRuntime::~ClusterRuntime() {
     for (size_t i = pools.size(); i > 0; --i) Give(Resource::kPool, priority);
     pools.clear();
   }
+}
+
+std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(const Host& host) {
+  if (transports_ == nullptr) return std::make_unique<net::Plaintext>();
+  net::TransportOptions options;
+  options.peer = &host.address();
+  options.hostname = host.config().hostname;
+  return transports_->Make(options);
 }
 
 Pool* ClusterRuntime::PickPool() {

@@ -18,7 +18,7 @@ class PoolConnection final : public event::Deferred,
                              public net::ConnectionHandler,
                              public http::ClientCodecEvents {
  public:
-  PoolConnection(Pool& pool, net::Socket socket);
+  PoolConnection(Pool& pool, net::Socket socket, std::unique_ptr<net::TransportSocket> transport);
   ~PoolConnection() override;
 
   void Start();
@@ -35,6 +35,7 @@ class PoolConnection final : public event::Deferred,
   const net::Address& local_address() const { return local_; }
   bool connecting() const { return connecting_; }
   bool in_use() const { return user_ != nullptr; }
+  const net::TlsFacts* tls() const { return connection_.tls(); }
 
   // net::ConnectionHandler
   void OnConnected() override;

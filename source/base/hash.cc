@@ -71,13 +71,14 @@ uint64_t MurmurHash64(std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();
   uint64_t hash = kSeed ^ text.size() * kMultiplier;
-  for (; end - at >= 8; at += 8) hash = (hash ^ mix(Load<uint64_t>(at)) * kMultiplier) * kMultiplier;
+  for (; end - at >= 8; at += 8)
+    hash = (hash ^ mix(Load<uint64_t>(at)) * kMultiplier) * kMultiplier;
   if (at != end) {
     uint64_t rest = 0;
     std::memcpy(&rest, at, static_cast<size_t>(end - at));
     hash = (hash ^ rest) * kMultiplier;
   }
-  return mix(hash ^ hash >> 47) ;
+  return mix(hash ^ hash >> 47);
 }
 
 }  // namespace remora::base

@@ -23,8 +23,9 @@ void ParseCookie(const Proto::Cookie& proto, const FieldPath& path, Translation&
 
 }  // namespace
 
-std::vector<route::HashPart> ParseHashPolicy(const google::protobuf::RepeatedPtrField<Proto>& protos,
-                                             const FieldPath& path, Translation& translation) {
+std::vector<route::HashPart> ParseHashPolicy(
+    const google::protobuf::RepeatedPtrField<Proto>& protos, const FieldPath& path,
+    Translation& translation) {
   std::vector<route::HashPart> parts;
   for (int i = 0; i < protos.size(); ++i) {
     const Proto& proto = protos[i];

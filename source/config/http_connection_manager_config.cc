@@ -301,8 +301,7 @@ std::shared_ptr<const Config> ParseHttpConnectionManager(const HttpConnectionMan
     config.local_replies = ParseLocalReplies(proto.local_reply_config(),
                                              path.Field("local_reply_config"), translation);
   }
-  config.filters =
-      ParseHttpFilters(proto.http_filters(), path.Field("http_filters"), translation);
+  config.filters = ParseHttpFilters(proto.http_filters(), path.Field("http_filters"), translation);
   if (proto.has_route_config()) {
     config.routes = ParseRouteTable(proto.route_config(), config.filters,
                                     path.Field("route_config"), translation);

@@ -112,9 +112,10 @@ void ParseLegacy(const cds::Cluster& proto, const FieldPath& path, Translation& 
   if (hashing.use_hostname_for_hashing()) {
     const FieldPath common = path.Field("common_lb_config");
     const FieldPath field = common.Field("consistent_hashing_lb_config");
-    translation.errors.Add(field.Field("use_hostname_for_hashing"),
-                           "Cannot use hostname for consistent hashing loadbalancing for cluster of "
-                           "type: 'envoy.cluster.static'");
+    translation.errors.Add(
+        field.Field("use_hostname_for_hashing"),
+        "Cannot use hostname for consistent hashing loadbalancing for cluster of "
+        "type: 'envoy.cluster.static'");
   }
 }
 
@@ -127,8 +128,7 @@ void WarnOfUnused(const cds::Cluster& proto, const FieldPath& path, Translation&
   };
   warn(proto.has_ring_hash_lb_config(), cds::Cluster::RING_HASH, "ring_hash_lb_config");
   warn(proto.has_maglev_lb_config(), cds::Cluster::MAGLEV, "maglev_lb_config");
-  warn(proto.has_least_request_lb_config(), cds::Cluster::LEAST_REQUEST,
-       "least_request_lb_config");
+  warn(proto.has_least_request_lb_config(), cds::Cluster::LEAST_REQUEST, "least_request_lb_config");
   warn(proto.has_round_robin_lb_config(), cds::Cluster::ROUND_ROBIN, "round_robin_lb_config");
 }
 

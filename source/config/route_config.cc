@@ -175,11 +175,12 @@ route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteActio
     const bool enabled = !upgrade.has_enabled() || upgrade.enabled().value();
     AddUpgrade({upgrade.upgrade_type(), enabled, upgrade.has_connect_config()}, upgrades,
                translation_, action.upgrades);
-    if (upgrade.has_connect_config() && !absl::EqualsIgnoreCase(upgrade.upgrade_type(), "CONNECT")) {
+    if (upgrade.has_connect_config() &&
+        !absl::EqualsIgnoreCase(upgrade.upgrade_type(), "CONNECT")) {
       const FieldPath at = upgrades.Index(static_cast<size_t>(i));
-      translation_.errors.Add(at.Field("connect_config"),
-                              Concat("Non-CONNECT upgrade type ", upgrade.upgrade_type(),
-                                     " has ConnectConfig"));
+      translation_.errors.Add(
+          at.Field("connect_config"),
+          Concat("Non-CONNECT upgrade type ", upgrade.upgrade_type(), " has ConnectConfig"));
     }
   }
   action.hash = ParseHashPolicy(proto.hash_policy(), path.Field("hash_policy"), translation_);

@@ -58,8 +58,8 @@ enum class UnderscoreNames : uint8_t { kAllow, kReject, kDrop };
 class ServerCodecEvents {
  public:
   struct NewRequest {
-    base::Arena* arena;  // the head and trailers are put there
-    RequestSink* sink;   // the request goes there
+    base::Arena* arena;         // the head and trailers are put there
+    RequestSink* sink;          // the request goes there
     WireBytes* wire = nullptr;  // bytes are counted there; null: nowhere
   };
   // A request has begun; `stream` lives until its response has ended (OnEnd or OnReset was given to

@@ -48,8 +48,8 @@ void BreakerGauges::Refresh(const Cluster& cluster, Priority priority) {
   const bool pools = open(limits.max_connection_pools, &UsageSlot::pools);
   auto found = seen_open_.find({&cluster, priority});
   if (found == seen_open_.end()) {
-    if (!connections && !pending && !requests && !retries && !pools &&
-        !limits.track_remaining) return;
+    if (!connections && !pending && !requests && !retries && !pools && !limits.track_remaining)
+      return;
     stats::Scope& scope = store_.AddScope(ScopeName(cluster.config(), priority));
     found = seen_open_
                 .emplace(std::make_pair(&cluster, priority),

@@ -36,7 +36,7 @@ struct CircuitBreakerLimits {
   uint32_t max_retries = 3;
   uint32_t max_connections_per_host = kUnlimited;  // per_host_thresholds
   uint32_t max_connection_pools = kUnlimited;
-  bool track_remaining = false;                    // keep the remaining_* gauges
+  bool track_remaining = false;  // keep the remaining_* gauges
   // Instead of max_retries: a share of the requests that are active or waiting.
   struct RetryBudget {
     double percent = 20;

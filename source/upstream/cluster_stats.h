@@ -20,10 +20,10 @@ struct ClusterStats {
   NamedCounter<"upstream_cx_http1_total"> upstream_cx_http1_total;  // Of them HTTP/1.
   NamedCounter<"upstream_cx_connect_fail"> upstream_cx_connect_fail;  // Refused, unreachable, late.
   NamedCounter<"upstream_cx_connect_timeout"> upstream_cx_connect_timeout;  // Not up in time.
-  NamedCounter<"upstream_cx_overflow"> upstream_cx_overflow;          // Not begun: max_connections.
+  NamedCounter<"upstream_cx_overflow"> upstream_cx_overflow;  // Not begun: max_connections.
   NamedCounter<"upstream_cx_pool_overflow"> upstream_cx_pool_overflow;  // max_connection_pools.
-  NamedCounter<"upstream_cx_idle_timeout"> upstream_cx_idle_timeout;  // Closed unused.
-  NamedCounter<"upstream_cx_max_requests"> upstream_cx_max_requests;  // Closed after their last.
+  NamedCounter<"upstream_cx_idle_timeout"> upstream_cx_idle_timeout;    // Closed unused.
+  NamedCounter<"upstream_cx_max_requests"> upstream_cx_max_requests;    // Closed after their last.
   NamedCounter<"upstream_cx_max_duration_reached"> upstream_cx_max_duration_reached;  // Too old.
   NamedCounter<"upstream_cx_none_healthy"> upstream_cx_none_healthy;  // No host could be chosen.
   NamedCounter<"upstream_cx_protocol_error"> upstream_cx_protocol_error;  // The host spoke no HTTP.

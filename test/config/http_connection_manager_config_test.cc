@@ -34,7 +34,8 @@ TEST_CASE("a huge timeout leaves room for sums with a point in time") {
   parts.manager = "stream_idle_timeout: 9223372036.9s";
   const LoadedBootstrap loaded = Load(Bootstrap(parts));
   REQUIRE(loaded.config.has_value());
-  const event::Duration timeout = loaded.config->listeners[0]->filter_chains.at(0)->http->stream_idle_timeout;
+  const event::Duration timeout =
+      loaded.config->listeners[0]->filter_chains.at(0)->http->stream_idle_timeout;
   CHECK(timeout > 50LL * 365 * 24 * 3600 * event::kSecond);
   CHECK(timeout < std::numeric_limits<event::Duration>::max() / 2);
 }
@@ -156,7 +157,8 @@ TEST_CASE("every timeout gets where it belongs") {
 
 TEST_CASE("an upgrade may have filters of its own") {
   const auto manager = Manager(
-      "upgrade_configs: [{upgrade_type: websocket, filters: [{{router}}]}, {upgrade_type: CONNECT}]");
+      "upgrade_configs: [{upgrade_type: websocket, filters: [{{router}}]}, {upgrade_type: "
+      "CONNECT}]");
   REQUIRE(manager->upgrade_filters.size() == 1);
   CHECK(manager->upgrade_filters[0].type == "websocket");
   CHECK(manager->upgrade_filters[0].filters.size() == 1);

@@ -68,8 +68,8 @@ TEST_CASE("load_balancing_policy takes the first that is known") {
         Balancing::Policy::kRoundRobin);
   CHECK(Parsed("lb_policy: MAGLEV\n" + Policies(Extension("random.v3.Random"))).policy ==
         Balancing::Policy::kRandom);
-  const Balancing least = Parsed(
-      Policies(Extension("least_request.v3.LeastRequest", "selection_method: FULL_SCAN")));
+  const Balancing least =
+      Parsed(Policies(Extension("least_request.v3.LeastRequest", "selection_method: FULL_SCAN")));
   CHECK(least.policy == Balancing::Policy::kLeastRequest);
   CHECK(least.full_scan);
   const Balancing ring = Parsed(Policies(Extension(
@@ -91,14 +91,12 @@ TEST_CASE("what is wrong with a balancer") {
         at + ".ring_hash_lb_config: ring hash: minimum_ring_size (3) > maximum_ring_size (2)\n");
   CHECK(Faults(With("lb_policy: RING_HASH\ncommon_lb_config: {consistent_hashing_lb_config: "
                     "{use_hostname_for_hashing: true}}")) ==
-        at +
-            ".common_lb_config.consistent_hashing_lb_config.use_hostname_for_hashing: Cannot use "
-            "hostname for consistent hashing loadbalancing for cluster of type: "
-            "'envoy.cluster.static'\n");
+        at + ".common_lb_config.consistent_hashing_lb_config.use_hostname_for_hashing: Cannot use "
+             "hostname for consistent hashing loadbalancing for cluster of type: "
+             "'envoy.cluster.static'\n");
   CHECK(Faults(With("load_balancing_policy: {}")) ==
-        at +
-            ".load_balancing_policy: cluster: didn't find a registered load balancer factory for "
-            "cluster: 'c0' with names from []\n");
+        at + ".load_balancing_policy: cluster: didn't find a registered load balancer factory for "
+             "cluster: 'c0' with names from []\n");
   CHECK(Faults(With("lb_policy: LOAD_BALANCING_POLICY_CONFIG")) ==
         at + ".lb_policy: policy LOAD_BALANCING_POLICY_CONFIG is not supported\n");
   CHECK(Faults(With("least_request_lb_config: {slow_start_config: {slow_start_window: 1s}}"))

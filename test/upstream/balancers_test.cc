@@ -28,8 +28,7 @@ struct Balanced {
     config.balancing = std::move(balancing);
     for (const Member& member : members) {
       HostConfig host;
-      host.address =
-          *net::Address::Ip("127.0.0.1", static_cast<uint16_t>(config.hosts.size() + 1));
+      host.address = *net::Address::Ip("127.0.0.1", static_cast<uint16_t>(config.hosts.size() + 1));
       host.hostname = member.name;
       host.weight = member.weight;
       host.health = member.health;
@@ -57,7 +56,7 @@ struct Balanced {
     cluster->usage(Priority::kDefault, 0).requests = all;
   }
 
-  stats::Store store{1, {}};
+  stats::Store store{1};
   base::Random random{1};
   runtime::View runtime;
   std::optional<const Cluster> cluster;

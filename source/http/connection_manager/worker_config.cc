@@ -51,13 +51,12 @@ WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerSer
 WorkerConfig::~WorkerConfig() = default;
 
 void WorkerConfig::AddWorkerStates(const Scopes& scopes, http::WorkerFilters& filters) const {
-  const http::WorkerSetup setup{scopes.manager, services_.worker.shard,
-                                services_.worker.dispatcher, services_.log_files};
+  const http::WorkerSetup setup{scopes.manager, services_.worker.shard, services_.worker.dispatcher,
+                                services_.log_files};
   for (const http::FilterFactory& factory : *filters.factories) {
-    filters.worker_states.push_back(
-        factory.create_worker_state == nullptr
-            ? nullptr
-            : factory.create_worker_state(factory.config.get(), setup));
+    filters.worker_states.push_back(factory.create_worker_state == nullptr
+                                        ? nullptr
+                                        : factory.create_worker_state(factory.config.get(), setup));
   }
 }
 

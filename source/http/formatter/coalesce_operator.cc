@@ -80,8 +80,7 @@ absl::StatusOr<Operator> MakeAlternative(const MetadataValue& entry,
         "operator entry must be either a string (command name) or an object with 'command' field");
   }
   if (!IsOperator(text.name)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("unknown command: '", ToAbsl(text.name), "'"));
+    return absl::InvalidArgumentError(absl::StrCat("unknown command: '", ToAbsl(text.name), "'"));
   }
   return MakeOperator(text, options);
 }
@@ -112,8 +111,8 @@ absl::StatusOr<Operator> MakeCoalesce(const OperatorText& text, const Format::Op
   for (size_t i = 0; i < list->items.size(); ++i) {
     absl::StatusOr<Operator> part = MakeAlternative(list->items[i], options);
     if (!part.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "COALESCE: failed to parse operator at index ", i, ": ", part.status().message()));
+      return absl::InvalidArgumentError(absl::StrCat("COALESCE: failed to parse operator at index ",
+                                                     i, ": ", part.status().message()));
     }
     made.from_peer |= part->from_peer;
     rest->alternatives.push_back(*std::move(part));

@@ -128,8 +128,8 @@ class Reader {
       return true;
     }
     value.kind = Kind::kNumber;
-    const bool begins = !word.empty() && (word.front() == '-' || (word.front() >= '0' &&
-                                                                  word.front() <= '9'));
+    const bool begins =
+        !word.empty() && (word.front() == '-' || (word.front() >= '0' && word.front() <= '9'));
     return begins && absl::SimpleAtod(absl::string_view(word.data(), word.size()), &value.number);
   }
 

@@ -70,9 +70,7 @@ std::string_view WithoutPort(std::string_view host) {
   return host.substr(0, colon);
 }
 
-bool IsOperator(std::string_view name) {
-  return name == kCoalesce || FindEntry(name) != nullptr;
-}
+bool IsOperator(std::string_view name) { return name == kCoalesce || FindEntry(name) != nullptr; }
 
 absl::StatusOr<Operator> MakeOperator(const OperatorText& text, const Format::Options& options) {
   if (text.name == kCoalesce) return MakeCoalesce(text, options);

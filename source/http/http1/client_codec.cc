@@ -323,8 +323,8 @@ void ClientCodec::OnHead(http::RequestHead& head) {
     constexpr size_t kRestOfLine = 12;
     const std::string_view target =
         head.method_id == http::Method::kConnect ? head.authority : head.path;
-    wire_->head_sent += FieldBytes(output_.length() - before,
-                                   head.method.size() + target.size() + kRestOfLine, 0);
+    wire_->head_sent +=
+        FieldBytes(output_.length() - before, head.method.size() + target.size() + kRestOfLine, 0);
   }
   request_ = RequestState::kBody;
   events_.OnOutput();

@@ -77,10 +77,10 @@ struct ValueMatch {
   enum class Kind : uint8_t { kNull, kRange, kNumber, kString, kBoolean, kPresent, kOneOf, kAnyOf };
 
   Kind kind = Kind::kNull;
-  double number = 0;       // kNumber; kRange: the first
-  double range_end = 0;    // kRange: the first behind it
-  bool boolean = false;    // kBoolean; kPresent: false matches nothing
-  StringMatch string = {}; // kString
+  double number = 0;                   // kNumber; kRange: the first
+  double range_end = 0;                // kRange: the first behind it
+  bool boolean = false;                // kBoolean; kPresent: false matches nothing
+  StringMatch string = {};             // kString
   std::vector<ValueMatch> inner = {};  // kOneOf: of one item of a list; kAnyOf: one of these
 };
 
@@ -171,11 +171,11 @@ struct HashPart {
   enum class Source : uint8_t { kHeader, kCookie, kAddress, kQueryParameter, kNone };
 
   Source source = Source::kNone;
-  std::string name = {};  // kHeader: lower-case
+  std::string name = {};                                // kHeader: lower-case
   std::optional<RegexSubstitutionConfig> rewrite = {};  // kHeader
   // kCookie: a request without it is given one for so long (0: the client's session).
   std::optional<event::Duration> ttl = {};
-  std::string path = {};                                        // of a cookie that is given
+  std::string path = {};                                             // of a cookie that is given
   std::vector<std::pair<std::string, std::string>> attributes = {};  // likewise
   bool terminal = false;  // once there is a hash, what stands behind it does not count
 };

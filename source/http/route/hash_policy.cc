@@ -21,8 +21,8 @@ std::string_view Trimmed(std::string_view text) {
 
 // RFC 6265 section 4.1.1; HttpOnly, because no script needs to see it.
 std::string SetCookieValue(const HashPart& part, std::string_view value) {
-  std::string text = absl::StrCat(part.name, "=\"", absl::string_view(value.data(), value.size()),
-                                  "\"");
+  std::string text =
+      absl::StrCat(part.name, "=\"", absl::string_view(value.data(), value.size()), "\"");
   const event::Duration seconds = *part.ttl / event::kSecond;
   if (seconds != 0) absl::StrAppend(&text, "; Max-Age=", seconds);
   if (!part.path.empty()) absl::StrAppend(&text, "; Path=", part.path);

@@ -43,13 +43,11 @@ bool ValueMatcher::Matches(const MetadataValue& value) const {
       return boolean_;
     case ValueMatch::Kind::kOneOf:
       return value.kind == MetadataValue::Kind::kList &&
-             std::any_of(value.items.begin(), value.items.end(), [this](const MetadataValue& item) {
-               return inner_[0].Matches(item);
-             });
+             std::any_of(value.items.begin(), value.items.end(),
+                         [this](const MetadataValue& item) { return inner_[0].Matches(item); });
     case ValueMatch::Kind::kAnyOf:
-      return std::any_of(inner_.begin(), inner_.end(), [&value](const ValueMatcher& matcher) {
-        return matcher.Matches(value);
-      });
+      return std::any_of(inner_.begin(), inner_.end(),
+                         [&value](const ValueMatcher& matcher) { return matcher.Matches(value); });
   }
   return false;
 }

@@ -15,9 +15,9 @@
 namespace remora::route {
 
 struct RouteExtras {
-  std::string stat_prefix = {};                        // "vhost.<virtual host>.route.<name>."; empty: none
-  const VirtualClusters* virtual_clusters = nullptr;   // of the virtual host; null: none
-  std::unique_ptr<const HashPolicy> hash = {};         // null: none
+  std::string stat_prefix = {};  // "vhost.<virtual host>.route.<name>."; empty: none
+  const VirtualClusters* virtual_clusters = nullptr;  // of the virtual host; null: none
+  std::unique_ptr<const HashPolicy> hash = {};        // null: none
   bool ends_connect = false;
 
   bool empty() const {

@@ -199,8 +199,7 @@ void RouteTableBuilder::BuildExtras(const VirtualHost& virtual_host, const std::
                                     ForwardAction& action, Route& route) {
   auto extras = std::make_unique<RouteExtras>();
   if (!stat_prefix.empty()) {
-    extras->stat_prefix =
-        absl::StrCat("vhost.", virtual_host.name_, ".route.", stat_prefix, ".");
+    extras->stat_prefix = absl::StrCat("vhost.", virtual_host.name_, ".route.", stat_prefix, ".");
   }
   extras->virtual_clusters = virtual_host.virtual_clusters_.get();
   if (!action.hash.empty()) {
@@ -208,8 +207,8 @@ void RouteTableBuilder::BuildExtras(const VirtualHost& virtual_host, const std::
     ReportIfBad(hash.status(), "route.hash_policy");
     if (hash.ok()) extras->hash = std::make_unique<const HashPolicy>(*std::move(hash));
   }
-  extras->ends_connect = std::any_of(
-      action.upgrades.begin(), action.upgrades.end(), [](const Upgrade& upgrade) {
+  extras->ends_connect =
+      std::any_of(action.upgrades.begin(), action.upgrades.end(), [](const Upgrade& upgrade) {
         return upgrade.ends_here && absl::EqualsIgnoreCase(upgrade.type, "CONNECT");
       });
   if (!extras->empty()) route.extras_ = std::move(extras);
@@ -264,8 +263,8 @@ void RouteTableBuilder::BuildConditions(RouteConfig& config, RouteConditions& co
     if (matcher.ok()) conditions.query_parameters.push_back(*std::move(matcher));
   }
   for (size_t i = 0; i < config.dynamic_metadata.size(); ++i) {
-    auto matcher = MetadataMatcher::Compile(std::move(config.dynamic_metadata[i]),
-                                            max_regex_program_size_);
+    auto matcher =
+        MetadataMatcher::Compile(std::move(config.dynamic_metadata[i]), max_regex_program_size_);
     ReportIfBad(matcher.status(), absl::StrCat("match.dynamic_metadata[", i, "]"));
     if (matcher.ok()) conditions.dynamic_metadata.push_back(*std::move(matcher));
   }

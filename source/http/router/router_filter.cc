@@ -119,8 +119,9 @@ void RouterFilter::ReadExtras(const route::RouteExtras& extras, http::RequestHea
           return info.connection->direct_remote->ToString() +
                  (local != nullptr ? local->ToString() : std::string());
         }};
-    hash_ = extras.hash->Hash(
-        head, client, [this](const std::string& cookie) { cookies_.push_back(arena().Copy(cookie)); });
+    hash_ = extras.hash->Hash(head, client, [this](const std::string& cookie) {
+      cookies_.push_back(arena().Copy(cookie));
+    });
   }
   if (extras.ends_connect && head.method_id == Method::kConnect) {
     head.tunnel_ends_here = true;
@@ -145,12 +146,9 @@ bool RouterFilter::Prepare(http::RequestHead& head) {
   }
   ReadTimeouts(config_, head, timeouts_);
   if (RetryState::IsAskedFor(retry, head)) {
-    const RetryState::Setup setup{retry,
-                                  *cluster_,
-                                  attempt_.wish.priority,
-                                  context_.random(),
-                                  context_.dispatcher(),
-                                  counted_in_};
+    const RetryState::Setup setup{
+        retry,      *cluster_, attempt_.wish.priority, context_.random(), context_.dispatcher(),
+        counted_in_};
     retry_ = arena().Make<RetryState>(setup, head, &OnDelayOver, this);
   }
   alt_stat_name_ = head.headers.Get(HeaderId::kXEnvoyUpstreamAltStatName);

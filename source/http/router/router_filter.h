@@ -22,8 +22,8 @@
 #include "source/event/timer.h"
 #include "source/http/filter/filter.h"
 #include "source/http/filter/filter_context.h"
-#include "source/http/router/attempt.h"
 #include "source/http/route/route_extras.h"
+#include "source/http/router/attempt.h"
 #include "source/http/router/cluster_cache.h"
 #include "source/http/router/request_stats.h"
 #include "source/http/router/retry_state.h"
@@ -70,8 +70,7 @@ class RouterFilter final : public http::Filter {
   void OnTryTimeout(http::ErrorKind kind);
   // Null: tries are not logged.
   const access_log::WorkerLoggers* try_loggers() const {
-    return config_.upstream_log.empty() ? nullptr
-                                        : &context_.worker_state<RouterState>().loggers;
+    return config_.upstream_log.empty() ? nullptr : &context_.worker_state<RouterState>().loggers;
   }
   const Config& config() const { return config_; }
   // Everything that the request has sent so far is still there.

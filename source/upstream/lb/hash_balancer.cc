@@ -30,8 +30,7 @@ double HashBalancer::Load(uint32_t host) const {
                        cluster_.Sum(Priority::kHigh, &UsageSlot::requests);
   const uint64_t slots =
       ((all + 1) * cluster_.config().balancing.balance_factor + kPercent - 1) / kPercent;
-  const double own =
-      std::max(std::ceil(static_cast<double>(slots) * table_.share(host)), 1.0);
+  const double own = std::max(std::ceil(static_cast<double>(slots) * table_.share(host)), 1.0);
   return static_cast<double>(table_.hosts()[host]->Sum(&HostCounters::rq_active)) / own;
 }
 

@@ -69,9 +69,9 @@ HashRing::HashRing(UsableHosts usable, const Balancing& balancing) : HostTable(s
 }
 
 uint32_t HashRing::Find(uint64_t hash, uint32_t turned_down) const {
-  const auto found = std::lower_bound(
-      ring_.begin(), ring_.end(), hash,
-      [](const Place& place, uint64_t wanted) { return place.hash < wanted; });
+  const auto found =
+      std::lower_bound(ring_.begin(), ring_.end(), hash,
+                       [](const Place& place, uint64_t wanted) { return place.hash < wanted; });
   const auto at = static_cast<size_t>(found - ring_.begin()) % ring_.size();
   return ring_[(at + turned_down) % ring_.size()].host;
 }

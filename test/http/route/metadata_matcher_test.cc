@@ -85,8 +85,8 @@ TEST_CASE("metadata: a bad expression is an error") {
   CHECK_FALSE(MetadataMatcher::Compile({"f", {"k"}, match, false}, 100).ok());
   RouteConfig route = MakeRoute("r", Prefix("/"));
   route.dynamic_metadata.push_back({"f", {"k"}, match, false});
-  CHECK(Problems(OneHost({route})).starts_with(
-      "virtual_hosts[0].routes[0].match.dynamic_metadata[0]: "));
+  CHECK(Problems(OneHost({route}))
+            .starts_with("virtual_hosts[0].routes[0].match.dynamic_metadata[0]: "));
 }
 
 TEST_CASE("metadata: a condition of a route") {

@@ -22,8 +22,7 @@ TEST_CASE("virtual clusters: the first that takes a request, else `other`") {
   const RouteExtras* extras = table->virtual_hosts()[0].routes()[0].extras();
   REQUIRE(extras != nullptr);
   const auto find = [&](std::string_view target, std::string_view method) {
-    const auto& entry =
-        extras->virtual_clusters->Find(Request("x", target, {}, method).head());
+    const auto& entry = extras->virtual_clusters->Find(Request("x", target, {}, method).head());
     return entry.name + " " + entry.stat_prefix;
   };
   CHECK(find("/a", "GET") == "reads vhost.all.vcluster.reads.");

@@ -7,8 +7,8 @@ namespace remora::extensions {
 
 std::optional<Router::Config> Router::Parse(const Proto& proto, config::ConfigContext& context) {
   Config config;
-  config.upstream_log = config::ParseExtensionAccessLogs(proto.upstream_log(), "upstream_log",
-                                                         context);
+  config.upstream_log =
+      config::ParseExtensionAccessLogs(proto.upstream_log(), "upstream_log", context);
   if (proto.has_upstream_log_options()) {
     config.log_new_tries = proto.upstream_log_options().flush_upstream_log_on_upstream_stream();
     if (proto.upstream_log_options().has_upstream_log_flush_interval()) {

@@ -106,7 +106,7 @@ void Server::BuildClusters() {
       healthy += host->healthy();
       degraded += host->degraded();
     }
-    membership.membership_change.Inc();
+    if (!cluster->hosts().empty()) membership.membership_change.Inc();
     membership.membership_total.Set(cluster->hosts().size());
     membership.membership_healthy.Set(healthy);
     membership.membership_degraded.Set(degraded);

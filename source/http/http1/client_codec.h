@@ -48,6 +48,8 @@ class ClientCodec final : public http::ClientCodec, private http::ClientCodecStr
     return usable_ && response_ == ResponseState::kNone && request_ == RequestState::kNone;
   }
   bool ResponseStarted() const override { return response_started_; }
+  // A response said that the connection ends behind it.
+  bool close_announced() const { return close_announced_; }
 
  private:
   enum class RequestState : uint8_t { kNone, kWaiting, kBody, kDone };
@@ -98,6 +100,7 @@ class ClientCodec final : public http::ClientCodec, private http::ClientCodecStr
   Tunnel tunnel_ = Tunnel::kNone;
   std::string_view upgrade_;  // what was asked for; empty for CONNECT
   bool usable_ = true;
+  bool close_announced_ = false;
   bool response_started_ = false;
   bool dispatching_ = false;
   bool input_ended_ = false;  // the peer's FIN has come

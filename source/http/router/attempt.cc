@@ -23,7 +23,6 @@ void Attempt::Begin(upstream::Pool& pool) {
   info.upstream_local = nullptr;
   info.upstream_connection_id = 0;
   info.upstream_failure = {};
-  ++info.upstream_attempts;
   Acquire();
 }
 
@@ -72,6 +71,10 @@ void Attempt::OnUpstreamFull() {
 
 void Attempt::OnUpstreamDrained() {
   if (!discarding_) context_.request_source().Resume(http::PauseReason::kConnectionFull);
+}
+
+void Attempt::OnInterim(http::ResponseHead& head) {
+  if (!discarding_) router_.OnTryInterim(head);
 }
 
 void Attempt::OnHead(http::ResponseHead& head) {

@@ -61,7 +61,7 @@ class Attempt final : public upstream::StreamUser {
   void OnUpstreamFull() override;
   void OnUpstreamDrained() override;
   base::Arena& arena() override { return context_.arena(); }
-  void OnInterim(http::ResponseHead& head) override { context_.response_sink().OnInterim(head); }
+  void OnInterim(http::ResponseHead& head) override;
   void OnHead(http::ResponseHead& head) override;
   void OnData(buffer::Buffer& data) override;
   void OnEnd(http::HeaderMap* trailers) override;

@@ -11,7 +11,8 @@ RoundRobin::RoundRobin(const std::vector<std::unique_ptr<Host>>& hosts, base::Ra
     if (host->healthy()) healthy.push_back(host.get());
     if (host->degraded()) degraded.push_back(host.get());
   }
-  panic_ = (healthy.size() + degraded.size()) * 100 < hosts.size() * kPanicThresholdPercent;
+  panic_ = hosts.empty() ||
+           (healthy.size() + degraded.size()) * 100 < hosts.size() * kPanicThresholdPercent;
   if (panic_) {
     for (const auto& host : hosts) hosts_.push_back(host.get());
   } else {

@@ -21,6 +21,7 @@
 #include "source/config/bootstrap.h"
 #include "source/config/config_dump.h"
 #include "source/config/world.h"
+#include "source/event/file_watch.h"
 #include "source/server/breaker_gauges.h"
 #include "source/server/draining.h"
 #include "source/server/runtime_layers.h"
@@ -73,14 +74,17 @@ class Server {
   struct BoundListener {
     std::shared_ptr<const config::ListenerConfig> config;
     ListenerScopes scopes;
-    std::vector<net::Socket> sockets;  // one a worker
+    std::vector<std::vector<net::Socket>> sockets;  // of each worker: one an address
   };
 
   void BuildClusters();
   absl::Status BindListeners();
   absl::StatusOr<BoundListener> Bind(const std::shared_ptr<const config::ListenerConfig>& config,
                                      size_t sockets);
+  // One socket on `address` for each of `bound.sockets`; where it is bound.
+  absl::StatusOr<net::Address> BindAddress(net::Address address, BoundListener& bound);
   ListenerScopes MakeScopes(const config::ListenerConfig& config);
+  ListenerUsage* AddUsage();
   absl::Status StartListeners();
   absl::Status StartAdmin();
   absl::StatusOr<std::string> DumpConfig(const admin::Parameters& parameters) const;
@@ -114,8 +118,10 @@ class Server {
   admin::ServerState state_ = admin::ServerState::kPreInitializing;
   event::TimePoint started_;
   runtime::ProcessState process_;
+  std::vector<std::unique_ptr<ListenerUsage>> usages_;  // the first one is of all listeners
   Worker main_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  event::FileWatcher files_;
   Draining draining_;
   RuntimeLayers runtime_;
   Signals signals_;

@@ -89,9 +89,9 @@ class Bench:
                       for name, binary in self._binaries.items()},
             rounds=arguments.rounds, seconds=arguments.seconds, quick=arguments.quick)
 
-    def _subject(self, name, routes=1):
+    def _subject(self, name, routes=1, extra="plain"):
         return subjects.Subject(name, self._binaries[name], self._folder, self._origin_port,
-                                self._nofile, routes)
+                                self._nofile, routes, extra)
 
     def _resolve_scripts(self):
         """A binary may be a script that starts the real one; that one is measured."""
@@ -109,6 +109,8 @@ class Bench:
         self._traffic([s for s in scenarios.TRAFFIC if s.name in wanted])
         if "routes" in wanted:
             self._routes()
+        if "extras" in wanted:
+            self._extras()
         if "idle" in wanted:
             for name in self._binaries:
                 self._memory(name)
@@ -151,6 +153,21 @@ class Bench:
             for subject, place, path in scenarios.mirrored(hits, round_index):
                 window = self._driver.measure(subject, scenario, path)
                 self._record(f"routes-{subject.routes}-{place}", subject.name, round_index, window)
+        for subject in running:
+            subject.stop()
+
+    def _extras(self):
+        """The same traffic with nothing, an access log and header changes, all in the same rounds."""
+        scenario = next(s for s in scenarios.TRAFFIC if s.name == "get10")
+        running = [self._subject(name, extra=extra) for name in scenarios.ROUTED
+                   if name in self._binaries for extra in scenarios.EXTRAS]
+        for subject in running:
+            subject.start()
+            subject.process.freeze()
+        for round_index in range(self._arguments.rounds):
+            for subject in scenarios.mirrored(running, round_index):
+                window = self._driver.measure(subject, scenario)
+                self._record(f"extras-{subject.extra}", subject.name, round_index, window)
         for subject in running:
             subject.stop()
 

@@ -31,9 +31,12 @@ TRAFFIC = (
     Scenario("post1m", "POST 1 MiB", "load", connections=8, arguments=("--body=1048576",)),
 )
 # Not traffic in windows: measured by functions of run.py.
-OTHERS = ("routes", "idle", "start")
+OTHERS = ("routes", "extras", "idle", "start")
 ROUTE_COUNTS = (1, 1000, 10000)
 ROUTED = ("remora", "envoy")
+# What a configuration turns on, and what each may cost Remora, in microseconds of CPU a request.
+EXTRAS = {"plain": ("neither", None), "log": ("access log to a file", 0.4),
+          "changes": ("20 header changes", 1.0)}
 
 # A window in which the proxy waited longer for its core (or the hypervisor took it) than this
 # share was disturbed.

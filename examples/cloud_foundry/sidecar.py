@@ -24,7 +24,7 @@ _LISTEN = '0A'
 class Sidecar:
     """Running from the constructor to stop(); what it prints is in `printed` afterwards."""
 
-    def __init__(self, binary, configuration, namespace, folder):
+    def __init__(self, binary, configuration, namespace, folder, processors=None):
         self.log = os.path.join(folder, 'printed')
         self.printed = ''
         self.begun = time.monotonic()
@@ -33,7 +33,8 @@ class Sidecar:
             self.process = subprocess.Popen(
                 ['nsenter', '--net=/run/netns/' + namespace, 'unshare', '--mount',
                  'sh', '-ec', _CONTAINER, 'pea', binary, configuration, cell.COMMAND],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=lambda: processors and os.sched_setaffinity(0, processors))
 
     def listening(self):
         """The TCP ports that listen in the sidecar's network namespace."""
@@ -56,6 +57,16 @@ class Sidecar:
                 return None
             time.sleep(0.005)
         return None
+
+    def memory(self):
+        """MiB of its own that the proxy, the shell's child, has."""
+        with open('/proc/%d/task/%d/children' % (self.process.pid, self.process.pid)) as children:
+            proxy = int(children.read().split()[0])
+        with open('/proc/%d/status' % proxy) as status:
+            for line in status:
+                if line.startswith('RssAnon:'):
+                    return int(line.split()[1]) / 1024
+        raise RuntimeError('no RssAnon')
 
     def alive(self):
         return self.process.poll() is None

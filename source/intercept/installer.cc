@@ -180,7 +180,7 @@ absl::StatusOr<std::string> Install(const Options& options) {
     if (!plan.ok()) return plan.status();
     plans.push_back(*std::move(plan));
   }
-  const absl::Status status = ApplyAll(plans);
+  absl::Status status = ApplyAll(plans);
   if (!status.ok()) return status;
   for (const FamilyPlan& plan : plans) report += Report(plan);
   return report;

@@ -188,7 +188,7 @@ constexpr Flag kFlags[] = {
     {"remove", "", kAction, "remove the rules, whatever they are", SetTrue<&Options::remove>},
     {"dry-run", "", kAction, "print the rules, change nothing; needs no rights",
      SetTrue<&Options::dry_run>},
-    {"ip", "FAMILY", kAction, "whose rules: v4, v6 or both (default; v6 where the kernel has it)",
+    {"ip", "FAMILY", kAction, "v4, v6 or both (default: both, v6 if the kernel has it)",
      SetFamilies},
     {"help", "", kAction, "print this and exit", SetTrue<&Options::help>},
 };

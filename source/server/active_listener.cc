@@ -3,10 +3,11 @@
 #include <utility>
 
 #include "source/base/check.h"
+#include "source/http/connection_manager/session.h"
+#include "source/net/plaintext.h"
 
 namespace remora::server {
 
-using connection_manager::Session;
 using connection_manager::WorkerConfig;
 
 ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> config,
@@ -38,22 +39,23 @@ void ActiveListener::DrainSessions() {
 }
 
 // One record a connection, at its end.
-void ActiveListener::Log(Session& session) {
+void ActiveListener::Log(net::DownstreamSession& session) {
+  const net::SessionTotals totals = session.totals();
   http::ConnectionFacts facts;
-  facts.id = session.id();
+  facts.id = totals.id;
   facts.local = &session.local();
   facts.direct_remote = &session.remote();
   facts.filter_chain_name = config_->filter_chain_name;
   http::StreamInfo info;
   info.connection = &facts;
   info.downstream_remote = &session.remote();
-  info.start = session.started();
+  info.start = totals.started;
   info.start_wall = services_.dates.Wall(info.start);
   info.end = dispatcher_.now();
-  info.bytes_received = session.bytes_received();
-  info.bytes_sent = session.bytes_sent();
-  info.version_known = session.requests() > 0;
-  if (session.broke_protocol()) info.flags.Set(http::ResponseFlag::kDownstreamProtocolError);
+  info.bytes_received = totals.bytes_received;
+  info.bytes_sent = totals.bytes_sent;
+  info.version_known = totals.protocol_known;
+  if (totals.broke_protocol) info.flags.Set(http::ResponseFlag::kDownstreamProtocolError);
   formatter::Exchange exchange{info};
   exchange.now = info.end;
   exchange.wall_now = services_.dates.Wall(info.end);
@@ -66,25 +68,31 @@ void ActiveListener::OnAccept(net::Socket socket, const net::Address& remote) {
   worker_stats_.downstream_cx_total.Inc();
   worker_stats_.downstream_cx_active.Inc();
   upstream::AddOwn<uint64_t>(connections_, 1);
-  auto session = std::make_unique<Session>(worker_config_, *this, std::move(socket), remote);
+  net::Accepted accepted;
+  accepted.socket = std::move(socket);
+  accepted.remote = remote;
+  accepted.direct_remote = remote;
+  accepted.transport = std::make_unique<net::Plaintext>();
+  auto session =
+      std::make_unique<connection_manager::Session>(worker_config_, *this, std::move(accepted));
   session->index = sessions_.size();
-  Session& started = *session;
+  net::DownstreamSession& started = *session;
   sessions_.push_back(std::move(session));
   // Asked while there is a socket.
   if (!loggers_.empty()) started.local();
   started.Start();
 }
 
-void ActiveListener::OnSessionClosed(Session& session) {
+void ActiveListener::OnSessionClosed(net::DownstreamSession& session) {
   stats_.downstream_cx_destroy.Inc();
   stats_.downstream_cx_active.Dec();
   worker_stats_.downstream_cx_active.Dec();
   upstream::AddOwn<uint64_t>(connections_, UINT64_MAX);
   stats_.downstream_cx_length_ms.Record(
-      static_cast<uint64_t>((dispatcher_.now() - session.started()) / event::kMillisecond));
+      static_cast<uint64_t>((dispatcher_.now() - session.totals().started) / event::kMillisecond));
   if (!loggers_.empty()) Log(session);
   const size_t index = session.index;
-  std::unique_ptr<Session> owned = std::move(sessions_[index]);
+  std::unique_ptr<net::DownstreamSession> owned = std::move(sessions_[index]);
   if (index + 1 != sessions_.size()) {
     sessions_[index] = std::move(sessions_.back());
     sessions_[index]->index = index;

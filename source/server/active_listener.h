@@ -11,8 +11,8 @@
 #include <string>
 
 #include "source/config/listener.h"
-#include "source/http/connection_manager/session.h"
 #include "source/http/connection_manager/worker_config.h"
+#include "source/net/downstream_session.h"
 #include "source/net/listener.h"
 #include "source/stats/store.h"
 
@@ -42,7 +42,7 @@ struct ListenerScopes {
   const connection_manager::Drain* drain = nullptr;
 };
 
-class ActiveListener final : public net::AcceptHandler, public connection_manager::SessionOwner {
+class ActiveListener final : public net::AcceptHandler, public net::SessionOwner {
  public:
   ActiveListener(std::shared_ptr<const config::ListenerConfig> config, net::Socket socket,
                  const connection_manager::WorkerServices& services, const ListenerScopes& scopes,
@@ -58,10 +58,10 @@ class ActiveListener final : public net::AcceptHandler, public connection_manage
   void DrainSessions();
 
   void OnAccept(net::Socket socket, const net::Address& remote) override;
-  void OnSessionClosed(connection_manager::Session& session) override;
+  void OnSessionClosed(net::DownstreamSession& session) override;
 
  private:
-  void Log(connection_manager::Session& session);
+  void Log(net::DownstreamSession& session);
 
   std::shared_ptr<const config::ListenerConfig> config_;
   event::Dispatcher& dispatcher_;
@@ -71,7 +71,7 @@ class ActiveListener final : public net::AcceptHandler, public connection_manage
   ListenerStats stats_;
   ListenerWorkerStats worker_stats_;
   std::atomic<uint64_t>& connections_;  // of the whole worker; written by it alone
-  std::vector<std::unique_ptr<connection_manager::Session>> sessions_;
+  std::vector<std::unique_ptr<net::DownstreamSession>> sessions_;
   net::Listener listener_;
 };
 

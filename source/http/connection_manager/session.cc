@@ -5,7 +5,6 @@
 
 #include "source/base/log.h"
 #include "source/http/connection_manager/server_stream.h"
-#include "source/net/plaintext.h"
 
 namespace remora::connection_manager {
 
@@ -25,18 +24,21 @@ net::Connection::Options ConnectionOptions(const WorkerConfig& config) {
 
 }  // namespace
 
-Session::Session(std::shared_ptr<WorkerConfig> config, SessionOwner& owner, net::Socket socket,
-                 const net::Address& remote)
+Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
+                 net::Accepted accepted)
     : config_(std::move(config)),
       owner_(owner),
-      remote_(remote),
+      remote_(std::move(accepted.remote)),
+      local_(accepted.local.has_value()
+                 ? std::make_unique<const net::Address>(*std::move(accepted.local))
+                 : nullptr),
       // The worker's index in the low bits keeps numbers of different workers apart.
       id_(++config_->services().last_connection << 10 | config_->services().worker.index),
       started_(config_->services().worker.dispatcher.now()),
       timer_(config_->services().worker.dispatcher.timers(), &OnTimer, this),
       turn_end_(&OnTurnEnd, this),
       connection_(config_->services().worker.dispatcher, config_->services().worker.blocks,
-                  std::move(socket), std::make_unique<net::Plaintext>(), *this,
+                  std::move(accepted.socket), std::move(accepted.transport), *this,
                   ConnectionOptions(*config_)),
       codec_(*this, connection_.output(), config_->http1_options()) {
   const Stats& stats = config_->stats();
@@ -54,6 +56,11 @@ const net::Address& Session::local() {
     local_ = std::make_unique<const net::Address>(connection_.LocalAddress());
   }
   return *local_;
+}
+
+net::SessionTotals Session::totals() const {
+  return {id_,           started_,       connection_.bytes_received(), connection_.bytes_sent(),
+          requests_ > 0, broke_protocol_};
 }
 
 // --- timeouts ---

@@ -20,53 +20,35 @@
 #include "source/http/connection_manager/worker_config.h"
 #include "source/http/filter/connection_states.h"
 #include "source/net/connection.h"
+#include "source/net/downstream_session.h"
 
 namespace remora::connection_manager {
 
 class ServerStream;
-class Session;
 
-// Who holds sessions.
-class SessionOwner {
- public:
-  // The connection is gone; the owner gives the session to Dispatcher::DeferDelete.
-  virtual void OnSessionClosed(Session& session) = 0;
-
- protected:
-  ~SessionOwner() = default;
-};
-
-class Session final : public event::Deferred,
+class Session final : public net::DownstreamSession,
                       public net::ConnectionHandler,
                       public http::ServerCodecEvents {
  public:
-  Session(std::shared_ptr<WorkerConfig> config, SessionOwner& owner, net::Socket socket,
-          const net::Address& remote);
+  Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner, net::Accepted accepted);
   ~Session() override;
 
-  void Start() { connection_.StartAccepted(); }
-  // Ends the connection now; the owner is not told.
-  void Close();
+  // net::DownstreamSession
+  void Start() override { connection_.StartAccepted(); }
+  void Close() override;
   // Answers what is in flight with Connection: close; an idle connection ends now.
-  void Drain();
+  void Drain() override;
+  const net::Address& remote() const override { return remote_; }
+  const net::Address& local() override;
+  net::SessionTotals totals() const override;
 
   // Unique in the process.
   uint64_t id() const { return id_; }
-  const net::Address& remote() const { return remote_; }
-  // Our end of the connection; asked of the kernel once.
-  const net::Address& local();
   http::ConnectionStates& filter_states() { return filter_states_; }
-  event::TimePoint started() const { return started_; }
-  // For the listener's log.
-  uint64_t bytes_received() const { return connection_.bytes_received(); }
-  uint64_t bytes_sent() const { return connection_.bytes_sent(); }
-  uint32_t requests() const { return requests_; }
-  bool broke_protocol() const { return broke_protocol_; }
   // The response that begins now is the connection's last.
   bool ShouldCloseAfterResponse();
   // A response was cut off: the connection is of no more use.
   void OnStreamAborted();
-  size_t index = 0;  // the owner's
 
   // net::ConnectionHandler
   void OnInput(buffer::Buffer& input) override;
@@ -102,7 +84,7 @@ class Session final : public event::Deferred,
   void CountClose(bool remote);
 
   std::shared_ptr<WorkerConfig> config_;
-  SessionOwner& owner_;
+  net::SessionOwner& owner_;
   net::Address remote_;
   std::unique_ptr<const net::Address> local_;  // once somebody has asked
   http::ConnectionStates filter_states_;

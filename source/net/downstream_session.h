@@ -1,0 +1,70 @@
+#pragma once
+
+// DownstreamSession: what runs on one accepted connection, as its listener sees it: the HTTP
+// connection manager's session or the TCP proxy's.
+//
+// Owner: the listener on its worker until OnSessionClosed, then the dispatcher's deferred list.
+// Thread: the worker's. Nothing in it fails: a connection that breaks is a session that closes.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "source/event/dispatcher.h"
+#include "source/net/address.h"
+#include "source/net/socket.h"
+#include "source/net/transport_socket.h"
+
+namespace remora::net {
+
+// An accepted connection on its way to a session: what was learnt of it before its first byte.
+struct Accepted {
+  Socket socket;
+  Address remote;                // the client: the peer, or whom a PROXY header names
+  Address direct_remote;         // the peer itself
+  std::optional<Address> local;  // where the client wanted to go, when that is not the socket's own
+                                 // address (restored destination, PROXY header)
+  std::string server_name;       // SNI as a listener filter saw it; empty: none
+  std::unique_ptr<TransportSocket> transport;
+};
+
+class DownstreamSession;
+
+// Who holds sessions.
+class SessionOwner {
+ public:
+  // The connection is gone; the owner gives the session to Dispatcher::DeferDelete.
+  virtual void OnSessionClosed(DownstreamSession& session) = 0;
+
+ protected:
+  ~SessionOwner() = default;
+};
+
+// What a listener's access log says of a connection.
+struct SessionTotals {
+  uint64_t id = 0;  // unique in the process
+  event::TimePoint started = 0;
+  uint64_t bytes_received = 0;
+  uint64_t bytes_sent = 0;
+  bool protocol_known = false;  // a request was read: HTTP/1.1
+  bool broke_protocol = false;
+};
+
+class DownstreamSession : public event::Deferred {
+ public:
+  virtual void Start() = 0;
+  // Ends the connection now; the owner is not told.
+  virtual void Close() = 0;
+  // The listener is drained: an idle connection ends now, another one when it has done its work.
+  virtual void Drain() = 0;
+  virtual const Address& remote() const = 0;
+  // Our end of the connection; asked of the kernel once.
+  virtual const Address& local() = 0;
+  virtual SessionTotals totals() const = 0;
+
+  size_t index = 0;  // the owner's
+};
+
+}  // namespace remora::net

@@ -26,12 +26,13 @@ std::string PortMatch(const PortRange& range) {
   return Concat("-p tcp -m tcp --dport ", range.first, last, " ");
 }
 
-// "-s 10.0.0.0/8 " for each network of this family.
+// "-s 10.0.0.0/8 " for each network of this family; iptables-save leaves out what is everything.
 std::vector<std::string> PeerMatches(const std::vector<Network>& networks, std::string_view side,
                                      Family family) {
   std::vector<std::string> out;
   for (const Network& network : networks) {
-    if (network.family == family) out.push_back(Concat(side, " ", network.text, " "));
+    if (network.family != family) continue;
+    out.push_back(network.text.ends_with("/0") ? "" : Concat(side, " ", network.text, " "));
   }
   return out;
 }

@@ -15,12 +15,14 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "source/config/config_error.h"
 #include "source/config/registry.h"
 #include "source/event/clock.h"
 #include "source/net/address.h"
 #include "source/net/socket.h"
+#include "source/tls/secret.h"
 #include "source/upstream/host.h"
 
 namespace google::protobuf {
@@ -48,6 +50,8 @@ struct Translation {
   std::optional<uint32_t> max_regex_program_size = std::nullopt;
   // Name of the service that this process stands beside (node.cluster).
   std::string service_cluster = {};
+  // Those of static_resources.secrets.
+  absl::flat_hash_map<std::string, tls::SecretValue> secrets = {};
 };
 
 // Not negative and below 2^63 ns. Values above 100 years mean 100 years, so that sums with a point
@@ -72,9 +76,13 @@ net::TcpKeepalive ParseKeepalive(const envoy::config::core::v3::TcpKeepalive& pr
 
 upstream::Locality ParseLocality(const envoy::config::core::v3::Locality& proto);
 
-// At most `max_size` bytes.
+// At most `max_size` bytes, read now; an error when they are to be read again later.
 std::string ParseDataSource(const envoy::config::core::v3::DataSource& proto, uint64_t max_size,
                             const FieldPath& path, Translation& translation);
+
+// The same whether or not they are to be read again.
+std::string ReadDataSource(const envoy::config::core::v3::DataSource& proto, uint64_t max_size,
+                           const FieldPath& path, Translation& translation);
 
 // Refuses every transport socket but plain text.
 void CheckTransportSocket(const envoy::config::core::v3::TransportSocket& proto,

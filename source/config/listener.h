@@ -12,6 +12,7 @@
 
 #include "source/http/connection_manager/config.h"
 #include "source/net/socket.h"
+#include "source/net/transport_factory.h"
 
 namespace remora::config {
 
@@ -30,6 +31,7 @@ struct ListenerConfig {
   bool drains_on_failed_health_check = true;
   std::string filter_chain_name;
   access_log::LoggerList access_log;  // of connections
+  std::shared_ptr<const net::TransportFactory> transport;  // null: plaintext
   // The one filter chain: an HTTP connection manager.
   std::shared_ptr<const connection_manager::Config> http;
 };

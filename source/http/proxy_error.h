@@ -51,10 +51,13 @@ enum class ErrorKind : uint8_t {
 struct ProxyError {
   Side side = Side::kLocal;
   ErrorKind kind = ErrorKind::kNone;
-  // Static text that says more (a codec's detail, an errno name); empty when the kind says it all.
+  // Text that says more (a codec's detail, an errno name, why a handshake failed); empty when the
+  // kind says it all. Valid while the error is told: who keeps it copies it.
   std::string_view detail = {};
   // The upstream has surely not acted on the request.
   bool safe_to_retry = false;
+  // `detail` is what a transport says of itself.
+  bool from_transport = false;
 };
 
 struct ErrorReply {

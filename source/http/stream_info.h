@@ -16,6 +16,7 @@
 
 namespace remora::net {
 class Address;
+class TlsFacts;
 }
 
 namespace remora::http {
@@ -40,6 +41,7 @@ struct ConnectionFacts {
   std::string_view requested_server_name;  // SNI
   std::string_view termination_details;    // why we ended it
   std::string_view transport_failure;      // of its handshake
+  const net::TlsFacts* tls = nullptr;      // null: plaintext
   const Metadata* listener_metadata = nullptr;
   const Metadata* filter_chain_metadata = nullptr;
 
@@ -69,6 +71,7 @@ struct StreamInfo {
   const net::Address* downstream_remote = nullptr;
   const net::Address* upstream_remote = nullptr;
   const net::Address* upstream_local = nullptr;
+  const net::TlsFacts* upstream_tls = nullptr;  // while the exchange has its connection
   std::string_view response_code_details;
   std::string_view connection_termination_details;
   std::string_view route_name;

@@ -50,6 +50,9 @@ struct SessionTotals {
   uint64_t bytes_sent = 0;
   bool protocol_known = false;  // a request was read: HTTP/1.1
   bool broke_protocol = false;
+  // Valid as long as the session.
+  const TlsFacts* tls = nullptr;       // null: plaintext
+  std::string_view transport_failure;  // why its handshake failed
 };
 
 class DownstreamSession : public event::Deferred {

@@ -5,6 +5,7 @@
 #include "source/base/check.h"
 #include "source/http/connection_manager/session.h"
 #include "source/net/plaintext.h"
+#include "source/net/tls_facts.h"
 
 namespace remora::server {
 
@@ -25,6 +26,9 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
       worker_stats_(worker_scope.Make<ListenerWorkerStats>(services.worker.shard)),
       connections_(connections),
       listener_(dispatcher_, std::move(socket), *this, config_->max_accepts_per_event) {
+  if (config_->transport != nullptr) {
+    transports_ = config_->transport->ForWorker(*scopes.listener, services.worker.shard);
+  }
   if (config_->access_log.empty()) return;
   CHECK(services.log_files != nullptr);
   loggers_ = access_log::WorkerLoggers(config_->access_log, *services.log_files);
@@ -46,6 +50,9 @@ void ActiveListener::Log(net::DownstreamSession& session) {
   facts.local = &session.local();
   facts.direct_remote = &session.remote();
   facts.filter_chain_name = config_->filter_chain_name;
+  facts.transport_failure = totals.transport_failure;
+  if (totals.tls != nullptr) facts.requested_server_name = totals.tls->server_name();
+  facts.tls = totals.tls;
   http::StreamInfo info;
   info.connection = &facts;
   info.downstream_remote = &session.remote();
@@ -62,8 +69,20 @@ void ActiveListener::Log(net::DownstreamSession& session) {
   loggers_.Log(exchange, {*services_.worker.runtime, services_.worker.random});
 }
 
+std::unique_ptr<net::TransportSocket> ActiveListener::MakeTransport(const net::Address& remote) {
+  if (transports_ == nullptr) return std::make_unique<net::Plaintext>();
+  net::TransportOptions options;
+  options.peer = &remote;
+  return transports_->Make(options);
+}
+
 void ActiveListener::OnAccept(net::Socket socket, const net::Address& remote) {
+  std::unique_ptr<net::TransportSocket> transport = MakeTransport(remote);
   stats_.downstream_cx_total.Inc();
+  if (transport == nullptr) {
+    stats_.downstream_cx_destroy.Inc();
+    return;
+  }
   stats_.downstream_cx_active.Inc();
   worker_stats_.downstream_cx_total.Inc();
   worker_stats_.downstream_cx_active.Inc();
@@ -72,7 +91,7 @@ void ActiveListener::OnAccept(net::Socket socket, const net::Address& remote) {
   accepted.socket = std::move(socket);
   accepted.remote = remote;
   accepted.direct_remote = remote;
-  accepted.transport = std::make_unique<net::Plaintext>();
+  accepted.transport = std::move(transport);
   auto session =
       std::make_unique<connection_manager::Session>(worker_config_, *this, std::move(accepted));
   session->index = sessions_.size();

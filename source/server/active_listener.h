@@ -14,6 +14,7 @@
 #include "source/http/connection_manager/worker_config.h"
 #include "source/net/downstream_session.h"
 #include "source/net/listener.h"
+#include "source/net/transport_factory.h"
 #include "source/stats/store.h"
 
 namespace remora::server {
@@ -61,6 +62,8 @@ class ActiveListener final : public net::AcceptHandler, public net::SessionOwner
   void OnSessionClosed(net::DownstreamSession& session) override;
 
  private:
+  // Null: the connection cannot be made safe now.
+  std::unique_ptr<net::TransportSocket> MakeTransport(const net::Address& remote);
   void Log(net::DownstreamSession& session);
 
   std::shared_ptr<const config::ListenerConfig> config_;
@@ -72,6 +75,7 @@ class ActiveListener final : public net::AcceptHandler, public net::SessionOwner
   ListenerWorkerStats worker_stats_;
   std::atomic<uint64_t>& connections_;  // of the whole worker; written by it alone
   std::vector<std::unique_ptr<net::DownstreamSession>> sessions_;
+  std::unique_ptr<net::TransportMaker> transports_;  // null: plaintext
   net::Listener listener_;
 };
 

@@ -65,6 +65,7 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       started_(clock.Now()),
       main_(options_.concurrency, store_.main_shard(), clock, own_ip_, process_, log_writer_,
             file_stats_),
+      files_(main_.dispatcher()),
       draining_(process_, main_.dispatcher(), workers_, listener_stats_, options_.drain,
                 [this] { Quit(); }),
       runtime_(std::move(bootstrap_.runtime),
@@ -299,7 +300,7 @@ absl::Status Server::Initialize(bool listen) {
   absl::Status status = OpenLogs();
   status.Update(BindListeners());
   status.Update(StartAdmin());
-  status.Update(runtime_.Watch(main_.dispatcher()));
+  status.Update(runtime_.Watch(files_));
   if (!status.ok()) return status;
   main_.Apply(world_);
   for (auto& worker : workers_) worker->Apply(world_);

@@ -21,6 +21,7 @@
 #include "source/config/bootstrap.h"
 #include "source/config/config_dump.h"
 #include "source/config/world.h"
+#include "source/event/file_watch.h"
 #include "source/server/breaker_gauges.h"
 #include "source/server/draining.h"
 #include "source/server/runtime_layers.h"
@@ -116,6 +117,7 @@ class Server {
   runtime::ProcessState process_;
   Worker main_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  event::FileWatcher files_;
   Draining draining_;
   RuntimeLayers runtime_;
   Signals signals_;

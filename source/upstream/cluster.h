@@ -18,6 +18,7 @@
 #include "source/event/clock.h"
 #include "source/http/codec.h"
 #include "source/net/socket.h"
+#include "source/net/transport_factory.h"
 #include "source/stats/scope.h"
 #include "source/upstream/host.h"
 
@@ -51,6 +52,7 @@ struct ClusterConfig {
   CircuitBreakerLimits limits[2];
   std::optional<net::TcpKeepalive> keepalive;
   std::vector<HostConfig> hosts;
+  std::shared_ptr<const net::TransportFactory> transport;  // null: plaintext
   // Upstream HTTP: how long an unused connection is kept (0: for ever), and how often it is used.
   event::Duration idle_timeout = 3600 * event::kSecond;
   uint32_t max_requests_per_connection = 0;     // 0: no limit

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "source/net/plaintext.h"
 #include "source/upstream/lb/round_robin.h"
 
 namespace remora::upstream {
@@ -48,6 +49,9 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
                {{cluster->scope(), worker.shard, "internal.upstream_rq_"}, {}, false}},
       retried_{{cluster->scope(), worker.shard, "retry.upstream_rq_"}, {}, false},
       balancer_(std::make_unique<RoundRobin>(cluster->hosts(), worker.random)) {
+  if (config().transport != nullptr) {
+    transports_ = config().transport->ForWorker(cluster->scope(), worker.shard);
+  }
   http1_options_.max_headers = config().max_response_headers;
   http1_options_.max_header_bytes = config().max_response_header_bytes;
   http1_options_.name_case = config().name_case;
@@ -55,6 +59,14 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
 }
 
 ClusterRuntime::~ClusterRuntime() = default;
+
+std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(const Host& host) {
+  if (transports_ == nullptr) return std::make_unique<net::Plaintext>();
+  net::TransportOptions options;
+  options.peer = &host.address();
+  options.hostname = host.config().hostname;
+  return transports_->Make(options);
+}
 
 Pool* ClusterRuntime::PickPool() {
   const Host* host = balancer_->Pick();

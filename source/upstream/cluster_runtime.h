@@ -75,6 +75,8 @@ class ClusterRuntime {
   void Take(Resource resource, Priority priority);
   void Give(Resource resource, Priority priority);
   uint64_t NextConnectionId();
+  // For a connection to `host`; null: it cannot be made safe now.
+  std::unique_ptr<net::TransportSocket> MakeTransport(const Host& host);
 
   // The router keeps it while a request uses it; a cluster that leaves the table lives so long.
   void AddUser() { ++users_; }
@@ -106,6 +108,7 @@ class ClusterRuntime {
   absl::flat_hash_map<std::string, std::unique_ptr<stats::CodeCounters>> named_codes_;
   uint32_t users_ = 0;
   event::TurnTask* when_unused_ = nullptr;
+  std::unique_ptr<net::TransportMaker> transports_;  // null: plaintext
   std::unique_ptr<LoadBalancer> balancer_;
   absl::flat_hash_map<const Host*, std::unique_ptr<Pool>> pools_[2];  // by priority
   const Host* last_host_ = nullptr;  // most clusters of a sidecar have one host

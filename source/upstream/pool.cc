@@ -187,7 +187,16 @@ bool Pool::StartConnection(ProxyError& error) {
     error = {Side::kLocal, ErrorKind::kLocalConnectFailure, {}, true};
     return false;
   }
-  auto connection = std::make_unique<PoolConnection>(*this, *std::move(socket));
+  std::unique_ptr<net::TransportSocket> transport = cluster_.MakeTransport(host_);
+  if (transport == nullptr) {
+    stats.upstream_cx_total.Inc();
+    stats.upstream_cx_connect_fail.Inc();
+    AddOwn<uint64_t>(host_counters_.cx_connect_fail, 1);
+    error = {Side::kLocal, ErrorKind::kConnectFailure, {}, true};
+    return false;
+  }
+  auto connection =
+      std::make_unique<PoolConnection>(*this, *std::move(socket), std::move(transport));
   connection->index_ = all_.size();
   PoolConnection& started = *connection;
   all_.push_back(std::move(connection));

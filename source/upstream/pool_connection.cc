@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "source/base/log.h"
-#include "source/net/plaintext.h"
 #include "source/upstream/cluster_runtime.h"
 
 namespace remora::upstream {
@@ -28,15 +27,15 @@ net::Connection::Options ConnectionOptions(Pool& pool) {
 
 }  // namespace
 
-PoolConnection::PoolConnection(Pool& pool, net::Socket socket)
+PoolConnection::PoolConnection(Pool& pool, net::Socket socket,
+                               std::unique_ptr<net::TransportSocket> transport)
     : pool_(pool),
       id_(pool.cluster().NextConnectionId()),
       started_(pool.cluster().worker().dispatcher.now()),
       timer_(pool.cluster().worker().dispatcher.timers(), &OnTimer, this),
       turn_end_(&OnTurnEnd, this),
       connection_(pool.cluster().worker().dispatcher, pool.cluster().worker().blocks,
-                  std::move(socket), std::make_unique<net::Plaintext>(), *this,
-                  ConnectionOptions(pool)),
+                  std::move(socket), std::move(transport), *this, ConnectionOptions(pool)),
       codec_(*this, connection_.output(), pool.cluster().http1_options()) {}
 
 PoolConnection::~PoolConnection() = default;
@@ -112,6 +111,11 @@ void PoolConnection::OnInput(buffer::Buffer& input) {
 }
 
 void PoolConnection::OnInputEnd() {
+  if (connection_.input_cut()) {
+    // Anybody on the way can send a FIN: what only the end delimits may have been cut off.
+    End(EndedBy::kHost, {Side::kUpstream, ErrorKind::kConnectionTermination});
+    return;
+  }
   in_dispatch_ = true;
   const absl::Status status = codec_.OnInputEnd();
   in_dispatch_ = false;
@@ -212,14 +216,22 @@ void PoolConnection::OnOutputDrained() {
   if (user_ != nullptr) user_->OnUpstreamDrained();
 }
 
-void PoolConnection::OnClosed(net::CloseReason, int error) {
+void PoolConnection::OnClosed(net::CloseReason reason, int error) {
+  if (reason == net::CloseReason::kTransportFailed) {
+    // The text lives as long as the connection: until the end of the turn.
+    const std::string_view failure = connection_.transport_failure();
+    const ErrorKind kind =
+        connecting_ ? ErrorKind::kConnectFailure : ErrorKind::kConnectionTermination;
+    End(EndedBy::kUs, {Side::kUpstream, kind, failure, connecting_, true});
+    return;
+  }
   if (connecting_) {
     REMORA_LOG(kPool, kDebug, "cluster ", pool_.cluster().name(), " host ",
                pool_.host().address_text(), ": connect failed, errno ", error);
     // The C library's text is a literal.
-    const char* const reason = strerrordesc_np(error);
+    const char* const text = strerrordesc_np(error);
     End(EndedBy::kHost, {Side::kUpstream, ErrorKind::kConnectFailure,
-                         reason != nullptr ? reason : std::string_view(), true});
+                         text != nullptr ? text : std::string_view(), true});
     return;
   }
   // A response that runs until the connection closes is cut short by a reset, not ended.

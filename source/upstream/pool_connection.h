@@ -18,7 +18,7 @@ class PoolConnection final : public event::Deferred,
                              public net::ConnectionHandler,
                              public http::ClientCodecEvents {
  public:
-  PoolConnection(Pool& pool, net::Socket socket);
+  PoolConnection(Pool& pool, net::Socket socket, std::unique_ptr<net::TransportSocket> transport);
   ~PoolConnection() override;
 
   void Start();
@@ -34,6 +34,7 @@ class PoolConnection final : public event::Deferred,
   // Known once it is connected.
   const net::Address& local_address() const { return local_; }
   bool connecting() const { return connecting_; }
+  const net::TlsFacts* tls() const { return connection_.tls(); }
 
   // net::ConnectionHandler
   void OnConnected() override;

@@ -59,8 +59,14 @@ const net::Address& Session::local() {
 }
 
 net::SessionTotals Session::totals() const {
-  return {id_,           started_,       connection_.bytes_received(), connection_.bytes_sent(),
-          requests_ > 0, broke_protocol_};
+  return {id_,
+          started_,
+          connection_.bytes_received(),
+          connection_.bytes_sent(),
+          requests_ > 0,
+          broke_protocol_,
+          connection_.tls(),
+          connection_.transport_failure()};
 }
 
 // --- timeouts ---

@@ -422,7 +422,9 @@ void RouterFilter::OnTryFailed(const ProxyError& error, bool began) {
 void RouterFilter::NoteFailure(const ProxyError& error) {
   std::string_view& text = context_.stream_info().upstream_failure;
   text = {};
-  if (error.kind == ErrorKind::kConnectFailure && !error.detail.empty()) {
+  if (error.from_transport) {
+    text = arena().Copy(error.detail);
+  } else if (error.kind == ErrorKind::kConnectFailure && !error.detail.empty()) {
     text = arena().Copy("delayed connect error: " + std::string(error.detail));
   }
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "absl/strings/strip.h"
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/core/v3/socket_option.pb.h"
@@ -145,6 +146,16 @@ std::optional<ParsedAddress> ParseAddress(const core::Address& proto, const Fiel
   return std::nullopt;
 }
 
+std::optional<net::CidrRange> ParseCidrRange(const core::CidrRange& proto, const FieldPath& path,
+                                             Translation& translation) {
+  const absl::StatusOr<net::Address> address = net::Address::Ip(proto.address_prefix(), 0);
+  if (!address.ok()) {
+    translation.errors.Add(path.Field("address_prefix"), std::string(address.status().message()));
+    return std::nullopt;
+  }
+  return net::CidrRange(*address, proto.prefix_len().value());
+}
+
 std::vector<net::SocketOption> ParseSocketOptions(
     const google::protobuf::RepeatedPtrField<core::SocketOption>& protos, const FieldPath& path,
     Translation& translation) {
@@ -228,6 +239,15 @@ void CheckTransportSocket(const core::TransportSocket& proto, const FieldPath& p
 std::string_view TypeName(std::string_view type_url) {
   const size_t slash = type_url.rfind('/');
   return slash == std::string_view::npos ? type_url : type_url.substr(slash + 1);
+}
+
+std::string ExtensionName(std::string_view type) {
+  absl::string_view name = ToAbsl(type);
+  if (!absl::ConsumePrefix(&name, "envoy.extensions.")) return std::string(type);
+  const size_t message = name.rfind('.');
+  const size_t version = message == 0 ? message : name.rfind('.', message - 1);
+  if (version == absl::string_view::npos) return std::string(type);
+  return Concat("envoy.", std::string_view(name.data(), version));
 }
 
 std::string NoImplementation(std::string_view name, std::string_view type_url) {

@@ -21,6 +21,7 @@
 #include "source/config/registry.h"
 #include "source/event/clock.h"
 #include "source/net/address.h"
+#include "source/net/cidr.h"
 #include "source/net/socket.h"
 #include "source/tls/secret.h"
 #include "source/upstream/host.h"
@@ -30,6 +31,7 @@ class Duration;
 }
 namespace envoy::config::core::v3 {
 class Address;
+class CidrRange;
 class DataSource;
 class Locality;
 class SocketOption;
@@ -68,6 +70,10 @@ struct ParsedAddress {
 std::optional<ParsedAddress> ParseAddress(const envoy::config::core::v3::Address& proto,
                                           const FieldPath& path, Translation& translation);
 
+// nullopt after an error.
+std::optional<net::CidrRange> ParseCidrRange(const envoy::config::core::v3::CidrRange& proto,
+                                             const FieldPath& path, Translation& translation);
+
 std::vector<net::SocketOption> ParseSocketOptions(
     const google::protobuf::RepeatedPtrField<envoy::config::core::v3::SocketOption>& protos,
     const FieldPath& path, Translation& translation);
@@ -90,6 +96,10 @@ void CheckTransportSocket(const envoy::config::core::v3::TransportSocket& proto,
 
 // "a.b.C" of "type.googleapis.com/a.b.C".
 std::string_view TypeName(std::string_view type_url);
+
+// Envoy's name of an extension, which its messages use: "envoy.filters.http.router" for
+// "envoy.extensions.filters.http.router.v3.Router".
+std::string ExtensionName(std::string_view type);
 
 // Envoy's "Didn't find a registered implementation for '<name>' with type URL: '<url>'".
 std::string NoImplementation(std::string_view name, std::string_view type_url);

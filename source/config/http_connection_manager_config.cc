@@ -129,15 +129,9 @@ InternalAddresses ParseInternalAddresses(const HttpConnectionManager::InternalAd
   internal.unix_sockets = proto.unix_sockets();
   const FieldPath list = path.Field("cidr_ranges");
   for (int i = 0; i < proto.cidr_ranges_size(); ++i) {
-    const core::CidrRange& range = proto.cidr_ranges(i);
-    const absl::StatusOr<net::Address> address = net::Address::Ip(range.address_prefix(), 0);
-    if (address.ok()) {
-      internal.ranges.emplace_back(*address, range.prefix_len().value());
-    } else {
-      const FieldPath entry = list.Index(static_cast<size_t>(i));
-      translation.errors.Add(entry.Field("address_prefix"),
-                             std::string(address.status().message()));
-    }
+    const FieldPath entry = list.Index(static_cast<size_t>(i));
+    const auto range = ParseCidrRange(proto.cidr_ranges(i), entry, translation);
+    if (range.has_value()) internal.ranges.push_back(*range);
   }
   if (proto.cidr_ranges_size() > 0) return internal;
   constexpr std::pair<std::string_view, uint32_t> kPrivate[] = {

@@ -4,7 +4,6 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/strip.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "source/config/text.h"
 
@@ -14,17 +13,6 @@ namespace {
 namespace hcm = envoy::extensions::filters::network::http_connection_manager::v3;
 
 constexpr std::string_view kTypePrefix = "type.googleapis.com/";
-
-// Envoy's name of an extension, which its messages use: "envoy.filters.http.router" for
-// "envoy.extensions.filters.http.router.v3.Router".
-std::string ExtensionName(std::string_view type) {
-  absl::string_view name = ToAbsl(type);
-  if (!absl::ConsumePrefix(&name, "envoy.extensions.")) return std::string(type);
-  const size_t message = name.rfind('.');
-  const size_t version = message == 0 ? message : name.rfind('.', message - 1);
-  if (version == absl::string_view::npos) return std::string(type);
-  return Concat("envoy.", std::string_view(name.data(), version));
-}
 
 // The factory without knowledge of its place; false when the filter is left out.
 bool ParseHttpFilter(const hcm::HttpFilter& proto, const FieldPath& path, Translation& translation,

@@ -129,49 +129,67 @@ void Server::BuildClusters() {
 ListenerScopes Server::MakeScopes(const ListenerConfig& config) {
   std::string prefix = config.stat_prefix;
   if (prefix.empty()) prefix = config.address.ToString();
-  const std::string& http_prefix = config.http->stat_prefix;
-  ListenerScopes scopes;
-  scopes.listener = &store_.AddScope(absl::StrCat("listener.", prefix));
-  scopes.http = &store_.AddScope(absl::StrCat("http.", http_prefix));
-  scopes.http1 = &store_.AddScope("http1");
-  scopes.listener_http = &store_.AddScope(absl::StrCat("listener.", prefix, ".http.", http_prefix));
-  return scopes;
+  return MakeListenerScopes(store_, config, prefix);
+}
+
+ListenerUsage* Server::AddUsage() {
+  std::vector<WorkerFace*> faces;
+  for (const auto& worker : workers_) faces.push_back(worker.get());
+  return usages_.emplace_back(std::make_unique<ListenerUsage>(std::move(faces))).get();
+}
+
+absl::StatusOr<net::Address> Server::BindAddress(net::Address address, BoundListener& bound) {
+  const net::ListenOptions& options = bound.config->options;
+  const bool own_socket_each = address.is_ip() && options.reuse_port;
+  for (size_t i = 0; i < bound.sockets.size(); ++i) {
+    if (i > 0 && !own_socket_each) {
+      // One socket shared by all: each worker has its own descriptor of it.
+      net::Socket copy(dup(bound.sockets[0].back().fd()));
+      if (!copy.valid()) return absl::UnavailableError("cannot duplicate a listening socket");
+      bound.sockets[i].push_back(std::move(copy));
+      continue;
+    }
+    absl::StatusOr<net::Socket> socket = net::BindListener(address, options);
+    if (!socket.ok()) {
+      return absl::Status(socket.status().code(),
+                          absl::StrCat("error adding listener '", bound.config->name,
+                                       "': ", socket.status().message()));
+    }
+    // The kernel chose a port: the other workers' sockets need the same.
+    if (i == 0 && address.is_ip()) address = net::LocalAddress(socket->fd());
+    bound.sockets[i].push_back(*std::move(socket));
+  }
+  return address;
 }
 
 absl::StatusOr<Server::BoundListener> Server::Bind(
     const std::shared_ptr<const ListenerConfig>& config, size_t sockets) {
   BoundListener bound;
   bound.config = config;
-  net::Address address = config->address;
-  const bool own_socket_each = address.is_ip() && config->options.reuse_port;
-  for (size_t i = 0; i < sockets; ++i) {
-    if (i > 0 && !own_socket_each) {
-      // One socket shared by all: each worker has its own descriptor of it.
-      net::Socket copy(dup(bound.sockets[0].fd()));
-      if (!copy.valid()) return absl::UnavailableError("cannot duplicate a listening socket");
-      bound.sockets.push_back(std::move(copy));
-      continue;
+  bound.sockets.resize(sockets);
+  std::vector<net::Address> addresses = {config->address};
+  addresses.insert(addresses.end(), config->additional_addresses.begin(),
+                   config->additional_addresses.end());
+  if (config->binds) {
+    for (net::Address& address : addresses) {
+      absl::StatusOr<net::Address> at = BindAddress(address, bound);
+      if (!at.ok()) return at.status();
+      address = *std::move(at);
     }
-    absl::StatusOr<net::Socket> socket = net::BindListener(address, config->options);
-    if (!socket.ok()) {
-      return absl::Status(
-          socket.status().code(),
-          absl::StrCat("error adding listener '", config->name, "': ", socket.status().message()));
-    }
-    // The kernel chose a port: the other workers' sockets need the same.
-    if (i == 0 && address.is_ip()) address = net::LocalAddress(socket->fd());
-    bound.sockets.push_back(*std::move(socket));
   }
-  addresses_.push_back({config->name, {address}});
+  addresses_.push_back({config->name, std::move(addresses)});
   return bound;
 }
 
 absl::Status Server::BindListeners() {
+  AddUsage();
   for (const auto& config : *world_->listeners) {
     absl::StatusOr<BoundListener> bound = Bind(config, workers_.size());
     if (!bound.ok()) return bound.status();
     bound->scopes = MakeScopes(*config);
     bound->scopes.drain = draining_.Add(config);
+    bound->scopes.usage = AddUsage();
+    bound->scopes.global_usage = usages_.front().get();
     bound_.push_back(*std::move(bound));
     listener_stats_.listener_added.Inc();
   }
@@ -184,7 +202,10 @@ absl::Status Server::BindListeners() {
 absl::Status Server::StartListeners() {
   for (BoundListener& bound : bound_) {
     for (size_t i = 0; i < workers_.size(); ++i) {
-      absl::Status status = net::StartListening(bound.sockets[i], bound.config->options);
+      absl::Status status;
+      for (const net::Socket& socket : bound.sockets[i]) {
+        status.Update(net::StartListening(socket, bound.config->options));
+      }
       if (!status.ok()) {
         listener_stats_.listener_create_failure.Inc();
         return status;
@@ -260,7 +281,7 @@ absl::Status Server::StartAdmin() {
   listener->options.reuse_port = false;
   listener->options.ipv4_compat = bootstrap_.admin.ipv4_compat;
   listener->options.options = bootstrap_.admin.socket_options;
-  listener->http = http;
+  listener->default_filter_chain = config::HttpChain(std::move(http));
   const size_t served = addresses_.size();
   absl::StatusOr<BoundListener> bound = Bind(listener, 1);
   if (!bound.ok()) return bound.status();
@@ -268,7 +289,7 @@ absl::Status Server::StartAdmin() {
   addresses_.resize(served);  // /listeners does not show the admin listener itself
   const ListenerScopes scopes = MakeScopes(*listener);
   stats::Scope& main_scope = store_.AddScope("listener.admin.main_thread");
-  absl::Status status = net::StartListening(bound->sockets[0], listener->options);
+  absl::Status status = net::StartListening(bound->sockets[0][0], listener->options);
   if (!status.ok()) return status;
   main_.AddListener(listener, std::move(bound->sockets[0]), scopes, main_scope);
   REMORA_LOG(kMain, kInfo, "admin address: ", admin_address_.ToString());
@@ -401,7 +422,9 @@ absl::Status Server::OpenLogs() {
   absl::Status status = open(bootstrap_.admin.access_log);
   for (const auto& listener : *world_->listeners) {
     status.Update(open(listener->access_log));
-    status.Update(open(listener->http->access_log));
+    for (const auto& chain : listener->AllChains()) {
+      if (chain->http != nullptr) status.Update(open(chain->http->access_log));
+    }
   }
   return status;
 }

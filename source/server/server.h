@@ -74,14 +74,17 @@ class Server {
   struct BoundListener {
     std::shared_ptr<const config::ListenerConfig> config;
     ListenerScopes scopes;
-    std::vector<net::Socket> sockets;  // one a worker
+    std::vector<std::vector<net::Socket>> sockets;  // of each worker: one an address
   };
 
   void BuildClusters();
   absl::Status BindListeners();
   absl::StatusOr<BoundListener> Bind(const std::shared_ptr<const config::ListenerConfig>& config,
                                      size_t sockets);
+  // One socket on `address` for each of `bound.sockets`; where it is bound.
+  absl::StatusOr<net::Address> BindAddress(net::Address address, BoundListener& bound);
   ListenerScopes MakeScopes(const config::ListenerConfig& config);
+  ListenerUsage* AddUsage();
   absl::Status StartListeners();
   absl::Status StartAdmin();
   absl::StatusOr<std::string> DumpConfig(const admin::Parameters& parameters) const;
@@ -115,6 +118,7 @@ class Server {
   admin::ServerState state_ = admin::ServerState::kPreInitializing;
   event::TimePoint started_;
   runtime::ProcessState process_;
+  std::vector<std::unique_ptr<ListenerUsage>> usages_;  // the first one is of all listeners
   Worker main_;
   std::vector<std::unique_ptr<Worker>> workers_;
   event::FileWatcher files_;

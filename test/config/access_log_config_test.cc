@@ -29,7 +29,7 @@ std::shared_ptr<const connection_manager::Config> Manager(const Parts& parts) {
   const LoadedBootstrap loaded = Load(Bootstrap(parts));
   INFO(loaded.errors.ToString());
   REQUIRE(loaded.config.has_value());
-  return loaded.config->listeners.at(0)->http;
+  return loaded.config->listeners.at(0)->filter_chains.at(0)->http;
 }
 
 // The line of a request GET /p with x-a: v, answered with `code`; or what kept it from the log.

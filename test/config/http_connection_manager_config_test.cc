@@ -34,7 +34,7 @@ TEST_CASE("a huge timeout leaves room for sums with a point in time") {
   parts.manager = "stream_idle_timeout: 9223372036.9s";
   const LoadedBootstrap loaded = Load(Bootstrap(parts));
   REQUIRE(loaded.config.has_value());
-  const event::Duration timeout = loaded.config->listeners[0]->http->stream_idle_timeout;
+  const event::Duration timeout = loaded.config->listeners[0]->filter_chains.at(0)->http->stream_idle_timeout;
   CHECK(timeout > 50LL * 365 * 24 * 3600 * event::kSecond);
   CHECK(timeout < std::numeric_limits<event::Duration>::max() / 2);
 }
@@ -101,8 +101,8 @@ TEST_CASE("an optional filter is left out, but not the last") {
   parts.filters = "[" + optional + ", {{router}}]";
   const LoadedBootstrap loaded = Load(Bootstrap(parts));
   REQUIRE(loaded.config.has_value());
-  REQUIRE(loaded.config->listeners[0]->http->filters.size() == 1);
-  CHECK(loaded.config->listeners[0]->http->filters[0].name == "router");
+  REQUIRE(loaded.config->listeners[0]->filter_chains.at(0)->http->filters.size() == 1);
+  CHECK(loaded.config->listeners[0]->filter_chains.at(0)->http->filters[0].name == "router");
   parts.filters = "[{{buffer}}, " + optional + "]";
   CHECK(Faults(parts) ==
         At(".http_filters[1]",
@@ -133,7 +133,7 @@ std::shared_ptr<const connection_manager::Config> Manager(const std::string& lin
   parts.manager = lines;
   const LoadedBootstrap loaded = Load(Bootstrap(parts));
   REQUIRE(loaded.config.has_value());
-  return loaded.config->listeners[0]->http;
+  return loaded.config->listeners[0]->filter_chains.at(0)->http;
 }
 
 TEST_CASE("every timeout gets where it belongs") {

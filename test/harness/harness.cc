@@ -126,7 +126,7 @@ config::BootstrapConfig Harness::MakeBootstrap() {
   config::BootstrapConfig bootstrap;
   bootstrap.admin.address = *net::Address::Ip("127.0.0.1", 0);
   for (config::ListenerConfig& listener : listeners_) {
-    listener.http = manager_;
+    if (listener.AllChains().empty()) listener.default_filter_chain = config::HttpChain(manager_);
     bootstrap.listeners.push_back(std::make_shared<const config::ListenerConfig>(listener));
   }
   for (const upstream::ClusterConfig& cluster : clusters_) bootstrap.clusters.push_back(cluster);

@@ -23,11 +23,11 @@ config::BootstrapConfig Load(const std::string& yaml, int64_t wall_now) {
 // The same listener with a probe at both ends of its chain.
 std::shared_ptr<const config::ListenerConfig> WithProbes(const config::ListenerConfig& listener,
                                                          ProbeLog* probes) {
-  auto http = std::make_shared<connection_manager::Config>(*listener.http);
+  auto http = std::make_shared<connection_manager::Config>(*listener.filter_chains.at(0)->http);
   http->filters.insert(http->filters.begin(), MakeProbe("first", probes));
   http->filters.insert(http->filters.end() - 1, MakeProbe("last", probes));
   auto probed = std::make_shared<config::ListenerConfig>(listener);
-  probed->http = std::move(http);
+  probed->filter_chains = {config::HttpChain(std::move(http))};
   return probed;
 }
 
@@ -55,19 +55,18 @@ World::World(const std::string& yaml, fakes::SimulatedClock& clock, uint64_t see
 World::~World() { Clear(); }
 
 void World::AddListener(std::shared_ptr<const config::ListenerConfig> config) {
-  server::ListenerScopes scopes;
-  scopes.listener = &store_.AddScope("listener." + config->name);
-  scopes.http = &store_.AddScope("http." + config->http->stat_prefix);
-  scopes.http1 = &store_.AddScope("http1");
-  scopes.listener_http =
-      &store_.AddScope("listener." + config->name + ".http." + config->http->stat_prefix);
+  const server::ListenerScopes scopes =
+      server::MakeListenerScopes(store_, *config, config->name);
   stats::Scope& worker_scope = store_.AddScope("listener." + config->name + ".worker_0");
   absl::StatusOr<net::Socket> socket = net::BindListener(config->address, config->options);
   if (!socket.ok()) throw std::runtime_error(std::string(socket.status().message()));
   const absl::Status status = net::StartListening(*socket, config->options);
   if (!status.ok()) throw std::runtime_error(std::string(status.message()));
+  std::vector<net::Socket> sockets;
+  sockets.push_back(*std::move(socket));
   listeners_.push_back(std::make_unique<server::ActiveListener>(
-      std::move(config), *std::move(socket), services_, scopes, worker_scope, connections_));
+      std::move(config), std::move(sockets), scopes,
+      server::ActiveListener::Surroundings{services_, worker_scope, connections_, nullptr}));
 }
 
 void World::Clear() {

@@ -65,6 +65,7 @@ net::SessionTotals Session::totals() const {
           connection_.bytes_sent(),
           requests_ > 0,
           broke_protocol_,
+          connection_.handshaking(),
           connection_.tls(),
           connection_.transport_failure()};
 }

@@ -1,0 +1,78 @@
+#include "source/server/listener_chain.h"
+
+#include <utility>
+
+#include "source/base/check.h"
+#include "source/http/connection_manager/session.h"
+#include "source/net/plaintext.h"
+
+namespace remora::server {
+namespace {
+
+net::ChainSetup Setup(const upstream::WorkerResources& worker, stats::Scope& scope) {
+  return {scope, worker.shard, worker.dispatcher, worker.blocks, worker.random, worker.runtime};
+}
+
+}  // namespace
+
+ListenerChain::ListenerChain(std::shared_ptr<const config::FilterChain> config,
+                             const ChainScopes& scopes, const Surroundings& surroundings)
+    : config_(std::move(config)),
+      worker_(surroundings.services.worker),
+      session_scope_(scopes.session) {
+  if (config_->transport != nullptr) {
+    transports_ = config_->transport->ForWorker(surroundings.listener, worker_.shard);
+  }
+  if (config_->http != nullptr) {
+    http_ = std::make_shared<connection_manager::WorkerConfig>(
+        config_->http, surroundings.services, surroundings.buffer_limit,
+        connection_manager::WorkerConfig::Scopes{*scopes.http, *scopes.listener_http,
+                                                 *scopes.http1},
+        surroundings.drain);
+  }
+  for (size_t i = 0; i < config_->guards.size(); ++i) {
+    const net::GuardFactory& factory = config_->guards[i];
+    guards_.push_back(factory.create(factory.config.get(), Setup(worker_, *scopes.guards[i])));
+    wants_first_bytes_ |= factory.wants_first_bytes;
+  }
+}
+
+std::unique_ptr<net::TransportSocket> ListenerChain::MakeTransport(const net::Address& peer) {
+  if (transports_ == nullptr) return std::make_unique<net::Plaintext>();
+  net::TransportOptions options;
+  options.peer = &peer;
+  return transports_->Make(options);
+}
+
+net::Admission ListenerChain::Admit(net::GuardedConnection& connection) {
+  for (size_t i = 0; i < guards_.size(); ++i) {
+    if (guards_[i]->OnConnection(connection) == net::Admission::kAdmit) continue;
+    EndFirst(i);
+    return net::Admission::kRefuse;
+  }
+  return net::Admission::kAdmit;
+}
+
+net::Admission ListenerChain::AdmitFirstBytes(net::GuardedConnection& connection) {
+  for (const auto& guard : guards_) {
+    if (guard->OnFirstBytes(connection) == net::Admission::kRefuse) return net::Admission::kRefuse;
+  }
+  return net::Admission::kAdmit;
+}
+
+void ListenerChain::EndFirst(size_t count) {
+  for (size_t i = 0; i < count; ++i) guards_[i]->OnConnectionEnd();
+}
+
+std::unique_ptr<net::DownstreamSession> ListenerChain::MakeSession(net::SessionOwner& owner,
+                                                                   net::Accepted accepted) {
+  if (http_ != nullptr) [[likely]] {
+    return std::make_unique<connection_manager::Session>(http_, owner, std::move(accepted));
+  }
+  CHECK(config_->session.has_value());
+  const net::SessionFactory& factory = *config_->session;
+  return factory.create(factory.config.get(), Setup(worker_, *session_scope_), owner,
+                        std::move(accepted));
+}
+
+}  // namespace remora::server

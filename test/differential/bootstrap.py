@@ -111,9 +111,12 @@ def _listener(case, folder, with_log):
 
 
 def _cluster(case, name, ports):
+    # Ports differ between the two proxies: what is chosen by hash is chosen by name.
+    named = "use_hostname_for_hashing" in case.clusters.get(name, "")
     endpoints = "".join(
-        "    - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: "
-        f"{ports[up]} }} }} }}\n" for up in case.upstreams_of(name))
+        f"    - endpoint: {{ hostname: '{up if named else ''}', address: {{ socket_address: "
+        f"{{ address: 127.0.0.1, port_value: {ports[up]} }} }} }}\n"
+        for up in case.upstreams_of(name))
     cluster = _merge(case.clusters.get(name, ""), {
         "name": f"name: {case.id}_{name}\n", "type": "type: STATIC\n",
         "connect_timeout": "connect_timeout: 1s\n",

@@ -52,7 +52,8 @@ class WorkerConfig {
   const WorkerServices& services() const { return services_; }
   const Stats& stats() const { return stats_; }
   const ListenerStats& listener_stats() const { return listener_stats_; }
-  const http::WorkerFilters& filters() const { return filters_; }
+  // Those for this request; null: one of which nothing is known.
+  const http::WorkerFilters& FiltersFor(const http::RequestHead* head) const;
   const http1::ServerOptions& http1_options() const { return http1_options_; }
   const access_log::WorkerLoggers& loggers() const { return loggers_; }
   uint32_t buffer_limit() const { return buffer_limit_; }
@@ -72,11 +73,14 @@ class WorkerConfig {
  private:
   static constexpr size_t kMaxIdleStreams = 256;
 
+  void AddWorkerStates(const Scopes& scopes, http::WorkerFilters& filters) const;
+
   std::shared_ptr<const Config> config_;
   WorkerServices services_;
   Stats stats_;
   ListenerStats listener_stats_;
   http::WorkerFilters filters_;
+  std::vector<http::WorkerFilters> upgrade_filters_;  // as in the configuration
   access_log::WorkerLoggers loggers_;
   http1::ServerOptions http1_options_;
   uint32_t buffer_limit_;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "google/protobuf/repeated_field.h"
+#include "source/access_log/logger.h"
 #include "source/config/core_config.h"
 #include "source/config/registry.h"
 #include "source/http/route/conditions.h"
@@ -22,6 +23,9 @@
 #include "source/http/route/rate_limit.h"
 #include "source/runtime/runtime.h"
 
+namespace envoy::config::accesslog::v3 {
+class AccessLog;
+}
 namespace envoy::config::core::v3 {
 class HeaderValueOption;
 class RuntimeFeatureFlag;
@@ -76,6 +80,10 @@ std::string ParseExtensionDataSource(const envoy::config::core::v3::DataSource& 
 // Compiled changes of a head's fields; null: none.
 std::unique_ptr<const route::HeaderChanges> ParseHeaderChanges(
     const Repeated<envoy::config::core::v3::HeaderValueOption>& add, std::string_view field,
+    ConfigContext& context);
+
+access_log::LoggerList ParseExtensionAccessLogs(
+    const Repeated<envoy::config::accesslog::v3::AccessLog>& protos, std::string_view field,
     ConfigContext& context);
 
 // Null: none.

@@ -35,7 +35,7 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
   for (size_t i = 0; i < chains.size(); ++i) {
     chains_.push_back(std::make_unique<ListenerChain>(
         chains[i], scopes.chains[i],
-        ListenerChain::Surroundings{config_->per_connection_buffer_limit, services_,
+        ListenerChain::Surroundings{config_->per_connection_buffer_limit, services_, surroundings.pipes,
                                     *scopes.listener, scopes.drain}));
   }
   if (config_->index == nullptr) {

@@ -19,8 +19,10 @@ http::FilterFactory RouterFactory() {
                                                       context);
   };
   factory.create_worker_state =
-      [](const void*, const http::WorkerSetup& setup) -> std::unique_ptr<http::FilterWorkerState> {
-    return std::make_unique<router::RouterState>(setup);
+      [](const void* config,
+         const http::WorkerSetup& setup) -> std::unique_ptr<http::FilterWorkerState> {
+    return std::make_unique<router::RouterState>(*static_cast<const router::Config*>(config),
+                                                 setup);
   };
   return factory;
 }

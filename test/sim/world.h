@@ -52,6 +52,7 @@ class World {
   upstream::WorkerResources resources_;
   upstream::ClusterSet clusters_;
   uint64_t last_connection_ = 0;
+  net::PipePool pipes_;
   connection_manager::WorkerServices services_;
   std::shared_ptr<const upstream::ClusterTable> clusters_table_;
   std::atomic<uint64_t> connections_{0};

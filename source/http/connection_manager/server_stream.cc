@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "source/http/codes.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/session.h"
@@ -22,6 +23,12 @@ using http::RequestHead;
 using http::ResponseFlag;
 using http::ResponseHead;
 using http::Side;
+
+namespace {
+
+absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
+
+}  // namespace
 
 ServerStream::ServerStream(WorkerConfig& config)
     : config_(config),
@@ -108,7 +115,7 @@ void ServerStream::CreateChain(const RequestHead* head, bool routed) {
       config_.config().local_replies.get(),
       session_->filter_states(),
   };
-  chain_.emplace(environment, config_.filters(), head);
+  chain_.emplace(environment, config_.FiltersFor(head), head);
 }
 
 // --- the request ---
@@ -151,9 +158,11 @@ void ServerStream::OnHead(RequestHead& head) {
     Refuse(head, *std::move(refusal));
     return;
   }
-  if (head.expects_continue && !config_.config().proxy_100_continue) {
-    // Answered here, as Envoy does without proxy_100_continue: the upstream never waits for it.
-    codec_->SendContinue();
+  if (head.headers.Has(HeaderId::kExpect) && !config_.config().proxy_100_continue &&
+      absl::EqualsIgnoreCase(ToAbsl(head.headers.Get(HeaderId::kExpect)), "100-continue")) {
+    // Answered here, as Envoy does without proxy_100_continue: the upstream never waits for it. A
+    // request without a body has nothing to wait for.
+    if (head.expects_continue) codec_->SendContinue();
     head.headers.Remove(HeaderId::kExpect);
   }
   // Its end comes in a call of its own, but an answer to it is no early one.
@@ -214,6 +223,7 @@ void ServerStream::OnReset(const ProxyError& error) { Abort(error); }
 
 void ServerStream::Reject(http::ServerCodecStream& codec, const CodecError& error) {
   codec_ = &codec;
+  if (error.connection_usable) request_done_ = true;
   LocalReply reply;
   reply.status = error.status;
   reply.details = error.detail;

@@ -17,7 +17,7 @@
 namespace remora::net {
 class Address;
 class TlsFacts;
-}
+}  // namespace remora::net
 
 namespace remora::http {
 

@@ -49,7 +49,7 @@ struct GuardedConnection {
   std::string_view server_name;
   const TlsFacts* tls = nullptr;  // null: plain text, or the handshake is yet to come
 
-  std::string refusal;       // why, for the access log; empty: no reason is given
+  std::string refusal;        // why, for the access log; empty: no reason is given
   event::Duration delay = 0;  // how long a refused connection is kept before it is closed
 };
 

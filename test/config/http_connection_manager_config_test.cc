@@ -34,7 +34,8 @@ TEST_CASE("a huge timeout leaves room for sums with a point in time") {
   parts.manager = "stream_idle_timeout: 9223372036.9s";
   const LoadedBootstrap loaded = Load(Bootstrap(parts));
   REQUIRE(loaded.config.has_value());
-  const event::Duration timeout = loaded.config->listeners[0]->filter_chains.at(0)->http->stream_idle_timeout;
+  const event::Duration timeout =
+      loaded.config->listeners[0]->filter_chains.at(0)->http->stream_idle_timeout;
   CHECK(timeout > 50LL * 365 * 24 * 3600 * event::kSecond);
   CHECK(timeout < std::numeric_limits<event::Duration>::max() / 2);
 }

@@ -140,7 +140,8 @@ void CheckPolicy(uint8_t choice, std::string_view authority, std::string_view ta
 
 // A byte of options, then lines: authority, target.
 void RunPath(std::string_view input) {
-  if (input.empty()) return;
+  // No codec lets a NUL pass.
+  if (input.empty() || input.find('\0') != std::string_view::npos) return;
   base::ArenaPool arenas;
   base::Arena arena(arenas);
   const auto choice = static_cast<uint8_t>(input[0]);

@@ -24,17 +24,10 @@ struct ChainScopes {
 };
 
 struct ListenerScopes {
-<<<<<<< HEAD
   stats::Scope* listener = nullptr;      // `listener.<address>.`
   std::vector<stats::Scope*> filters;    // of the listener filters
   std::vector<ChainScopes> chains;       // in the order of ListenerConfig::AllChains
   const net::Drain* drain = nullptr;
-=======
-  stats::Scope* listener = nullptr;    // `listener.<address>.`
-  std::vector<stats::Scope*> filters;  // of the listener filters
-  std::vector<ChainScopes> chains;     // in the order of ListenerConfig::AllChains
-  const connection_manager::Drain* drain = nullptr;
->>>>>>> w/proof
   ListenerUsage* usage = nullptr;         // null: without limits
   ListenerUsage* global_usage = nullptr;  // of all listeners; null: without limits
 };

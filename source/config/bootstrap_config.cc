@@ -16,6 +16,7 @@
 #include "source/config/listener_config.h"
 #include "source/config/matcher_config.h"
 #include "source/config/runtime_config.h"
+#include "source/config/secret_config.h"
 #include "source/config/stats_config.h"
 #include "source/config/text.h"
 
@@ -104,6 +105,7 @@ std::string ParseLogFormat(const Bootstrap::ApplicationLogConfig::LogFormat& pro
 constexpr std::string_view kOtherExtensions[] = {
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
+    "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig",
     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
 };
 
@@ -239,10 +241,11 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   const FieldPath stats = root.Field("stats_config");
   config.stats_matcher = ParseStatsMatcher(proto.stats_config(), stats, translation);
   config.stats_tags = ParseStatsTags(proto.stats_config(), stats, translation);
-  // Both before the listeners, whose routes refer to them.
+  // All before the listeners, whose routes and chains refer to them.
   config.runtime = ParseRuntime(proto.layered_runtime(), config.node.cluster,
                                 root.Field("layered_runtime"), translation);
   const FieldPath resources = root.Field("static_resources");
+  ParseStaticSecrets(proto.static_resources().secrets(), resources.Field("secrets"), translation);
   config.clusters =
       ParseClusters(proto.static_resources(), resources.Field("clusters"), translation);
   config.listeners =

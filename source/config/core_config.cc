@@ -1,20 +1,18 @@
 #include "source/config/core_config.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 
+#include "absl/strings/strip.h"
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/core/v3/socket_option.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "google/protobuf/duration.pb.h"
+#include "source/config/read_file.h"
 #include "source/config/text.h"
 
 namespace remora::config {
@@ -118,54 +116,6 @@ net::SocketOption ParseSocketOption(const core::SocketOption& proto, const Field
   return option;
 }
 
-// Closes the file it was given.
-class OpenFile final {
- public:
-  explicit OpenFile(const std::string& name)
-      : fd_(open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
-  ~OpenFile() {
-    if (fd_ >= 0) close(fd_);
-  }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-// The file's bytes, or what is wrong with it in `error`.
-std::string ReadFile(const std::string& name, uint64_t max_size, std::string& error) {
-  const OpenFile file(name);
-  struct stat status;
-  if (file.fd() < 0 || fstat(file.fd(), &status) != 0) {
-    error = errno == ENOENT ? Concat("file ", name, " does not exist")
-                            : Concat("file ", name, " cannot be opened: ", strerror(errno));
-    return "";
-  }
-  if (!S_ISREG(status.st_mode)) {
-    error = Concat("file ", name, " is not a regular file");
-    return "";
-  }
-  const auto size = static_cast<uint64_t>(status.st_size);
-  if (size > max_size) {
-    error = Concat("file ", name, " size is ", size, " bytes; maximum is ", max_size);
-    return "";
-  }
-  // The size is not all: files of /proc have none, and a file may grow meanwhile.
-  std::string text;
-  char block[16 * 1024];
-  while (text.size() <= max_size) {
-    const ssize_t got = read(file.fd(), block, sizeof(block));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) error = Concat("file ", name, " cannot be read: ", strerror(errno));
-    if (got <= 0) return text;
-    text.append(block, static_cast<size_t>(got));
-  }
-  error = Concat("file ", name, " is larger than ", max_size, " bytes");
-  return "";
-}
-
 }  // namespace
 
 event::Duration ParseDuration(const google::protobuf::Duration& proto, const FieldPath& path,
@@ -196,6 +146,16 @@ std::optional<ParsedAddress> ParseAddress(const core::Address& proto, const Fiel
   return std::nullopt;
 }
 
+std::optional<net::CidrRange> ParseCidrRange(const core::CidrRange& proto, const FieldPath& path,
+                                             Translation& translation) {
+  const absl::StatusOr<net::Address> address = net::Address::Ip(proto.address_prefix(), 0);
+  if (!address.ok()) {
+    translation.errors.Add(path.Field("address_prefix"), std::string(address.status().message()));
+    return std::nullopt;
+  }
+  return net::CidrRange(*address, proto.prefix_len().value());
+}
+
 std::vector<net::SocketOption> ParseSocketOptions(
     const google::protobuf::RepeatedPtrField<core::SocketOption>& protos, const FieldPath& path,
     Translation& translation) {
@@ -221,15 +181,14 @@ upstream::Locality ParseLocality(const core::Locality& proto) {
   return {proto.region(), proto.zone(), proto.sub_zone()};
 }
 
-std::string ParseDataSource(const core::DataSource& proto, uint64_t max_size, const FieldPath& path,
-                            Translation& translation) {
-  std::string text;
-  std::string error;
+std::string ReadDataSource(const core::DataSource& proto, uint64_t max_size, const FieldPath& path,
+                           Translation& translation) {
+  absl::StatusOr<std::string> text = std::string();
   std::string_view field;
   switch (proto.specifier_case()) {
     case core::DataSource::kFilename:
       field = "filename";
-      text = ReadFile(proto.filename(), max_size, error);
+      text = ReadFile(proto.filename(), max_size);
       break;
     case core::DataSource::kInlineBytes:
       field = "inline_bytes";
@@ -243,21 +202,31 @@ std::string ParseDataSource(const core::DataSource& proto, uint64_t max_size, co
       field = "environment_variable";
       const char* value = getenv(proto.environment_variable().c_str());
       if (value == nullptr) {
-        error = Concat("Environment variable doesn't exist: ", proto.environment_variable());
+        text = absl::NotFoundError(
+            Concat("Environment variable doesn't exist: ", proto.environment_variable()));
       } else {
-        text = value;
+        text = std::string(value);
       }
       break;
     }
     case core::DataSource::SPECIFIER_NOT_SET:
       return "";
   }
-  if (error.empty() && text.size() > max_size) {
-    error = Concat("response body size is ", text.size(), " bytes; maximum is ", max_size);
+  if (text.ok() && text->size() > max_size) {
+    text = absl::ResourceExhaustedError(
+        Concat("response body size is ", text->size(), " bytes; maximum is ", max_size));
   }
-  if (error.empty()) return text;
-  translation.errors.Add(path.Field(field), error);
+  if (text.ok()) return *std::move(text);
+  translation.errors.Add(path.Field(field), std::string(text.status().message()));
   return "";
+}
+
+std::string ParseDataSource(const core::DataSource& proto, uint64_t max_size, const FieldPath& path,
+                            Translation& translation) {
+  if (proto.has_watched_directory()) {
+    translation.errors.Add(path.Field("watched_directory"), "not supported here");
+  }
+  return ReadDataSource(proto, max_size, path, translation);
 }
 
 void CheckTransportSocket(const core::TransportSocket& proto, const FieldPath& path,
@@ -270,6 +239,15 @@ void CheckTransportSocket(const core::TransportSocket& proto, const FieldPath& p
 std::string_view TypeName(std::string_view type_url) {
   const size_t slash = type_url.rfind('/');
   return slash == std::string_view::npos ? type_url : type_url.substr(slash + 1);
+}
+
+std::string ExtensionName(std::string_view type) {
+  absl::string_view name = ToAbsl(type);
+  if (!absl::ConsumePrefix(&name, "envoy.extensions.")) return std::string(type);
+  const size_t message = name.rfind('.');
+  const size_t version = message == 0 ? message : name.rfind('.', message - 1);
+  if (version == absl::string_view::npos) return std::string(type);
+  return Concat("envoy.", std::string_view(name.data(), version));
 }
 
 std::string NoImplementation(std::string_view name, std::string_view type_url) {

@@ -15,12 +15,15 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "source/config/config_error.h"
 #include "source/config/registry.h"
 #include "source/event/clock.h"
 #include "source/net/address.h"
+#include "source/net/cidr.h"
 #include "source/net/socket.h"
+#include "source/tls/secret.h"
 #include "source/upstream/host.h"
 
 namespace google::protobuf {
@@ -28,6 +31,7 @@ class Duration;
 }
 namespace envoy::config::core::v3 {
 class Address;
+class CidrRange;
 class DataSource;
 class Locality;
 class SocketOption;
@@ -48,6 +52,8 @@ struct Translation {
   std::optional<uint32_t> max_regex_program_size = std::nullopt;
   // Name of the service that this process stands beside (node.cluster).
   std::string service_cluster = {};
+  // Those of static_resources.secrets.
+  absl::flat_hash_map<std::string, tls::SecretValue> secrets = {};
 };
 
 // Not negative and below 2^63 ns. Values above 100 years mean 100 years, so that sums with a point
@@ -64,6 +70,10 @@ struct ParsedAddress {
 std::optional<ParsedAddress> ParseAddress(const envoy::config::core::v3::Address& proto,
                                           const FieldPath& path, Translation& translation);
 
+// nullopt after an error.
+std::optional<net::CidrRange> ParseCidrRange(const envoy::config::core::v3::CidrRange& proto,
+                                             const FieldPath& path, Translation& translation);
+
 std::vector<net::SocketOption> ParseSocketOptions(
     const google::protobuf::RepeatedPtrField<envoy::config::core::v3::SocketOption>& protos,
     const FieldPath& path, Translation& translation);
@@ -72,9 +82,13 @@ net::TcpKeepalive ParseKeepalive(const envoy::config::core::v3::TcpKeepalive& pr
 
 upstream::Locality ParseLocality(const envoy::config::core::v3::Locality& proto);
 
-// At most `max_size` bytes.
+// At most `max_size` bytes, read now; an error when they are to be read again later.
 std::string ParseDataSource(const envoy::config::core::v3::DataSource& proto, uint64_t max_size,
                             const FieldPath& path, Translation& translation);
+
+// The same whether or not they are to be read again.
+std::string ReadDataSource(const envoy::config::core::v3::DataSource& proto, uint64_t max_size,
+                           const FieldPath& path, Translation& translation);
 
 // Refuses every transport socket but plain text.
 void CheckTransportSocket(const envoy::config::core::v3::TransportSocket& proto,
@@ -82,6 +96,10 @@ void CheckTransportSocket(const envoy::config::core::v3::TransportSocket& proto,
 
 // "a.b.C" of "type.googleapis.com/a.b.C".
 std::string_view TypeName(std::string_view type_url);
+
+// Envoy's name of an extension, which its messages use: "envoy.filters.http.router" for
+// "envoy.extensions.filters.http.router.v3.Router".
+std::string ExtensionName(std::string_view type);
 
 // Envoy's "Didn't find a registered implementation for '<name>' with type URL: '<url>'".
 std::string NoImplementation(std::string_view name, std::string_view type_url);

@@ -4,7 +4,6 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/strip.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "source/config/text.h"
 
@@ -14,17 +13,6 @@ namespace {
 namespace hcm = envoy::extensions::filters::network::http_connection_manager::v3;
 
 constexpr std::string_view kTypePrefix = "type.googleapis.com/";
-
-// Envoy's name of an extension, which its messages use: "envoy.filters.http.router" for
-// "envoy.extensions.filters.http.router.v3.Router".
-std::string ExtensionName(std::string_view type) {
-  absl::string_view name = ToAbsl(type);
-  if (!absl::ConsumePrefix(&name, "envoy.extensions.")) return std::string(type);
-  const size_t message = name.rfind('.');
-  const size_t version = message == 0 ? message : name.rfind('.', message - 1);
-  if (version == absl::string_view::npos) return std::string(type);
-  return Concat("envoy.", std::string_view(name.data(), version));
-}
 
 // The factory without knowledge of its place; false when the filter is left out.
 bool ParseHttpFilter(const hcm::HttpFilter& proto, const FieldPath& path, Translation& translation,
@@ -61,21 +49,22 @@ bool ParseHttpFilter(const hcm::HttpFilter& proto, const FieldPath& path, Transl
 
 }  // namespace
 
-std::vector<http::FilterFactory> ParseHttpFilters(const hcm::HttpConnectionManager& proto,
-                                                  const FieldPath& path, Translation& translation) {
+std::vector<http::FilterFactory> ParseHttpFilters(
+    const google::protobuf::RepeatedPtrField<hcm::HttpFilter>& protos, const FieldPath& path,
+    Translation& translation) {
   std::vector<http::FilterFactory> filters;
-  if (proto.http_filters().empty()) {
+  if (protos.empty()) {
     translation.errors.Add(path,
                            "a connection manager without HTTP filters is not supported: the last "
                            "one has to be a terminal filter (envoy.filters.http.router)");
     return filters;
   }
-  for (int i = 0; i < proto.http_filters_size(); ++i) {
+  for (int i = 0; i < protos.size(); ++i) {
     const FieldPath filter_path = path.Index(static_cast<size_t>(i));
-    const bool last = i + 1 == proto.http_filters_size();
+    const bool last = i + 1 == protos.size();
     http::FilterFactory factory;
-    if (!ParseHttpFilter(proto.http_filters(i), filter_path, translation, factory)) {
-      if (last && proto.http_filters(i).is_optional()) {
+    if (!ParseHttpFilter(protos[i], filter_path, translation, factory)) {
+      if (last && protos[i].is_optional()) {
         translation.errors.Add(filter_path,
                                "leaving out the last filter, which has to be terminal, is not "
                                "supported");

@@ -3,9 +3,9 @@
 // Translator of envoy.config.listener.v3.Listener: where it listens and what runs on its
 // connections.
 //
-// Pure, as far as route tables are (see route_config.h). One filter chain that takes every
-// connection, with one network filter, the HTTP connection manager; more is refused by name.
-// Source: Envoy source/common/listener_manager/listener_impl.cc, filter_chain_manager_impl.cc.
+// Pure, as far as route tables are (see route_config.h). Its filter chains are translated by
+// filter_chain_config.h.
+// Source: Envoy source/common/listener_manager/listener_impl.cc.
 
 #include <memory>
 

@@ -14,11 +14,28 @@ void ConfigContext::AddError(std::string_view field, std::string_view message) {
   }
 }
 
-const HttpFilterEntry* Registry::FindHttpFilter(std::string_view type_url) const {
+namespace {
+
+template <class Entry>
+const Entry* FindEntry(const std::vector<Entry>& entries, std::string_view type_url) {
   const std::string_view name = type_url.substr(type_url.rfind('/') + 1);
-  const auto found = std::find_if(http_filters_.begin(), http_filters_.end(),
+  const auto found = std::find_if(entries.begin(), entries.end(),
                                   [&](const auto& entry) { return entry.type_name == name; });
-  return found == http_filters_.end() ? nullptr : &*found;
+  return found == entries.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+const HttpFilterEntry* Registry::FindHttpFilter(std::string_view type_url) const {
+  return FindEntry(http_filters_, type_url);
+}
+
+const NetworkFilterEntry* Registry::FindNetworkFilter(std::string_view type_url) const {
+  return FindEntry(network_filters_, type_url);
+}
+
+const ListenerFilterEntry* Registry::FindListenerFilter(std::string_view type_url) const {
+  return FindEntry(listener_filters_, type_url);
 }
 
 }  // namespace remora::config

@@ -18,6 +18,10 @@
 //     static constexpr bool kTerminal = true;        // optional
 //   };
 //
+// A guard (net/network_filter.h) is one that satisfies NetworkGuardExtension, a terminal network
+// filter one that satisfies NetworkSessionExtension, a listener filter (net/listener_filter.h) one
+// that satisfies ListenerFilterExtension; each says with StatScope where its statistics are.
+//
 // The key is the proto's full name (its type URL), never the configured name. Thread: main, at
 // start; read-only afterwards.
 
@@ -33,6 +37,8 @@
 #include "google/protobuf/any.pb.h"
 #include "source/config/config_error.h"
 #include "source/http/filter/filter.h"
+#include "source/net/listener_filter.h"
+#include "source/net/network_filter.h"
 
 namespace remora::config {
 
@@ -79,6 +85,36 @@ concept HasWorkerState =
       } -> std::same_as<std::unique_ptr<http::FilterWorkerState>>;
     };
 
+template <class E>
+concept NetworkGuardExtension =
+    requires(const typename E::Proto& proto, ConfigContext& context,
+             const typename E::Config& config, const net::ChainSetup& setup) {
+      { E::Parse(proto, context) } -> std::same_as<std::optional<typename E::Config>>;
+      { E::StatScope(config) } -> std::same_as<std::string>;
+      { E::Create(config, setup) } -> std::same_as<std::unique_ptr<net::ConnectionGuard>>;
+      { E::kWantsFirstBytes } -> std::convertible_to<bool>;
+    };
+
+template <class E>
+concept NetworkSessionExtension = requires(
+    const typename E::Proto& proto, ConfigContext& context, const typename E::Config& config,
+    const net::ChainSetup& setup, net::SessionOwner& owner, net::Accepted accepted) {
+  { E::Parse(proto, context) } -> std::same_as<std::optional<typename E::Config>>;
+  { E::StatScope(config) } -> std::same_as<std::string>;
+  {
+    E::Create(config, setup, owner, std::move(accepted))
+  } -> std::same_as<std::unique_ptr<net::DownstreamSession>>;
+};
+
+template <class E>
+concept ListenerFilterExtension =
+    requires(const typename E::Proto& proto, ConfigContext& context,
+             const typename E::Config& config, const net::ListenerFilterSetup& setup) {
+      { E::Parse(proto, context) } -> std::same_as<std::optional<typename E::Config>>;
+      { E::StatScope(config) } -> std::same_as<std::string>;
+      { E::Create(config, setup) } -> std::same_as<std::unique_ptr<net::ListenerFilter>>;
+    };
+
 // One HTTP filter extension behind function pointers.
 struct HttpFilterEntry {
   std::string type_name;        // full name of Proto
@@ -92,17 +128,44 @@ struct HttpFilterEntry {
                                              ConfigContext& context) = nullptr;
 };
 
+// One network filter: a guard or a terminal filter, never both.
+struct NetworkFilterEntry {
+  std::string type_name;
+  // False and an error in the context when the proto is wrong.
+  bool (*parse_guard)(const google::protobuf::Any& any, ConfigContext& context,
+                      net::GuardFactory& factory) = nullptr;
+  bool (*parse_session)(const google::protobuf::Any& any, ConfigContext& context,
+                        net::SessionFactory& factory) = nullptr;
+};
+
+struct ListenerFilterEntry {
+  std::string type_name;
+  bool (*parse)(const google::protobuf::Any& any, ConfigContext& context,
+                net::ListenerFilterFactory& factory) = nullptr;
+};
+
 class Registry {
  public:
   template <HttpFilterExtension E>
   void AddHttpFilter();
 
+  template <NetworkGuardExtension E>
+  void AddNetworkGuard();
+  template <NetworkSessionExtension E>
+  void AddNetworkSession();
+  template <ListenerFilterExtension E>
+  void AddListenerFilter();
+
   // By type URL or full name; null when this binary has no such filter.
   const HttpFilterEntry* FindHttpFilter(std::string_view type_url) const;
+  const NetworkFilterEntry* FindNetworkFilter(std::string_view type_url) const;
+  const ListenerFilterEntry* FindListenerFilter(std::string_view type_url) const;
   const std::vector<HttpFilterEntry>& http_filters() const { return http_filters_; }
 
  private:
   std::vector<HttpFilterEntry> http_filters_;
+  std::vector<NetworkFilterEntry> network_filters_;
+  std::vector<ListenerFilterEntry> listener_filters_;
 };
 
 // --- implementation of the template ---
@@ -144,6 +207,51 @@ std::shared_ptr<const void> ParseRouteConfig(const google::protobuf::Any& any,
   return std::make_shared<const typename E::RouteConfig>(std::move(*config));
 }
 
+// What is the same for guards, sessions and listener filters.
+template <class E, class Factory>
+bool ParseNetwork(const google::protobuf::Any& any, ConfigContext& context, Factory& factory) {
+  typename E::Proto proto;
+  if (!any.UnpackTo(&proto)) {
+    context.AddError("", "the value is damaged");
+    return false;
+  }
+  std::optional<typename E::Config> config = E::Parse(proto, context);
+  if (!config.has_value()) return false;
+  factory.scope = E::StatScope(*config);
+  factory.config = std::make_shared<const typename E::Config>(std::move(*config));
+  return true;
+}
+
+template <class E>
+bool ParseGuard(const google::protobuf::Any& any, ConfigContext& context,
+                net::GuardFactory& factory) {
+  factory.wants_first_bytes = E::kWantsFirstBytes;
+  factory.create = [](const void* value, const net::ChainSetup& setup) {
+    return E::Create(*static_cast<const typename E::Config*>(value), setup);
+  };
+  return ParseNetwork<E>(any, context, factory);
+}
+
+template <class E>
+bool ParseSession(const google::protobuf::Any& any, ConfigContext& context,
+                  net::SessionFactory& factory) {
+  factory.create = [](const void* value, const net::ChainSetup& setup, net::SessionOwner& owner,
+                      net::Accepted accepted) {
+    return E::Create(*static_cast<const typename E::Config*>(value), setup, owner,
+                     std::move(accepted));
+  };
+  return ParseNetwork<E>(any, context, factory);
+}
+
+template <class E>
+bool ParseListenerFilter(const google::protobuf::Any& any, ConfigContext& context,
+                         net::ListenerFilterFactory& factory) {
+  factory.create = [](const void* value, const net::ListenerFilterSetup& setup) {
+    return E::Create(*static_cast<const typename E::Config*>(value), setup);
+  };
+  return ParseNetwork<E>(any, context, factory);
+}
+
 }  // namespace registry_detail
 
 template <HttpFilterExtension E>
@@ -157,6 +265,24 @@ void Registry::AddHttpFilter() {
     entry.parse_route = &registry_detail::ParseRouteConfig<E>;
   }
   http_filters_.push_back(std::move(entry));
+}
+
+template <NetworkGuardExtension E>
+void Registry::AddNetworkGuard() {
+  network_filters_.push_back(
+      {E::Proto::descriptor()->full_name(), &registry_detail::ParseGuard<E>, nullptr});
+}
+
+template <NetworkSessionExtension E>
+void Registry::AddNetworkSession() {
+  network_filters_.push_back(
+      {E::Proto::descriptor()->full_name(), nullptr, &registry_detail::ParseSession<E>});
+}
+
+template <ListenerFilterExtension E>
+void Registry::AddListenerFilter() {
+  listener_filters_.push_back(
+      {E::Proto::descriptor()->full_name(), &registry_detail::ParseListenerFilter<E>});
 }
 
 }  // namespace remora::config

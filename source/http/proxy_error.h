@@ -45,6 +45,8 @@ enum class ErrorKind : uint8_t {
   kRequestHeadersTimeout,
   kRequestTimeout,
   kMaxStreamDuration,
+  // An operator keeps requests from the cluster.
+  kMaintenance,
   kRemoteRefused,    // the upstream has reset the stream without acting on it
   kDownstreamReset,  // the client has reset the stream
   kCount,
@@ -53,10 +55,13 @@ enum class ErrorKind : uint8_t {
 struct ProxyError {
   Side side = Side::kLocal;
   ErrorKind kind = ErrorKind::kNone;
-  // Static text that says more (a codec's detail, an errno name); empty when the kind says it all.
+  // Text that says more (a codec's detail, an errno name, why a handshake failed); empty when the
+  // kind says it all. Valid while the error is told: who keeps it copies it.
   std::string_view detail = {};
   // The upstream has surely not acted on the request.
   bool safe_to_retry = false;
+  // `detail` is what a transport says of itself.
+  bool from_transport = false;
 };
 
 struct ErrorReply {

@@ -29,6 +29,15 @@ absl::StatusOr<Address> Address::Ip(std::string_view ip, uint16_t port) {
   return absl::InvalidArgumentError(absl::StrCat("malformed IP address: ", text));
 }
 
+Address Address::FromIpBytes(std::string_view bytes, uint16_t port) {
+  Address address;
+  if (bytes.size() != 4 && bytes.size() != 16) return address;
+  address.kind_ = bytes.size() == 4 ? Kind::kIpv4 : Kind::kIpv6;
+  address.port_ = port;
+  std::memcpy(address.ip_, bytes.data(), bytes.size());
+  return address;
+}
+
 absl::StatusOr<Address> Address::Unix(std::string_view path, uint32_t mode) {
   if (path.empty() || path == "@") return absl::InvalidArgumentError("empty Unix socket path");
   if (path.size() >= sizeof(sockaddr_un::sun_path)) {

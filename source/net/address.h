@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/statusor.h"
 
@@ -25,6 +26,8 @@ class Address {
   Address() = default;
   // "127.0.0.1", "::1" (without brackets) and a port.
   static absl::StatusOr<Address> Ip(std::string_view ip, uint16_t port);
+  // In network order, 4 or 16 bytes; kNone for another number of them.
+  static Address FromIpBytes(std::string_view bytes, uint16_t port);
   // A path, or "@name" for the abstract namespace. `mode` 0 leaves the file's mode alone.
   static absl::StatusOr<Address> Unix(std::string_view path, uint32_t mode = 0);
   // From what the kernel returned; unknown families and unnamed Unix peers give kNone.
@@ -52,6 +55,13 @@ class Address {
   socklen_t Fill(sockaddr_storage& storage) const;
   int family() const;
   bool operator==(const Address& other) const;
+  template <typename H>
+  friend H AbslHashValue(H state, const Address& address) {
+    return address.kind_ == Kind::kUnix
+               ? H::combine(std::move(state), *address.path_)
+               : H::combine_contiguous(H::combine(std::move(state), address.kind_, address.port_),
+                                       address.ip_, sizeof(address.ip_));
+  }
 
  private:
   Kind kind_ = Kind::kNone;

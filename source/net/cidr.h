@@ -16,6 +16,8 @@ class CidrRange {
   // `address` is an IP.
   CidrRange(const Address& address, uint32_t prefix_length);
   bool Contains(const Address& address) const;
+  const Address& address() const { return address_; }
+  uint32_t prefix_length() const { return bits_; }
 
  private:
   Address address_;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "source/net/tls_facts.h"
+
 namespace remora::net {
 namespace {
 
@@ -39,14 +41,20 @@ Connection::Connection(event::Dispatcher& dispatcher, buffer::BlockPool& blocks,
 Connection::~Connection() { Close(); }
 
 void Connection::StartAccepted() {
-  state_ = State::kOpen;
-  transport_->Start(socket_.fd());
+  accepted_ = true;
+  StartTransport();
   event_.Register(dispatcher_, socket_.fd(), event::FileEvent::Trigger::kEdge, &OnReadyThunk, this);
 }
 
 void Connection::StartConnecting() {
   state_ = State::kConnecting;
   event_.Register(dispatcher_, socket_.fd(), event::FileEvent::Trigger::kEdge, &OnReadyThunk, this);
+}
+
+void Connection::StartTransport() {
+  state_ = transport_->Start(socket_.fd()) == TransportSocket::Started::kConnected
+               ? State::kOpen
+               : State::kHandshaking;
 }
 
 void Connection::OnReadyThunk(void* self, uint32_t ready) {
@@ -63,6 +71,8 @@ void Connection::OnReadAgain(void* self) {
     } else {
       connection->Offer();  // left over from before a pause
     }
+  } else if (connection->state_ == State::kHandshaking) {
+    connection->Handshake();
   } else if (connection->state_ == State::kLingering) {
     connection->Discard();
   }
@@ -72,6 +82,10 @@ void Connection::OnReady(uint32_t ready) {
   if (ready & event::kPeerClosed) peer_closed_ = true;
   if (state_ == State::kConnecting) {
     OnReadyWhileConnecting(ready);
+    return;
+  }
+  if (state_ == State::kHandshaking) {
+    Handshake();
     return;
   }
   if ((ready & event::kWritable) && waiting_writable_) {
@@ -102,16 +116,72 @@ void Connection::OnReadyWhileConnecting(uint32_t ready) {
     Fail(CloseReason::kConnectFailed, error);
     return;
   }
-  state_ = State::kOpen;
-  transport_->Start(socket_.fd());
-  if (!output_.empty()) Cork();
+  StartTransport();
+  if (state_ == State::kOpen && !output_.empty()) Cork();
   // Whatever came with the event (an eager or an early-closing peer) is looked at in this turn: no
   // other event will tell of it.
   if (ready & (event::kReadable | event::kPeerClosed)) {
     read_pending_ = true;
     dispatcher_.AtTurnEnd(read_again_);
   }
+  if (state_ == State::kOpen) handler_.OnConnected();
+}
+
+void Connection::Handshake() {
+  const IoResult result = transport_->Read(
+      socket_.fd(), input_, std::min(kReadBudget, options_.output_limit), peer_closed_);
+  if (result.connected) {
+    OnHandshakeDone(result);
+    return;
+  }
+  if (result.held) handler_.OnHandshakeHeld();
+  switch (result.next) {
+    case IoResult::Next::kWait:
+    case IoResult::Next::kAgain:
+      return;
+    case IoResult::Next::kEnd:
+    case IoResult::Next::kCut:
+      Fail(CloseReason::kPeer, 0);
+      return;
+    case IoResult::Next::kError:
+      Fail(IsPeerReset(result.error) ? CloseReason::kPeer : CloseReason::kError, result.error);
+      return;
+    case IoResult::Next::kFailed:
+      OnTransportFailed();
+      return;
+  }
+}
+
+void Connection::OnHandshakeDone(const IoResult& result) {
+  state_ = State::kOpen;
+  transport_pending_ = result.pending;
+  if (!output_.empty() || shutdown_after_flush_ || transport_pending_) Cork();
   handler_.OnConnected();
+  if (state_ != State::kOpen) return;
+  // The event that brought the last of the handshake may have told of more.
+  if (reading_paused_) read_pending_ = true;
+  TakeIn(result);
+}
+
+void Connection::ReleaseHandshake() {
+  transport_->Release();
+  if (state_ == State::kHandshaking) dispatcher_.AtTurnEnd(read_again_);
+}
+
+// The alert that says why is already with the kernel. A peer that is still sending (TLS 1.3
+// clients do not wait for our verdict) would get a reset that destroys it.
+void Connection::OnTransportFailed() {
+  if (state_ != State::kHandshaking || !accepted_) {
+    Fail(CloseReason::kTransportFailed, 0);
+    return;
+  }
+  shutdown(socket_.fd(), SHUT_WR);
+  state_ = State::kLingering;
+  linger_end_ = CloseReason::kTransportFailed;
+  linger_time_ = kDefaultLinger;
+  output_.Clear();
+  ArmLinger();
+  dispatcher_.AtTurnEnd(read_again_);
 }
 
 void Connection::Read() {
@@ -120,17 +190,42 @@ void Connection::Read() {
   // What is read may all have to wait in the other connection's output: a small limit bounds it
   // too.
   const size_t budget = std::min(kReadBudget, options_.output_limit);
-  const IoResult result = transport_->Read(socket_.fd(), input_, budget, peer_closed_);
+  TakeIn(in_pipe_ != nullptr ? in_pipe_->Fill(socket_.fd(), budget)
+                             : transport_->Read(socket_.fd(), input_, budget, peer_closed_));
+}
+
+void Connection::TakeIn(const IoResult& result) {
   options_.received.Add(result.bytes);
   bytes_received_ += result.bytes;
-  if (result.next == IoResult::Next::kAgain) {
-    read_pending_ = true;
-    dispatcher_.AtTurnEnd(read_again_);
+  if (result.bytes > 0) last_moved_ = dispatcher_.now();
+  if (in_pipe_ != nullptr) handler_.OnPiped(result.bytes);
+  if (result.pending && !transport_pending_) {
+    transport_pending_ = true;
+    Cork();
   }
-  if (result.next == IoResult::Next::kEnd) input_end_ = InputEnd::kRead;
-  Offer();
-  if (result.next == IoResult::Next::kError) {
-    Fail(IsPeerReset(result.error) ? CloseReason::kPeer : CloseReason::kError, result.error);
+  switch (result.next) {
+    case IoResult::Next::kWait:
+      if (!reading_paused_) Offer();
+      return;
+    case IoResult::Next::kAgain:
+      read_pending_ = true;
+      dispatcher_.AtTurnEnd(read_again_);
+      if (!reading_paused_) Offer();
+      return;
+    case IoResult::Next::kEnd:
+    case IoResult::Next::kCut:
+      input_end_ = InputEnd::kRead;
+      input_cut_ = result.next == IoResult::Next::kCut;
+      if (!reading_paused_) Offer();
+      return;
+    case IoResult::Next::kError:
+      if (!reading_paused_) Offer();
+      Fail(IsPeerReset(result.error) ? CloseReason::kPeer : CloseReason::kError, result.error);
+      return;
+    case IoResult::Next::kFailed:
+      if (!reading_paused_) Offer();
+      OnTransportFailed();
+      return;
   }
 }
 
@@ -161,25 +256,29 @@ void Connection::Discard() {
       dispatcher_.AtTurnEnd(read_again_);
       return;
     }
-    Fail(CloseReason::kPeer, result.error);
+    Fail(linger_end_, result.error);
     return;
   }
 }
 
 void Connection::Flush() {
   if (state_ != State::kOpen && state_ != State::kClosing) return;
-  if (!output_.empty() && !waiting_writable_) {
+  if (HasOutput() && !waiting_writable_) {
     if (read_before_write_) {
       read_before_write_ = false;
       Read();
       if (state_ == State::kClosed) return;
     }
-    const IoResult result = transport_->Write(socket_.fd(), output_);
+    const IoResult result = WriteOutput();
     if (result.bytes > 0) {
       wrote_ = true;
-      bytes_sent_ += result.bytes;
+      last_moved_ = dispatcher_.now();
       options_.sent.Add(result.bytes);
       bytes_sent_ += result.bytes;
+    }
+    if (result.next == IoResult::Next::kFailed) {
+      Fail(CloseReason::kTransportFailed, 0);
+      return;
     }
     if (result.next == IoResult::Next::kError) {
       // What the peer sent before it went may still be readable (an early answer, then close).
@@ -200,20 +299,36 @@ void Connection::Flush() {
       Fail(IsPeerReset(result.error) ? CloseReason::kPeer : CloseReason::kError, result.error);
       return;
     }
-    waiting_writable_ = !output_.empty();
+    waiting_writable_ = HasOutput();
     // A peer that stops reading must not keep a closing connection: the timer runs from the last
     // progress.
     if (state_ == State::kClosing && waiting_writable_ && result.bytes > 0) ArmLinger();
   }
   UpdateOutputMark();
-  if (output_.empty()) FinishFlush();
+  if (!HasOutput()) FinishFlush();
+}
+
+IoResult Connection::WriteOutput() {
+  IoResult result;
+  if (!output_.empty() || transport_pending_) {
+    result = transport_->Write(socket_.fd(), output_);
+    transport_pending_ = result.pending;
+  }
+  const bool more = out_pipe_ != nullptr && output_.empty() && !transport_pending_;
+  if (!more || result.next == IoResult::Next::kError) return result;
+  IoResult piped = out_pipe_->Drain(socket_.fd());
+  piped.bytes += result.bytes;
+  return piped;
 }
 
 void Connection::UpdateOutputMark() {
-  if (!output_full_ && output_.length() > options_.output_limit) {
+  const size_t queued = output_.length() + (out_pipe_ != nullptr ? out_pipe_->bytes() : 0);
+  // A full pipe says so by itself: small pieces fill it long before their bytes do.
+  const bool stuck = out_pipe_ != nullptr && out_pipe_->full();
+  if (!output_full_ && (queued > options_.output_limit || stuck)) {
     output_full_ = true;
     handler_.OnOutputFull();
-  } else if (output_full_ && output_.length() <= options_.output_limit / 2) {
+  } else if (output_full_ && queued <= options_.output_limit / 2 && !stuck) {
     output_full_ = false;
     handler_.OnOutputDrained();
   }
@@ -221,13 +336,14 @@ void Connection::UpdateOutputMark() {
 
 void Connection::FinishFlush() {
   if (state_ == State::kOpen) {
-    if (shutdown_after_flush_) {
+    if (shutdown_after_flush_ && SendFinish()) {
       shutdown_after_flush_ = false;
       shutdown(socket_.fd(), SHUT_WR);  // a failure shows up as the next read's result
     }
     return;
   }
   if (state_ != State::kClosing) return;
+  if (!SendFinish()) return;
   if (!linger_ || input_end_ != InputEnd::kNotYet) {
     Fail(CloseReason::kPeer, 0);
     return;
@@ -238,31 +354,58 @@ void Connection::FinishFlush() {
   dispatcher_.AtTurnEnd(read_again_);
 }
 
+bool Connection::SendFinish() {
+  if (finished_) return true;
+  finished_ = true;
+  // An error shows up as the next read's result, or concerns nobody any more.
+  if (!transport_->Finish(socket_.fd()).pending) return true;
+  transport_pending_ = true;
+  waiting_writable_ = true;
+  if (state_ == State::kClosing) ArmLinger();
+  return false;
+}
+
 void Connection::ArmLinger() {
   if (linger_time_ <= 0) return;
   if (linger_timer_ == nullptr) {
     linger_timer_ = std::make_unique<event::Timer>(
         dispatcher_.timers(),
-        [](void* self) { static_cast<Connection*>(self)->Fail(CloseReason::kLingerTimeout, 0); },
+        [](void* self) {
+          auto* connection = static_cast<Connection*>(self);
+          connection->Fail(connection->linger_end_ == CloseReason::kTransportFailed
+                               ? CloseReason::kTransportFailed
+                               : CloseReason::kLingerTimeout,
+                           0);
+        },
         this);
   }
   linger_timer_->Arm(dispatcher_.now() + linger_time_);
 }
 
 void Connection::CloseAfterFlush(bool linger, event::Duration linger_time) {
-  if (state_ != State::kOpen) return;
+  if (state_ == State::kHandshaking) {
+    output_.Clear();
+    linger = false;  // the peer waits for us
+  } else if (state_ != State::kOpen) {
+    return;
+  }
   state_ = State::kClosing;
   reading_paused_ = true;
   linger_ = linger && linger_time > 0;
   linger_time_ = linger_time;
-  if (!output_.empty()) ArmLinger();
+  if (HasOutput()) ArmLinger();
   Cork();
 }
 
 void Connection::ShutdownAfterFlush() {
-  if (state_ != State::kOpen) return;
+  if (state_ != State::kOpen && state_ != State::kHandshaking) return;
   shutdown_after_flush_ = true;
   Cork();
+}
+
+std::string_view Connection::application_protocol() const {
+  const TlsFacts* facts = tls();
+  return facts != nullptr ? facts->application_protocol() : std::string_view();
 }
 
 void Connection::Fail(CloseReason reason, int error) {
@@ -273,6 +416,8 @@ void Connection::Fail(CloseReason reason, int error) {
 
 void Connection::Close() {
   if (state_ == State::kClosed) return;
+  // Also when it is cut short: the peer must know that the end is ours and nobody else's.
+  if (state_ == State::kOpen || state_ == State::kClosing) SendFinish();
   state_ = State::kClosed;
   event_.Unregister();
   socket_.Close();

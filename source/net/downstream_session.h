@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "source/event/dispatcher.h"
 #include "source/net/address.h"
@@ -18,6 +19,19 @@
 #include "source/net/transport_socket.h"
 
 namespace remora::net {
+
+// A value of dynamic metadata that belongs to a connection.
+struct ConnectionValue {
+  std::string name_space;
+  std::string key;
+  std::string value;
+};
+
+// A type-length-value of a PROXY header.
+struct ConnectionTlv {
+  uint8_t type = 0;
+  std::string value;
+};
 
 // An accepted connection on its way to a session: what was learnt of it before its first byte.
 struct Accepted {
@@ -27,6 +41,8 @@ struct Accepted {
   std::optional<Address> local;  // where the client wanted to go, when that is not the socket's own
                                  // address (restored destination, PROXY header)
   std::string server_name;       // SNI as a listener filter saw it; empty: none
+  std::vector<ConnectionValue> metadata;  // what listener filters left
+  std::vector<ConnectionTlv> tlvs;        // of a PROXY header, to be passed on
   std::unique_ptr<TransportSocket> transport;
 };
 
@@ -50,6 +66,10 @@ struct SessionTotals {
   uint64_t bytes_sent = 0;
   bool protocol_known = false;  // a request was read
   bool broke_protocol = false;
+  bool handshaking = false;  // its transport's handshake is not done
+  // Valid as long as the session.
+  const TlsFacts* tls = nullptr;       // null: plaintext
+  std::string_view transport_failure;  // why its handshake failed
   bool http2 = false;  // it is HTTP/2
 };
 

@@ -12,7 +12,7 @@ namespace remora::net {
 
 class Plaintext final : public TransportSocket {
  public:
-  void Start(int) override {}
+  Started Start(int) override { return Started::kConnected; }
   IoResult Read(int fd, buffer::Buffer& input, size_t budget, bool peer_closed) override;
   IoResult Write(int fd, buffer::Buffer& output) override;
 

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <climits>
 #include <cstring>
 #include <fstream>
 
@@ -55,6 +57,11 @@ absl::Status PrepareListener(int fd, const Address& address, const ListenOptions
                      : SetInt(fd, IPPROTO_IP, IP_FREEBIND, 1, "IP_FREEBIND"));
   }
   if (options.keepalive.has_value()) status.Update(SetKeepalive(fd, *options.keepalive));
+  if (options.fast_open_queue.has_value()) {
+    status.Update(SetInt(fd, IPPROTO_TCP, TCP_FASTOPEN,
+                         static_cast<int>(std::min<uint32_t>(*options.fast_open_queue, INT_MAX)),
+                         "TCP_FASTOPEN"));
+  }
   return status;
 }
 
@@ -144,10 +151,40 @@ absl::StatusOr<Socket> StartConnect(const Address& address,
   return socket;
 }
 
+void ResetOnClose(int fd) {
+  const linger at_once{1, 0};
+  // A failure leaves it with the FIN: the socket is ending all the same.
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
 Address LocalAddress(int fd) {
   sockaddr_storage storage;
   socklen_t length = sizeof(storage);
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return Address();
+  return Address::FromSocket(storage, length);
+}
+
+Address OriginalDestination(int fd) {
+  const Address local = LocalAddress(fd);
+  if (!local.is_ip()) return Address();
+  // The option belongs to the protocol that the packets have, which on a dual-stack socket is not
+  // the socket's own; Address knows.
+  const bool v6 = local.kind() == Address::Kind::kIpv6;
+  int transparent = 0;
+  socklen_t size = sizeof(transparent);
+  if (getsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT,
+                 &transparent, &size) == 0 &&
+      transparent != 0) {
+    return local;
+  }
+  // From linux/netfilter_ipv4.h and linux/netfilter_ipv6/ip6_tables.h: the same number.
+  constexpr int kOriginalDestination = 80;
+  sockaddr_storage storage;
+  socklen_t length = sizeof(storage);
+  if (getsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, kOriginalDestination, &storage, &length) !=
+      0) {
+    return Address();
+  }
   return Address::FromSocket(storage, length);
 }
 

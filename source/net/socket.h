@@ -60,7 +60,8 @@ struct ListenOptions {
   bool ipv4_compat = false;  // a v6 wildcard that takes v4 too
   bool transparent = false;
   bool freebind = false;
-  uint32_t backlog = 0;  // 0: the system's somaxconn
+  std::optional<uint32_t> fast_open_queue;  // absent: the system's choice
+  uint32_t backlog = 0;                     // 0: the system's somaxconn
   std::optional<TcpKeepalive> keepalive;
   std::vector<SocketOption> options;
 };
@@ -78,7 +79,14 @@ absl::Status StartListening(const Socket& socket, const ListenOptions& options);
 absl::StatusOr<Socket> StartConnect(const Address& address,
                                     const std::optional<TcpKeepalive>& keepalive);
 
+// Closing it will send a reset in place of a FIN, and drop what was not sent.
+void ResetOnClose(int fd);
+
 // The address a socket is bound to.
 Address LocalAddress(int fd);
+
+// Where the peer of an accepted connection wanted to go before the kernel's NAT redirected it; on a
+// transparent socket its own address. kNone: it was not redirected.
+Address OriginalDestination(int fd);
 
 }  // namespace remora::net

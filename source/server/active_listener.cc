@@ -2,86 +2,299 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "source/base/check.h"
-#include "source/http/connection_manager/session.h"
-#include "source/net/plaintext.h"
+#include "source/net/tls_facts.h"
 
 namespace remora::server {
+namespace {
 
-using connection_manager::WorkerConfig;
+constexpr std::string_view kGlobalLimit = "overload.global_downstream_max_connections";
+
+uint64_t Milliseconds(event::Duration duration) {
+  return static_cast<uint64_t>(duration / event::kMillisecond);
+}
+
+}  // namespace
 
 ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> config,
-                               net::Socket socket,
-                               const connection_manager::WorkerServices& services,
-                               const ListenerScopes& scopes, stats::Scope& worker_scope,
-                               std::atomic<uint64_t>& connections)
+                               std::vector<net::Socket> sockets, const ListenerScopes& scopes,
+                               const Surroundings& surroundings)
     : config_(std::move(config)),
-      dispatcher_(services.worker.dispatcher),
-      services_(services),
-      worker_config_(std::make_shared<WorkerConfig>(
-          config_->http, services, config_->per_connection_buffer_limit,
-          WorkerConfig::Scopes{*scopes.http, *scopes.listener_http, *scopes.http1, *scopes.http2}, scopes.drain)),
-      stats_(scopes.listener->Make<ListenerStats>(services.worker.shard)),
-      worker_stats_(worker_scope.Make<ListenerWorkerStats>(services.worker.shard)),
-      connections_(connections),
-      listener_(dispatcher_, std::move(socket), *this, config_->max_accepts_per_event) {
-  if (config_->access_log.empty()) return;
-  CHECK(services.log_files != nullptr);
-  loggers_ = access_log::WorkerLoggers(config_->access_log, *services.log_files);
+      dispatcher_(surroundings.services.worker.dispatcher),
+      services_(surroundings.services),
+      directory_(surroundings.directory),
+      usage_(scopes.usage),
+      global_usage_(scopes.global_usage),
+      limit_key_(
+          absl::StrCat("envoy.resource_limits.listener.", config_->name, ".connection_limit")),
+      stats_(scopes.listener->Make<ListenerStats>(services_.worker.shard)),
+      worker_stats_(surroundings.worker_scope.Make<ListenerWorkerStats>(services_.worker.shard)),
+      connections_(surroundings.connections) {
+  const auto chains = config_->AllChains();
+  for (size_t i = 0; i < chains.size(); ++i) {
+    chains_.push_back(std::make_unique<ListenerChain>(
+        chains[i], scopes.chains[i],
+        ListenerChain::Surroundings{config_->per_connection_buffer_limit, services_,
+                                    surroundings.pipes, *scopes.listener, scopes.drain}));
+  }
+  if (config_->index == nullptr) {
+    only_chain_ = chains_.back().get();
+  } else if (config_->index->only().has_value()) {
+    only_chain_ = chains_[*config_->index->only()].get();
+  }
+  filters_.factories = &config_->listener_filters;
+  filters_.timeout = config_->listener_filters_timeout;
+  filters_.continues_on_timeout = config_->continues_on_timeout;
+  for (size_t i = 0; i < config_->listener_filters.size(); ++i) {
+    const net::ListenerFilterFactory& factory = config_->listener_filters[i];
+    filters_.filters.push_back(factory.create(
+        factory.config.get(), {*scopes.filters[i], *scopes.listener, services_.worker.shard}));
+  }
+  if (!config_->access_log.empty()) {
+    CHECK(services_.log_files != nullptr);
+    loggers_ = access_log::WorkerLoggers(config_->access_log, *services_.log_files);
+  }
+  OnRuntime();
+  for (net::Socket& socket : sockets) {
+    addresses_.push_back(net::LocalAddress(socket.fd()));
+    listeners_.push_back(std::make_unique<net::Listener>(dispatcher_, std::move(socket), *this,
+                                                         config_->max_accepts_per_event));
+  }
+  if (config_->binds) return;
+  addresses_ = config_->additional_addresses;
+  addresses_.push_back(config_->address);
 }
 
 ActiveListener::~ActiveListener() = default;
 
+void ActiveListener::StopAccepting() {
+  stopped_ = true;
+  for (const auto& listener : listeners_) listener->Stop();
+}
+
 void ActiveListener::DrainSessions() {
   // A session that ends at once takes itself out of the list: backwards, the ones still to come
   // stay where they are.
-  for (size_t i = sessions_.size(); i > 0; --i) sessions_[i - 1]->Drain();
+  for (size_t i = sessions_.size(); i > 0; --i) sessions_[i - 1].session->Drain();
 }
 
-// One record a connection, at its end.
-void ActiveListener::Log(net::DownstreamSession& session) {
-  const net::SessionTotals totals = session.totals();
-  http::ConnectionFacts facts;
-  facts.id = totals.id;
-  facts.local = &session.local();
-  facts.direct_remote = &session.remote();
-  facts.filter_chain_name = config_->filter_chain_name;
-  http::StreamInfo info;
-  info.connection = &facts;
-  info.downstream_remote = &session.remote();
-  info.start = totals.started;
-  info.start_wall = services_.dates.Wall(info.start);
-  info.end = dispatcher_.now();
-  info.bytes_received = totals.bytes_received;
-  info.bytes_sent = totals.bytes_sent;
-  info.version_known = totals.protocol_known;
-  if (totals.http2) info.version = http::Version::kHttp2;
-  if (totals.broke_protocol) info.flags.Set(http::ResponseFlag::kDownstreamProtocolError);
-  formatter::Exchange exchange{info};
-  exchange.now = info.end;
-  exchange.wall_now = services_.dates.Wall(info.end);
-  loggers_.Log(exchange, {*services_.worker.runtime, services_.worker.random});
+// --- limits ---
+
+void ActiveListener::OnRuntime() {
+  const runtime::Snapshot& runtime = *services_.worker.runtime;
+  limit_ = usage_ == nullptr ? UINT64_MAX : runtime.Integer(limit_key_, UINT64_MAX);
+  global_limit_ = global_usage_ == nullptr || config_->ignores_global_limit
+                      ? UINT64_MAX
+                      : runtime.Integer(kGlobalLimit, UINT64_MAX);
 }
+
+bool ActiveListener::WithinLimits() {
+  if (limit_ != UINT64_MAX && usage_->Sum() >= limit_) {
+    stats_.downstream_cx_overflow.Inc();
+    return false;
+  }
+  if (global_limit_ != UINT64_MAX && global_usage_->Sum() >= global_limit_) {
+    stats_.downstream_global_cx_overflow.Inc();
+    return false;
+  }
+  return true;
+}
+
+void ActiveListener::Count() {
+  if (usage_ != nullptr) usage_->Add(services_.worker.index);
+  if (global_usage_ != nullptr) global_usage_->Add(services_.worker.index);
+}
+
+void ActiveListener::Uncount() {
+  if (usage_ != nullptr) usage_->Remove(services_.worker.index);
+  if (global_usage_ != nullptr) global_usage_->Remove(services_.worker.index);
+}
+
+// --- from the socket to the chain ---
 
 void ActiveListener::OnAccept(net::Socket socket, const net::Address& remote) {
+  if (!WithinLimits()) return;
+  if (config_->balances && usage_ != nullptr) {
+    const size_t least = usage_->AddToLeast(services_.worker.index);
+    if (least != services_.worker.index) {
+      usage_->worker(least).Give(*config_, std::move(socket), remote);
+      return;
+    }
+    Take(std::move(socket), remote);
+    return;
+  }
+  Count();
+  net::Findings findings;
+  findings.accepted.socket = std::move(socket);
+  findings.accepted.remote = remote;
+  findings.accepted.direct_remote = remote;
+  Inspect(std::move(findings));
+}
+
+// The giver has counted it for this worker's listener.
+void ActiveListener::Take(net::Socket socket, const net::Address& remote) {
+  if (global_usage_ != nullptr) global_usage_->Add(services_.worker.index);
+  net::Findings findings;
+  findings.accepted.socket = std::move(socket);
+  findings.accepted.remote = remote;
+  findings.accepted.direct_remote = remote;
+  Inspect(std::move(findings));
+}
+
+void ActiveListener::Inspect(net::Findings findings) {
+  if (filters_.filters.empty()) [[likely]] {
+    Begin(std::move(findings));
+    return;
+  }
+  stats_.downstream_pre_cx_active.Inc();
+  auto pending =
+      std::make_unique<PendingConnection>(dispatcher_, filters_, *this, std::move(findings));
+  PendingConnection& started = *pending;
+  started.index = pending_.size();
+  pending_.push_back(std::move(pending));
+  started.Start();
+}
+
+void ActiveListener::Forget(PendingConnection& connection) {
+  stats_.downstream_pre_cx_active.Dec();
+  const size_t index = connection.index;
+  std::unique_ptr<PendingConnection> ended = std::move(pending_[index]);
+  if (index + 1 != pending_.size()) {
+    pending_[index] = std::move(pending_.back());
+    pending_[index]->index = index;
+  }
+  pending_.pop_back();
+  dispatcher_.DeferDelete(std::move(ended));
+}
+
+void ActiveListener::OnInspected(PendingConnection& connection, bool timed_out) {
+  if (timed_out) stats_.downstream_pre_cx_timeout.Inc();
+  net::Findings findings = std::move(connection.findings());
+  Forget(connection);
+  if (ActiveListener* other = Elsewhere(findings); other != nullptr) {
+    Uncount();
+    other->TakeOver(std::move(findings));
+    return;
+  }
+  Begin(std::move(findings));
+}
+
+void ActiveListener::OnPendingEnd(PendingConnection& connection, End end) {
+  if (end == End::kTimeout) stats_.downstream_pre_cx_timeout.Inc();
+  if (end == End::kPeerClosed) stats_.downstream_listener_filter_remote_close.Inc();
+  if (end == End::kReadError) stats_.downstream_listener_filter_error.Inc();
+  LogWithoutSession(connection.findings(), "");
+  connection.findings().accepted.socket.Close();
+  Uncount();
+  Forget(connection);
+}
+
+ActiveListener* ActiveListener::Elsewhere(const net::Findings& findings) {
+  if (!config_->hands_over || !findings.local_restored || directory_ == nullptr) return nullptr;
+  ActiveListener* found = directory_->FindListener(*findings.accepted.local);
+  return found == this ? nullptr : found;
+}
+
+// Its own listener filters look at it, and it is not handed over again.
+void ActiveListener::TakeOver(net::Findings findings) {
+  Count();
+  findings.local_restored = false;
+  Inspect(std::move(findings));
+}
+
+ListenerChain* ActiveListener::Choose(net::Findings& findings) {
+  if (only_chain_ != nullptr) [[likely]]
+    return only_chain_;
+  net::Accepted& accepted = findings.accepted;
+  if (!accepted.local.has_value()) accepted.local = net::LocalAddress(accepted.socket.fd());
+  net::ConnectionTraits traits{*accepted.local,        accepted.remote,
+                               accepted.direct_remote, accepted.server_name,
+                               "raw_buffer",           &findings.application_protocols};
+  if (!findings.transport_protocol.empty()) traits.transport_protocol = findings.transport_protocol;
+  const std::optional<size_t> found = config_->index->Find(traits);
+  if (found.has_value()) return chains_[*found].get();
+  return config_->default_filter_chain != nullptr ? chains_.back().get() : nullptr;
+}
+
+void ActiveListener::Begin(net::Findings findings) {
+  ListenerChain* chain = Choose(findings);
+  if (chain == nullptr) {
+    stats_.no_filter_chain_match.Inc();
+    LogWithoutSession(findings, "filter_chain_not_found");
+    Uncount();
+    return;
+  }
+  StartSession(*chain, std::move(findings.accepted));
+}
+
+// --- sessions ---
+
+std::unique_ptr<GuardRecord> ActiveListener::AskGuards(ListenerChain& chain,
+                                                       net::Accepted& accepted,
+                                                       net::Admission& admission,
+                                                       event::Duration& delay) {
+  if (!accepted.local.has_value()) accepted.local = net::LocalAddress(accepted.socket.fd());
+  auto record = std::make_unique<GuardRecord>(GuardRecord{
+      *accepted.local, accepted.remote, accepted.direct_remote, accepted.server_name, 0, ""});
+  net::GuardedConnection connection(record->local, record->remote, record->direct_remote,
+                                    record->server_name);
+  admission = chain.Admit(connection);
+  delay = connection.delay;
+  record->asked = connection.asked;
+  record->refusal = std::move(connection.refusal);
+  if (chain.wants_first_bytes()) {
+    accepted.transport =
+        std::make_unique<GuardedTransport>(std::move(accepted.transport), chain, *record);
+  }
+  return record;
+}
+
+void ActiveListener::StartSession(ListenerChain& chain, net::Accepted accepted) {
   stats_.downstream_cx_total.Inc();
+  accepted.transport = chain.MakeTransport(accepted.direct_remote);
+  if (accepted.transport == nullptr) {
+    stats_.downstream_cx_destroy.Inc();
+    Uncount();
+    return;
+  }
   stats_.downstream_cx_active.Inc();
   worker_stats_.downstream_cx_total.Inc();
   worker_stats_.downstream_cx_active.Inc();
   upstream::AddOwn<uint64_t>(connections_, 1);
-  net::Accepted accepted;
-  accepted.socket = std::move(socket);
-  accepted.remote = remote;
-  accepted.direct_remote = remote;
-  accepted.transport = std::make_unique<net::Plaintext>();
-  auto session =
-      std::make_unique<connection_manager::Session>(worker_config_, *this, std::move(accepted));
-  session->index = sessions_.size();
+  net::Admission admission = net::Admission::kAdmit;
+  event::Duration delay = 0;
+  std::unique_ptr<GuardRecord> guarded;
+  if (chain.guarded()) guarded = AskGuards(chain, accepted, admission, delay);
+  // A refused one gets its session, which counts it, but never starts it.
+  std::unique_ptr<net::DownstreamSession> session = chain.MakeSession(*this, std::move(accepted));
   net::DownstreamSession& started = *session;
-  sessions_.push_back(std::move(session));
+  started.index = sessions_.size();
   // Asked while there is a socket.
   if (!loggers_.empty()) started.local();
-  started.Start();
+  std::unique_ptr<Deadline> deadline;
+  const bool refused = admission == net::Admission::kRefuse;
+  const event::Duration handshake = chain.config().transport_connect_timeout;
+  if (refused || handshake > 0) {
+    deadline = std::make_unique<Deadline>(dispatcher_, *this, started);
+    deadline->refused = refused;
+    deadline->timer.Arm(dispatcher_.now() + (refused ? delay : handshake));
+  }
+  sessions_.push_back({std::move(session), &chain, std::move(guarded), std::move(deadline), {}});
+  if (!refused) started.Start();
+}
+
+void ActiveListener::OnDeadline(void* deadline) {
+  auto& over = *static_cast<Deadline*>(deadline);
+  ActiveListener& listener = over.listener;
+  net::DownstreamSession& session = over.session;
+  if (!over.refused) {
+    if (!session.totals().handshaking) return;
+    listener.stats_.downstream_cx_transport_socket_connect_timeout.Inc();
+    listener.sessions_[session.index].ended_because = "transport_socket_timeout";
+  }
+  session.Close();
+  listener.OnSessionClosed(session);
 }
 
 void ActiveListener::OnSessionClosed(net::DownstreamSession& session) {
@@ -89,17 +302,81 @@ void ActiveListener::OnSessionClosed(net::DownstreamSession& session) {
   stats_.downstream_cx_active.Dec();
   worker_stats_.downstream_cx_active.Dec();
   upstream::AddOwn<uint64_t>(connections_, UINT64_MAX);
-  stats_.downstream_cx_length_ms.Record(
-      static_cast<uint64_t>((dispatcher_.now() - session.totals().started) / event::kMillisecond));
-  if (!loggers_.empty()) Log(session);
+  Uncount();
+  stats_.downstream_cx_length_ms.Record(Milliseconds(dispatcher_.now() - session.totals().started));
   const size_t index = session.index;
-  std::unique_ptr<net::DownstreamSession> owned = std::move(sessions_[index]);
+  Open ended = std::move(sessions_[index]);
+  if (!loggers_.empty()) Log(ended);
+  if (ended.guarded != nullptr) {
+    ended.chain->OnConnectionEnd(ended.guarded->asked,
+                                 ended.deadline != nullptr && ended.deadline->refused);
+  }
   if (index + 1 != sessions_.size()) {
     sessions_[index] = std::move(sessions_.back());
-    sessions_[index]->index = index;
+    sessions_[index].session->index = index;
   }
   sessions_.pop_back();
-  dispatcher_.DeferDelete(std::move(owned));
+  dispatcher_.DeferDelete(std::move(ended.session));
+}
+
+// --- logs ---
+
+void ActiveListener::LogWithoutSession(const net::Findings& findings, std::string_view details) {
+  if (loggers_.empty()) return;
+  const net::Accepted& accepted = findings.accepted;
+  const net::Address local =
+      accepted.local.has_value() ? *accepted.local : net::LocalAddress(accepted.socket.fd());
+  http::ConnectionFacts facts;
+  facts.local = &local;
+  facts.direct_remote = &accepted.direct_remote;
+  facts.requested_server_name = accepted.server_name;
+  http::StreamInfo info;
+  info.connection = &facts;
+  info.downstream_remote = &accepted.remote;
+  info.start = info.end = dispatcher_.now();
+  info.start_wall = services_.dates.Wall(info.start);
+  info.response_code_details = details;
+  info.version_known = false;
+  if (!details.empty()) info.flags.Set(http::ResponseFlag::kNoRouteFound);
+  formatter::Exchange exchange{info};
+  exchange.now = info.end;
+  exchange.wall_now = info.start_wall;
+  loggers_.Log(exchange, {*services_.worker.runtime, services_.worker.random});
+}
+
+// One record a connection, at its end.
+void ActiveListener::Log(const Open& open) {
+  const net::SessionTotals totals = open.session->totals();
+  http::ConnectionFacts facts;
+  facts.id = totals.id;
+  facts.local = &open.session->local();
+  facts.direct_remote = &open.session->remote();
+  facts.filter_chain_name = open.chain->config().name;
+  facts.filter_chain_metadata = open.chain->config().metadata.get();
+  facts.transport_failure = totals.transport_failure;
+  if (totals.tls != nullptr) facts.requested_server_name = totals.tls->server_name();
+  facts.tls = totals.tls;
+  facts.termination_details = open.ended_because;
+  if (open.guarded != nullptr) {
+    facts.direct_remote = &open.guarded->direct_remote;
+    if (!open.guarded->refusal.empty()) facts.termination_details = open.guarded->refusal;
+  }
+  http::StreamInfo info;
+  info.connection = &facts;
+  info.downstream_remote = &open.session->remote();
+  info.start = totals.started;
+  info.start_wall = services_.dates.Wall(info.start);
+  info.end = dispatcher_.now();
+  info.bytes_received = totals.bytes_received;
+  info.bytes_sent = totals.bytes_sent;
+  info.version_known = totals.protocol_known;
+  if (totals.http2) info.version = http::Version::kHttp2;
+  info.connection_termination_details = facts.termination_details;
+  if (totals.broke_protocol) info.flags.Set(http::ResponseFlag::kDownstreamProtocolError);
+  formatter::Exchange exchange{info};
+  exchange.now = info.end;
+  exchange.wall_now = services_.dates.Wall(info.end);
+  loggers_.Log(exchange, {*services_.worker.runtime, services_.worker.random});
 }
 
 }  // namespace remora::server

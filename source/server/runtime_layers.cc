@@ -68,11 +68,11 @@ void RuntimeLayers::Load() {
   publish_(snapshot_);
 }
 
-absl::Status RuntimeLayers::Watch(event::Dispatcher& dispatcher) {
+absl::Status RuntimeLayers::Watch(event::FileWatcher& watcher) {
   for (const RuntimeLayerConfig& layer : layers_) {
     if (layer.kind != RuntimeLayerConfig::Kind::kDisk) continue;
-    const absl::Status status = watches_.emplace_back(std::make_unique<event::FileWatch>())
-                                    ->Start(dispatcher, layer.link, [this] { Load(); });
+    watches_.push_back(std::make_unique<event::FileWatch>(watcher, [this] { Load(); }));
+    const absl::Status status = watches_.back()->Watch({{layer.link}});
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

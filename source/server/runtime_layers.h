@@ -47,7 +47,7 @@ class RuntimeLayers {
   // Reads everything and publishes it.
   void Load();
   // Follows the links of disk layers from now on.
-  absl::Status Watch(event::Dispatcher& dispatcher);
+  absl::Status Watch(event::FileWatcher& watcher);
   // Sets overrides, removes those whose text is empty, and publishes. Fails when there is no admin
   // layer.
   absl::Status Modify(const std::vector<std::pair<std::string, std::string>>& overrides);

@@ -26,10 +26,45 @@ void Worker::Apply(std::shared_ptr<const config::World> world) {
   clusters_.Apply(world_->clusters);
 }
 
-void Worker::AddListener(std::shared_ptr<const config::ListenerConfig> config, net::Socket socket,
-                         const ListenerScopes& scopes, stats::Scope& worker_scope) {
+void Worker::AddListener(std::shared_ptr<const config::ListenerConfig> config,
+                         std::vector<net::Socket> sockets, const ListenerScopes& scopes,
+                         stats::Scope& worker_scope) {
   listeners_.push_back(std::make_unique<ActiveListener>(
-      std::move(config), std::move(socket), services_, scopes, worker_scope, connections_));
+      std::move(config), std::move(sockets), scopes,
+      ActiveListener::Surroundings{services_, worker_scope, connections_, pipes_, this}));
+  for (const net::Address& address : listeners_.back()->addresses()) {
+    by_address_.emplace(address, listeners_.back().get());
+  }
+}
+
+ActiveListener* Worker::FindListener(const net::Address& address) {
+  const auto find = [this](const net::Address& at) -> ActiveListener* {
+    const auto found = by_address_.find(at);
+    return found == by_address_.end() || found->second->stopped() ? nullptr : found->second;
+  };
+  if (ActiveListener* exact = find(address); exact != nullptr || !address.is_ip()) return exact;
+  const std::string any(address.ip_bytes().size(), '\0');
+  if (ActiveListener* wild = find(net::Address::FromIpBytes(any, address.port()));
+      wild != nullptr || address.kind() == net::Address::Kind::kIpv6) {
+    return wild;
+  }
+  // An IPv6 listener on all addresses may take IPv4 as well.
+  ActiveListener* dual = find(net::Address::FromIpBytes(std::string(16, '\0'), address.port()));
+  return dual != nullptr && dual->config().options.ipv4_compat ? dual : nullptr;
+}
+
+void Worker::Give(const config::ListenerConfig& listener, net::Socket socket,
+                  const net::Address& remote) {
+  dispatcher_.Post([this, config = &listener, socket = std::move(socket), remote]() mutable {
+    for (auto& active : listeners_) {
+      if (&active->config() == config) active->Take(std::move(socket), remote);
+    }
+  });
+}
+
+void Worker::Apply(std::shared_ptr<const runtime::Snapshot> runtime) {
+  runtime_.Set(std::move(runtime));
+  for (auto& listener : listeners_) listener->OnRuntime();
 }
 
 void Worker::StopListener(const config::ListenerConfig& config) {
@@ -58,6 +93,7 @@ void Worker::Stop() {
 }
 
 void Worker::Clear() {
+  by_address_.clear();
   listeners_.clear();
   clusters_.Clear();
   // What was handed to the dispatcher for destruction goes before what it refers to.

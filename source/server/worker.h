@@ -12,16 +12,18 @@
 #include <thread>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "source/base/random.h"
 #include "source/buffer/block.h"
 #include "source/config/world.h"
 #include "source/event/dispatcher.h"
+#include "source/net/pipe.h"
 #include "source/runtime/process_state.h"
 #include "source/server/active_listener.h"
 
 namespace remora::server {
 
-class Worker {
+class Worker final : public ListenerDirectory, public WorkerFace {
  public:
   // `own_ip` is the machine's address for x-forwarded-for; outlives the worker, as `process` does.
   Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::string_view own_ip,
@@ -38,11 +40,18 @@ class Worker {
 
   // Takes over a configuration. Only what differs from the present one is touched.
   void Apply(std::shared_ptr<const config::World> world);
-  void AddListener(std::shared_ptr<const config::ListenerConfig> config, net::Socket socket,
-                   const ListenerScopes& scopes, stats::Scope& worker_scope);
+  void AddListener(std::shared_ptr<const config::ListenerConfig> config,
+                   std::vector<net::Socket> sockets, const ListenerScopes& scopes,
+                   stats::Scope& worker_scope);
+
+  // ListenerDirectory: by the address, or else by the same port on all addresses.
+  ActiveListener* FindListener(const net::Address& address) override;
+  // WorkerFace
+  void Give(const config::ListenerConfig& listener, net::Socket socket,
+            const net::Address& remote) override;
 
   // Takes over the runtime values.
-  void Apply(std::shared_ptr<const runtime::Snapshot> runtime) { runtime_.Set(std::move(runtime)); }
+  void Apply(std::shared_ptr<const runtime::Snapshot> runtime);
   // Closes the listening socket of the listener with that configuration.
   void StopListener(const config::ListenerConfig& config);
   // All connections end: idle ones now, the others with their response.
@@ -65,12 +74,14 @@ class Worker {
   connection_manager::DateCache dates_;
   access_log::WorkerFiles log_files_;
   uint64_t last_connection_ = 0;
+  net::PipePool pipes_;
   upstream::WorkerResources resources_;
   upstream::ClusterSet clusters_;
   connection_manager::WorkerServices services_;
   std::shared_ptr<const config::World> world_;
   std::atomic<uint64_t> connections_{0};
   std::vector<std::unique_ptr<ActiveListener>> listeners_;
+  absl::flat_hash_map<net::Address, ActiveListener*> by_address_;
   std::thread thread_;
 };
 

@@ -36,7 +36,6 @@ class Http2Exchanges final : public http2::ClientEvents, private http2::Keepaliv
   void Cancel(http::ClientCodecStream& stream);
 
   bool active() const { return !exchanges_.empty(); }
-  size_t size() const { return exchanges_.size(); }
   bool MayBegin() const { return !retired_ && codec_.Reusable(); }
   // No further stream will ever be begun.
   bool retired() const { return retired_ || codec_.peer_going_away(); }

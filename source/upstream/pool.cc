@@ -51,8 +51,10 @@ Pool::Pool(ClusterRuntime& cluster, const Host& host, Priority priority)
       priority_(priority),
       host_counters_(host.counters(cluster.worker().index)) {}
 
-Pool::~Pool() {
-  // The worker is going, or the cluster was removed: what is in flight fails.
+// Where it was not closed before, the worker is going, or the cluster was removed.
+Pool::~Pool() { Close(); }
+
+void Pool::Close() {
   closing_ = true;
   while (!all_.empty()) {
     all_.back()->End(PoolConnection::EndedBy::kUs,
@@ -145,6 +147,12 @@ PoolConnection* Pool::TakeFree(const StreamWish& wish) {
   return nullptr;
 }
 
+bool Pool::busy() const {
+  if (waiting_count_ > 0) return true;
+  return std::any_of(all_.begin(), all_.end(),
+                     [](const auto& connection) { return connection->in_use(); });
+}
+
 bool Pool::MayConnect() const {
   const uint32_t per_host =
       cluster_.config().limits[static_cast<size_t>(priority_)].max_connections_per_host;
@@ -158,7 +166,7 @@ bool Pool::MayConnect() const {
 void Pool::CloseIdle() {
   while (!free_.empty()) {
     PoolConnection& connection = free_.front();
-    if (connection.active()) {
+    if (connection.in_use()) {
       connection.Retire();
     } else {
       connection.End(PoolConnection::EndedBy::kUs,
@@ -202,7 +210,16 @@ bool Pool::StartConnection(ProxyError& error) {
     error = {Side::kLocal, ErrorKind::kLocalConnectFailure, {}, true};
     return false;
   }
-  auto connection = std::make_unique<PoolConnection>(*this, *std::move(socket));
+  std::unique_ptr<net::TransportSocket> transport = cluster_.MakeTransport(host_);
+  if (transport == nullptr) {
+    stats.upstream_cx_total.Inc();
+    stats.upstream_cx_connect_fail.Inc();
+    AddOwn<uint64_t>(host_counters_.cx_connect_fail, 1);
+    error = {Side::kLocal, ErrorKind::kConnectFailure, {}, true};
+    return false;
+  }
+  auto connection =
+      std::make_unique<PoolConnection>(*this, *std::move(socket), std::move(transport));
   connection->index_ = all_.size();
   PoolConnection& started = *connection;
   all_.push_back(std::move(connection));

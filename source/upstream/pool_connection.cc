@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "source/base/log.h"
-#include "source/net/plaintext.h"
 #include "source/upstream/cluster_runtime.h"
 #include "source/upstream/http2_exchanges.h"
 
@@ -29,15 +28,15 @@ net::Connection::Options ConnectionOptions(Pool& pool) {
 
 }  // namespace
 
-PoolConnection::PoolConnection(Pool& pool, net::Socket socket)
+PoolConnection::PoolConnection(Pool& pool, net::Socket socket,
+                               std::unique_ptr<net::TransportSocket> transport)
     : pool_(pool),
       id_(pool.cluster().NextConnectionId()),
       started_(pool.cluster().worker().dispatcher.now()),
       timer_(pool.cluster().worker().dispatcher.timers(), &OnTimer, this),
       turn_end_(&OnTurnEnd, this),
       connection_(pool.cluster().worker().dispatcher, pool.cluster().worker().blocks,
-                  std::move(socket), std::make_unique<net::Plaintext>(), *this,
-                  ConnectionOptions(pool)),
+                  std::move(socket), std::move(transport), *this, ConnectionOptions(pool)),
       codec_(*this, connection_.output(), pool.cluster().http1_options()) {
   const ClusterStats& stats = pool.cluster().stats();
   if (pool.cluster().config().protocol == Protocol::kHttp2) {
@@ -68,6 +67,7 @@ StreamLease PoolConnection::Begin(StreamUser& user) {
     if (user.wish.once) connection_.ReadBeforeWrite();
   }
   stream_ = &codec_.NewStream(user, user.arena());
+  codec_.CountBytes(user.wire());
   return StreamLease(*this, *stream_);
 }
 
@@ -88,7 +88,7 @@ void PoolConnection::OnTimer(void* self) {
   if (connection->connecting_) {
     stats.upstream_cx_connect_timeout.Inc();
     connection->End(EndedBy::kUs, {Side::kUpstream, ErrorKind::kConnectTimeout, {}, true});
-  } else if (!connection->active()) {
+  } else if (!connection->in_use()) {
     if (connection->Expired()) {
       stats.upstream_cx_max_duration_reached.Inc();
     } else {
@@ -126,7 +126,8 @@ void PoolConnection::OnInput(buffer::Buffer& input) {
 }
 
 void PoolConnection::OnInputEnd() {
-  if (http2_ != nullptr) {
+  if (connection_.input_cut() || http2_ != nullptr) {
+    // Anybody on the way can send a FIN: what only the end delimits may have been cut off.
     End(EndedBy::kHost, {Side::kUpstream, ErrorKind::kConnectionTermination});
     return;
   }
@@ -179,7 +180,7 @@ void PoolConnection::ArmIdleTimer(bool learnt) {
   if (close_at != event::Timer::kNever) timer_.Arm(close_at);
 }
 
-bool PoolConnection::active() const {
+bool PoolConnection::in_use() const {
   return user_ != nullptr || (http2_ != nullptr && http2_->active());
 }
 
@@ -275,11 +276,12 @@ void PoolConnection::CancelExchange(http::ClientCodecStream& stream) {
   cancelled_ = true;
   FinishExchange(stream);
   if (ended_) return;
-  pool_.cluster().stats().upstream_rq_tx_reset.Inc();
   if (http2_ != nullptr) {
+    pool_.cluster().stats().upstream_rq_tx_reset.Inc();
     http2_->Cancel(stream);
     return;
   }
+  cut_ = true;  // it ends with the turn, and by this
   stream.OnReset({Side::kLocal, ErrorKind::kLocalReset});
   connection_.dispatcher().AtTurnEnd(turn_end_);
 }
@@ -315,14 +317,22 @@ void PoolConnection::OnOutputDrained() {
   if (user_ != nullptr) user_->OnUpstreamDrained();
 }
 
-void PoolConnection::OnClosed(net::CloseReason, int error) {
+void PoolConnection::OnClosed(net::CloseReason reason, int error) {
+  if (reason == net::CloseReason::kTransportFailed) {
+    // The text lives as long as the connection: until the end of the turn.
+    const std::string_view failure = connection_.transport_failure();
+    const ErrorKind kind =
+        connecting_ ? ErrorKind::kConnectFailure : ErrorKind::kConnectionTermination;
+    End(EndedBy::kUs, {Side::kUpstream, kind, failure, connecting_, true});
+    return;
+  }
   if (connecting_) {
     REMORA_LOG(kPool, kDebug, "cluster ", pool_.cluster().name(), " host ",
                pool_.host().address_text(), ": connect failed, errno ", error);
     // The C library's text is a literal.
-    const char* const reason = strerrordesc_np(error);
+    const char* const text = strerrordesc_np(error);
     End(EndedBy::kHost, {Side::kUpstream, ErrorKind::kConnectFailure,
-                         reason != nullptr ? reason : std::string_view(), true});
+                         text != nullptr ? text : std::string_view(), true});
     return;
   }
   // A response that runs until the connection closes is cut short by a reset, not ended.
@@ -338,7 +348,8 @@ void PoolConnection::End(EndedBy by, const ProxyError& error) {
   connection_.Close();
   base::ListNode<PoolConnection>::Unlink();
   stats.upstream_cx_destroy.Inc();
-  const bool active = this->active();
+  const bool active = in_use() || cut_;
+  if (codec_.close_announced()) stats.upstream_cx_close_notify.Inc();
   if (active) stats.upstream_cx_destroy_with_active_rq.Inc();
   if (by == EndedBy::kUs) {
     stats.upstream_cx_destroy_local.Inc();
@@ -360,13 +371,11 @@ void PoolConnection::End(EndedBy by, const ProxyError& error) {
   pool.Remove(*this);  // destroyed at the end of the turn
   StreamUser* user = user_;
   if (user != nullptr) {
-    stats.upstream_rq_rx_reset.Inc();
     ProxyError told = error;
     told.safe_to_retry |= !connection_.wrote();
     user->OnReset(told);  // lets go of its lease
   }
   if (http2_ != nullptr) {
-    stats.upstream_rq_rx_reset.Add(http2_->size());
     http2_->ResetAll(error);
   }
   if (was_connecting) {

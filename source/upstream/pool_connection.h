@@ -20,7 +20,7 @@ class PoolConnection final : public event::Deferred,
                              public net::ConnectionHandler,
                              public http::ClientCodecEvents {
  public:
-  PoolConnection(Pool& pool, net::Socket socket);
+  PoolConnection(Pool& pool, net::Socket socket, std::unique_ptr<net::TransportSocket> transport);
   ~PoolConnection() override;
 
   void Start();
@@ -46,6 +46,8 @@ class PoolConnection final : public event::Deferred,
   void OnHttp2Failed(std::string_view why);
   void OnHttp2Dead();
   void AfterHttp2Work();
+  bool in_use() const;
+  const net::TlsFacts* tls() const { return connection_.tls(); }
 
   // net::ConnectionHandler
   void OnConnected() override;
@@ -74,7 +76,6 @@ class PoolConnection final : public event::Deferred,
   bool WornOut() const;
   bool Expired() const;
   void ArmIdleTimer(bool learnt);
-  bool active() const;
   // Closes, tells the exchange why, and leaves the pool.
   void End(EndedBy by, const http::ProxyError& error);
   void AfterDispatch();
@@ -86,6 +87,7 @@ class PoolConnection final : public event::Deferred,
   bool connecting_ = true;
   bool ended_ = false;
   bool in_dispatch_ = false;
+  bool cut_ = false;        // an exchange was given up on it: it is of no more use
   bool cancelled_ = false;  // what still comes is nobody's, and no fault of the host
   Priority priority_ = Priority::kDefault;  // of the present exchange
   uint64_t id_;

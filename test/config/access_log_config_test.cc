@@ -29,7 +29,7 @@ std::shared_ptr<const connection_manager::Config> Manager(const Parts& parts) {
   const LoadedBootstrap loaded = Load(Bootstrap(parts));
   INFO(loaded.errors.ToString());
   REQUIRE(loaded.config.has_value());
-  return loaded.config->listeners.at(0)->http;
+  return loaded.config->listeners.at(0)->filter_chains.at(0)->http;
 }
 
 // The line of a request GET /p with x-a: v, answered with `code`; or what kept it from the log.
@@ -147,6 +147,18 @@ TEST_CASE("faults of access logs") {
                              "filter: {header_filter: {header: {name: a, string_match: "
                              "{safe_regex: {regex: '('}}}}}, ")))
             .find(at + ".filter.header_filter.header: ") == 0);
+}
+
+TEST_CASE("a filter on metadata that is not there") {
+  const auto logged = [](const std::string& filter) {
+    return Line(File("format: \"x\"", "filter: {metadata_filter: " + filter + "}, ")) == "x";
+  };
+  const std::string matcher =
+      "matcher: {filter: f, path: [{key: k}], value: {string_match: {exact: v}}}";
+  CHECK(logged("{}"));
+  CHECK_FALSE(logged("{match_if_key_not_found: false}"));
+  CHECK(logged("{" + matcher + "}"));
+  CHECK_FALSE(logged("{" + matcher + ", match_if_key_not_found: false}"));
 }
 
 }  // namespace

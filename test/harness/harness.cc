@@ -19,8 +19,10 @@ http::FilterFactory RouterFactory() {
                                                       context);
   };
   factory.create_worker_state =
-      [](const void*, const http::WorkerSetup& setup) -> std::unique_ptr<http::FilterWorkerState> {
-    return std::make_unique<router::RouterState>(setup);
+      [](const void* config,
+         const http::WorkerSetup& setup) -> std::unique_ptr<http::FilterWorkerState> {
+    return std::make_unique<router::RouterState>(*static_cast<const router::Config*>(config),
+                                                 setup);
   };
   return factory;
 }
@@ -97,6 +99,17 @@ config::ListenerConfig& Harness::Listener(const std::string& name) {
   return listener;
 }
 
+tcp::Config& Harness::TcpProxy(const std::string& listener, const std::string& cluster) {
+  auto proxy = std::make_shared<tcp::Config>();
+  proxy->stat_prefix = listener;
+  proxy->clusters.push_back({cluster, 1});
+  config::FilterChain chain;
+  chain.tcp = proxy;
+  Listener(listener).default_filter_chain =
+      std::make_shared<const config::FilterChain>(std::move(chain));
+  return *proxy;
+}
+
 std::shared_ptr<const route::RouteTable> Harness::BuildRoutes() {
   route::RouteTableConfig table;
   table.name = "routes";
@@ -126,7 +139,7 @@ config::BootstrapConfig Harness::MakeBootstrap() {
   config::BootstrapConfig bootstrap;
   bootstrap.admin.address = *net::Address::Ip("127.0.0.1", 0);
   for (config::ListenerConfig& listener : listeners_) {
-    listener.http = manager_;
+    if (listener.AllChains().empty()) listener.default_filter_chain = config::HttpChain(manager_);
     bootstrap.listeners.push_back(std::make_shared<const config::ListenerConfig>(listener));
   }
   for (const upstream::ClusterConfig& cluster : clusters_) bootstrap.clusters.push_back(cluster);

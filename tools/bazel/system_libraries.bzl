@@ -5,6 +5,7 @@ ours), and the linker finds the archives."""
 _LIBRARIES = {
     # repository: a folder of its package (a missing package fails with this path)
     "absl": "/usr/include/absl",
+    "boringssl": "/usr/include/android",
     "catch2": "/usr/include/catch2",
     "libevent": "/usr/include/event2",
     "llhttp": "/usr/share/llhttp",

@@ -96,7 +96,7 @@ http::ServerCodecEvents::NewRequest Http2Connection::OnNewRequest(http::ServerCo
   streams_[&codec] = {std::move(stream), false};
   begun.Start(session_, codec, 0);
   if (output_full_) begun.OnOutputFull();
-  return {&begun.arena(), &begun};
+  return {&begun.arena(), &begun, &begun.info().downstream_wire};
 }
 
 void Http2Connection::OnStreamDone(http::ServerCodecStream& codec, bool) {
@@ -142,7 +142,6 @@ void Http2Connection::AbortAll(const ProxyError& error) {
   auto streams = std::move(streams_);
   streams_.clear();
   for (auto& [codec, entry] : streams) {
-    config_.stats().downstream_rq_rx_reset.Inc();
     entry.stream->Abort(error);
     Finish(std::move(entry.stream));
   }

@@ -6,6 +6,7 @@
 #include "source/base/log.h"
 #include "source/http/connection_manager/http2_connection.h"
 #include "source/http/connection_manager/server_stream.h"
+#include "source/net/tls_facts.h"
 
 namespace remora::connection_manager {
 
@@ -58,8 +59,16 @@ const net::Address& Session::local() {
 }
 
 net::SessionTotals Session::totals() const {
-  return {id_,           started_,        connection_.bytes_received(), connection_.bytes_sent(),
-          requests_ > 0, broke_protocol_, http2_ != nullptr};
+  return {id_,
+          started_,
+          connection_.bytes_received(),
+          connection_.bytes_sent(),
+          requests_ > 0,
+          broke_protocol_,
+          connection_.handshaking(),
+          connection_.tls(),
+          connection_.transport_failure(),
+          http2_ != nullptr};
 }
 
 // --- timeouts ---
@@ -179,6 +188,16 @@ void Session::Recognize(const buffer::Buffer& input) {
     case CodecType::kAuto:
       break;
   }
+  const net::TlsFacts* tls = connection_.tls();
+  if (tls != nullptr && !tls->application_protocol().empty()) {
+    // ALPN has settled it.
+    if (tls->application_protocol() == "h2") {
+      StartHttp2();
+    } else {
+      StartHttp1();
+    }
+    return;
+  }
   char bytes[kPreface.size()];
   const size_t size = std::min(input.length(), kPreface.size());
   input.CopyOut(0, size, bytes);
@@ -219,7 +238,7 @@ void Session::OnInput(buffer::Buffer& input) {
   in_dispatch_ = false;
   if (connection_.closed()) return;
   if (!status.ok()) {
-    input.Clear();
+    if (!codec_.error().connection_usable) input.Clear();
     OnProtocolError();
     return;
   }
@@ -244,7 +263,7 @@ void Session::OnInputEnd() {
   if (!status.ok()) {
     // The request was cut short: it must not look complete to anybody.
     if (stream_ != nullptr) {
-      config_->stats().downstream_rq_rx_reset.Inc();
+      cut_ = true;
       stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamClosed});
       FinishStream();
     }
@@ -261,7 +280,7 @@ void Session::OnProtocolError() {
   broke_protocol_ = true;
   REMORA_LOG(kHttp, kDebug, "protocol error from ", remote_.ToString(), ": ",
              std::string(error.detail));
-  closing_ = true;
+  closing_ = !error.connection_usable;
   connection_.PauseReading();
   if (stream_ != nullptr && stream_->response_started()) {
     stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamProtocolError, error.detail});
@@ -301,7 +320,7 @@ http::ServerCodecEvents::NewRequest Session::OnNewRequest(http::ServerCodecStrea
   stream_ = config_->TakeStream();
   stream_->Start(*this, codec, head_since_);
   head_since_ = 0;
-  return {&stream_->arena(), stream_.get()};
+  return {&stream_->arena(), stream_.get(), &stream_->info().downstream_wire};
 }
 
 bool Session::ShouldCloseAfterResponse() {
@@ -418,7 +437,7 @@ void Session::CountClose(bool remote) {
   if (ended_) return;
   ended_ = true;
   const Stats& stats = config_->stats();
-  const bool active = stream_ != nullptr || (http2_ != nullptr && http2_->active());
+  const bool active = stream_ != nullptr || cut_ || (http2_ != nullptr && http2_->active());
   stats.downstream_cx_active.Dec();
   if (speaks_http1_) stats.downstream_cx_http1_active.Dec();
   if (http2_ != nullptr) stats.downstream_cx_http2_active.Dec();
@@ -442,7 +461,6 @@ void Session::OnClosed(net::CloseReason reason, int) {
   }
   CountClose(peer_ended_ || !closing_);
   if (stream_ != nullptr) {
-    config_->stats().downstream_rq_rx_reset.Inc();
     stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamClosed});
     FinishStream();
   }

@@ -1,0 +1,91 @@
+#include "source/extensions/listener_filters/tls_inspector/tls_inspector.h"
+
+#include <utility>
+
+#include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
+#include "source/net/client_hello.h"
+
+namespace remora::extensions {
+namespace {
+
+using net::ClientHelloParse;
+
+// `tls_inspector.`
+struct TlsInspectorStats {
+  stats::NamedCounter<"client_hello_too_large"> client_hello_too_large;  // Closed.
+  stats::NamedCounter<"tls_found"> tls_found;
+  stats::NamedCounter<"tls_not_found"> tls_not_found;
+  stats::NamedCounter<"alpn_found"> alpn_found;
+  stats::NamedCounter<"alpn_not_found"> alpn_not_found;
+  stats::NamedCounter<"sni_found"> sni_found;
+  stats::NamedCounter<"sni_not_found"> sni_not_found;
+  // Bytes seen until it was clear.
+  stats::NamedHistogram<"bytes_processed", stats::Unit::kBytes> bytes_processed;
+};
+
+class Inspector final : public net::ListenerFilter {
+ public:
+  explicit Inspector(const net::ListenerFilterSetup& setup)
+      : stats_(setup.scope.Make<TlsInspectorStats>(setup.shard)) {}
+
+  size_t most_bytes() const override { return net::kMaxClientHello; }
+  Answer Inspect(std::string_view bytes, bool ended, net::Findings& findings) override;
+
+ private:
+  void Keep(net::ClientHello hello, net::Findings& findings);
+
+  TlsInspectorStats stats_;
+};
+
+net::ListenerFilter::Answer Inspector::Inspect(std::string_view bytes, bool,
+                                               net::Findings& findings) {
+  net::ClientHello hello;
+  switch (net::ParseClientHello(bytes, hello)) {
+    case ClientHelloParse::kIncomplete:
+      return Answer::kMore;
+    case ClientHelloParse::kTooLarge:
+      stats_.client_hello_too_large.Inc();
+      stats_.bytes_processed.Record(bytes.size());
+      return Answer::kReject;
+    case ClientHelloParse::kNotTls:
+      stats_.tls_not_found.Inc();
+      break;
+    case ClientHelloParse::kComplete:
+      Keep(std::move(hello), findings);
+      break;
+  }
+  stats_.bytes_processed.Record(bytes.size());
+  return Answer::kContinue;
+}
+
+void Inspector::Keep(net::ClientHello hello, net::Findings& findings) {
+  stats_.tls_found.Inc();
+  findings.transport_protocol = "tls";
+  if (hello.protocols.empty()) {
+    stats_.alpn_not_found.Inc();
+  } else {
+    stats_.alpn_found.Inc();
+    findings.application_protocols = std::move(hello.protocols);
+  }
+  if (hello.server_name.empty()) {
+    stats_.sni_not_found.Inc();
+  } else {
+    stats_.sni_found.Inc();
+    findings.accepted.server_name = std::move(hello.server_name);
+  }
+}
+
+}  // namespace
+
+std::optional<TlsInspector::Config> TlsInspector::Parse(const Proto&, config::ConfigContext&) {
+  return Config{};
+}
+
+std::string TlsInspector::StatScope(const Config&) { return "tls_inspector"; }
+
+std::unique_ptr<net::ListenerFilter> TlsInspector::Create(const Config&,
+                                                          const net::ListenerFilterSetup& setup) {
+  return std::make_unique<Inspector>(setup);
+}
+
+}  // namespace remora::extensions

@@ -1,0 +1,32 @@
+#pragma once
+
+// TlsInspector: recognises TLS by its ClientHello, and reads its SNI and ALPN.
+//
+// Extension (see config/registry.h). Thread: a worker's. What is no ClientHello, or a broken one,
+// is left to the filter chain as plain text; one that is too large ends the connection.
+// Source: Envoy source/extensions/filters/listener/tls_inspector.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "source/config/registry.h"
+#include "source/net/listener_filter.h"
+
+namespace envoy::extensions::filters::listener::tls_inspector::v3 {
+class TlsInspector;
+}
+
+namespace remora::extensions {
+
+struct TlsInspector {
+  using Proto = envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
+  struct Config {};
+
+  static std::optional<Config> Parse(const Proto& proto, config::ConfigContext& context);
+  static std::string StatScope(const Config& config);
+  static std::unique_ptr<net::ListenerFilter> Create(const Config& config,
+                                                     const net::ListenerFilterSetup& setup);
+};
+
+}  // namespace remora::extensions

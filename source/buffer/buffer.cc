@@ -153,8 +153,8 @@ void Buffer::AppendFront(const Buffer& other, size_t offset, size_t size) {
     return;
   }
   first.block->Ref();
-  PushSlice({first.block, first.offset + static_cast<uint32_t>(offset),
-             static_cast<uint32_t>(size)});
+  PushSlice(
+      {first.block, first.offset + static_cast<uint32_t>(offset), static_cast<uint32_t>(size)});
   length_ += size;
 }
 

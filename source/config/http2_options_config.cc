@@ -49,8 +49,8 @@ void ParseLimits(const Http2ProtocolOptions& proto, http2::ProtocolOptions& opti
              options.max_inbound_window_update_frames_per_data_frame_sent);
 }
 
-void ParseKeepalive(const KeepaliveSettings& proto, const FieldPath& path,
-                    Translation& translation, http2::KeepaliveOptions& options) {
+void ParseKeepalive(const KeepaliveSettings& proto, const FieldPath& path, Translation& translation,
+                    http2::KeepaliveOptions& options) {
   const auto read = [&](bool set, const google::protobuf::Duration& duration,
                         std::string_view field, event::Duration& to) {
     if (set) to = ParseDuration(duration, path.Field(field), translation);

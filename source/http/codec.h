@@ -84,8 +84,9 @@ class ServerCodecEvents {
 class ServerCodec {
  public:
   virtual ~ServerCodec() = default;
-  // Consumes what it can of `input`. On error the connection is of no more use for requests: error()
-  // is what HTTP/1 answers if no response has started; HTTP/2 has put a GOAWAY into the output.
+  // Consumes what it can of `input`. On error the connection is of no more use for requests:
+  // error() is what HTTP/1 answers if no response has started; HTTP/2 has put a GOAWAY into the
+  // output.
   virtual absl::Status Dispatch(buffer::Buffer& input) = 0;
   // The peer's FIN. An error when it cuts a request short.
   virtual absl::Status OnInputEnd() = 0;

@@ -70,7 +70,7 @@ struct SessionTotals {
   // Valid as long as the session.
   const TlsFacts* tls = nullptr;       // null: plaintext
   std::string_view transport_failure;  // why its handshake failed
-  bool http2 = false;  // it is HTTP/2
+  bool http2 = false;                  // it is HTTP/2
 };
 
 class DownstreamSession : public event::Deferred {

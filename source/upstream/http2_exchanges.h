@@ -2,10 +2,10 @@
 
 // Http2Exchanges: the HTTP/2 half of a PoolConnection: its codec and the many exchanges on it.
 //
-// Owner: the PoolConnection, from the moment it is connected; so a connection of HTTP/1 is no larger
-// for it. Thread: its worker. The connection stays among the pool's free ones as long as a further
-// stream can be begun; when the host says that it goes (GOAWAY), or it is used up, it takes none and
-// closes behind the last one.
+// Owner: the PoolConnection, from the moment it is connected; so a connection of HTTP/1 is no
+// larger for it. Thread: its worker. The connection stays among the pool's free ones as long as a
+// further stream can be begun; when the host says that it goes (GOAWAY), or it is used up, it takes
+// none and closes behind the last one.
 //
 // What is left to be sent goes out once, at the end of the turn.
 

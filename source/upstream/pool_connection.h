@@ -3,8 +3,8 @@
 // PoolConnection: one upstream connection with its client codec.
 //
 // Owner: Pool, then the dispatcher's deferred list. Thread: its worker. In HTTP/1 it carries one
-// exchange at a time, tells it when the connection is lost, and goes back to the pool when the codec
-// says that another exchange is possible. In HTTP/2 its exchanges are Http2Exchanges.
+// exchange at a time, tells it when the connection is lost, and goes back to the pool when the
+// codec says that another exchange is possible. In HTTP/2 its exchanges are Http2Exchanges.
 
 #include "source/event/dispatcher.h"
 #include "source/http/http1/client_codec.h"

@@ -87,13 +87,14 @@ TEST_CASE("A connection manager may speak one protocol only") {
   CHECK(speaks.Receive(1).body == "hi");
   Client not_http2 = two.Connect();
   not_http2.Send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
-  CHECK(Contains(not_http2.ReceiveAll(), std::string_view("\0\0\0\1", 4)));  // GOAWAY, protocol error
+  CHECK(
+      Contains(not_http2.ReceiveAll(), std::string_view("\0\0\0\1", 4)));  // GOAWAY, protocol error
 }
 
 TEST_CASE("All pairs of protocols carry bodies around the edges of windows and buffers") {
-  for (const size_t size : {size_t{0}, size_t{1}, size_t{511}, size_t{16383}, size_t{16384},
-                            size_t{16385}, size_t{65535}, size_t{65536}, size_t{1048576},
-                            size_t{1048577}, size_t{5000000}}) {
+  for (const size_t size :
+       {size_t{0}, size_t{1}, size_t{511}, size_t{16383}, size_t{16384}, size_t{16385},
+        size_t{65535}, size_t{65536}, size_t{1048576}, size_t{1048577}, size_t{5000000}}) {
     INFO(size);
     Chain chain;
     std::string body(size, 'x');
@@ -441,17 +442,19 @@ TEST_CASE("A websocket crosses from HTTP/2 to HTTP/1 and back") {
   h.Manager().upgrades.push_back({"websocket", true});
   h.Start();
   FrameWire client = Http2Client(h);
-  client.Send(wire::Headers(1, {{":method", "CONNECT"},
-                                {":protocol", "websocket"},
-                                {":scheme", "http"},
-                                {":path", "/chat"},
-                                {":authority", "a"}},
+  client.Send(wire::Headers(1,
+                            {{":method", "CONNECT"},
+                             {":protocol", "websocket"},
+                             {":scheme", "http"},
+                             {":path", "/chat"},
+                             {":authority", "a"}},
                             false));
   Wire origin = up.Accept();
   const std::string request = origin.ReceiveUntil("\r\n\r\n");
   CHECK(Contains(request, "GET /chat HTTP/1.1\r\n"));
   CHECK(Contains(request, "connection: upgrade\r\nupgrade: websocket\r\n"));
-  origin.Send("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
+  origin.Send(
+      "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
   CHECK(Contains(client.Await("HEADERS(1"), ":status=200"));
   client.Send(wire::Data(1, "up"));
   CHECK(origin.ReceiveExactly(2) == "up");

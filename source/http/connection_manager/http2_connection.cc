@@ -120,8 +120,7 @@ void Http2Connection::Finish(std::unique_ptr<ServerStream> stream) {
 void Http2Connection::CountReset(const ServerStream& stream) {
   constexpr uint64_t kStreams = 500;
   constexpr std::string_view kStreamsKey = "overload.premature_reset_total_stream_count";
-  constexpr std::string_view kLifetimeKey =
-      "overload.premature_reset_min_stream_lifetime_seconds";
+  constexpr std::string_view kLifetimeKey = "overload.premature_reset_min_stream_lifetime_seconds";
   const runtime::View& runtime = config_.services().worker.runtime;
   ++closed_streams_;
   if (stream.answered()) return;

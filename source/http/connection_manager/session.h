@@ -112,11 +112,11 @@ class Session final : public net::DownstreamSession,
   bool draining_ = false;       // old enough: the next response is the last
   bool drain_waiting_ = false;  // wait_end_ is the drain's
   bool broke_protocol_ = false;
-  bool closing_ = false;     // no further request is served
-  bool peer_ended_ = false;  // and it was the client that began to end it
-  bool aborted_ = false;     // close once what is queued is flushed
-  bool cut_ = false;         // the client ended it within a request
-  bool ended_ = false;       // statistics are done
+  bool closing_ = false;       // no further request is served
+  bool peer_ended_ = false;    // and it was the client that began to end it
+  bool aborted_ = false;       // close once what is queued is flushed
+  bool cut_ = false;           // the client ended it within a request
+  bool ended_ = false;         // statistics are done
   bool speaks_http1_ = false;  // it is known
   bool in_dispatch_ = false;
   std::unique_ptr<ServerStream> stream_;    // HTTP/1: one at a time

@@ -67,8 +67,8 @@ struct Stats {
       downstream_rq_redirected_with_normalized_path;
   NamedCounter<"downstream_rq_response_before_rq_complete">
       downstream_rq_response_before_rq_complete;
-  NamedCounter<"downstream_rq_rx_reset"> downstream_rq_rx_reset;    // Ended before both ways had.
-  NamedCounter<"downstream_rq_tx_reset"> downstream_rq_tx_reset;    // Cut off by us.
+  NamedCounter<"downstream_rq_rx_reset"> downstream_rq_rx_reset;  // Ended before both ways had.
+  NamedCounter<"downstream_rq_tx_reset"> downstream_rq_tx_reset;  // Cut off by us.
   // Connections closed because clients reset most of what they began.
   NamedCounter<"downstream_rq_too_many_premature_resets"> downstream_rq_too_many_premature_resets;
   NamedCounter<"downstream_rq_too_large"> downstream_rq_too_large;  // 413.

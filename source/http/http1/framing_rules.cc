@@ -58,7 +58,8 @@ FramingDecision DecideFraming(const FramingInput& input) {
       return Reject(bad, detail::kContentLengthAndChunked);
     }
     if (input.content_length_count > 1) return Reject(bad, detail::kCodecError);
-    if (!http::ParseContentLength(input.content_length, length)) return Reject(bad, detail::kCodecError);
+    if (!http::ParseContentLength(input.content_length, length))
+      return Reject(bad, detail::kCodecError);
   }
   if (has_coding) {
     if (input.version == http::Version::kHttp10) {

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "source/base/check.h"
-#include "source/http/codes.h"
 #include "source/http/ascii.h"
 #include "source/http/byte_set.h"
+#include "source/http/codes.h"
 #include "source/http/http1/cross_check.h"
 #include "source/http/http1/details.h"
 #include "source/http/http1/field_bytes.h"

@@ -59,7 +59,8 @@ bool ResolveTarget(const RequestLine& line, const HostField& host, const TargetR
   const std::string_view target = line.target;
   if (line.method_id == http::Method::kConnect) {
     const size_t colon = target.rfind(':');
-    if (colon == std::string_view::npos || !http::IsValidAuthority(target) || target.back() == ']') {
+    if (colon == std::string_view::npos || !http::IsValidAuthority(target) ||
+        target.back() == ']') {
       return Fail(400, detail::kInvalidUrl, error);
     }
     head.authority = target;

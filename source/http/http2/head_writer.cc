@@ -17,8 +17,8 @@ namespace {
 
 // Never copied from the map: they have no place in HTTP/2, or we say them ourselves.
 constexpr HeaderIdSet kOwnFields = {
-    HeaderId::kConnection,   HeaderId::kContentLength,   HeaderId::kHost,
-    HeaderId::kHttp2Settings, HeaderId::kKeepAlive,      HeaderId::kProxyConnection,
+    HeaderId::kConnection,       HeaderId::kContentLength, HeaderId::kHost,
+    HeaderId::kHttp2Settings,    HeaderId::kKeepAlive,     HeaderId::kProxyConnection,
     HeaderId::kTransferEncoding, HeaderId::kUpgrade,
 };
 constexpr HeaderIdSet kUniqueFields = {HeaderId::kXRequestId, HeaderId::kTraceparent,

@@ -10,10 +10,9 @@ void Keepalive::Start(event::TimePoint now) {
   waiting_ = false;
   if (options_.interval <= 0) return;
   // As Envoy: up to so many per cent later, so that not all connections ask at once.
-  const auto most = static_cast<uint64_t>(static_cast<double>(options_.interval) *
-                                          options_.jitter_percent / 100);
-  const event::Duration jitter =
-      most > 0 ? static_cast<event::Duration>(random_.Next() % most) : 0;
+  const auto most =
+      static_cast<uint64_t>(static_cast<double>(options_.interval) * options_.jitter_percent / 100);
+  const event::Duration jitter = most > 0 ? static_cast<event::Duration>(random_.Next() % most) : 0;
   due_ = now + options_.interval + jitter;
   timer_.Arm(due_);
 }

@@ -6,8 +6,8 @@
 //   interval with jitter --> SendPing --> timeout --> OnKeepaliveTimeout
 //                                   \--OnPingAck --> interval
 //
-// Owner: a downstream or a pool connection. Thread: its worker. Without an interval it does nothing.
-// Source: envoy.config.core.v3.KeepaliveSettings.
+// Owner: a downstream or a pool connection. Thread: its worker. Without an interval it does
+// nothing. Source: envoy.config.core.v3.KeepaliveSettings.
 
 #include "source/base/random.h"
 #include "source/event/timer.h"

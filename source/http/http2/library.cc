@@ -121,8 +121,8 @@ void Session::Library::SetInputCallbacks(nghttp2_session_callbacks* callbacks) {
       callbacks, [](nghttp2_session* library, const nghttp2_frame* frame, void* user) {
         Session& session = SessionOf(user);
         const int32_t id = frame->hd.stream_id;
-        const bool begins = frame->hd.type == NGHTTP2_HEADERS &&
-                            frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+        const bool begins =
+            frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
         session.OnBlockBegin(begins ? session.BeginPeerStream(id) : StreamOf(library, id));
         return 0;
       });
@@ -160,11 +160,9 @@ void Session::Library::SetOutputCallbacks(nghttp2_session_callbacks* callbacks) 
         Session& session = SessionOf(user);
         if (frame->hd.type == NGHTTP2_RST_STREAM) session.options_.stats.tx_reset.Inc();
         if (frame->hd.type == NGHTTP2_GOAWAY) session.OnGoAwaySent(frame->goaway.error_code);
-        const bool message =
-            frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
-        Stream* const stream = message && Ends(frame->hd)
-                                   ? StreamOf(library, frame->hd.stream_id)
-                                   : nullptr;
+        const bool message = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+        Stream* const stream =
+            message && Ends(frame->hd) ? StreamOf(library, frame->hd.stream_id) : nullptr;
         if (stream != nullptr) session.OnEndSent(*stream);
         return ResultOf(session.OnFrameSent(OutboundKind(frame->hd)));
       });

@@ -7,8 +7,8 @@
 //
 //   HEADERS --OnNewRequest--> head --> data --> end         \ both over and sent --> OnStreamDone
 //                             response head, data, end ----/
-//   RST_STREAM, or a malformed message: the request's sink gets OnReset, also behind its OnEnd, unless
-//   the whole answer was sent; then OnStreamDone.
+//   RST_STREAM, or a malformed message: the request's sink gets OnReset, also behind its OnEnd,
+//   unless the whole answer was sent; then OnStreamDone.
 //
 // A stream whose answer has ended stays until the client's window has let it through: who owns it
 // decides how long that may take, and resets it. Errors: Dispatch returns a status, GOAWAY is in

@@ -112,7 +112,8 @@ void Session::DeliverResumed() {
 }
 
 bool Session::OnFrameBegin(uint8_t type, int32_t id) {
-  if (type == NGHTTP2_HEADERS && role_ == Role::kServer && id < last_peer_stream_ && WasSkipped(id)) {
+  if (type == NGHTTP2_HEADERS && role_ == Role::kServer && id < last_peer_stream_ &&
+      WasSkipped(id)) {
     // RFC 9113 section 5.1.1; nghttp2 takes it for a stream that is over.
     Fail(NGHTTP2_PROTOCOL_ERROR, detail::kProtocolError);
   } else if (type == NGHTTP2_PRIORITY && !guard_.AddPriority()) {
@@ -136,9 +137,8 @@ bool Session::OnPayload(size_t size, bool ends) {
 }
 
 bool Session::WasSkipped(int32_t id) const {
-  return std::any_of(skipped_.begin(), skipped_.end(), [id](const auto& range) {
-    return range.first < id && id < range.second;
-  });
+  return std::any_of(skipped_.begin(), skipped_.end(),
+                     [id](const auto& range) { return range.first < id && id < range.second; });
 }
 
 Stream* Session::BeginPeerStream(int32_t id) {
@@ -152,8 +152,8 @@ Stream* Session::BeginPeerStream(int32_t id) {
   std::unique_ptr<Stream> stream = events_.OnPeerStream();
   if (stream == nullptr) {
     options_.stats.stream_refused_errors.Inc();
-    const int result = nghttp2_submit_rst_stream(library_->session, NGHTTP2_FLAG_NONE, id,
-                                                 NGHTTP2_REFUSED_STREAM);
+    const int result =
+        nghttp2_submit_rst_stream(library_->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
     DCHECK(result == 0);
     return nullptr;
   }
@@ -210,10 +210,9 @@ void Session::OnPeerGoAway() {
 
 void Session::Consume(const Stream* stream, size_t size) {
   if (size == 0 || failed_) return;
-  const int result =
-      stream != nullptr && stream->id_ != 0 && !stream->end_received_
-          ? nghttp2_session_consume(library_->session, stream->id_, size)
-          : nghttp2_session_consume_connection(library_->session, size);
+  const int result = stream != nullptr && stream->id_ != 0 && !stream->end_received_
+                         ? nghttp2_session_consume(library_->session, stream->id_, size)
+                         : nghttp2_session_consume_connection(library_->session, size);
   DCHECK(result == 0);
   if (result != 0) return;
   if (!dispatching_ && nghttp2_session_want_write(library_->session) != 0) events_.OnOutput();

@@ -8,8 +8,9 @@
 //
 // Owner: a ServerCodec or a ClientCodec. Thread: its worker. Sans-I/O: no socket, timer or clock.
 // nghttp2 frames, compresses and keeps windows and stream states; what a message may look like is
-// HeaderBlock's, what a peer may cost FloodGuard's. Nothing is sent from within nghttp2's callbacks:
-// OnOutput asks for a Flush at the end of the turn, when all of the turn's frames go out together.
+// HeaderBlock's, what a peer may cost FloodGuard's. Nothing is sent from within nghttp2's
+// callbacks: OnOutput asks for a Flush at the end of the turn, when all of the turn's frames go out
+// together.
 //
 // Failures: Dispatch returns a status once the connection is of no more use; GOAWAY is in the
 // output then, and error() says why.

@@ -23,8 +23,8 @@ std::vector<nghttp2_nv> ToLibrary(const std::vector<WireField>& fields) {
       return const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(view.data()));
     };
     const uint8_t flags = field.unique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
-    result.push_back({text(field.name), text(field.value), field.name.size(), field.value.size(),
-                      flags});
+    result.push_back(
+        {text(field.name), text(field.value), field.name.size(), field.value.size(), flags});
   }
   return result;
 }
@@ -224,8 +224,8 @@ void Stream::SendReset(uint32_t error_code) {
     session_.Queue(*this);
     return;
   }
-  const int result = nghttp2_submit_rst_stream(session_.library_->session, NGHTTP2_FLAG_NONE, id_,
-                                               error_code);
+  const int result =
+      nghttp2_submit_rst_stream(session_.library_->session, NGHTTP2_FLAG_NONE, id_, error_code);
   DCHECK(result == 0);
   if (result == 0) session_.events_.OnOutput();
 }

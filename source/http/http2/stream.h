@@ -97,8 +97,8 @@ class Stream : public base::ListNode<Stream, ResumedTag>,
   void Credit(size_t size);
   void WakeLibrary();
 
-  int32_t id_ = 0;      // 0: not known to nghttp2 yet
-  size_t index_ = 0;    // in Session::streams_
+  int32_t id_ = 0;    // 0: not known to nghttp2 yet
+  size_t index_ = 0;  // in Session::streams_
   http::PauseMask pause_;
   bool delivering_ = false;
   bool output_full_ = false;

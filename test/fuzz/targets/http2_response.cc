@@ -16,9 +16,8 @@ struct Response final : public http::ResponseSink {
   void OnHead(http::ResponseHead& head) override {
     Require(!over, "a head behind the end");
     Require(head.status >= 101 && head.status < 600, "a status that is none");
-    parts.Head(std::to_string(head.status) + " " +
-               std::to_string(static_cast<int>(head.framing)) + " " + std::to_string(head.length) +
-               "\n" + FieldsText(head.headers));
+    parts.Head(std::to_string(head.status) + " " + std::to_string(static_cast<int>(head.framing)) +
+               " " + std::to_string(head.length) + "\n" + FieldsText(head.headers));
   }
   void OnData(buffer::Buffer& data) override {
     Require(!over, "data behind the end");

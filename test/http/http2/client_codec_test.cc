@@ -40,8 +40,9 @@ TEST_CASE("a request with a body, trailers both ways") {
   CHECK(client.Frames() ==
         "HEADERS(1,:method=POST,:scheme=http,:authority=a,:path=/,te=trailers) DATA(1,abc) "
         "HEADERS(1,end,checksum=1)");
-  REQUIRE(client.Feed(wire::Headers(1, {{":status", "200"}}, false) + wire::Data(1, "x") +
-                      wire::Headers(1, {{"grpc-status", "0"}}))
+  REQUIRE(client
+              .Feed(wire::Headers(1, {{":status", "200"}}, false) + wire::Data(1, "x") +
+                    wire::Headers(1, {{"grpc-status", "0"}}))
               .ok());
   CHECK(client.Events() == "r1:head(200) r1:data(x) r1:end(grpc-status=0)");
 }
@@ -69,8 +70,9 @@ TEST_CASE("interim answers, and too many of them") {
   TestClient client;
   client.Open();
   client.Begin("GET", "/", Framing::kNone);
-  REQUIRE(client.Feed(wire::Headers(1, {{":status", "103"}}, false) +
-                      wire::Headers(1, {{":status", "200"}}))
+  REQUIRE(client
+              .Feed(wire::Headers(1, {{":status", "103"}}, false) +
+                    wire::Headers(1, {{":status", "200"}}))
               .ok());
   CHECK(client.Events() == "r1:head(200) r1:end");
   client.Begin("GET", "/", Framing::kNone);
@@ -87,9 +89,10 @@ TEST_CASE("answers without a body") {
   client.Begin("HEAD", "/", Framing::kNone);
   client.Begin("GET", "/", Framing::kNone);
   client.Begin("GET", "/", Framing::kNone);
-  REQUIRE(client.Feed(wire::Headers(1, {{":status", "200"}, {"content-length", "9"}}) +
-                      wire::Headers(3, {{":status", "304"}, {"content-length", "9"}}) +
-                      wire::Headers(5, {{":status", "204"}}, false) + wire::Data(5, "", true))
+  REQUIRE(client
+              .Feed(wire::Headers(1, {{":status", "200"}, {"content-length", "9"}}) +
+                    wire::Headers(3, {{":status", "304"}, {"content-length", "9"}}) +
+                    wire::Headers(5, {{":status", "204"}}, false) + wire::Data(5, "", true))
               .ok());
   CHECK(client.Events() ==
         "r1:head(200 content-length=9) r1:end r2:head(304 content-length=9) r2:end r3:head(204) "
@@ -112,17 +115,15 @@ TEST_CASE("answers that are refused end the connection") {
        wire::Headers(1, {{":status", "200"}, {"content-length", "5"}})},
       {"body where there is none",
        wire::Headers(1, {{":status", "204"}}, false) + wire::Data(1, "x")},
-      {"body too long",
-       wire::Headers(1, {{":status", "200"}, {"content-length", "1"}}, false) +
-           wire::Data(1, "xx")},
-      {"body too short",
-       wire::Headers(1, {{":status", "200"}, {"content-length", "3"}}, false) +
-           wire::Data(1, "xx", true)},
+      {"body too long", wire::Headers(1, {{":status", "200"}, {"content-length", "1"}}, false) +
+                            wire::Data(1, "xx")},
+      {"body too short", wire::Headers(1, {{":status", "200"}, {"content-length", "3"}}, false) +
+                             wire::Data(1, "xx", true)},
       {"DATA before the head", wire::Data(1, "x")},
       {"a second head", wire::Headers(1, {{":status", "200"}}, false) +
                             wire::Headers(1, {{":status", "200"}}, false)},
-      {"PUSH_PROMISE", wire::Frame(wire::kPushPromise, 4, 1,
-                                   wire::Number(2, 4) + wire::Block(wire::Get()))},
+      {"PUSH_PROMISE",
+       wire::Frame(wire::kPushPromise, 4, 1, wire::Number(2, 4) + wire::Block(wire::Get()))},
   };
   for (const auto& [what, bytes] : cases) {
     INFO(what);
@@ -200,8 +201,7 @@ TEST_CASE("cancelling in the same turn, and before the head") {
   client.Exchange(1).stream->OnReset({http::Side::kLocal, http::ErrorKind::kLocalReset});
   base::Arena arena(client.pools.arenas);
   fakes::Recorder<http::ResponseHead> sink(client.journal, "x");
-  client.codec.NewStream(sink, arena)
-      .OnReset({http::Side::kLocal, http::ErrorKind::kLocalReset});
+  client.codec.NewStream(sink, arena).OnReset({http::Side::kLocal, http::ErrorKind::kLocalReset});
   client.Frames();
   REQUIRE(client.Again().ok());
   CHECK(client.codec.streams() == 0);
@@ -226,8 +226,8 @@ TEST_CASE("a paused answer outlives its stream on the wire") {
   client.Begin("GET", "/", Framing::kNone);
   client.Frames();
   client.Exchange(1).stream->Pause(http::PauseReason::kConnectionFull);
-  REQUIRE(client.Feed(wire::Headers(1, {{":status", "200"}}, false) + wire::Data(1, "abc", true))
-              .ok());
+  REQUIRE(
+      client.Feed(wire::Headers(1, {{":status", "200"}}, false) + wire::Data(1, "abc", true)).ok());
   CHECK(client.Events() == "r1:head(200)");
   client.Exchange(1).stream->Resume(http::PauseReason::kConnectionFull);
   CHECK(client.interest_changes == 1);
@@ -238,8 +238,8 @@ TEST_CASE("a paused answer outlives its stream on the wire") {
   client.Begin("GET", "/", Framing::kNone);
   client.Frames();
   client.Exchange(2).stream->Pause(http::PauseReason::kConnectionFull);
-  REQUIRE(client.Feed(wire::Headers(3, {{":status", "200"}}, false) + wire::Data(3, "abc", true))
-              .ok());
+  REQUIRE(
+      client.Feed(wire::Headers(3, {{":status", "200"}}, false) + wire::Data(3, "abc", true)).ok());
   client.Exchange(2).stream->OnReset({http::Side::kLocal, http::ErrorKind::kLocalReset});
   REQUIRE(client.Again().ok());
   CHECK(client.codec.streams() == 0);

@@ -73,8 +73,7 @@ void TestServer::RespondEnd(size_t n, const wire::Fields& trailers) {
 }
 
 void TestServer::Respond(size_t n, uint16_t status, std::string_view body) {
-  RespondHead(n, status, body.empty() ? http::Framing::kNone : http::Framing::kLength,
-              body.size());
+  RespondHead(n, status, body.empty() ? http::Framing::kNone : http::Framing::kLength, body.size());
   if (!body.empty()) RespondData(n, body);
   RespondEnd(n);
 }

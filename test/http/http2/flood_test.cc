@@ -23,11 +23,13 @@ TEST_CASE("floods end the connection") {
   const std::string open = wire::Headers(1, wire::Post(), false);
   const std::vector<Flood> cases = {
       {"empty DATA", open + Repeat(wire::Data(1, ""), 2), "http2.inbound_empty_frames_flood"},
-      {"padded empty DATA", open + Repeat(wire::Frame(wire::kData, wire::kPadded, 1, {"\2\0\0", 3}), 2),
+      {"padded empty DATA",
+       open + Repeat(wire::Frame(wire::kData, wire::kPadded, 1, {"\2\0\0", 3}), 2),
        "http2.inbound_empty_frames_flood"},
       {"PRIORITY", open + Repeat(wire::Frame(wire::kPriority, 0, 1, {"\0\0\0\0\1", 5}), 201),
        "http2.inbound_priority_frames_flood"},
-      {"PRIORITY of idle streams", Repeat(wire::Frame(wire::kPriority, 0, 7, {"\0\0\0\0\1", 5}), 101),
+      {"PRIORITY of idle streams",
+       Repeat(wire::Frame(wire::kPriority, 0, 7, {"\0\0\0\0\1", 5}), 101),
        "http2.inbound_priority_frames_flood"},
       {"WINDOW_UPDATE of the connection", Repeat(wire::WindowUpdate(0, 1), 6),
        "http2.inbound_window_update_frames_flood"},
@@ -117,7 +119,11 @@ TEST_CASE("a block of references to a large entry is too large") {
   // Indexed once, then named 10,000 times by one byte.
   REQUIRE(server.Feed(wire::Headers(1, wire::Get())).ok());
   std::string block = wire::Block(wire::Get());
-  block += "\x40\x01" "a" "\x7f\xa1\x1e" + std::string(4000, 'x');
+  block +=
+      "\x40\x01"
+      "a"
+      "\x7f\xa1\x1e" +
+      std::string(4000, 'x');
   block += std::string(10000, '\xbe');
   REQUIRE(server.Feed(wire::Frame(wire::kHeaders, 5, 3, block)).ok());
   CHECK(server.Frames().find("RST_STREAM(3,2)") != std::string::npos);
@@ -127,7 +133,8 @@ TEST_CASE("SETTINGS of 2,400 entries") {
   TestServer server;
   server.Open();
   CHECK_FALSE(
-      server.Feed(wire::Settings(std::vector<std::pair<uint16_t, uint32_t>>(2400, {0x99, 1}))).ok());
+      server.Feed(wire::Settings(std::vector<std::pair<uint16_t, uint32_t>>(2400, {0x99, 1})))
+          .ok());
 }
 
 TEST_CASE("malformed messages without end are cut off where one does not end the connection") {
@@ -152,7 +159,8 @@ TEST_CASE("statistics tell of it") {
     TestServer server(options);
     server.Open();
     REQUIRE(server.Feed(wire::Headers(1, wire::Get()) + wire::RstStream(1, 8)).ok());
-    REQUIRE(server.Feed(wire::Headers(3, wire::Post(), false) + wire::Headers(3, {{"a", "b"}})).ok());
+    REQUIRE(
+        server.Feed(wire::Headers(3, wire::Post(), false) + wire::Headers(3, {{"a", "b"}})).ok());
     server.Respond(2, 200, "");
     server.Frames();
     CHECK_FALSE(server.Feed(wire::Headers(5, wire::Get("/", {{"A", "b"}}))).ok());
@@ -163,7 +171,8 @@ TEST_CASE("statistics tell of it") {
     if (metric.value == 0) continue;
     text += std::string(metric.name) + "=" + std::to_string(metric.value) + " ";
   }
-  CHECK(text == "http2.goaway_sent=1 http2.rx_messaging_error=1 http2.rx_reset=1 http2.trailers=1 ");
+  CHECK(text ==
+        "http2.goaway_sent=1 http2.rx_messaging_error=1 http2.rx_reset=1 http2.trailers=1 ");
 }
 
 TEST_CASE("offsets are dropped as bytes leave") {

@@ -288,8 +288,8 @@ TEST_CASE("frames that break the rules of framing end the connection") {
       {"HPACK string past the end", raw(wire::kHeaders, 5, 1, Bytes("\0\x7f\xff\xff", 4)), 9},
       {"HPACK table size above the limit", raw(wire::kHeaders, 5, 1, "\x3f\xff\xff\xff\x0f"), 9},
       {"16 MiB frame", wire::Number(0xffffff, 3) + Bytes("\0\0\0\0\0\1", 6), 6},
-      {"HEADERS behind END_STREAM",
-       wire::Headers(1, wire::Get()) + wire::Headers(1, {{"a", "b"}}), 5},
+      {"HEADERS behind END_STREAM", wire::Headers(1, wire::Get()) + wire::Headers(1, {{"a", "b"}}),
+       5},
   };
   for (const Broken& c : cases) {
     INFO(c.what);
@@ -330,7 +330,8 @@ TEST_CASE("streams that break the rules are reset, or the connection ends") {
 }
 
 TEST_CASE("a preface that is none") {
-  for (const char* bytes : {"GET / HTTP/1.1\r\nhost: a\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"}) {
+  for (const char* bytes :
+       {"GET / HTTP/1.1\r\nhost: a\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"}) {
     TestServer server;
     CHECK_FALSE(server.Feed(bytes).ok());
     CHECK(server.codec.failed());
@@ -345,14 +346,16 @@ TEST_CASE("more streams than were allowed") {
   TestServer server(options);
   REQUIRE(server.Feed(wire::Preface()).ok());
   // The client may not have seen the limit yet.
-  REQUIRE(server.Feed(wire::Headers(1, wire::Get()) + wire::Headers(3, wire::Get()) +
-                      wire::Headers(5, wire::Get()))
+  REQUIRE(server
+              .Feed(wire::Headers(1, wire::Get()) + wire::Headers(3, wire::Get()) +
+                    wire::Headers(5, wire::Get()))
               .ok());
   CHECK(server.exchanges.size() == 2);
   CHECK(server.Frames().find("RST_STREAM(5,7)") != std::string::npos);
   // It has now.
   CHECK_FALSE(
-      server.Feed(wire::Frame(wire::kSettings, wire::kAck, 0) + wire::Headers(7, wire::Get())).ok());
+      server.Feed(wire::Frame(wire::kSettings, wire::kAck, 0) + wire::Headers(7, wire::Get()))
+          .ok());
 }
 
 }  // namespace

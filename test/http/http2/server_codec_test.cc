@@ -10,8 +10,7 @@ using wire::Fields;
 
 TEST_CASE("a server says its limits first") {
   TestServer server;
-  CHECK(server.Frames() ==
-        "SETTINGS(3=1024,4=16777216,9=1) WINDOW_UPDATE(0,25100289)");
+  CHECK(server.Frames() == "SETTINGS(3=1024,4=16777216,9=1) WINDOW_UPDATE(0,25100289)");
   REQUIRE(server.Feed(wire::Preface()).ok());
   CHECK(server.Frames() == "SETTINGS(ack)");
 }
@@ -59,8 +58,9 @@ TEST_CASE("bytes may come one by one") {
 TEST_CASE("a body of unknown length, and trailers both ways") {
   TestServer server;
   server.Open();
-  REQUIRE(server.Feed(wire::Headers(1, wire::Post({{"te", "trailers"}}), false) +
-                      wire::Data(1, "ab") + wire::Headers(1, {{"grpc-status", "0"}}))
+  REQUIRE(server
+              .Feed(wire::Headers(1, wire::Post({{"te", "trailers"}}), false) +
+                    wire::Data(1, "ab") + wire::Headers(1, {{"grpc-status", "0"}}))
               .ok());
   CHECK(server.Events() == "r1:head(POST / te=trailers) r1:data(ab) r1:end(grpc-status=0)");
   CHECK(server.Exchange(1).recorder.last_head->framing == Framing::kStreamed);
@@ -74,12 +74,13 @@ TEST_CASE("a body of unknown length, and trailers both ways") {
 TEST_CASE("trailers that decide about a message are left out") {
   TestServer server;
   server.Open();
-  REQUIRE(server.Feed(wire::Headers(1, wire::Post(), false) +
-                      wire::Headers(1, {{"content-length", "3"},
-                                        {"authorization", "x"},
-                                        {"x-envoy-retry-on", "5xx"},
-                                        {"cookie", "a=b"},
-                                        {"a", "b"}}))
+  REQUIRE(server
+              .Feed(wire::Headers(1, wire::Post(), false) +
+                    wire::Headers(1, {{"content-length", "3"},
+                                      {"authorization", "x"},
+                                      {"x-envoy-retry-on", "5xx"},
+                                      {"cookie", "a=b"},
+                                      {"a", "b"}}))
               .ok());
   CHECK(server.Events() == "r1:head(POST /) r1:end(a=b)");
 }
@@ -101,8 +102,9 @@ TEST_CASE("answers without a body end with their head") {
   server.Open();
   Fields head = wire::Get();
   head[0].second = "HEAD";
-  REQUIRE(server.Feed(wire::Headers(1, head) + wire::Headers(3, wire::Get()) +
-                      wire::Headers(5, wire::Get()) + wire::Headers(7, wire::Get()))
+  REQUIRE(server
+              .Feed(wire::Headers(1, head) + wire::Headers(3, wire::Get()) +
+                    wire::Headers(5, wire::Get()) + wire::Headers(7, wire::Get()))
               .ok());
   server.RespondHead(1, 200, Framing::kLength, 9, {{"content-length", "9"}});
   server.RespondData(1, "123456789");
@@ -245,11 +247,12 @@ TEST_CASE("extended CONNECT is what HTTP/1 calls an upgrade") {
   TestServer server(options);
   server.Open();
   REQUIRE(server
-              .Feed(wire::Headers(1, {{":method", "CONNECT"},
-                                      {":protocol", "websocket"},
-                                      {":scheme", "http"},
-                                      {":path", "/chat"},
-                                      {":authority", "a"}},
+              .Feed(wire::Headers(1,
+                                  {{":method", "CONNECT"},
+                                   {":protocol", "websocket"},
+                                   {":scheme", "http"},
+                                   {":path", "/chat"},
+                                   {":authority", "a"}},
                                   false))
               .ok());
   const http::RequestHead& head = *server.Exchange(1).recorder.last_head;

@@ -26,8 +26,8 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
       directory_(surroundings.directory),
       usage_(scopes.usage),
       global_usage_(scopes.global_usage),
-      limit_key_(absl::StrCat("envoy.resource_limits.listener.", config_->name,
-                              ".connection_limit")),
+      limit_key_(
+          absl::StrCat("envoy.resource_limits.listener.", config_->name, ".connection_limit")),
       stats_(scopes.listener->Make<ListenerStats>(services_.worker.shard)),
       worker_stats_(surroundings.worker_scope.Make<ListenerWorkerStats>(services_.worker.shard)),
       connections_(surroundings.connections) {
@@ -35,8 +35,8 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
   for (size_t i = 0; i < chains.size(); ++i) {
     chains_.push_back(std::make_unique<ListenerChain>(
         chains[i], scopes.chains[i],
-        ListenerChain::Surroundings{config_->per_connection_buffer_limit, services_, surroundings.pipes,
-                                    *scopes.listener, scopes.drain}));
+        ListenerChain::Surroundings{config_->per_connection_buffer_limit, services_,
+                                    surroundings.pipes, *scopes.listener, scopes.drain}));
   }
   if (config_->index == nullptr) {
     only_chain_ = chains_.back().get();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "source/base/hash.h"
 #include "source/base/log.h"
 
 namespace remora::tcp {
@@ -163,6 +164,9 @@ Failure Session::BeginUpstream(upstream::ClusterRuntime& cluster) {
     wish.avoid = &failed_host_;
     wish.avoid_count = 1;
     wish.more_picks = kMorePicks;
+  }
+  if (config_->config().hash_source_ip && cluster.wants_hash() && remote_.is_ip()) {
+    wish.hash = base::XxHash64(remote_.IpString());
   }
   connect_begin_ = connection_.dispatcher().now();
   Failure failure = Failure::kNone;

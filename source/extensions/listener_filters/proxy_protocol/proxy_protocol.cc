@@ -10,10 +10,10 @@
 namespace remora::extensions {
 namespace {
 
-using net::ProxyHeader;
-using net::ProxyHeaderParse;
 using envoy::config::core::v3::ProxyProtocolConfig;
 using envoy::config::core::v3::ProxyProtocolPassThroughTLVs;
+using net::ProxyHeader;
+using net::ProxyHeaderParse;
 
 constexpr std::string_view kNameSpace = "envoy.filters.listener.proxy_protocol";
 // What is looked at first: more than any header without many TLVs.
@@ -194,10 +194,10 @@ std::optional<ProxyProtocol::Config> ProxyProtocol::Parse(const Proto& proto,
   for (const auto& rule : proto.rules()) {
     if (!rule.has_on_tlv_present()) continue;
     const auto& place = rule.on_tlv_present();
-    config.rules.push_back({static_cast<uint8_t>(rule.tlv_type()),
-                            place.metadata_namespace().empty() ? std::string(kNameSpace)
-                                                               : place.metadata_namespace(),
-                            place.key()});
+    config.rules.push_back(
+        {static_cast<uint8_t>(rule.tlv_type()),
+         place.metadata_namespace().empty() ? std::string(kNameSpace) : place.metadata_namespace(),
+         place.key()});
   }
   for (const int version : proto.disallowed_versions()) {
     config.version_allowed[version == ProxyProtocolConfig::V1 ? 1 : 2] = false;

@@ -7,6 +7,28 @@
 #include "source/upstream/cluster_stats.h"
 
 namespace remora::server {
+namespace {
+
+// How large the table is that hashes of requests are looked up in.
+void ShowHostTable(const upstream::Cluster& cluster, stats::Store& store) {
+  if (cluster.host_table() == nullptr) return;
+  const upstream::HostTable::Size& size = cluster.host_table()->size();
+  const std::string stem = absl::StrCat("cluster.", cluster.config().stat_name());
+  if (cluster.config().balancing.policy == upstream::Balancing::Policy::kRingHash) {
+    const auto gauges = store.AddScope(absl::StrCat(stem, ".ring_hash_lb"))
+                            .Make<upstream::RingHashSize>(store.main_shard());
+    gauges.size.Set(size.places);
+    gauges.min_hashes_per_host.Set(size.fewest);
+    gauges.max_hashes_per_host.Set(size.most);
+  } else {
+    const auto gauges = store.AddScope(absl::StrCat(stem, ".maglev_lb"))
+                            .Make<upstream::MaglevSize>(store.main_shard());
+    gauges.min_entries_per_host.Set(size.fewest);
+    gauges.max_entries_per_host.Set(size.most);
+  }
+}
+
+}  // namespace
 
 std::shared_ptr<const upstream::ClusterTable> MakeClusterTable(
     std::vector<upstream::ClusterConfig> configs, size_t workers, stats::Store& store,
@@ -26,11 +48,12 @@ std::shared_ptr<const upstream::ClusterTable> MakeClusterTable(
       healthy += host->healthy();
       degraded += host->degraded();
     }
-    membership.membership_change.Inc();
+    if (!cluster->hosts().empty()) membership.membership_change.Inc();
     membership.membership_total.Set(cluster->hosts().size());
     membership.membership_healthy.Set(healthy);
     membership.membership_degraded.Set(degraded);
     membership.membership_excluded.Set(0);
+    ShowHostTable(*cluster, store);
     (*clusters)[name] = std::move(cluster);
     stats.cluster_added.Inc();
   }

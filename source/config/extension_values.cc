@@ -3,10 +3,12 @@
 #include <string>
 #include <utility>
 
+#include "envoy/config/accesslog/v3/accesslog.pb.h"
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/type/matcher/v3/string.pb.h"
 #include "envoy/type/v3/percent.pb.h"
+#include "source/config/access_log_config.h"
 #include "source/config/header_changes_config.h"
 #include "source/config/matcher_config.h"
 #include "source/config/rate_limit_config.h"
@@ -138,6 +140,15 @@ bool AllMatch(const std::vector<route::HeaderMatcher>& matchers, const http::Req
     if (!matcher.Matches(head)) return false;
   }
   return true;
+}
+
+access_log::LoggerList ParseExtensionAccessLogs(
+    const Repeated<envoy::config::accesslog::v3::AccessLog>& protos, std::string_view field,
+    ConfigContext& context) {
+  Place place(context, field);
+  place.translation.max_regex_program_size = MaxProgramSize(context);
+  const FieldPath root;
+  return ParseAccessLogs(protos, root.Field(place.path), place.translation);
 }
 
 }  // namespace remora::config

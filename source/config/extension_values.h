@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "google/protobuf/repeated_field.h"
+#include "source/access_log/logger.h"
 #include "source/config/core_config.h"
 #include "source/config/registry.h"
 #include "source/http/route/conditions.h"
@@ -21,6 +22,9 @@
 #include "source/http/route/rate_limit.h"
 #include "source/runtime/runtime.h"
 
+namespace envoy::config::accesslog::v3 {
+class AccessLog;
+}
 namespace envoy::config::core::v3 {
 class HeaderValueOption;
 class RuntimeFractionalPercent;
@@ -62,6 +66,10 @@ std::vector<route::StringMatcher> ParseStringMatchers(
 // Compiled changes of a head's fields; null: none.
 std::unique_ptr<const route::HeaderChanges> ParseHeaderChanges(
     const Repeated<envoy::config::core::v3::HeaderValueOption>& add, std::string_view field,
+    ConfigContext& context);
+
+access_log::LoggerList ParseExtensionAccessLogs(
+    const Repeated<envoy::config::accesslog::v3::AccessLog>& protos, std::string_view field,
     ConfigContext& context);
 
 // Null: none.

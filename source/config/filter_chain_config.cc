@@ -8,9 +8,11 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/listener/v3/listener_components.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "source/config/format_config.h"
 #include "source/config/http_connection_manager_config.h"
+#include "source/config/tcp_proxy_config.h"
 #include "source/config/text.h"
 
 namespace remora::config {
@@ -19,6 +21,7 @@ namespace {
 namespace lds = envoy::config::listener::v3;
 using envoy::config::core::v3::CidrRange;
 using envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+using envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 using google::protobuf::RepeatedPtrField;
 
 // --- what a chain takes ---
@@ -114,6 +117,16 @@ void ParseHttp(const lds::Filter& proto, const FieldPath& path, Translation& tra
   chain.http = ParseHttpConnectionManager(manager, path, translation);
 }
 
+void ParseTcp(const lds::Filter& proto, const FieldPath& path, Translation& translation,
+              FilterChain& chain) {
+  TcpProxy proxy;
+  if (!proto.typed_config().UnpackTo(&proxy)) {
+    translation.errors.Add(path, "the value is damaged");
+    return;
+  }
+  chain.tcp = ParseTcpProxy(proxy, path, translation);
+}
+
 // A filter of the registry.
 void ParseExtension(const NetworkFilterEntry& entry, const lds::Filter& proto,
                     const FieldPath& path, Translation& translation, FilterChain& chain) {
@@ -136,6 +149,11 @@ void ParseNetworkFilter(const lds::Filter& proto, bool last, const FieldPath& pa
     CheckPlace(true, last, Described(proto, "envoy.filters.network.http_connection_manager"), path,
                translation);
     ParseHttp(proto, config_path, translation, chain);
+    return;
+  }
+  if (proto.typed_config().Is<TcpProxy>()) {
+    CheckPlace(true, last, Described(proto, "envoy.filters.network.tcp_proxy"), path, translation);
+    ParseTcp(proto, config_path, translation, chain);
     return;
   }
   const std::string& url = proto.typed_config().type_url();

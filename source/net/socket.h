@@ -79,6 +79,9 @@ absl::Status StartListening(const Socket& socket, const ListenOptions& options);
 absl::StatusOr<Socket> StartConnect(const Address& address,
                                     const std::optional<TcpKeepalive>& keepalive);
 
+// Closing it will send a reset in place of a FIN, and drop what was not sent.
+void ResetOnClose(int fd);
+
 // The address a socket is bound to.
 Address LocalAddress(int fd);
 

@@ -36,7 +36,7 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
     chains_.push_back(std::make_unique<ListenerChain>(
         chains[i], scopes.chains[i],
         ListenerChain::Surroundings{config_->per_connection_buffer_limit, services_,
-                                    *scopes.listener, scopes.drain}));
+                                    surroundings.pipes, *scopes.listener, scopes.drain}));
   }
   if (config_->index == nullptr) {
     only_chain_ = chains_.back().get();

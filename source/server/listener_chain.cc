@@ -5,6 +5,7 @@
 #include "source/base/check.h"
 #include "source/http/connection_manager/session.h"
 #include "source/net/plaintext.h"
+#include "source/tcp/session.h"
 
 namespace remora::server {
 namespace {
@@ -29,6 +30,14 @@ ListenerChain::ListenerChain(std::shared_ptr<const config::FilterChain> config,
         connection_manager::WorkerConfig::Scopes{*scopes.http, *scopes.listener_http,
                                                  *scopes.http1},
         surroundings.drain);
+  }
+  if (config_->tcp != nullptr) {
+    const connection_manager::WorkerServices& services = surroundings.services;
+    tcp_ = std::make_shared<tcp::WorkerConfig>(
+        config_->tcp,
+        tcp::WorkerServices{services.worker, services.clusters, surroundings.pipes,
+                            services.last_connection, services.log_files},
+        surroundings.buffer_limit, *scopes.tcp, surroundings.drain);
   }
   for (size_t i = 0; i < config_->guards.size(); ++i) {
     const net::GuardFactory& factory = config_->guards[i];
@@ -69,6 +78,7 @@ std::unique_ptr<net::DownstreamSession> ListenerChain::MakeSession(net::SessionO
   if (http_ != nullptr) [[likely]] {
     return std::make_unique<connection_manager::Session>(http_, owner, std::move(accepted));
   }
+  if (tcp_ != nullptr) return std::make_unique<tcp::Session>(tcp_, owner, std::move(accepted));
   CHECK(config_->session.has_value());
   const net::SessionFactory& factory = *config_->session;
   return factory.create(factory.config.get(), Setup(worker_, *session_scope_), owner,

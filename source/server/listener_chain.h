@@ -12,6 +12,7 @@
 #include "source/http/connection_manager/worker_config.h"
 #include "source/net/transport_factory.h"
 #include "source/server/listener_scopes.h"
+#include "source/tcp/worker_config.h"
 
 namespace remora::server {
 
@@ -20,8 +21,9 @@ class ListenerChain {
   struct Surroundings {
     uint32_t buffer_limit;
     const connection_manager::WorkerServices& services;
+    net::PipePool& pipes;
     stats::Scope& listener;  // `listener.<address>.`
-    const connection_manager::Drain* drain;
+    const net::Drain* drain;
   };
   ListenerChain(std::shared_ptr<const config::FilterChain> config, const ChainScopes& scopes,
                 const Surroundings& surroundings);
@@ -53,6 +55,7 @@ class ListenerChain {
   stats::Scope* session_scope_;
   std::unique_ptr<net::TransportMaker> transports_;  // null: plain text
   std::shared_ptr<connection_manager::WorkerConfig> http_;
+  std::shared_ptr<tcp::WorkerConfig> tcp_;
   std::vector<std::unique_ptr<net::ConnectionGuard>> guards_;
   bool wants_first_bytes_ = false;
 };

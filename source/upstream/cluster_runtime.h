@@ -42,6 +42,7 @@ struct HostWish {
   const Host* const* avoid = nullptr;
   size_t avoid_count = 0;
   uint32_t more_picks = 0;
+  std::optional<uint64_t> hash = std::nullopt;  // of the request, by its route's hash policy
 };
 
 class ClusterRuntime {
@@ -67,12 +68,17 @@ class ClusterRuntime {
   // Counts a response under `<stat name>.` too (x-envoy-upstream-alt-stat-name).
   void CountResponseAs(std::string_view stat_name, uint16_t status);
 
-  // The pool of the next host; null when no host may be used.
+  // The next host; null when none may be used.
+  const Host* PickHost(const HostWish& wish);
+  // The pool of the next host; null when no host may be used, or when there would be too many pools
+  // (which is the same to requests, as in Envoy).
   Pool* PickPool();
   Pool* PickPool(const HostWish& wish);
+  // Requests' hashes decide which host they get.
+  bool wants_hash() const { return cluster_->host_table() != nullptr; }
 
   // Circuit breakers. Take counts one more when that is allowed; Give takes it back.
-  enum class Resource : uint8_t { kConnection, kPending, kRequest, kRetry };
+  enum class Resource : uint8_t { kConnection, kPending, kRequest, kRetry, kPool };
   bool Allows(Resource resource, Priority priority) const;
   void Take(Resource resource, Priority priority);
   void Give(Resource resource, Priority priority);
@@ -91,6 +97,7 @@ class ClusterRuntime {
 
  private:
   Pool* PoolOf(const Host& host, Priority priority);
+  bool MakeRoomForPool(Priority priority);
 
   std::shared_ptr<const Cluster> cluster_;
   WorkerResources worker_;

@@ -20,9 +20,12 @@ struct ClusterStats {
   NamedCounter<"upstream_cx_http1_total"> upstream_cx_http1_total;  // Of them HTTP/1.
   NamedCounter<"upstream_cx_connect_fail"> upstream_cx_connect_fail;  // Refused, unreachable, late.
   NamedCounter<"upstream_cx_connect_timeout"> upstream_cx_connect_timeout;  // Not up in time.
-  NamedCounter<"upstream_cx_overflow"> upstream_cx_overflow;          // Not begun: max_connections.
-  NamedCounter<"upstream_cx_idle_timeout"> upstream_cx_idle_timeout;  // Closed unused.
-  NamedCounter<"upstream_cx_max_requests"> upstream_cx_max_requests;  // Closed after their last.
+  // A TCP proxy gave up: max_connect_attempts.
+  NamedCounter<"upstream_cx_connect_attempts_exceeded"> upstream_cx_connect_attempts_exceeded;
+  NamedCounter<"upstream_cx_overflow"> upstream_cx_overflow;  // Not begun: max_connections.
+  NamedCounter<"upstream_cx_pool_overflow"> upstream_cx_pool_overflow;  // max_connection_pools.
+  NamedCounter<"upstream_cx_idle_timeout"> upstream_cx_idle_timeout;    // Closed unused.
+  NamedCounter<"upstream_cx_max_requests"> upstream_cx_max_requests;    // Closed after their last.
   NamedCounter<"upstream_cx_max_duration_reached"> upstream_cx_max_duration_reached;  // Too old.
   NamedCounter<"upstream_cx_none_healthy"> upstream_cx_none_healthy;  // No host could be chosen.
   NamedCounter<"upstream_cx_protocol_error"> upstream_cx_protocol_error;  // The host spoke no HTTP.
@@ -85,6 +88,19 @@ struct ClusterMembership {
   NamedGauge<"membership_healthy"> membership_healthy;
   NamedGauge<"membership_degraded"> membership_degraded;
   NamedGauge<"membership_excluded"> membership_excluded;
+};
+
+// `cluster.<name>.ring_hash_lb.`: places on the ring, and of single hosts.
+struct RingHashSize {
+  NamedGauge<"size"> size;
+  NamedGauge<"min_hashes_per_host"> min_hashes_per_host;
+  NamedGauge<"max_hashes_per_host"> max_hashes_per_host;
+};
+
+// `cluster.<name>.maglev_lb.`: places of single hosts in the table.
+struct MaglevSize {
+  NamedGauge<"min_entries_per_host"> min_entries_per_host;
+  NamedGauge<"max_entries_per_host"> max_entries_per_host;
 };
 
 // `cluster.<name>.circuit_breakers.default.` (and `high.`): gauges that are 1 while open.

@@ -57,6 +57,7 @@ StreamLease PoolConnection::Begin(StreamUser& user) {
     if (user.wish.once) connection_.ReadBeforeWrite();
   }
   stream_ = &codec_.NewStream(user, user.arena());
+  codec_.CountBytes(user.wire());
   return StreamLease(*this, *stream_);
 }
 

@@ -34,6 +34,7 @@ class PoolConnection final : public event::Deferred,
   // Known once it is connected.
   const net::Address& local_address() const { return local_; }
   bool connecting() const { return connecting_; }
+  bool in_use() const { return user_ != nullptr; }
   const net::TlsFacts* tls() const { return connection_.tls(); }
 
   // net::ConnectionHandler

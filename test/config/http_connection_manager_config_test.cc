@@ -155,6 +155,24 @@ TEST_CASE("every timeout gets where it belongs") {
   CHECK(manager->http1_safe_max_connection_duration);
 }
 
+TEST_CASE("an upgrade may have filters of its own") {
+  const auto manager = Manager(
+      "upgrade_configs: [{upgrade_type: websocket, filters: [{{router}}]}, {upgrade_type: "
+      "CONNECT}]");
+  REQUIRE(manager->upgrade_filters.size() == 1);
+  CHECK(manager->upgrade_filters[0].type == "websocket");
+  CHECK(manager->upgrade_filters[0].filters.size() == 1);
+  CHECK(manager->upgrades.size() == 2);
+}
+
+TEST_CASE("the option of HTTP/1 decides whether a connection outlives an invalid request") {
+  CHECK_FALSE(Manager("")->keep_after_refusal);
+  CHECK(Manager("stream_error_on_invalid_http_message: true")->keep_after_refusal);
+  CHECK_FALSE(Manager("stream_error_on_invalid_http_message: true\nhttp_protocol_options: "
+                      "{override_stream_error_on_invalid_http_message: false}")
+                  ->keep_after_refusal);
+}
+
 TEST_CASE("internal addresses are none, the private ones or those that are named") {
   const auto has = [](const connection_manager::Config& manager, const char* ip) {
     return manager.internal_addresses->Has(*net::Address::Ip(ip, 0));

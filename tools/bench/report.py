@@ -96,7 +96,7 @@ def _cpu_model():
 
 
 def _traffic_tables(results, names):
-    chosen = [s for s in scenarios.TRAFFIC if s.name in results.windows]
+    chosen = [s for s in scenarios.TRAFFIC + scenarios.TCP_TRAFFIC if s.name in results.windows]
     if not chosen:
         return ""
     peers = [name for name in names if name != "remora"]

@@ -18,6 +18,7 @@ class Scenario:
     connections: int = 64
     headers: int = 3
     arguments: tuple = ()
+    mode: str = "http"
 
 
 TRAFFIC = (
@@ -29,6 +30,11 @@ TRAFFIC = (
     Scenario("get1m", "keep-alive GET, 1 MiB answer", "wrk", path="b1m", connections=8),
     Scenario("post16k", "POST 16 KiB", "load", connections=32, arguments=("--body=16384",)),
     Scenario("post1m", "POST 1 MiB", "load", connections=8, arguments=("--body=1048576",)),
+)
+# The same through proxies that pass on bytes.
+TCP_TRAFFIC = (
+    Scenario("tcp100", "TCP proxy: 100 B answers", "wrk", mode="tcp"),
+    Scenario("tcp1m", "TCP proxy: 1 MiB answers", "wrk", path="b1m", connections=8, mode="tcp"),
 )
 # Not traffic in windows: measured by functions of run.py.
 OTHERS = ("routes", "extras", "idle", "start")

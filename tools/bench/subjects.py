@@ -50,6 +50,15 @@ def find(remora, envoy, peers, tools, say):
     return found
 
 
+def nginx_stream_module():
+    """The line that loads it; None when nginx does not have it."""
+    for folder in ("/usr/lib/nginx/modules", "/usr/share/nginx/modules"):
+        path = os.path.join(folder, "ngx_stream_module.so")
+        if os.path.exists(path):
+            return f"load_module {path};"
+    return None
+
+
 def version(name, binary):
     """One line that says what was measured."""
     if name == "raw":
@@ -116,12 +125,14 @@ def render(template, values):
 class Subject:
     """One proxy with one configuration, on one port."""
 
-    def __init__(self, name, binary, folder, origin_port, nofile, routes=1, extra="plain"):
+    def __init__(self, name, binary, folder, origin_port, nofile, routes=1, extra="plain",
+                 mode="http"):
         self.name = name
+        self._mode = mode
         self.routes = routes
         self.extra = extra
         self.port, admin_port = process.free_ports(2)
-        self._folder = os.path.join(folder, f"{name}-{routes}-{self.port}")
+        self._folder = os.path.join(folder, f"{name}-{mode}-{routes}-{self.port}")
         os.makedirs(self._folder)
         self.process = None
         self._argv = self._prepare(binary, {
@@ -135,12 +146,15 @@ class Subject:
             "ACCESS_LOG": (access_log(os.path.join(self._folder, "access.log"))
                            if extra == "log" else ""),
             "CHANGES": twenty_changes(14) if extra == "changes" else "",
+            "STREAM_MODULE": nginx_stream_module() or "",
         })
 
     def _prepare(self, binary, values):
         if self.name == "raw":
             return [binary, str(values["LISTEN_PORT"]), str(values["ORIGIN_PORT"])]
         template = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}.get(self.name, "proxy.yaml")
+        if self._mode == "tcp":
+            template = template.replace(".", "-tcp.")
         config = os.path.join(self._folder, template)
         with open(config, "w", encoding="utf-8") as out:
             out.write(render(template, values))

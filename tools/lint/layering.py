@@ -23,7 +23,7 @@ ORDER = {
     'config': 7,
     'extensions': 8, 'xds': 8,
     'admin': 9,
-    'server': 10,
+    'server': 10, 'intercept': 10,
     'main': 11,
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "source/http/codes.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/session.h"
@@ -23,6 +24,12 @@ using http::RequestHead;
 using http::ResponseFlag;
 using http::ResponseHead;
 using http::Side;
+
+namespace {
+
+absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
+
+}  // namespace
 
 ServerStream::ServerStream(WorkerConfig& config)
     : config_(config),
@@ -109,7 +116,7 @@ void ServerStream::CreateChain(const RequestHead* head, bool routed) {
       config_.config().local_replies.get(),
       session_->filter_states(),
   };
-  chain_.emplace(environment, config_.filters(), head);
+  chain_.emplace(environment, config_.FiltersFor(head), head);
 }
 
 // --- the request ---
@@ -224,6 +231,7 @@ void ServerStream::OnReset(const ProxyError& error) { Abort(error); }
 
 void ServerStream::Reject(http::ServerCodecStream& codec, const CodecError& error) {
   codec_ = &codec;
+  if (error.connection_usable) request_done_ = true;
   LocalReply reply;
   reply.status = error.status;
   reply.details = error.detail;

@@ -179,7 +179,7 @@ void Session::OnInput(buffer::Buffer& input) {
   in_dispatch_ = false;
   if (connection_.closed()) return;
   if (!status.ok()) {
-    input.Clear();
+    if (!codec_.error().connection_usable) input.Clear();
     OnProtocolError();
     return;
   }
@@ -214,7 +214,7 @@ void Session::OnProtocolError() {
   broke_protocol_ = true;
   REMORA_LOG(kHttp, kDebug, "protocol error from ", remote_.ToString(), ": ",
              std::string(error.detail));
-  closing_ = true;
+  closing_ = !error.connection_usable;
   connection_.PauseReading();
   if (stream_ != nullptr && stream_->response_started()) {
     stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamProtocolError, error.detail});
@@ -254,7 +254,7 @@ http::ServerCodecEvents::NewRequest Session::OnNewRequest(http::ServerCodecStrea
   stream_ = config_->TakeStream();
   stream_->Start(*this, codec, head_since_);
   head_since_ = 0;
-  return {&stream_->arena(), stream_.get()};
+  return {&stream_->arena(), stream_.get(), &stream_->info().downstream_wire};
 }
 
 bool Session::ShouldCloseAfterResponse() {

@@ -13,10 +13,10 @@
 #include "source/base/arena.h"
 #include "source/http/connection_manager/config.h"
 #include "source/http/connection_manager/date_cache.h"
-#include "source/http/connection_manager/drain.h"
 #include "source/http/connection_manager/stats.h"
 #include "source/http/filter/filter_chain.h"
 #include "source/http/http1/server_codec.h"
+#include "source/net/drain.h"
 #include "source/upstream/cluster_set.h"
 
 namespace remora::connection_manager {
@@ -43,7 +43,7 @@ class WorkerConfig {
   };
   // `drain` outlives this; null: nothing is ever drained.
   WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
-               uint32_t buffer_limit, const Scopes& scopes, const Drain* drain = nullptr);
+               uint32_t buffer_limit, const Scopes& scopes, const net::Drain* drain = nullptr);
   ~WorkerConfig();
   WorkerConfig(const WorkerConfig&) = delete;
   WorkerConfig& operator=(const WorkerConfig&) = delete;
@@ -52,7 +52,8 @@ class WorkerConfig {
   const WorkerServices& services() const { return services_; }
   const Stats& stats() const { return stats_; }
   const ListenerStats& listener_stats() const { return listener_stats_; }
-  const http::WorkerFilters& filters() const { return filters_; }
+  // Those for this request; null: one of which nothing is known.
+  const http::WorkerFilters& FiltersFor(const http::RequestHead* head) const;
   const http1::ServerOptions& http1_options() const { return http1_options_; }
   const access_log::WorkerLoggers& loggers() const { return loggers_; }
   uint32_t buffer_limit() const { return buffer_limit_; }
@@ -72,15 +73,18 @@ class WorkerConfig {
  private:
   static constexpr size_t kMaxIdleStreams = 256;
 
+  void AddWorkerStates(const Scopes& scopes, http::WorkerFilters& filters) const;
+
   std::shared_ptr<const Config> config_;
   WorkerServices services_;
   Stats stats_;
   ListenerStats listener_stats_;
   http::WorkerFilters filters_;
+  std::vector<http::WorkerFilters> upgrade_filters_;  // as in the configuration
   access_log::WorkerLoggers loggers_;
   http1::ServerOptions http1_options_;
   uint32_t buffer_limit_;
-  const Drain* drain_;
+  const net::Drain* drain_;
   bool stream_deadlines_ = false;
   bool target_policy_ = false;
   std::vector<std::unique_ptr<ServerStream>> idle_streams_;

@@ -35,7 +35,7 @@ struct RouterWorld {
     };
     stats::Scope& scope = chain.store.AddScope("http.ingress");
     const http::WorkerSetup setup{scope, chain.store.worker_shard(0), chain.dispatcher};
-    chain.AddFactory(std::move(factory), std::make_unique<RouterState>(setup));
+    chain.AddFactory(std::move(factory), std::make_unique<RouterState>(config, setup));
     chain.downstream.with_fields = true;
   }
 

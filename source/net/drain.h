@@ -1,6 +1,6 @@
 #pragma once
 
-// Drain: whether a listener's connections are to end, each with its next response.
+// Drain: whether a listener's connections are to end, each with its next response, or bytes.
 //
 //   kOff ----> kGradual   a response closes with probability elapsed / time; 1 when it is over
 //     \------> kAlways    every response closes
@@ -14,7 +14,7 @@
 #include "source/base/random.h"
 #include "source/event/clock.h"
 
-namespace remora::connection_manager {
+namespace remora::net {
 
 class Drain {
  public:
@@ -49,4 +49,4 @@ class Drain {
   std::atomic<event::Duration> time_{1};
 };
 
-}  // namespace remora::connection_manager
+}  // namespace remora::net

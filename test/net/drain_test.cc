@@ -1,8 +1,8 @@
-#include "source/http/connection_manager/drain.h"
+#include "source/net/drain.h"
 
 #include <catch2/catch.hpp>
 
-namespace remora::connection_manager {
+namespace remora::net {
 namespace {
 
 using event::kSecond;
@@ -42,4 +42,4 @@ TEST_CASE("Gradually, the share of closing responses is that of the time that ha
 }
 
 }  // namespace
-}  // namespace remora::connection_manager
+}  // namespace remora::net

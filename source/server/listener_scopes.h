@@ -24,9 +24,9 @@ struct ChainScopes {
 };
 
 struct ListenerScopes {
-  stats::Scope* listener = nullptr;    // `listener.<address>.`
-  std::vector<stats::Scope*> filters;  // of the listener filters
-  std::vector<ChainScopes> chains;     // in the order of ListenerConfig::AllChains
+  stats::Scope* listener = nullptr;      // `listener.<address>.`
+  std::vector<stats::Scope*> filters;    // of the listener filters
+  std::vector<ChainScopes> chains;       // in the order of ListenerConfig::AllChains
   const net::Drain* drain = nullptr;
   ListenerUsage* usage = nullptr;         // null: without limits
   ListenerUsage* global_usage = nullptr;  // of all listeners; null: without limits

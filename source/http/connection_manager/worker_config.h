@@ -13,10 +13,10 @@
 #include "source/base/arena.h"
 #include "source/http/connection_manager/config.h"
 #include "source/http/connection_manager/date_cache.h"
+#include "source/net/drain.h"
 #include "source/http/connection_manager/stats.h"
 #include "source/http/filter/filter_chain.h"
 #include "source/http/http1/server_codec.h"
-#include "source/net/drain.h"
 #include "source/upstream/cluster_set.h"
 
 namespace remora::connection_manager {

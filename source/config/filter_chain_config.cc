@@ -56,7 +56,8 @@ std::vector<std::string> ParseServerNames(const lds::FilterChainMatch& proto,
   return names;
 }
 
-net::FilterChainMatch::SourceType ParseSourceType(lds::FilterChainMatch::ConnectionSourceType type) {
+net::FilterChainMatch::SourceType ParseSourceType(
+    lds::FilterChainMatch::ConnectionSourceType type) {
   switch (type) {
     case lds::FilterChainMatch::SAME_IP_OR_LOOPBACK:
       return net::FilterChainMatch::SourceType::kSameIpOrLoopback;
@@ -73,14 +74,12 @@ net::FilterChainMatch ParseMatch(const lds::FilterChainMatch& proto, const std::
   match.destination_port = static_cast<uint16_t>(proto.destination_port().value());
   match.prefix_ranges =
       ParseRanges(proto.prefix_ranges(), path.Field("prefix_ranges"), translation);
-  match.server_names =
-      ParseServerNames(proto, address, path.Field("server_names"), translation);
+  match.server_names = ParseServerNames(proto, address, path.Field("server_names"), translation);
   match.transport_protocol = proto.transport_protocol();
   match.application_protocols = {proto.application_protocols().begin(),
                                  proto.application_protocols().end()};
-  match.direct_source_prefix_ranges =
-      ParseRanges(proto.direct_source_prefix_ranges(), path.Field("direct_source_prefix_ranges"),
-                  translation);
+  match.direct_source_prefix_ranges = ParseRanges(
+      proto.direct_source_prefix_ranges(), path.Field("direct_source_prefix_ranges"), translation);
   match.source_type = ParseSourceType(proto.source_type());
   match.source_prefix_ranges =
       ParseRanges(proto.source_prefix_ranges(), path.Field("source_prefix_ranges"), translation);
@@ -219,12 +218,12 @@ void BuildIndex(const lds::Listener& proto, const std::string& address, const Fi
     const int same = SameMatch(proto, i);
     translation.errors.Add(
         path.Index(number),
-        same < 0 ? Concat("error adding listener '", address,
-                          "': multiple filter chains with overlapping matching rules are defined")
-                 : Concat("error adding listener '", address, "': filter chain '",
-                          proto.filter_chains(i).name(),
-                          "' has the same matching rules defined as '",
-                          proto.filter_chains(same).name(), "'"));
+        same < 0
+            ? Concat("error adding listener '", address,
+                     "': multiple filter chains with overlapping matching rules are defined")
+            : Concat("error adding listener '", address, "': filter chain '",
+                     proto.filter_chains(i).name(), "' has the same matching rules defined as '",
+                     proto.filter_chains(same).name(), "'"));
     return;
   }
   config.index = std::make_shared<const net::FilterChainIndex>(std::move(index));

@@ -96,7 +96,7 @@ struct StreamInfo {
   uint16_t response_code = 0;  // 0: none was sent
   ResponseFlags flags;
   Version version = Version::kHttp11;
-  Version upstream_version = Version::kHttp11;  // says something once upstream_attempts > 0
+  Version upstream_version = Version::kHttp11;  // says something once a try has begun
   bool version_known = true;                    // false: no request was read
   bool health_check = false;                    // answered as one
 };

@@ -181,7 +181,8 @@ Address OriginalDestination(int fd) {
   constexpr int kOriginalDestination = 80;
   sockaddr_storage storage;
   socklen_t length = sizeof(storage);
-  if (getsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, kOriginalDestination, &storage, &length) != 0) {
+  if (getsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, kOriginalDestination, &storage, &length) !=
+      0) {
     return Address();
   }
   return Address::FromSocket(storage, length);

@@ -61,7 +61,7 @@ struct ListenOptions {
   bool transparent = false;
   bool freebind = false;
   std::optional<uint32_t> fast_open_queue;  // absent: the system's choice
-  uint32_t backlog = 0;  // 0: the system's somaxconn
+  uint32_t backlog = 0;                     // 0: the system's somaxconn
   std::optional<TcpKeepalive> keepalive;
   std::vector<SocketOption> options;
 };

@@ -48,7 +48,7 @@ std::shared_ptr<const upstream::ClusterTable> MakeClusterTable(
       healthy += host->healthy();
       degraded += host->degraded();
     }
-    membership.membership_change.Inc();
+    if (!cluster->hosts().empty()) membership.membership_change.Inc();
     membership.membership_total.Set(cluster->hosts().size());
     membership.membership_healthy.Set(healthy);
     membership.membership_degraded.Set(degraded);

@@ -57,6 +57,8 @@ class ClusterRuntime {
   const std::string& name() const { return cluster_->name(); }
   const WorkerResources& worker() const { return worker_; }
   const ClusterStats& stats() const { return stats_; }
+  // The runtime value that says how many requests in a hundred are refused.
+  const std::string& maintenance_key() const { return maintenance_key_; }
   const http1::ClientOptions& http1_options() const { return http1_options_; }
   // Counts a response (or a local reply in its place) by status; `internal` is the request's
   // origin.
@@ -108,13 +110,17 @@ class ClusterRuntime {
     stats::Counter completed;
     bool used = false;
   };
+  // `prefix` of `completed`, which comes into being with the first response.
+  void Record(Origin& origin, std::string_view prefix, uint16_t status);
+
   Origin origins_[2];
   Origin retried_;  // `retry.`: responses that were thrown away
   // Names come in requests: no more than so many are kept.
   static constexpr size_t kMaxStatNames = 1000;
-  absl::flat_hash_map<std::string, std::unique_ptr<stats::CodeCounters>> named_codes_;
+  absl::flat_hash_map<std::string, std::unique_ptr<Origin>> named_;
   uint32_t users_ = 0;
   event::TurnTask* when_unused_ = nullptr;
+  std::string maintenance_key_;
   std::unique_ptr<net::TransportMaker> transports_;  // null: plaintext
   std::unique_ptr<LoadBalancer> balancer_;
   absl::flat_hash_map<const Host*, std::unique_ptr<Pool>> pools_[2];  // by priority

@@ -38,28 +38,7 @@ STARTS = 10
 MANY_ROUTES = 10_000
 ONE_ROUTE = '- match: { prefix: "/" }\n                route: { cluster: origin, timeout: 15s }'
 
-# Ten changes of the request and ten of the response: texts, conditions, format strings, removals.
-TWENTY_CHANGES = "".join(f"""
-                {side}_headers_to_add:
-                - {{ header: {{ key: x-a, value: some text }} }}
-                - {{ header: {{ key: x-b, value: some more text }} }}
-                - {{ header: {{ key: x-c, value: "1" }} }}
-                - {{ header: {{ key: x-d, value: a, }}, append_action: ADD_IF_ABSENT }}
-                - {{ header: {{ key: cache-control, value: no-store }},
-                     append_action: OVERWRITE_IF_EXISTS_OR_ADD }}
-                - {{ header: {{ key: x-e, value: e }}, append_action: OVERWRITE_IF_EXISTS }}
-                - {{ header: {{ key: x-f, value: "%REQ(:path)%" }} }}
-                - {{ header: {{ key: x-g, value: "for %REQ(user-agent)% by %PROTOCOL%" }} }}
-                {side}_headers_to_remove: [x-h, accept-language]"""
-                         for side in ("request", "response"))
-
 STAT_PREFIX = "          stat_prefix: plain\n"
-ACCESS_LOG = """          access_log:
-          - name: file
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
-              path: %s
-"""
 
 
 class Server:
@@ -90,7 +69,7 @@ class Server:
         if access_log:
             if STAT_PREFIX not in text:
                 raise process.Failure(f"{source} has no place for an access log")
-            text = text.replace(STAT_PREFIX, STAT_PREFIX + ACCESS_LOG % access_log)
+            text = text.replace(STAT_PREFIX, STAT_PREFIX + subjects.access_log(access_log))
         with open(config, "w", encoding="utf-8") as out:
             out.write(text)
         argv = [*prefix, binary, "-c", config, "--concurrency", "1", "--disable-hot-restart",
@@ -211,7 +190,7 @@ class Budgets:
         """What twenty changes of heads add."""
         without, with_changes = (
             self._count(f"changes-{bool(changes)}", changes=changes)["instructions"]
-            for changes in ("", TWENTY_CHANGES))
+            for changes in ("", "\n" + subjects.twenty_changes(16).rstrip("\n")))
         self.values["header_changes_20"] = with_changes - without
 
     def access_log(self):

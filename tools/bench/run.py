@@ -90,9 +90,9 @@ class Bench:
                       for name, binary in self._binaries.items()},
             rounds=arguments.rounds, seconds=arguments.seconds, quick=arguments.quick)
 
-    def _subject(self, name, routes=1, mode="http"):
+    def _subject(self, name, routes=1, extra="plain", mode="http"):
         return subjects.Subject(name, self._binaries[name], self._folder, self._origin_port,
-                                self._nofile, routes, mode)
+                                self._nofile, routes, extra, mode)
 
     def _lacks(self, name, mode):
         """nginx may be built without its stream module."""
@@ -118,6 +118,8 @@ class Bench:
         self._traffic([s for s in scenarios.TCP_TRAFFIC if s.name in wanted], "tcp")
         if "routes" in wanted:
             self._routes()
+        if "extras" in wanted:
+            self._extras()
         if "idle" in wanted:
             for name in self._binaries:
                 self._memory(name)
@@ -161,6 +163,21 @@ class Bench:
             for subject, place, path in scenarios.mirrored(hits, round_index):
                 window = self._driver.measure(subject, scenario, path)
                 self._record(f"routes-{subject.routes}-{place}", subject.name, round_index, window)
+        for subject in running:
+            subject.stop()
+
+    def _extras(self):
+        """The same traffic with nothing, an access log and header changes, all in the same rounds."""
+        scenario = next(s for s in scenarios.TRAFFIC if s.name == "get10")
+        running = [self._subject(name, extra=extra) for name in scenarios.ROUTED
+                   if name in self._binaries for extra in scenarios.EXTRAS]
+        for subject in running:
+            subject.start()
+            subject.process.freeze()
+        for round_index in range(self._arguments.rounds):
+            for subject in scenarios.mirrored(running, round_index):
+                window = self._driver.measure(subject, scenario)
+                self._record(f"extras-{subject.extra}", subject.name, round_index, window)
         for subject in running:
             subject.stop()
 

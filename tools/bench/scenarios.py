@@ -37,9 +37,12 @@ TCP_TRAFFIC = (
     Scenario("tcp1m", "TCP proxy: 1 MiB answers", "wrk", path="b1m", connections=8, mode="tcp"),
 )
 # Not traffic in windows: measured by functions of run.py.
-OTHERS = ("routes", "idle", "start")
+OTHERS = ("routes", "extras", "idle", "start")
 ROUTE_COUNTS = (1, 1000, 10000)
 ROUTED = ("remora", "envoy")
+# What a configuration turns on, and what each may cost Remora, in microseconds of CPU a request.
+EXTRAS = {"plain": ("neither", None), "log": ("access log to a file", 0.4),
+          "changes": ("20 header changes", 1.0)}
 
 # A window in which the proxy waited longer for its core (or the hypervisor took it) than this
 # share was disturbed.

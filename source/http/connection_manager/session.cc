@@ -44,8 +44,6 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
   const Stats& stats = config_->stats();
   stats.downstream_cx_total.Inc();
   stats.downstream_cx_active.Inc();
-  stats.downstream_cx_http1_total.Inc();
-  stats.downstream_cx_http1_active.Inc();
   AwaitRequest();
 }
 
@@ -166,6 +164,12 @@ void Session::OnMaxDuration() {
 // --- bytes in ---
 
 void Session::OnInput(buffer::Buffer& input) {
+  if (!spoke_) [[unlikely]] {
+    // A protocol is known by its first bytes.
+    spoke_ = true;
+    config_->stats().downstream_cx_http1_total.Inc();
+    config_->stats().downstream_cx_http1_active.Inc();
+  }
   if (closing_ && stream_ == nullptr) {
     input.Clear();
     return;
@@ -193,7 +197,7 @@ void Session::OnInputEnd() {
   if (!status.ok()) {
     // The request was cut short: it must not look complete to anybody.
     if (stream_ != nullptr) {
-      config_->stats().downstream_rq_rx_reset.Inc();
+      cut_ = true;
       stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamClosed});
       FinishStream();
     }
@@ -323,9 +327,9 @@ void Session::CountClose(bool remote) {
   if (ended_) return;
   ended_ = true;
   const Stats& stats = config_->stats();
-  const bool active = stream_ != nullptr;
+  const bool active = stream_ != nullptr || cut_;
   stats.downstream_cx_active.Dec();
-  stats.downstream_cx_http1_active.Dec();
+  if (spoke_) stats.downstream_cx_http1_active.Dec();
   stats.downstream_cx_destroy.Inc();
   if (active) stats.downstream_cx_destroy_active_rq.Inc();
   if (remote) {
@@ -346,7 +350,6 @@ void Session::OnClosed(net::CloseReason reason, int) {
   }
   CountClose(peer_ended_ || !closing_);
   if (stream_ != nullptr) {
-    config_->stats().downstream_rq_rx_reset.Inc();
     stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamClosed});
     FinishStream();
   }

@@ -93,12 +93,14 @@ class Session final : public net::DownstreamSession,
   event::TimePoint head_since_ = 0;                   // 0: no half head is there
   event::TimePoint wait_end_ = event::Timer::kNever;  // of idleness, of the head, of the drain
   uint32_t requests_ = 0;
+  bool spoke_ = false;          // bytes came
   bool draining_ = false;       // old enough: the next response is the last
   bool drain_waiting_ = false;  // wait_end_ is the drain's
   bool broke_protocol_ = false;
   bool closing_ = false;     // no further request is served
   bool peer_ended_ = false;  // and it was the client that began to end it
   bool aborted_ = false;     // close once what is queued is flushed
+  bool cut_ = false;         // the client ended it within a request
   bool ended_ = false;       // statistics are done
   bool in_dispatch_ = false;
   std::unique_ptr<ServerStream> stream_;    // HTTP/1: one at a time

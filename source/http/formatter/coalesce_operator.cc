@@ -45,7 +45,11 @@ bool AppendFirstJson(const Operator& self, const Exchange& exchange, std::string
     if (part.number) {
       out += value;
     } else {
-      http::AppendJsonString(value, out);
+      out += '"';
+      const size_t at = out.size();
+      out += value;
+      http::EscapeJson(out, at);
+      out += '"';
     }
     return true;
   }

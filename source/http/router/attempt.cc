@@ -26,7 +26,6 @@ void Attempt::Begin(upstream::Pool& pool) {
   info.upstream_failure = {};
   info.upstream_wire = {};
   if (router_.try_loggers() != nullptr) StartRecord();
-  ++info.upstream_attempts;
   Acquire();
 }
 
@@ -82,6 +81,10 @@ void Attempt::OnUpstreamFull() {
 
 void Attempt::OnUpstreamDrained() {
   if (!discarding_) context_.request_source().Resume(http::PauseReason::kConnectionFull);
+}
+
+void Attempt::OnInterim(http::ResponseHead& head) {
+  if (!discarding_) router_.OnTryInterim(head);
 }
 
 void Attempt::OnHead(http::ResponseHead& head) {

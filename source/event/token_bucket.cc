@@ -1,10 +1,10 @@
-#include "source/extensions/http_filters/local_ratelimit/token_bucket.h"
+#include "source/event/token_bucket.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-namespace remora::extensions {
+namespace remora::event {
 namespace {
 
 // What rounding may take from a whole token.
@@ -18,11 +18,11 @@ TokenBucket::TokenBucket(const TokenBucketSettings& settings)
                  static_cast<double>(settings.tokens_per_fill)),
       empty_at_(-std::numeric_limits<double>::infinity()) {}
 
-double TokenBucket::TokensAt(event::TimePoint now, double empty_at) const {
+double TokenBucket::TokensAt(TimePoint now, double empty_at) const {
   return std::min((static_cast<double>(now) - empty_at) / per_token_, static_cast<double>(max_));
 }
 
-bool TokenBucket::Take(uint64_t tokens, event::TimePoint now) const {
+bool TokenBucket::Take(uint64_t tokens, TimePoint now) const {
   double empty_at = empty_at_.load(std::memory_order_relaxed);
   while (true) {
     const double there = TokensAt(now, empty_at);
@@ -36,16 +36,16 @@ bool TokenBucket::Take(uint64_t tokens, event::TimePoint now) const {
   }
 }
 
-uint64_t TokenBucket::Remaining(event::TimePoint now) const {
+uint64_t TokenBucket::Remaining(TimePoint now) const {
   const double there = TokensAt(now, empty_at_.load(std::memory_order_relaxed));
   return there <= 0 ? 0 : static_cast<uint64_t>(there + kRounding);
 }
 
-uint64_t TokenBucket::SecondsToNext(event::TimePoint now) const {
+uint64_t TokenBucket::SecondsToNext(TimePoint now) const {
   const double there = TokensAt(now, empty_at_.load(std::memory_order_relaxed));
   if (there + kRounding >= 1) return 0;
   return static_cast<uint64_t>(
-      std::ceil((1 - there) * per_token_ / static_cast<double>(event::kSecond) - kRounding));
+      std::ceil((1 - there) * per_token_ / static_cast<double>(kSecond) - kRounding));
 }
 
-}  // namespace remora::extensions
+}  // namespace remora::event

@@ -1,14 +1,13 @@
-#include "source/extensions/http_filters/local_ratelimit/token_bucket.h"
+#include "source/event/token_bucket.h"
 
 #include <catch2/catch.hpp>
 #include <thread>
 #include <vector>
 
-namespace remora::extensions {
+namespace remora::event {
 namespace {
 
-constexpr event::TimePoint kStart = 5'000 * event::kSecond;
-constexpr event::Duration kSecond = event::kSecond;
+constexpr TimePoint kStart = 5'000 * kSecond;
 
 TEST_CASE("token bucket: full at the start, then a token an interval") {
   const TokenBucket bucket({3, 1, kSecond});
@@ -54,7 +53,7 @@ TEST_CASE("token bucket: a clock that is a moment behind sees fewer tokens") {
 TEST_CASE("token bucket: intervals that no number of tokens divides") {
   const TokenBucket bucket({7, 7, kSecond});
   for (int round = 0; round < 1'000; ++round) {
-    const event::TimePoint now = kStart + round * kSecond;
+    const TimePoint now = kStart + round * kSecond;
     for (int i = 0; i < 7; ++i) REQUIRE(bucket.Take(1, now));
     REQUIRE_FALSE(bucket.Take(1, now));
   }
@@ -86,4 +85,4 @@ TEST_CASE("token bucket: several threads take exactly what there is") {
 }
 
 }  // namespace
-}  // namespace remora::extensions
+}  // namespace remora::event

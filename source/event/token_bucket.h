@@ -14,12 +14,12 @@
 
 #include "source/event/clock.h"
 
-namespace remora::extensions {
+namespace remora::event {
 
 struct TokenBucketSettings {
   uint64_t max_tokens = 0;
   uint64_t tokens_per_fill = 1;
-  event::Duration fill_interval = event::kSecond;  // above 0
+  Duration fill_interval = kSecond;  // above 0
 };
 
 class TokenBucket {
@@ -29,16 +29,16 @@ class TokenBucket {
   TokenBucket& operator=(const TokenBucket&) = delete;
 
   // False, and nothing is taken, when there are fewer.
-  bool Take(uint64_t tokens, event::TimePoint now) const;
+  bool Take(uint64_t tokens, TimePoint now) const;
   uint64_t max_tokens() const { return max_; }
   // Whole tokens.
-  uint64_t Remaining(event::TimePoint now) const;
+  uint64_t Remaining(TimePoint now) const;
   // Until there is a whole token, in seconds, rounded up; 0 when there is one.
-  uint64_t SecondsToNext(event::TimePoint now) const;
-  double tokens_per_second() const { return static_cast<double>(event::kSecond) / per_token_; }
+  uint64_t SecondsToNext(TimePoint now) const;
+  double tokens_per_second() const { return static_cast<double>(kSecond) / per_token_; }
 
  private:
-  double TokensAt(event::TimePoint now, double empty_at) const;
+  double TokensAt(TimePoint now, double empty_at) const;
 
   const uint64_t max_;
   const double per_token_;  // nanoseconds
@@ -46,4 +46,4 @@ class TokenBucket {
   mutable std::atomic<double> empty_at_;
 };
 
-}  // namespace remora::extensions
+}  // namespace remora::event

@@ -39,10 +39,10 @@ void ParseConnecting(const v3::TcpProxy& proto, const FieldPath& path, Translati
     config.backoff_base =
         ParseDuration(backoff.base_interval(), field.Field("base_interval"), translation);
     constexpr int kDefaultGrowth = 10;
-    config.backoff_max = backoff.has_max_interval()
-                             ? ParseDuration(backoff.max_interval(), field.Field("max_interval"),
-                                             translation)
-                             : config.backoff_base * kDefaultGrowth;
+    config.backoff_max =
+        backoff.has_max_interval()
+            ? ParseDuration(backoff.max_interval(), field.Field("max_interval"), translation)
+            : config.backoff_base * kDefaultGrowth;
     if (config.backoff_max < config.backoff_base) {
       translation.errors.Add(field, "max_interval must be greater than or equal to base_interval");
     }

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "source/base/arena.h"
@@ -60,6 +61,13 @@ class WorkerConfig {
   const http2::CodecOptions& http2_options() const { return http2_options_; }
   const access_log::WorkerLoggers& loggers() const { return loggers_; }
   uint32_t buffer_limit() const { return buffer_limit_; }
+  // The filter chain, for logs.
+  void SetChain(std::string name, std::shared_ptr<const http::Metadata> metadata) {
+    chain_name_ = std::move(name);
+    chain_metadata_ = std::move(metadata);
+  }
+  const std::string& chain_name() const { return chain_name_; }
+  const http::Metadata* chain_metadata() const { return chain_metadata_.get(); }
   // Some stream may have a deadline besides its idle timeout.
   bool stream_deadlines() const { return stream_deadlines_; }
   bool target_policy() const { return target_policy_; }
@@ -88,6 +96,8 @@ class WorkerConfig {
   http1::ServerOptions http1_options_;
   http2::CodecOptions http2_options_;
   uint32_t buffer_limit_;
+  std::string chain_name_;
+  std::shared_ptr<const http::Metadata> chain_metadata_;
   const net::Drain* drain_;
   bool stream_deadlines_ = false;
   bool target_policy_ = false;

@@ -31,6 +31,7 @@ http::ClientCodecStream& Http2Exchanges::Begin(StreamUser& user) {
   const event::Duration idle = owner_.cluster().http2_options().protocol.keepalive.idle_interval;
   if (idle > 0 && now - received_at_ > idle) keepalive_.PingNow(now);
   http::ClientCodecStream& stream = codec_.NewStream(user, user.arena());
+  codec_.CountBytes(stream, user.wire());
   exchanges_[&stream] = {&user, user.wish.priority, connection_.bytes_sent(), false};
   if (output_full_) user.OnUpstreamFull();
   return stream;
@@ -49,7 +50,7 @@ void Http2Exchanges::Cancel(http::ClientCodecStream& stream) {
   if (!ended_) stream.OnReset({http::Side::kLocal, http::ErrorKind::kLocalReset});
 }
 
-bool Http2Exchanges::Wrote(const http::ClientCodecStream& stream) const {
+bool Http2Exchanges::Wrote(http::ClientCodecStream& stream) const {
   const auto found = exchanges_.find(&stream);
   return found == exchanges_.end() || connection_.bytes_sent() > found->second.sent_before;
 }
@@ -65,12 +66,13 @@ void Http2Exchanges::ResetAll(const ProxyError& error) {
   keepalive_.Stop();
   turn_end_.Unlink();
   while (!exchanges_.empty()) {
-    const auto& [stream, exchange] = *exchanges_.begin();
-    StreamUser* const user = exchange.user;
+    http::ClientCodecStream* const stream = exchanges_.begin()->first;
+    const Exchange exchange = exchanges_.begin()->second;
     ProxyError told = error;
     told.safe_to_retry |= connection_.bytes_sent() <= exchange.sent_before;
     const size_t before = exchanges_.size();
-    user->OnReset(told);  // lets go of its lease
+    exchange.user->OnReset(told);  // lets go of its lease
+    stream->OnReset(told);         // and hears nothing more from the codec
     CHECK(exchanges_.size() < before);
   }
 }

@@ -41,7 +41,7 @@ class Http2Exchanges final : public http2::ClientEvents, private http2::Keepaliv
   bool retired() const { return retired_ || codec_.peer_going_away(); }
   void Retire();
   // A byte was given to the kernel since the stream was begun.
-  bool Wrote(const http::ClientCodecStream& stream) const;
+  bool Wrote(http::ClientCodecStream& stream) const;
 
   void OnInput(buffer::Buffer& input);
   void OnOutputFull();
@@ -76,7 +76,7 @@ class Http2Exchanges final : public http2::ClientEvents, private http2::Keepaliv
 
   PoolConnection& owner_;
   net::Connection& connection_;
-  absl::flat_hash_map<const http::ClientCodecStream*, Exchange> exchanges_;
+  absl::flat_hash_map<http::ClientCodecStream*, Exchange> exchanges_;
   event::TimePoint received_at_;  // the last bytes
   bool ended_ = false;
   bool retired_ = false;

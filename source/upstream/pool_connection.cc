@@ -191,7 +191,7 @@ bool PoolConnection::TakesMore() const {
          !Expired();
 }
 
-bool PoolConnection::wrote(const http::ClientCodecStream& stream) const {
+bool PoolConnection::wrote(http::ClientCodecStream& stream) const {
   return http2_ != nullptr ? http2_->Wrote(stream) : connection_.wrote();
 }
 

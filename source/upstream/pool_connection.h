@@ -29,7 +29,7 @@ class PoolConnection final : public event::Deferred,
   bool reused() const { return requests_ > 1; }
   bool used() const { return requests_ > 0; }
   event::TimePoint idle_since() const { return idle_since_; }
-  bool wrote(const http::ClientCodecStream& stream) const;
+  bool wrote(http::ClientCodecStream& stream) const;
   // Unique in the process.
   uint64_t id() const { return id_; }
   // Known once it is connected.

@@ -142,6 +142,7 @@ void Http2Connection::AbortAll(const ProxyError& error) {
   streams_.clear();
   for (auto& [codec, entry] : streams) {
     entry.stream->Abort(error);
+    codec->OnReset(error);  // it tells the stream nothing more
     Finish(std::move(entry.stream));
   }
 }

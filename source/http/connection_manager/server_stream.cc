@@ -4,13 +4,13 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "source/http/ascii.h"
 #include "source/http/codes.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/session.h"
 #include "source/http/connection_manager/target_policy.h"
 #include "source/http/connection_manager/upgrade_policy.h"
 #include "source/http/grpc_timeout.h"
-#include "source/http/http1/ascii.h"
 #include "source/http/http1/details.h"
 
 namespace remora::connection_manager {
@@ -158,7 +158,7 @@ void ServerStream::AnswerExpectation(RequestHead& head) {
   if (head.expects_continue) {
     codec_->SendContinue();
     CountCode(100);
-  } else if (!http1::EqualsWord(head.headers.Get(HeaderId::kExpect), "100-continue")) {
+  } else if (!http::EqualsWord(head.headers.Get(HeaderId::kExpect), "100-continue")) {
     return;
   }
   head.headers.Remove(HeaderId::kExpect);

@@ -237,6 +237,7 @@ void Session::StartHttp2() {
   config_->stats().downstream_cx_http2_total.Inc();
   config_->stats().downstream_cx_http2_active.Inc();
   head_since_ = 0;
+  AwaitRequest();
   http2_ = std::make_unique<Http2Connection>(*this, *config_, connection_);
 }
 

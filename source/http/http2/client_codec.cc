@@ -28,6 +28,7 @@ class ClientCodec::ResponseStream final : public Stream, public http::ClientCode
   void Pause(http::PauseReason reason) override { PauseInput(reason); }
   void Resume(http::PauseReason reason) override { ResumeInput(reason); }
   bool ResponseStarted() const override { return response_started_; }
+  void CountBytes(http::WireBytes* wire) { wire_ = wire; }
 
  private:
   // Stream
@@ -60,6 +61,10 @@ http::ClientCodecStream& ClientCodec::NewStream(http::ResponseSink& sink, base::
   ResponseStream& begun = *stream;
   session_.Adopt(std::move(stream));
   return begun;
+}
+
+void ClientCodec::CountBytes(http::ClientCodecStream& stream, http::WireBytes* wire) {
+  static_cast<ResponseStream&>(stream).CountBytes(wire);
 }
 
 absl::Status ClientCodec::Dispatch(buffer::Buffer& input) {
@@ -100,6 +105,7 @@ void ClientCodec::ResponseStream::OnEnd(http::HeaderMap* trailers) {
 
 void ClientCodec::ResponseStream::OnReset(const ProxyError&) {
   sink_ = nullptr;
+  wire_ = nullptr;
   SendReset(kCancel);
 }
 
@@ -141,6 +147,7 @@ bool ClientCodec::ResponseStream::TakeTrailers(HeaderBlock& block) {
 
 void ClientCodec::ResponseStream::DeliverEnd() {
   http::ResponseSink* const sink = std::exchange(sink_, nullptr);
+  wire_ = nullptr;
   // An answer that did not wait for its request: the rest would be sent in vain.
   if (output_ != Direction::kEnded) SendReset(kCancel);
   sink->OnEnd(trailers_);
@@ -148,6 +155,7 @@ void ClientCodec::ResponseStream::DeliverEnd() {
 
 void ClientCodec::ResponseStream::Tell(const ProxyError& error) {
   http::ResponseSink* const sink = std::exchange(sink_, nullptr);
+  wire_ = nullptr;
   if (sink != nullptr) sink->OnReset(error);
 }
 

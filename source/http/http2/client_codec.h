@@ -26,6 +26,8 @@ class ClientCodec final : public http::ClientCodec, private SessionEvents {
       : events_(events), session_(Session::Role::kClient, *this, output, options) {}
 
   http::ClientCodecStream& NewStream(http::ResponseSink& sink, base::Arena& arena) override;
+  // Until the exchange is over; null: nowhere.
+  static void CountBytes(http::ClientCodecStream& stream, http::WireBytes* wire);
   absl::Status Dispatch(buffer::Buffer& input) override;
   absl::Status OnInputEnd() override;
   bool WantsInput() const override { return !session_.failed(); }

@@ -51,6 +51,7 @@ class FloodGuard {
   // All before the `offset`-th byte have left.
   void Drained(uint64_t offset);
   size_t outbound_frames() const { return frames_.size(); }
+  size_t outbound_control_frames() const { return control_frames_.size(); }
 
  private:
   const ProtocolOptions& options_;

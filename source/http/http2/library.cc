@@ -85,12 +85,21 @@ void Session::Library::SetFrameCallback(nghttp2_session_callbacks* callbacks) {
         const nghttp2_frame_hd& head = frame->hd;
         const bool ends = Ends(head);
         switch (head.type) {
-          case NGHTTP2_HEADERS:
-            return ResultOf(session.OnPayload(head.length - frame->headers.padlen, ends) &&
-                            session.OnBlockEnd(ends));
-          case NGHTTP2_DATA: {
-            if (!session.OnPayload(head.length - frame->data.padlen, ends)) return ResultOf(false);
+          case NGHTTP2_HEADERS: {
+            // A server's stream knows where to count once the request has begun, a client's until
+            // the response has ended.
             Stream* const stream = StreamOf(library, head.stream_id);
+            const bool client = session.role_ == Role::kClient;
+            if (client) CountFrame(stream, head.length, true, false);
+            const bool fine = session.OnPayload(head.length - frame->headers.padlen, ends) &&
+                              session.OnBlockEnd(ends);
+            if (!client) CountFrame(stream, head.length, true, false);
+            return ResultOf(fine);
+          }
+          case NGHTTP2_DATA: {
+            Stream* const stream = StreamOf(library, head.stream_id);
+            CountFrame(stream, head.length, false, false);
+            if (!session.OnPayload(head.length - frame->data.padlen, ends)) return ResultOf(false);
             return ResultOf(stream == nullptr || !ends || session.OnBodyEnd(*stream));
           }
           case NGHTTP2_RST_STREAM:
@@ -161,9 +170,9 @@ void Session::Library::SetOutputCallbacks(nghttp2_session_callbacks* callbacks) 
         if (frame->hd.type == NGHTTP2_RST_STREAM) session.options_.stats.tx_reset.Inc();
         if (frame->hd.type == NGHTTP2_GOAWAY) session.OnGoAwaySent(frame->goaway.error_code);
         const bool message = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
-        Stream* const stream =
-            message && Ends(frame->hd) ? StreamOf(library, frame->hd.stream_id) : nullptr;
-        if (stream != nullptr) session.OnEndSent(*stream);
+        Stream* const stream = message ? StreamOf(library, frame->hd.stream_id) : nullptr;
+        CountFrame(stream, frame->hd.length, frame->hd.type == NGHTTP2_HEADERS, true);
+        if (stream != nullptr && Ends(frame->hd)) session.OnEndSent(*stream);
         return ResultOf(session.OnFrameSent(OutboundKind(frame->hd)));
       });
 }

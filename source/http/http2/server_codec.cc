@@ -83,6 +83,7 @@ void ServerCodec::RequestStream::BeginRequest(HeaderBlock& block, bool ends) {
   const http::ServerCodecEvents::NewRequest request = codec_.events_.OnNewRequest(*this);
   arena_ = request.arena;
   sink_ = request.sink;
+  wire_ = request.wire;
   auto& head = *arena_->New<http::RequestHead>(*arena_);
   const RequestRules rules{session_.options().protocol.allow_connect, ends};
   if (!block.TakeRequest(rules, head)) {
@@ -165,6 +166,7 @@ void ServerCodec::RequestStream::OnEnd(http::HeaderMap* trailers) {
 
 void ServerCodec::RequestStream::OnReset(const ProxyError& error) {
   sink_ = nullptr;
+  wire_ = nullptr;
   SendReset(error.kind == ErrorKind::kProtocolError ? kProtocolError : kInternalError);
 }
 

@@ -29,8 +29,10 @@ Session::~Session() {
   for (const std::unique_ptr<Stream>& stream : streams_) {
     options_.stats.streams_active.Dec();
     options_.stats.pending_send_bytes.Sub(stream->pending_.length());
+    if (stream->closed_) options_.stats.deferred_stream_close.Dec();
   }
-  options_.stats.outbound_frames_active.Sub(guard_.outbound_frames());
+  options_.stats.outbound_frames_active.Sub(told_frames_);
+  options_.stats.outbound_control_frames_active.Sub(told_control_frames_);
   streams_.clear();
 }
 
@@ -124,6 +126,15 @@ bool Session::OnFrameBegin(uint8_t type, int32_t id) {
     Fail(NGHTTP2_ENHANCE_YOUR_CALM, detail::kWindowUpdateFlood);
   }
   return !failed_;
+}
+
+void Session::CountFrame(Stream* stream, size_t payload, bool head, bool sent) {
+  if (stream == nullptr) return;
+  if (sent) {
+    stream->CountSent(payload, head);
+  } else {
+    stream->CountReceived(payload, head);
+  }
 }
 
 bool Session::OnPayload(size_t size, bool ends) {
@@ -292,6 +303,7 @@ void Session::Flush() {
   flushing_ = true;
   guard_.Drained(written_ - output_.length());
   FlushFrames();
+  TellOutbound();
   flushing_ = false;
   TellDrained();
 }
@@ -347,6 +359,15 @@ void Session::OnGoAwaySent(uint32_t error_code) {
   options_.stats.goaway_sent.Inc();
   // nghttp2 has found out something that we leave to it. The frame's bytes are still to come.
   if (error_code != NGHTTP2_NO_ERROR) goaway_written_ = true;
+}
+
+// The gauges of frames that wait to leave.
+void Session::TellOutbound() {
+  const Stats& stats = options_.stats;
+  stats.outbound_frames_active.Add(guard_.outbound_frames() - told_frames_);
+  stats.outbound_control_frames_active.Add(guard_.outbound_control_frames() - told_control_frames_);
+  told_frames_ = guard_.outbound_frames();
+  told_control_frames_ = guard_.outbound_control_frames();
 }
 
 void Session::TellDrained() {

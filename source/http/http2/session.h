@@ -94,6 +94,7 @@ class Session {
   bool OnBody(Stream* stream, const char* data, size_t size);
   bool OnBodyEnd(Stream& stream);
   // HEADERS and DATA.
+  static void CountFrame(Stream* stream, size_t payload, bool head, bool sent);
   bool OnPayload(size_t size, bool ends);
   void OnStreamClosed(Stream& stream, uint32_t error_code);
   bool OnFrameSent(FloodGuard::Outbound kind);
@@ -106,6 +107,7 @@ class Session {
   void FlushFrames();
   void DeliverResumed();
   void TellDrained();
+  void TellOutbound();
   void Remove(Stream& stream);
   void Queue(Stream& stream);
   // `size` bytes of a stream (null: one that is gone) have left the input side.
@@ -126,7 +128,9 @@ class Session {
   buffer::Buffer* input_ = nullptr;  // within Dispatch
   Stream* block_stream_ = nullptr;   // whose block is being read; null: nobody's
   uint64_t written_ = 0;             // bytes ever put into the output
-  uint32_t malformed_ = 0;           // streams
+  uint64_t told_frames_ = 0;         // what the gauges know of
+  uint64_t told_control_frames_ = 0;
+  uint32_t malformed_ = 0;  // streams
   int32_t last_peer_stream_ = -1;
   // Between which stream numbers the peer has left some out.
   std::vector<std::pair<int32_t, int32_t>> skipped_;

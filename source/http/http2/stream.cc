@@ -13,6 +13,7 @@ namespace {
 
 // What a resumed stream delivers in one turn, so that a pause has its effect in between.
 constexpr size_t kDeliveredAtOnce = 256 * 1024;
+constexpr size_t kFrameHeadSize = 9;
 
 std::vector<nghttp2_nv> ToLibrary(const std::vector<WireField>& fields) {
   std::vector<nghttp2_nv> result;
@@ -48,6 +49,18 @@ Stream::Stream(Session& session)
     : session_(session), held_(session.output_.pool()), pending_(session.output_.pool()) {}
 
 Stream::~Stream() = default;
+
+void Stream::CountReceived(size_t payload, bool head) {
+  if (wire_ == nullptr) return;
+  wire_->received += payload + kFrameHeadSize;
+  if (head) wire_->head_received += payload + kFrameHeadSize;
+}
+
+void Stream::CountSent(size_t payload, bool head) {
+  if (wire_ == nullptr) return;
+  wire_->sent += payload + kFrameHeadSize;
+  if (head) wire_->head_sent += payload + kFrameHeadSize;
+}
 
 // --- input ---
 

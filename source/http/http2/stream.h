@@ -20,6 +20,7 @@
 #include "source/http/http2/head_writer.h"
 #include "source/http/http2/header_block.h"
 #include "source/http/message.h"
+#include "source/http/wire_bytes.h"
 
 namespace remora::http2 {
 
@@ -84,14 +85,18 @@ class Stream : public base::ListNode<Stream, ResumedTag>,
   Session& session_;
   Direction input_ = Direction::kHead;
   Direction output_ = Direction::kHead;
-  bool reset_ = false;         // RST_STREAM is on its way or has come
-  bool end_received_ = false;  // END_STREAM
+  http::WireBytes* wire_ = nullptr;  // bytes are counted there; null: nowhere
+  bool reset_ = false;               // RST_STREAM is on its way or has come
+  bool end_received_ = false;        // END_STREAM
 
  private:
   friend class Session;
 
   // False when the bytes are more than the head has announced.
   bool TakeData(buffer::Buffer& data);
+  // Frames of the message; `head`: HEADERS, with their CONTINUATION frames.
+  void CountReceived(size_t payload, bool head);
+  void CountSent(size_t payload, bool head);
   // Gives the sink what it is owed.
   void Deliver();
   void Credit(size_t size);

@@ -84,7 +84,7 @@ http::ServerCodecEvents::NewRequest TestServer::OnNewRequest(http::ServerCodecSt
   ServerExchange& exchange = *exchanges.back();
   exchange.stream = &stream;
   if (on_request) on_request(exchange);
-  return {&exchange.arena, &exchange.recorder};
+  return {&exchange.arena, &exchange.recorder, &exchange.wire};
 }
 
 std::string TestServer::NameOf(http::ServerCodecStream& stream) const {

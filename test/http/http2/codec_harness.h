@@ -39,6 +39,7 @@ struct ServerExchange {
   base::Arena arena;
   fakes::Recorder<http::RequestHead> recorder;
   http::ServerCodecStream* stream = nullptr;  // null: done
+  http::WireBytes wire;
 };
 
 class TestServer final : public ServerEvents {

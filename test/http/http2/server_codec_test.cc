@@ -44,6 +44,21 @@ TEST_CASE("a request without a body is answered") {
   CHECK(server.codec.streams() == 0);
 }
 
+TEST_CASE("frames are counted where the exchange says") {
+  TestServer server;
+  server.Open();
+  const std::string head = wire::Headers(1, wire::Post(), false);
+  const std::string data = wire::Data(1, "hello", true);
+  REQUIRE(server.Feed(head + data).ok());
+  const http::WireBytes& wire = server.Exchange(1).wire;
+  CHECK(wire.head_received == head.size());
+  CHECK(wire.received == head.size() + data.size());
+  server.Respond(1, 200, "hi");
+  const size_t sent = server.Bytes().size();
+  CHECK(wire.sent == sent);
+  CHECK(wire.head_sent == sent - 9 - 2);
+}
+
 TEST_CASE("bytes may come one by one") {
   TestServer server;
   server.Frames();

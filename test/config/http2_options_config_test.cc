@@ -15,7 +15,7 @@ http2::ProtocolOptions Options(const std::string& text) {
   parts.manager = "http2_protocol_options: {" + text + "}";
   const LoadedBootstrap loaded = Load(Bootstrap(parts));
   REQUIRE(loaded.config.has_value());
-  return loaded.config->listeners[0]->http->http2;
+  return loaded.config->listeners[0]->filter_chains.at(0)->http->http2;
 }
 
 std::string FaultsOf(const std::string& text) {

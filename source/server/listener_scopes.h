@@ -2,6 +2,8 @@
 
 // ListenerScopes: where the statistics of a listener are, made by main once for all its workers.
 //
+// With them goes what else all workers of a listener look at: whether it is drained, and how many
+// connections it has.
 // Owner of the scopes: the Store, which outlives the workers. Thread: main. Nothing fails.
 
 #include <vector>
@@ -24,9 +26,9 @@ struct ChainScopes {
 };
 
 struct ListenerScopes {
-  stats::Scope* listener = nullptr;      // `listener.<address>.`
-  std::vector<stats::Scope*> filters;    // of the listener filters
-  std::vector<ChainScopes> chains;       // in the order of ListenerConfig::AllChains
+  stats::Scope* listener = nullptr;    // `listener.<address>.`
+  std::vector<stats::Scope*> filters;  // of the listener filters
+  std::vector<ChainScopes> chains;     // in the order of ListenerConfig::AllChains
   const net::Drain* drain = nullptr;
   ListenerUsage* usage = nullptr;         // null: without limits
   ListenerUsage* global_usage = nullptr;  // of all listeners; null: without limits

@@ -25,12 +25,6 @@ using http::ResponseFlag;
 using http::ResponseHead;
 using http::Side;
 
-namespace {
-
-absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
-
-}  // namespace
-
 ServerStream::ServerStream(WorkerConfig& config)
     : config_(config),
       arena_(config.services().arenas),

@@ -71,6 +71,7 @@ struct SessionTotals {
   // Valid as long as the session.
   const TlsFacts* tls = nullptr;       // null: plaintext
   std::string_view transport_failure;  // why its handshake failed
+  std::string_view details;            // %RESPONSE_CODE_DETAILS% of what has no response
 };
 
 class DownstreamSession : public event::Deferred {

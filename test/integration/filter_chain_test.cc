@@ -156,7 +156,7 @@ TEST_CASE("PROXY protocol: chains see the client, the bytes behind the header ar
   CHECK(served.h.Stat("proxy_proto.versions.v1.error") == 1);
   CHECK(served.h.Stat("proxy_proto.versions.v2.found") == 3);
   CHECK(served.h.Stat("proxy_proto.not_found_disallowed") == 1);
-  CHECK(served.h.Stat("listener.main.downstream_cx_proxy_proto_error") == 2);
+  CHECK(served.h.Stat("downstream_cx_proxy_proto_error") == 2);
 }
 
 TEST_CASE("listener filters: who sends nothing is closed, or served with what is known") {
@@ -225,12 +225,12 @@ TEST_CASE("guards: access rules are asked when bytes have come, and keep them fr
   Served denied("default_filter_chain: {filters: [" +
                 Guard("rbac", "RBAC",
                       ", stat_prefix: d, rules: " + rules(nobody) + ", shadow_rules: " +
-                          rules("{any: true}") + ", shadow_rules_stat_prefix: s_") +
+                          rules("{any: true}") + ", shadow_rules_stat_prefix: s") +
                 ", " + kEcho + "]}");
   CHECK(denied.Ask("hello") == "");
   CHECK(denied.h.Stat("d.rbac.denied") == 1);
   CHECK(denied.h.Stat("d.rbac.allowed") == 0);
-  CHECK(denied.h.Stat("d.rbac.s_shadow_allowed") == 1);
+  CHECK(denied.h.Stat("d.rbac.s.shadow_allowed") == 1);
   Served allowed("default_filter_chain: {filters: [" +
                  Guard("rbac", "RBAC", ", stat_prefix: a, rules: " + rules("{any: true}")) + ", " +
                  kEcho + "]}");

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/listener/v3/listener_components.pb.h"
@@ -51,7 +52,8 @@ std::vector<std::string> ParseServerNames(const lds::FilterChainMatch& proto,
                              Concat("error adding listener '", address,
                                     "': partial wildcards are not supported in \"server_names\""));
     }
-    names.push_back(wildcard ? name.substr(1) : name);
+    // Names have no case, and SNI is looked up in lower case.
+    names.push_back(absl::AsciiStrToLower(wildcard ? name.substr(1) : name));
   }
   return names;
 }

@@ -111,8 +111,8 @@ class Session final : public net::DownstreamSession, public net::ConnectionHandl
   uint64_t id_;
   event::TimePoint started_;
   Phase phase_ = Phase::kIdle;
-  bool holding_ = false;  // the client's handshake, until the upstream connection stands
-  bool greeted_ = false;  // and its greeting was read
+  bool holding_ = false;             // the client's handshake, until the upstream connection stands
+  bool greeted_ = false;             // and its greeting was read
   bool client_ended_early_ = false;  // before there was an upstream connection
   bool flushing_ = false;            // the client is gone, the host has not taken all
   Upstream::EndedBy ended_by_ = Upstream::EndedBy::kUs;

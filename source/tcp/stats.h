@@ -17,7 +17,7 @@ struct Stats {
   NamedCounter<"downstream_cx_no_route"> downstream_cx_no_route;  // Their cluster does not exist.
   NamedCounter<"downstream_cx_rx_bytes_total"> downstream_cx_rx_bytes_total;  // Bytes read.
   NamedCounter<"downstream_cx_tx_bytes_total"> downstream_cx_tx_bytes_total;  // Bytes written.
-  NamedCounter<"downstream_cx_drain_close"> downstream_cx_drain_close;  // Closed: draining.
+  NamedCounter<"downstream_cx_drain_close"> downstream_cx_drain_close;        // Closed: draining.
   NamedCounter<"downstream_flow_control_paused_reading_total">
       downstream_flow_control_paused_reading_total;
   NamedCounter<"downstream_flow_control_resumed_reading_total">

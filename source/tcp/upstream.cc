@@ -65,8 +65,8 @@ std::unique_ptr<Upstream> Upstream::Begin(Session& session, ClusterRuntime& clus
                socket.ok() ? "no TLS yet" : std::string(socket.status().message()));
     return nullptr;
   }
-  auto begun = std::make_unique<Upstream>(session, cluster, *host, *std::move(socket),
-                                          std::move(transport));
+  auto begun =
+      std::make_unique<Upstream>(session, cluster, *host, *std::move(socket), std::move(transport));
   begun->timer_.Arm(begun->started_ + cluster.config().connect_timeout);
   begun->connection_.StartConnecting();
   return begun;

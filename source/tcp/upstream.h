@@ -30,7 +30,7 @@ class Upstream final : public event::Deferred, public net::ConnectionHandler {
     kOverflow,         // max_connections, or per_host_thresholds
     kPendingOverflow,  // max_pending_requests
     kLocal,            // no descriptor or port
-    kRefused,  // by the host, or by either side's TLS
+    kRefused,          // by the host, or by either side's TLS
     kTimeout,
     kNoAttemptLeft,  // max_connect_attempts
   };

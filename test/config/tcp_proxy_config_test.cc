@@ -59,7 +59,8 @@ TEST_CASE("a TCP proxy with defaults") {
 
 TEST_CASE("a TCP proxy with everything") {
   const auto config = Proxy(
-      "stat_prefix: t, weighted_clusters: {clusters: [{name: a, weight: 1}, {name: b, weight: 3}]}, "
+      "stat_prefix: t, weighted_clusters: {clusters: [{name: a, weight: 1}, {name: b, weight: "
+      "3}]}, "
       "idle_timeout: 0s, max_downstream_connection_duration: 10s, "
       "max_downstream_connection_duration_jitter_percentage: {value: 50}, max_connect_attempts: 4, "
       "backoff_options: {base_interval: 0.1s}, upstream_connect_mode: ON_DOWNSTREAM_DATA, "
@@ -98,8 +99,9 @@ TEST_CASE("a handshake is not held where chance decides about the cluster") {
 TEST_CASE("what a TCP proxy is refused for") {
   CHECK(Wrong("stat_prefix: t, cluster: c, upstream_connect_mode: ON_DOWNSTREAM_DATA") ==
         ": max_early_data_bytes must be set when upstream_connect_mode is not IMMEDIATE\n");
-  CHECK(Wrong("stat_prefix: t, cluster: c, backoff_options: {base_interval: 2s, max_interval: 1s}") ==
-        ".backoff_options: max_interval must be greater than or equal to base_interval\n");
+  CHECK(
+      Wrong("stat_prefix: t, cluster: c, backoff_options: {base_interval: 2s, max_interval: 1s}") ==
+      ".backoff_options: max_interval must be greater than or equal to base_interval\n");
   // By the rules of the API.
   CHECK_FALSE(Wrong("stat_prefix: t").empty());
   CHECK_FALSE(Wrong("cluster: c").empty());

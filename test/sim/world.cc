@@ -39,6 +39,9 @@ config::BootstrapConfig Load(const std::string& yaml, int64_t wall_now) {
 // The same listener with a probe at both ends of its chain.
 std::shared_ptr<const config::ListenerConfig> WithProbes(const config::ListenerConfig& listener,
                                                          ProbeLog* probes) {
+  if (listener.filter_chains.at(0)->http == nullptr) {
+    return std::make_shared<const config::ListenerConfig>(listener);
+  }
   auto http = std::make_shared<connection_manager::Config>(*listener.filter_chains.at(0)->http);
   http->filters.insert(http->filters.begin(), MakeProbe("first", probes));
   http->filters.insert(http->filters.end() - 1, MakeProbe("last", probes));

@@ -37,7 +37,7 @@ class World {
 
   event::Dispatcher& dispatcher() { return dispatcher_; }
   const buffer::BlockPool& blocks() const { return blocks_; }
-  connection_manager::Drain& drain() { return drain_; }
+  net::Drain& drain() { return drain_; }
   // The access log's lines; complete after Clear().
   std::string TakeLog();
   uint64_t connections() const { return connections_.load(std::memory_order_relaxed); }
@@ -58,7 +58,7 @@ class World {
   upstream::ClusterSet clusters_;
   uint64_t last_connection_ = 0;
   net::PipePool pipes_;
-  connection_manager::Drain drain_;
+  net::Drain drain_;
   int log_fd_;  // a file in memory
   access_log::LogWriter log_writer_{access_log::LogOptions{}};
   std::optional<access_log::WorkerFiles> log_files_;

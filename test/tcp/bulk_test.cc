@@ -109,9 +109,11 @@ TEST_CASE("tcp: without pipes, bytes are copied") {
 
 // What is kept for a reader that stands still, in a buffer or in a pipe.
 void CheckSlowReader(size_t piece, uint32_t limit) {
-  TcpWorld world([limit](Config&, upstream::ClusterConfig& cluster) {
-    cluster.per_connection_buffer_limit = limit;
-  }, limit);
+  TcpWorld world(
+      [limit](Config&, upstream::ClusterConfig& cluster) {
+        cluster.per_connection_buffer_limit = limit;
+      },
+      limit);
   Peer client = world.Connect();
   Peer host = world.host.Accept();
   Transfer up{client, host};

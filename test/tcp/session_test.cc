@@ -218,8 +218,7 @@ TEST_CASE("tcp: a client that resets while its host is being connected ends the 
 }
 
 TEST_CASE("tcp: clusters that do not exist, or have no hosts") {
-  TcpWorld without_hosts(
-      [](Config&, upstream::ClusterConfig& cluster) { cluster.hosts.clear(); });
+  TcpWorld without_hosts([](Config&, upstream::ClusterConfig& cluster) { cluster.hosts.clear(); });
   Peer first = without_hosts.Connect();
   CHECK(EndOf(first) == "fin");
   CHECK(without_hosts.Stat("cluster.up.upstream_cx_none_healthy") == 1);
@@ -233,9 +232,8 @@ TEST_CASE("tcp: clusters that do not exist, or have no hosts") {
 
 TEST_CASE("tcp: circuit breakers") {
   SECTION("max_connections") {
-    TcpWorld world([](Config&, upstream::ClusterConfig& cluster) {
-      cluster.limits[0].max_connections = 1;
-    });
+    TcpWorld world(
+        [](Config&, upstream::ClusterConfig& cluster) { cluster.limits[0].max_connections = 1; });
     Peer first = world.Connect();
     Peer second = world.Connect();
     CHECK(EndOf(first) == "open");
@@ -393,8 +391,7 @@ TEST_CASE("tcp: a connection ends after its longest duration, busy or not") {
 // --- draining ---
 
 TEST_CASE("tcp: a drained listener's connection ends behind the next byte, if that was asked for") {
-  TcpWorld world(
-      [](Config& config, upstream::ClusterConfig&) { config.drain_closes = true; });
+  TcpWorld world([](Config& config, upstream::ClusterConfig&) { config.drain_closes = true; });
   Peer client = world.Connect();
   Peer host = world.host.Accept();
   world.drain.SetAlways();

@@ -220,6 +220,7 @@ absl::Status Server::StartSecrets() {
 int Server::Run() {
   if (!StartWhatIsReady()) return 1;
   log_writer_.Start();
+  listeners_.OnWorkersStarted();
   for (auto& worker : workers_) worker->Start();
   listener_stats_.workers_started.Set(1);
   flush_timer_.Arm(clock_.Now() + bootstrap_.stats_flush_interval);

@@ -46,6 +46,8 @@ WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerSer
   http1_options_.max_header_bytes = config_->max_request_header_bytes;
   http1_options_.max_headers = config_->max_request_headers;
   http1_options_.default_host_for_http_10 = config_->default_host_for_http_10;
+  http1_tls_options_ = http1_options_;
+  http1_tls_options_.secure = true;
 }
 
 WorkerConfig::~WorkerConfig() = default;

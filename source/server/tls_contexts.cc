@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "source/base/check.h"
 
 namespace remora::server {
 namespace {
@@ -15,7 +16,7 @@ constexpr int64_t kDay = 24 * 3600 * event::kSecond;
 // Who warms for a context, and where its updates are counted.
 struct Owner {
   std::string target;
-  stats::Counter updates;
+  stats::Scope* scope = nullptr;
 };
 
 // By what the translator calls the owners of contexts.
@@ -24,18 +25,12 @@ absl::flat_hash_map<std::string, Owner> FindOwners(const config::World& world,
   absl::flat_hash_map<std::string, Owner> owners;
   for (const auto& listener : *world.listeners) {
     const std::string address = listener->address.ToString();
-    stats::Scope& scope = store.AddScope(absl::StrCat(
-        "listener.", listener->stat_prefix.empty() ? address : listener->stat_prefix));
-    owners[absl::StrCat("listener '", address, "'")] = {
-        ListenerTarget(*listener),
-        scope.MakeCounter(store.main_shard(),
-                          "server_ssl_socket_factory.ssl_context_update_by_sds")};
+    stats::Scope& scope = store.AddScope(
+        absl::StrCat("listener.", listener->stat_prefix.empty() ? address : listener->stat_prefix));
+    owners[absl::StrCat("listener '", address, "'")] = {ListenerTarget(*listener), &scope};
   }
   for (const auto& [name, cluster] : *world.clusters) {
-    owners[absl::StrCat("cluster '", name, "'")] = {
-        ClusterTarget(name),
-        cluster->scope().MakeCounter(store.main_shard(),
-                                     "client_ssl_socket_factory.ssl_context_update_by_sds")};
+    owners[absl::StrCat("cluster '", name, "'")] = {ClusterTarget(name), &cluster->scope()};
   }
   return owners;
 }
@@ -58,14 +53,19 @@ SecretContext::Setup TlsContexts::MakeSetup(const tls::ContextUse& use) {
 
 absl::Status TlsContexts::Follow(const config::World& world, stats::Store& store) {
   if (uses_.empty()) return absl::OkStatus();
-  absl::flat_hash_map<std::string, Owner> owners = FindOwners(world, store);
+  const absl::flat_hash_map<std::string, Owner> owners = FindOwners(world, store);
   absl::Status status;
   for (const tls::ContextUse& use : uses_) {
+    const auto owner = owners.find(use.owner);
+    CHECK(owner != owners.end());
+    const stats::Counter updates = owner->second.scope->MakeCounter(
+        store.main_shard(), use.source->server()
+                                ? "server_ssl_socket_factory.ssl_context_update_by_sds"
+                                : "client_ssl_socket_factory.ssl_context_update_by_sds");
     if (!SecretContext::Changes(use.source->needs())) continue;
     SecretContext::Setup setup = MakeSetup(use);
-    const Owner& owner = owners[use.owner];
-    setup.updates = owner.updates;
-    status.Update(secrets_.Add(std::move(setup), owner.target));
+    setup.updates = updates;
+    status.Update(secrets_.Add(std::move(setup), owner->second.target));
   }
   return status;
 }

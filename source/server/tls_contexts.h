@@ -8,7 +8,7 @@
 // store of it). Follow fails when a directory cannot be watched.
 
 #include <cstdint>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"

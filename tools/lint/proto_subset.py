@@ -61,6 +61,11 @@ NEWER = {
         '22 google.protobuf.UInt32Value',
     'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.upstream_connect_mode':
         '21 envoy.extensions.filters.network.tcp_proxy.v3.UpstreamConnectMode',
+    'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext.auto_host_sni': '6 bool',
+    'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext.auto_sni_san_validation':
+        '7 bool',
+    'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext.prefer_client_ciphers':
+        '11 bool',
     'envoy.config.route.v3.RateLimit.Action.QueryParameters': '',
     'envoy.config.route.v3.RateLimit.Action.QueryParameters.descriptor_key': '2 string',
     'envoy.config.route.v3.RateLimit.Action.QueryParameters.query_parameter_name': '1 string',

@@ -86,7 +86,7 @@ runtime::FlagSetting ParseFlagSetting(const envoy::config::core::v3::RuntimeFeat
   return {proto.runtime_key(), !proto.has_default_value() || proto.default_value().value()};
 }
 
-std::optional<route::StringMatcher> ParseStringMatcher(
+std::shared_ptr<const route::StringMatcher> ParseStringMatcher(
     const envoy::type::matcher::v3::StringMatcher& proto, std::string_view field,
     ConfigContext& context) {
   Place place(context, field);
@@ -94,12 +94,12 @@ std::optional<route::StringMatcher> ParseStringMatcher(
   const FieldPath path = root.Field(place.path);
   const size_t errors = context.errors().size();
   route::StringMatch match = ParseStringMatch(proto, path, place.translation);
-  if (context.errors().size() > errors) return std::nullopt;
+  if (context.errors().size() > errors) return nullptr;
   auto matcher = route::StringMatcher::Compile(std::move(match), MaxProgramSize(context));
-  if (matcher.ok()) return *std::move(matcher);
+  if (matcher.ok()) return std::make_shared<const route::StringMatcher>(*std::move(matcher));
   const absl::string_view text = matcher.status().message();
   context.errors().Add(path, std::string_view(text.data(), text.size()));
-  return std::nullopt;
+  return nullptr;
 }
 
 std::optional<net::CidrRange> ParseExtensionRange(const envoy::config::core::v3::CidrRange& proto,

@@ -67,10 +67,11 @@ std::vector<route::StringMatcher> ParseStringMatchers(
     const Repeated<envoy::type::matcher::v3::StringMatcher>& protos, std::string_view field,
     ConfigContext& context);
 
-// nullopt after an error.
-std::optional<route::StringMatcher> ParseStringMatcher(
+// Null after an error.
+std::shared_ptr<const route::StringMatcher> ParseStringMatcher(
     const envoy::type::matcher::v3::StringMatcher& proto, std::string_view field,
     ConfigContext& context);
+// nullopt after an error.
 std::optional<net::CidrRange> ParseExtensionRange(const envoy::config::core::v3::CidrRange& proto,
                                                   std::string_view field, ConfigContext& context);
 std::string ParseExtensionDataSource(const envoy::config::core::v3::DataSource& proto,

@@ -92,9 +92,10 @@ void ParseLogs(const v3::TcpProxy& proto, const FieldPath& path, Translation& tr
   // As Envoy: where the options are, the older fields do not count.
   if (proto.has_access_log_options()) {
     const auto& options = proto.access_log_options();
+    const FieldPath options_path = path.Field("access_log_options");
     if (options.has_access_log_flush_interval()) {
       interval(options.access_log_flush_interval(),
-               path.Field("access_log_options").Field("access_log_flush_interval"));
+               options_path.Field("access_log_flush_interval"));
     }
     config.access_log_on_connected = options.flush_access_log_on_connected();
     config.access_log_on_start = options.flush_access_log_on_start();

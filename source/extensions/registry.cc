@@ -17,6 +17,7 @@
 #include "envoy/extensions/filters/network/echo/v3/echo.pb.h"
 #include "envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit.pb.h"
 #include "envoy/extensions/filters/network/rbac/v3/rbac.pb.h"
+#include "envoy/extensions/filters/network/sni_cluster/v3/sni_cluster.pb.h"
 #include "source/extensions/http_filters/buffer/buffer.h"
 #include "source/extensions/http_filters/cors/cors.h"
 #include "source/extensions/http_filters/csrf/csrf.h"
@@ -33,6 +34,7 @@
 #include "source/extensions/network_filters/connection_limit/connection_limit.h"
 #include "source/extensions/network_filters/local_ratelimit/local_ratelimit.h"
 #include "source/extensions/network_filters/rbac/rbac.h"
+#include "source/extensions/network_filters/sni_cluster/sni_cluster.h"
 
 namespace remora::extensions {
 
@@ -54,6 +56,7 @@ void RegisterAll(config::Registry& registry) {
   registry.AddNetworkGuard<ConnectionLimit>();
   registry.AddNetworkGuard<ConnectionRateLimit>();
   registry.AddNetworkGuard<ConnectionRbac>();
+  registry.AddNetworkGuard<SniCluster>();
   registry.AddNetworkSession<DirectResponse>();
   registry.AddNetworkSession<Echo>();
 }

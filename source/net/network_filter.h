@@ -54,6 +54,7 @@ struct GuardedConnection {
   std::string_view server_name;
   const TlsFacts* tls = nullptr;  // null: plain text, or the handshake is yet to come
 
+  std::string cluster;        // for the TCP proxy behind; empty: its own
   size_t asked = 0;           // how many guards have seen it
   std::string refusal;        // why, for the access log; empty: no reason is given
   event::Duration delay = 0;  // how long a refused connection is kept before it is closed

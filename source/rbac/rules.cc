@@ -10,7 +10,7 @@ namespace {
 // One of the names that a certificate has: URI SANs, DNS SANs, the subject.
 bool IsAuthenticated(const Matcher& matcher, const net::TlsFacts* tls) {
   const net::CertificateFacts* peer = tls == nullptr ? nullptr : tls->peer();
-  if (!matcher.text.has_value()) return peer != nullptr;
+  if (matcher.text == nullptr) return peer != nullptr;
   if (tls == nullptr) return false;
   const auto matches = [&matcher](const std::string& name) { return matcher.text->Matches(name); };
   if (peer == nullptr) return matches("");

@@ -8,9 +8,11 @@
 // Source: Envoy source/extensions/filters/common/rbac/{engine_impl,matchers}.cc.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "source/http/route/conditions.h"
@@ -50,7 +52,8 @@ struct Matcher {
   std::optional<net::CidrRange> range;      // the kinds with an IP
   int32_t first_port = 0;                   // kDestinationPorts: from here
   int32_t end_port = 0;                     // to before here
-  std::optional<route::StringMatcher> text;  // kServerName, kAuthenticated (absent: any peer)
+  // kServerName; kAuthenticated, where null is any peer.
+  std::shared_ptr<const route::StringMatcher> text;
 };
 
 struct Policy {

@@ -242,6 +242,7 @@ std::unique_ptr<GuardRecord> ActiveListener::AskGuards(ListenerChain& chain,
   admission = chain.Admit(connection);
   delay = connection.delay;
   record->asked = connection.asked;
+  accepted.cluster = std::move(connection.cluster);
   record->refusal = std::move(connection.refusal);
   if (chain.wants_first_bytes()) {
     accepted.transport =

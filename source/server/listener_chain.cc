@@ -33,6 +33,7 @@ ListenerChain::ListenerChain(std::shared_ptr<const config::FilterChain> config,
                                                  *scopes.http1},
         surroundings.drain);
   }
+  if (http_ != nullptr) http_->SetChain(config_->name, config_->metadata);
   if (config_->tcp != nullptr) {
     const connection_manager::WorkerServices& services = surroundings.services;
     tcp_ = std::make_shared<tcp::WorkerConfig>(

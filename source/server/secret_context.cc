@@ -11,11 +11,18 @@
 namespace remora::server {
 namespace {
 
-// The directories whose files the configuration's own secrets want to be read again.
-void CollectDirectories(const std::vector<std::string>& from, std::vector<std::string>& to) {
-  for (const std::string& directory : from) {
-    if (std::find(to.begin(), to.end(), directory) == to.end()) to.push_back(directory);
+// The directories that say when files of the configuration's own secrets are to be read again.
+std::vector<std::string> OwnDirectories(const tls::SecretNeeds& needs) {
+  std::vector<std::string> all;
+  const auto add = [&all](const std::vector<std::string>& directories) {
+    all.insert(all.end(), directories.begin(), directories.end());
+  };
+  for (const tls::Certificate& certificate : needs.certificates) {
+    add(certificate.watched_directories);
   }
+  if (needs.validation.has_value()) add(needs.validation->watched_directories);
+  if (needs.ticket_keys.has_value()) add(needs.ticket_keys->watched_directories);
+  return all;
 }
 
 template <typename Value>
@@ -72,20 +79,14 @@ absl::Status SecretContext::Start() {
   return status;
 }
 
+bool SecretContext::Changes(const tls::SecretNeeds& needs) {
+  return needs.waits() || !OwnDirectories(needs).empty();
+}
+
 absl::Status SecretContext::WatchFiles() {
   event::FileWatch::Places places;
-  const tls::SecretNeeds& needs = setup_.needs;
-  for (const tls::Certificate& certificate : needs.certificates) {
-    CollectDirectories(certificate.watched_directories, places.directories);
-  }
-  if (needs.validation.has_value()) {
-    CollectDirectories(needs.validation->watched_directories, places.directories);
-  }
-  if (needs.ticket_keys.has_value()) {
-    CollectDirectories(needs.ticket_keys->watched_directories, places.directories);
-  }
-  watches_files_ = !places.directories.empty();
-  return watches_files_ ? files_.Watch(std::move(places)) : absl::OkStatus();
+  places.directories = OwnDirectories(setup_.needs);
+  return places.directories.empty() ? absl::OkStatus() : files_.Watch(std::move(places));
 }
 
 void SecretContext::OnFilesMoved() {

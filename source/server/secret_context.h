@@ -51,8 +51,8 @@ class SecretContext final : public xds::SecretUser {
   // Builds at once when there is nothing to wait for, and asks for the rest. Fails when what the
   // configuration itself holds is wrong.
   absl::Status Start();
-  // Its secrets may change; otherwise it has done all there is to do.
-  bool changes() const { return setup_.needs.waits() || watches_files_; }
+  // Whether secrets like these may change; if not, there is nothing to follow.
+  static bool Changes(const tls::SecretNeeds& needs);
 
   absl::Status Check(const xds::SecretSubscription& from, const tls::SecretValue& value) override;
   void Use(const xds::SecretSubscription& from) override;
@@ -78,7 +78,6 @@ class SecretContext final : public xds::SecretUser {
   xds::SecretProvider& provider_;
   std::vector<Sourced> sourced_;  // certificates in the order of the configuration
   Publish built_;                 // by the last Check; null: not complete
-  bool watches_files_ = false;
   event::FileWatch files_;
 };
 

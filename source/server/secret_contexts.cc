@@ -14,6 +14,13 @@ std::string TargetName(const std::string& secret) {
 
 }  // namespace
 
+std::string ListenerTarget(const config::ListenerConfig& listener) {
+  return absl::StrCat(kListenerTarget,
+                      listener.name.empty() ? listener.address.ToString() : listener.name);
+}
+
+std::string ClusterTarget(const std::string& name) { return absl::StrCat(kClusterTarget, name); }
+
 absl::Status SecretContexts::Add(SecretContext::Setup setup, const std::string& who) {
   const tls::SecretNeeds& needs = setup.needs;
   for (const tls::SecretSource& source : needs.certificate_sources) {
@@ -26,9 +33,8 @@ absl::Status SecretContexts::Add(SecretContext::Setup setup, const std::string& 
     warmer_.Arrived(who, TargetName(secret));
   };
   auto context = std::make_unique<SecretContext>(std::move(setup), provider_, files_);
-  absl::Status status = context->Start();
-  if (context->changes()) contexts_.push_back(std::move(context));
-  return status;
+  contexts_.push_back(std::move(context));
+  return contexts_.back()->Start();
 }
 
 std::vector<config::ShownSecret> SecretContexts::Shown() const {

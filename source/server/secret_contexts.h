@@ -13,12 +13,19 @@
 
 #include "absl/status/status.h"
 #include "source/config/config_dump.h"
+#include "source/config/listener.h"
 #include "source/event/file_watch.h"
 #include "source/server/secret_context.h"
 #include "source/server/warmer.h"
 #include "source/xds/secret_provider.h"
 
 namespace remora::server {
+
+// Who warms, as /init_dump shows it. Envoy does not show clusters.
+inline constexpr char kClusterTarget[] = "init manager Cluster ";
+inline constexpr char kListenerTarget[] = "init manager Listener-local-init-manager ";
+std::string ListenerTarget(const config::ListenerConfig& listener);
+std::string ClusterTarget(const std::string& name);
 
 class SecretContexts {
  public:
@@ -28,8 +35,8 @@ class SecretContexts {
   SecretContexts(const SecretContexts&) = delete;
   SecretContexts& operator=(const SecretContexts&) = delete;
 
-  // `who` warms until all secrets of the context have come or are given up. `on_settled` of the
-  // setup is set here.
+  // Of secrets that may change (SecretContext::Changes). `who` warms until all secrets of the
+  // context have come or are given up. `on_settled` of the setup is set here.
   absl::Status Add(SecretContext::Setup setup, const std::string& who);
   // Reads the sources.
   void Start() { provider_.Start(); }
@@ -41,7 +48,7 @@ class SecretContexts {
   event::FileWatcher& files_;
   Warmer& warmer_;
   xds::SecretProvider provider_;
-  std::vector<std::unique_ptr<SecretContext>> contexts_;  // of those, whose secrets may change
+  std::vector<std::unique_ptr<SecretContext>> contexts_;
 };
 
 }  // namespace remora::server

@@ -21,15 +21,6 @@ using config::ListenerConfig;
 
 namespace {
 
-// Who warms, as /init_dump shows it. Envoy does not show clusters.
-constexpr const char* kClusterTarget = "init manager Cluster ";
-constexpr const char* kListenerTarget = "init manager Listener-local-init-manager ";
-
-std::string ListenerTarget(const ListenerConfig& listener) {
-  return absl::StrCat(kListenerTarget,
-                      listener.name.empty() ? listener.address.ToString() : listener.name);
-}
-
 // The first address of an interface that is up and not loopback (Envoy's local info address).
 std::string FindOwnIp(bool v6) {
   ifaddrs* list = nullptr;

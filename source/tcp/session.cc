@@ -47,6 +47,7 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
                   ConnectionOptions(*config_)),
       to_upstream_(config_->services().pipes),
       to_client_(config_->services().pipes) {
+  cluster_name_ = std::move(accepted.cluster);
   config_->stats().downstream_cx_total.Inc();
 }
 

@@ -25,12 +25,6 @@ using http::ResponseFlag;
 using http::ResponseHead;
 using http::Side;
 
-namespace {
-
-absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
-
-}  // namespace
-
 ServerStream::ServerStream(WorkerConfig& config)
     : config_(config),
       arena_(config.services().arenas),
@@ -49,7 +43,11 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event
   info_.connection = &connection_;
   info_.downstream_remote = &session.remote();
   connection_.id = session.id();
-  connection_.direct_remote = &session.remote();
+  connection_.direct_remote = &session.direct_remote();
+  connection_.requested_server_name = session.server_name();
+  connection_.filter_chain_name = config_.chain_name();
+  connection_.filter_chain_metadata = config_.chain_metadata();
+  info_.dynamic_metadata = session.metadata();
   connection_.local_source = this;
   config_.stats().downstream_rq_total.Inc();
   config_.stats().downstream_rq_http1_total.Inc();

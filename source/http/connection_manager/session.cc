@@ -28,6 +28,7 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
                  net::Accepted accepted)
     : config_(std::move(config)),
       owner_(owner),
+      findings_(TakeFindings(accepted)),
       remote_(std::move(accepted.remote)),
       local_(accepted.local.has_value()
                  ? std::make_unique<const net::Address>(*std::move(accepted.local))
@@ -48,6 +49,24 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
 }
 
 Session::~Session() { Close(); }
+
+std::unique_ptr<const Session::Findings> Session::TakeFindings(net::Accepted& accepted) {
+  if (accepted.server_name.empty() && accepted.metadata.empty() &&
+      accepted.direct_remote == accepted.remote) [[likely]] {
+    return nullptr;
+  }
+  auto findings = std::make_unique<Findings>();
+  findings->direct_remote = std::move(accepted.direct_remote);
+  findings->server_name = std::move(accepted.server_name);
+  for (net::ConnectionValue& value : accepted.metadata) {
+    http::MetadataValue& space = findings->metadata[value.name_space];
+    space.kind = http::MetadataValue::Kind::kStruct;
+    http::MetadataValue& kept = space.fields[value.key];
+    kept.kind = http::MetadataValue::Kind::kString;
+    kept.text = std::move(value.value);
+  }
+  return findings;
+}
 
 const net::Address& Session::local() {
   if (local_ == nullptr) {

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "source/base/arena.h"
@@ -57,6 +58,13 @@ class WorkerConfig {
   const http1::ServerOptions& http1_options() const { return http1_options_; }
   const access_log::WorkerLoggers& loggers() const { return loggers_; }
   uint32_t buffer_limit() const { return buffer_limit_; }
+  // The filter chain, for logs.
+  void SetChain(std::string name, std::shared_ptr<const http::Metadata> metadata) {
+    chain_name_ = std::move(name);
+    chain_metadata_ = std::move(metadata);
+  }
+  const std::string& chain_name() const { return chain_name_; }
+  const http::Metadata* chain_metadata() const { return chain_metadata_.get(); }
   // Some stream may have a deadline besides its idle timeout.
   bool stream_deadlines() const { return stream_deadlines_; }
   bool target_policy() const { return target_policy_; }
@@ -84,6 +92,8 @@ class WorkerConfig {
   access_log::WorkerLoggers loggers_;
   http1::ServerOptions http1_options_;
   uint32_t buffer_limit_;
+  std::string chain_name_;
+  std::shared_ptr<const http::Metadata> chain_metadata_;
   const net::Drain* drain_;
   bool stream_deadlines_ = false;
   bool target_policy_ = false;

@@ -57,6 +57,9 @@ void ParseCodec(const HttpConnectionManager& proto, const FieldPath& path, Trans
   }
   config.enable_trailers = http1.enable_trailers();
   config.allow_chunked_length = http1.allow_chunked_length();
+  config.keep_after_refusal = http1.has_override_stream_error_on_invalid_http_message()
+                                  ? http1.override_stream_error_on_invalid_http_message().value()
+                                  : proto.stream_error_on_invalid_http_message().value();
   config.name_case = ParseNameCase(http1, path.Field("http_protocol_options"), translation);
   if (proto.has_max_request_headers_kb()) {
     config.max_request_header_bytes = proto.max_request_headers_kb().value() * 1024;
@@ -191,6 +194,12 @@ void ParseUpgrades(const HttpConnectionManager& proto, const FieldPath& path,
                                           upgrade.upgrade_type(), "'"));
     }
     config.upgrades.push_back({upgrade.upgrade_type(), enabled});
+    if (!upgrade.filters().empty()) {
+      const FieldPath at = list.Index(config.upgrades.size() - 1);
+      config.upgrade_filters.push_back(
+          {upgrade.upgrade_type(),
+           ParseHttpFilters(upgrade.filters(), at.Field("filters"), translation)});
+    }
   }
   config.proxy_100_continue = proto.proxy_100_continue();
 
@@ -292,7 +301,7 @@ std::shared_ptr<const Config> ParseHttpConnectionManager(const HttpConnectionMan
     config.local_replies = ParseLocalReplies(proto.local_reply_config(),
                                              path.Field("local_reply_config"), translation);
   }
-  config.filters = ParseHttpFilters(proto, path.Field("http_filters"), translation);
+  config.filters = ParseHttpFilters(proto.http_filters(), path.Field("http_filters"), translation);
   if (proto.has_route_config()) {
     config.routes = ParseRouteTable(proto.route_config(), config.filters,
                                     path.Field("route_config"), translation);

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "source/base/arena.h"
 #include "source/http/message.h"
+#include "source/http/wire_bytes.h"
 
 namespace remora::http {
 
@@ -23,6 +24,8 @@ namespace remora::http {
 struct CodecError {
   uint16_t status = 400;
   std::string_view detail;  // e.g. "http1.codec_error"
+  // Only this request is wrong: where it ends is certain, and another may follow.
+  bool connection_usable = false;
 };
 
 // One request's place in a server codec: takes the response, and can be told to stop the request.
@@ -55,8 +58,9 @@ enum class UnderscoreNames : uint8_t { kAllow, kReject, kDrop };
 class ServerCodecEvents {
  public:
   struct NewRequest {
-    base::Arena* arena;  // the head and trailers are put there
-    RequestSink* sink;   // the request goes there
+    base::Arena* arena;         // the head and trailers are put there
+    RequestSink* sink;          // the request goes there
+    WireBytes* wire = nullptr;  // bytes are counted there; null: nowhere
   };
   // A request has begun; `stream` lives until its response has ended (OnEnd or OnReset was given to
   // it) and the request has ended too.

@@ -45,6 +45,8 @@ enum class ErrorKind : uint8_t {
   kRequestHeadersTimeout,
   kRequestTimeout,
   kMaxStreamDuration,
+  // An operator keeps requests from the cluster.
+  kMaintenance,
   kCount,
 };
 

@@ -79,12 +79,19 @@ size_t Concurrency(const Options& options) {
   return options.cpuset_threads ? server::AffinityConcurrency() : server::DefaultConcurrency();
 }
 
+config::UnknownFieldPolicy DynamicUnknownFields(const Options& options) {
+  if (options.reject_unknown_dynamic_fields) return config::UnknownFieldPolicy::kReject;
+  return options.ignore_unknown_dynamic_fields ? config::UnknownFieldPolicy::kIgnore
+                                               : config::UnknownFieldPolicy::kWarn;
+}
+
 int Serve(const Options& options, config::LoadedBootstrap loaded, event::Clock& clock) {
   server::ServerOptions server_options;
   server_options.concurrency = Concurrency(options);
   server_options.own_ip_v6 = options.local_address_ip_version == IpVersion::kV6;
   server_options.restart_epoch = options.restart_epoch;
   server_options.static_unknown_fields = loaded.unknown_fields;
+  server_options.dynamic_unknown_fields = DynamicUnknownFields(options);
   server_options.admin_address_path = options.admin_address_path;
   server_options.drain.time = absl::ToInt64Nanoseconds(options.drain_time);
   server_options.drain.immediate = options.drain_strategy == DrainStrategy::kImmediate;

@@ -43,6 +43,7 @@ struct Accepted {
   std::string server_name;       // SNI as a listener filter saw it; empty: none
   std::vector<ConnectionValue> metadata;  // what listener filters left
   std::vector<ConnectionTlv> tlvs;        // of a PROXY header, to be passed on
+  std::string cluster;  // that a guard has chosen for a TCP proxy; empty: its own
   std::unique_ptr<TransportSocket> transport;
 };
 

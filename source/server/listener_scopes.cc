@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "source/tcp/config.h"
 
 namespace remora::server {
 namespace {
@@ -15,6 +16,9 @@ ChainScopes MakeChainScopes(stats::Store& store, const config::FilterChain& chai
     scopes.http = &store.AddScope(absl::StrCat("http.", prefix));
     scopes.http1 = &store.AddScope("http1");
     scopes.listener_http = &store.AddScope(absl::StrCat(listener, ".http.", prefix));
+  }
+  if (chain.tcp != nullptr) {
+    scopes.tcp = &store.AddScope(absl::StrCat("tcp.", chain.tcp->stat_prefix));
   }
   if (chain.session.has_value()) scopes.session = &store.AddScope(chain.session->scope);
   for (const net::GuardFactory& guard : chain.guards) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "source/config/listener.h"
-#include "source/http/connection_manager/drain.h"
+#include "source/net/drain.h"
 #include "source/server/listener_usage.h"
 #include "source/stats/store.h"
 
@@ -18,6 +18,7 @@ struct ChainScopes {
   stats::Scope* http = nullptr;           // `http.<stat_prefix>.`
   stats::Scope* http1 = nullptr;          // `http1.`
   stats::Scope* listener_http = nullptr;  // `listener.<address>.http.<stat_prefix>.`
+  stats::Scope* tcp = nullptr;            // `tcp.<stat_prefix>.`
   stats::Scope* session = nullptr;        // of an extension's session
   std::vector<stats::Scope*> guards;
 };
@@ -26,7 +27,7 @@ struct ListenerScopes {
   stats::Scope* listener = nullptr;      // `listener.<address>.`
   std::vector<stats::Scope*> filters;    // of the listener filters
   std::vector<ChainScopes> chains;       // in the order of ListenerConfig::AllChains
-  const connection_manager::Drain* drain = nullptr;
+  const net::Drain* drain = nullptr;
   ListenerUsage* usage = nullptr;         // null: without limits
   ListenerUsage* global_usage = nullptr;  // of all listeners; null: without limits
 };

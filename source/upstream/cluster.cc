@@ -14,6 +14,10 @@ Cluster::Cluster(ClusterConfig config, size_t workers, stats::Scope& scope)
   for (const HostConfig& host : config_.hosts) {
     hosts_.push_back(std::make_unique<Host>(host, workers));
   }
+  if (config_.balancing.by_hash()) {
+    host_table_ = HostTable::Make(UsableHosts(hosts_, config_.balancing.panic_threshold_percent),
+                                  config_.balancing);
+  }
 }
 
 uint32_t Cluster::RetryLimit(Priority priority) const {

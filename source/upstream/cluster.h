@@ -21,6 +21,8 @@
 #include "source/net/transport_factory.h"
 #include "source/stats/scope.h"
 #include "source/upstream/host.h"
+#include "source/upstream/lb/balancing.h"
+#include "source/upstream/lb/host_table.h"
 
 namespace remora::upstream {
 
@@ -33,7 +35,8 @@ struct CircuitBreakerLimits {
   uint32_t max_requests = 1024;
   uint32_t max_retries = 3;
   uint32_t max_connections_per_host = kUnlimited;  // per_host_thresholds
-  bool track_remaining = false;                    // keep the remaining_* gauges
+  uint32_t max_connection_pools = kUnlimited;
+  bool track_remaining = false;  // keep the remaining_* gauges
   // Instead of max_retries: a share of the requests that are active or waiting.
   struct RetryBudget {
     double percent = 20;
@@ -52,6 +55,7 @@ struct ClusterConfig {
   CircuitBreakerLimits limits[2];
   std::optional<net::TcpKeepalive> keepalive;
   std::vector<HostConfig> hosts;
+  Balancing balancing = {};
   std::shared_ptr<const net::TransportFactory> transport;  // null: plaintext
   // Upstream HTTP: how long an unused connection is kept (0: for ever), and how often it is used.
   event::Duration idle_timeout = 3600 * event::kSecond;
@@ -71,6 +75,7 @@ struct alignas(64) UsageSlot {
   std::atomic<uint32_t> pending{0};
   std::atomic<uint32_t> requests{0};
   std::atomic<uint32_t> retries{0};
+  std::atomic<uint32_t> pools{0};
 };
 
 class Cluster {
@@ -83,6 +88,8 @@ class Cluster {
   const ClusterConfig& config() const { return config_; }
   const std::string& name() const { return config_.name; }
   const std::vector<std::unique_ptr<Host>>& hosts() const { return hosts_; }
+  // Where hosts are chosen by hash; else null.
+  const HostTable* host_table() const { return host_table_.get(); }
   size_t workers() const { return workers_; }
   stats::Scope& scope() const { return scope_; }
 
@@ -99,6 +106,7 @@ class Cluster {
   size_t workers_;
   stats::Scope& scope_;
   std::vector<std::unique_ptr<Host>> hosts_;
+  std::unique_ptr<const HostTable> host_table_;
   std::unique_ptr<UsageSlot[]> usage_;
 };
 

@@ -51,8 +51,10 @@ Pool::Pool(ClusterRuntime& cluster, const Host& host, Priority priority)
       priority_(priority),
       host_counters_(host.counters(cluster.worker().index)) {}
 
-Pool::~Pool() {
-  // The worker is going, or the cluster was removed: what is in flight fails.
+// Where it was not closed before, the worker is going, or the cluster was removed.
+Pool::~Pool() { Close(); }
+
+void Pool::Close() {
   closing_ = true;
   while (!all_.empty()) {
     all_.back()->End(PoolConnection::EndedBy::kUs,
@@ -141,6 +143,12 @@ PoolConnection* Pool::TakeFree(const StreamWish& wish) {
   // one more for every such request, and none of them were used again.
   free_.back().End(PoolConnection::EndedBy::kUs, {Side::kLocal, ErrorKind::kConnectionTermination});
   return nullptr;
+}
+
+bool Pool::busy() const {
+  if (waiting_count_ > 0) return true;
+  return std::any_of(all_.begin(), all_.end(),
+                     [](const auto& connection) { return connection->in_use(); });
 }
 
 bool Pool::MayConnect() const {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "source/base/intrusive_list.h"
+#include "source/event/dispatcher.h"
 #include "source/http/codec.h"
 #include "source/http/proxy_error.h"
 #include "source/upstream/cluster.h"
@@ -80,6 +81,8 @@ class StreamUser : public base::ListNode<StreamUser>, public http::ResponseSink 
   virtual void OnUpstreamFull() = 0;
   virtual void OnUpstreamDrained() = 0;
   virtual base::Arena& arena() = 0;
+  // Where the exchange's bytes are counted; null: nowhere.
+  virtual http::WireBytes* wire() { return nullptr; }
 
   // Set before Acquire, not changed while waiting.
   StreamWish wish;
@@ -88,13 +91,13 @@ class StreamUser : public base::ListNode<StreamUser>, public http::ResponseSink 
   ~StreamUser() = default;
 };
 
-class Pool {
+class Pool final : public event::Deferred {
  public:
   // ProxyError::detail of a refusal by max_pending_requests: no host was asked.
   static constexpr std::string_view kPendingFull = "max_pending_requests";
 
   Pool(ClusterRuntime& cluster, const Host& host, Priority priority);
-  ~Pool();
+  ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
@@ -109,10 +112,14 @@ class Pool {
   const Host& host() const { return host_; }
   ClusterRuntime& cluster() { return cluster_; }
   size_t connections() const { return all_.size(); }
+  // Somebody waits for a connection or uses one.
+  bool busy() const;
   Priority priority() const { return priority_; }
   const IdleAge& idle_age() const { return idle_age_; }
   // Closes connections that nobody uses.
   void CloseIdle();
+  // Ends everything: what is in flight fails, nothing new begins.
+  void Close();
 
  private:
   friend class PoolConnection;

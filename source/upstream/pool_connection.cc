@@ -57,6 +57,7 @@ StreamLease PoolConnection::Begin(StreamUser& user) {
     if (user.wish.once) connection_.ReadBeforeWrite();
   }
   stream_ = &codec_.NewStream(user, user.arena());
+  codec_.CountBytes(user.wire());
   return StreamLease(*this, *stream_);
 }
 
@@ -182,7 +183,7 @@ void PoolConnection::CancelExchange() {
   cancelled_ = true;
   FinishExchange();
   if (ended_ || stream == nullptr) return;
-  pool_.cluster().stats().upstream_rq_tx_reset.Inc();
+  cut_ = true;  // it ends with the turn, and by this
   stream->OnReset({Side::kLocal, ErrorKind::kLocalReset});
   connection_.dispatcher().AtTurnEnd(turn_end_);
 }
@@ -247,7 +248,8 @@ void PoolConnection::End(EndedBy by, const ProxyError& error) {
   connection_.Close();
   base::ListNode<PoolConnection>::Unlink();
   stats.upstream_cx_destroy.Inc();
-  const bool active = user_ != nullptr;
+  const bool active = user_ != nullptr || cut_;
+  if (codec_.close_announced()) stats.upstream_cx_close_notify.Inc();
   if (active) stats.upstream_cx_destroy_with_active_rq.Inc();
   if (by == EndedBy::kUs) {
     stats.upstream_cx_destroy_local.Inc();
@@ -269,7 +271,6 @@ void PoolConnection::End(EndedBy by, const ProxyError& error) {
   pool.Remove(*this);  // destroyed at the end of the turn
   StreamUser* user = user_;
   if (user != nullptr) {
-    stats.upstream_rq_rx_reset.Inc();
     ProxyError told = error;
     told.safe_to_retry |= !connection_.wrote();
     user->OnReset(told);  // lets go of its lease

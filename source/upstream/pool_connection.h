@@ -34,6 +34,7 @@ class PoolConnection final : public event::Deferred,
   // Known once it is connected.
   const net::Address& local_address() const { return local_; }
   bool connecting() const { return connecting_; }
+  bool in_use() const { return user_ != nullptr; }
   const net::TlsFacts* tls() const { return connection_.tls(); }
 
   // net::ConnectionHandler
@@ -70,6 +71,7 @@ class PoolConnection final : public event::Deferred,
   bool connecting_ = true;
   bool ended_ = false;
   bool in_dispatch_ = false;
+  bool cut_ = false;        // an exchange was given up on it: it is of no more use
   bool cancelled_ = false;  // what still comes is nobody's, and no fault of the host
   Priority priority_ = Priority::kDefault;  // of the present exchange
   uint64_t id_;

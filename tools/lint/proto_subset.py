@@ -49,6 +49,18 @@ NEWER = {
         '11 repeated envoy.type.matcher.v3.StringMatcher',
     'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.'
     'http1_safe_max_connection_duration': '58 bool',
+    'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions.'
+    'flush_access_log_on_start': '3 bool',
+    'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.backoff_options':
+        '18 envoy.config.core.v3.BackoffStrategy',
+    'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.check_drain_close':
+        '24 google.protobuf.BoolValue',
+    'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.'
+    'max_downstream_connection_duration_jitter_percentage': '20 envoy.type.v3.Percent',
+    'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.max_early_data_bytes':
+        '22 google.protobuf.UInt32Value',
+    'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.upstream_connect_mode':
+        '21 envoy.extensions.filters.network.tcp_proxy.v3.UpstreamConnectMode',
     'envoy.config.route.v3.RateLimit.Action.QueryParameters': '',
     'envoy.config.route.v3.RateLimit.Action.QueryParameters.descriptor_key': '2 string',
     'envoy.config.route.v3.RateLimit.Action.QueryParameters.query_parameter_name': '1 string',
@@ -92,6 +104,7 @@ RULES_DROPPED = {
 # Single fields of that kind.
 GENERIC_FIELDS = {
     'envoy.admin.v3.ClusterStatus.added_via_api': 'false, which is not printed: all are static',
+    'envoy.config.core.v3.ConfigSource.resource_api_version': 'the loader refuses V2',
     'envoy.config.core.v3.SocketOption.description': 'a remark for people',
     'envoy.config.core.v3.TransportSocket.name': 'a name for people; the type decides',
     'envoy.config.core.v3.TypedExtensionConfig.name': 'a name for people; the type decides',

@@ -61,6 +61,7 @@ struct Config {
   bool allow_absolute_url = true;
   bool enable_trailers = false;
   bool allow_chunked_length = false;
+  bool keep_after_refusal = false;  // stream_error_on_invalid_http_message
   http::NameCase name_case = http::NameCase::kLower;
   http::UnderscoreNames underscore_names = http::UnderscoreNames::kAllow;
 
@@ -83,6 +84,12 @@ struct Config {
   bool strip_trailing_host_dot = false;
 
   std::vector<route::Upgrade> upgrades;
+  // HTTP filters of their own, by the upgrade's type; else `filters`.
+  struct UpgradeFilters {
+    std::string type;  // any case
+    std::vector<http::FilterFactory> filters;
+  };
+  std::vector<UpgradeFilters> upgrade_filters;
   // Protocols that requests ask for in vain: they go on without. Null: only h2c.
   std::function<bool(std::string_view)> ignores_upgrade;
   // Expect: 100-continue and responses of status 100 and 102 to 104 are passed on; else the proxy

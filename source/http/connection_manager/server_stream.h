@@ -82,6 +82,7 @@ class ServerStream final : public http::RequestSink, public http::AddressSource 
   void ArmDeadlines();
   void LimitDuration(const route::MaxStreamDuration& limit);
   std::optional<http::LocalReply> RefuseTarget(http::RequestHead& head);
+  void AnswerExpectation(http::RequestHead& head);
   bool AcceptUpgrade(const http::RequestHead& head);
   void Refuse(http::RequestHead& head, http::LocalReply reply);
   void CreateChain(const http::RequestHead* head, bool routed);

@@ -28,6 +28,7 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
                  net::Accepted accepted)
     : config_(std::move(config)),
       owner_(owner),
+      findings_(TakeFindings(accepted)),
       remote_(std::move(accepted.remote)),
       local_(accepted.local.has_value()
                  ? std::make_unique<const net::Address>(*std::move(accepted.local))
@@ -44,12 +45,28 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
   const Stats& stats = config_->stats();
   stats.downstream_cx_total.Inc();
   stats.downstream_cx_active.Inc();
-  stats.downstream_cx_http1_total.Inc();
-  stats.downstream_cx_http1_active.Inc();
   AwaitRequest();
 }
 
 Session::~Session() { Close(); }
+
+std::unique_ptr<const Session::Findings> Session::TakeFindings(net::Accepted& accepted) {
+  if (accepted.server_name.empty() && accepted.metadata.empty() &&
+      accepted.direct_remote == accepted.remote) [[likely]] {
+    return nullptr;
+  }
+  auto findings = std::make_unique<Findings>();
+  findings->direct_remote = std::move(accepted.direct_remote);
+  findings->server_name = std::move(accepted.server_name);
+  for (net::ConnectionValue& value : accepted.metadata) {
+    http::MetadataValue& space = findings->metadata[value.name_space];
+    space.kind = http::MetadataValue::Kind::kStruct;
+    http::MetadataValue& kept = space.fields[value.key];
+    kept.kind = http::MetadataValue::Kind::kString;
+    kept.text = std::move(value.value);
+  }
+  return findings;
+}
 
 const net::Address& Session::local() {
   if (local_ == nullptr) {
@@ -166,6 +183,12 @@ void Session::OnMaxDuration() {
 // --- bytes in ---
 
 void Session::OnInput(buffer::Buffer& input) {
+  if (!spoke_) [[unlikely]] {
+    // A protocol is known by its first bytes.
+    spoke_ = true;
+    config_->stats().downstream_cx_http1_total.Inc();
+    config_->stats().downstream_cx_http1_active.Inc();
+  }
   if (closing_ && stream_ == nullptr) {
     input.Clear();
     return;
@@ -175,7 +198,7 @@ void Session::OnInput(buffer::Buffer& input) {
   in_dispatch_ = false;
   if (connection_.closed()) return;
   if (!status.ok()) {
-    input.Clear();
+    if (!codec_.error().connection_usable) input.Clear();
     OnProtocolError();
     return;
   }
@@ -193,7 +216,7 @@ void Session::OnInputEnd() {
   if (!status.ok()) {
     // The request was cut short: it must not look complete to anybody.
     if (stream_ != nullptr) {
-      config_->stats().downstream_rq_rx_reset.Inc();
+      cut_ = true;
       stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamClosed});
       FinishStream();
     }
@@ -210,7 +233,7 @@ void Session::OnProtocolError() {
   broke_protocol_ = true;
   REMORA_LOG(kHttp, kDebug, "protocol error from ", remote_.ToString(), ": ",
              std::string(error.detail));
-  closing_ = true;
+  closing_ = !error.connection_usable;
   connection_.PauseReading();
   if (stream_ != nullptr && stream_->response_started()) {
     stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamProtocolError, error.detail});
@@ -250,7 +273,7 @@ http::ServerCodecEvents::NewRequest Session::OnNewRequest(http::ServerCodecStrea
   stream_ = config_->TakeStream();
   stream_->Start(*this, codec, head_since_);
   head_since_ = 0;
-  return {&stream_->arena(), stream_.get()};
+  return {&stream_->arena(), stream_.get(), &stream_->info().downstream_wire};
 }
 
 bool Session::ShouldCloseAfterResponse() {
@@ -323,9 +346,9 @@ void Session::CountClose(bool remote) {
   if (ended_) return;
   ended_ = true;
   const Stats& stats = config_->stats();
-  const bool active = stream_ != nullptr;
+  const bool active = stream_ != nullptr || cut_;
   stats.downstream_cx_active.Dec();
-  stats.downstream_cx_http1_active.Dec();
+  if (spoke_) stats.downstream_cx_http1_active.Dec();
   stats.downstream_cx_destroy.Inc();
   if (active) stats.downstream_cx_destroy_active_rq.Inc();
   if (remote) {
@@ -346,7 +369,6 @@ void Session::OnClosed(net::CloseReason reason, int) {
   }
   CountClose(peer_ended_ || !closing_);
   if (stream_ != nullptr) {
-    config_->stats().downstream_rq_rx_reset.Inc();
     stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamClosed});
     FinishStream();
   }

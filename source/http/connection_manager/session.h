@@ -44,6 +44,17 @@ class Session final : public net::DownstreamSession,
 
   // Unique in the process.
   uint64_t id() const { return id_; }
+  // The peer itself, whatever a PROXY header says of the client.
+  const net::Address& direct_remote() const {
+    return findings_ == nullptr ? remote_ : findings_->direct_remote;
+  }
+  // What listener filters found out; null: nothing.
+  std::string_view server_name() const {
+    return findings_ == nullptr ? std::string_view() : findings_->server_name;
+  }
+  const http::Metadata* metadata() const {
+    return findings_ == nullptr || findings_->metadata.empty() ? nullptr : &findings_->metadata;
+  }
   http::ConnectionStates& filter_states() { return filter_states_; }
   // The response that begins now is the connection's last.
   bool ShouldCloseAfterResponse();
@@ -64,6 +75,15 @@ class Session final : public net::DownstreamSession,
   void OnInputInterestChanged() override;
 
  private:
+  // Of a connection that listener filters have looked at.
+  struct Findings {
+    net::Address direct_remote;
+    std::string server_name;
+    http::Metadata metadata;
+  };
+
+  // Null when there is nothing to tell.
+  static std::unique_ptr<const Findings> TakeFindings(net::Accepted& accepted);
   static void OnTimer(void* self);
   static void OnTurnEnd(void* self);
   void AwaitRequest();
@@ -85,6 +105,7 @@ class Session final : public net::DownstreamSession,
 
   std::shared_ptr<WorkerConfig> config_;
   net::SessionOwner& owner_;
+  std::unique_ptr<const Findings> findings_;
   net::Address remote_;
   std::unique_ptr<const net::Address> local_;  // once somebody has asked
   http::ConnectionStates filter_states_;
@@ -93,12 +114,14 @@ class Session final : public net::DownstreamSession,
   event::TimePoint head_since_ = 0;                   // 0: no half head is there
   event::TimePoint wait_end_ = event::Timer::kNever;  // of idleness, of the head, of the drain
   uint32_t requests_ = 0;
+  bool spoke_ = false;          // bytes came
   bool draining_ = false;       // old enough: the next response is the last
   bool drain_waiting_ = false;  // wait_end_ is the drain's
   bool broke_protocol_ = false;
   bool closing_ = false;     // no further request is served
   bool peer_ended_ = false;  // and it was the client that began to end it
   bool aborted_ = false;     // close once what is queued is flushed
+  bool cut_ = false;         // the client ended it within a request
   bool ended_ = false;       // statistics are done
   bool in_dispatch_ = false;
   std::unique_ptr<ServerStream> stream_;    // HTTP/1: one at a time

@@ -64,11 +64,12 @@ struct Stats {
       downstream_rq_redirected_with_normalized_path;
   NamedCounter<"downstream_rq_response_before_rq_complete">
       downstream_rq_response_before_rq_complete;
-  NamedCounter<"downstream_rq_rx_reset"> downstream_rq_rx_reset;    // Cut off by the client.
+  NamedCounter<"downstream_rq_rx_reset"> downstream_rq_rx_reset;    // Ended before both ways had.
   NamedCounter<"downstream_rq_tx_reset"> downstream_rq_tx_reset;    // Cut off by us.
   NamedCounter<"downstream_rq_too_large"> downstream_rq_too_large;  // 413.
   NamedCounter<"rs_too_large"> rs_too_large;  // Response over the buffer limit.
   NamedHistogram<"downstream_rq_time", Unit::kMilliseconds> downstream_rq_time;
+  NamedCounter<"tracing.health_check"> tracing_health_check;  // Requests that are health checks.
 };
 
 // `http1.`, of all connection managers together.

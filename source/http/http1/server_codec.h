@@ -44,6 +44,9 @@ struct ServerOptions {
   std::function<bool(std::string_view)> ignores_upgrade;
   // A request with both Content-Length and chunked coding is read as chunked; else refused.
   bool allow_chunked_length = false;
+  // The connection outlives a request that is refused for its target or Host, where its head is
+  // whole and it has no body.
+  bool keep_after_refusal = false;
   http::NameCase name_case = http::NameCase::kLower;  // of responses; kAsReceived: of requests
   http::UnderscoreNames underscore_names = http::UnderscoreNames::kAllow;
   // The connection is TLS: https URLs are at home here.
@@ -109,6 +112,14 @@ class ServerCodec final : public http::ServerCodec, private http::ServerCodecStr
   bool AsksUpgrade(const RequestLine& line, const FieldSet& fields) const;
   bool CheckUnderscores(http::HeaderMap& fields);
   absl::Status Fail(const http::CodecError& error);
+  // The same for this request alone: the next one may follow.
+  absl::Status Refuse();
+  void CountReceived(size_t bytes) {
+    if (wire_ != nullptr) wire_->received += bytes;
+  }
+  void CountSent(size_t output_before) {
+    if (wire_ != nullptr) wire_->sent += output_.length() - output_before;
+  }
   bool OpensTunnel(const http::ResponseHead& head) const;
   bool MustClose(const http::ResponseHead& head) const;
   void EndStream(bool keep_alive);
@@ -120,6 +131,7 @@ class ServerCodec final : public http::ServerCodec, private http::ServerCodecStr
   const ServerOptions& options_;
   http::RequestSink* sink_ = nullptr;
   base::Arena* arena_ = nullptr;
+  http::WireBytes* wire_ = nullptr;
   uint64_t remaining_ = 0;
   http::CodecError error_;
   HeadScanner scanner_;

@@ -4,9 +4,13 @@ namespace remora::fuzz {
 
 std::vector<Target> CoreTargets() {
   return {
-      {"http1_request", &RunHttp1Request}, {"http1_response", &RunHttp1Response},
-      {"http1_proxy", &RunHttp1Proxy},     {"header_map", &RunHeaderMap},
-      {"route_table", &RunRouteTable},     {"format", &RunFormat},
+      {"http1_request", &RunHttp1Request},
+      {"http1_response", &RunHttp1Response},
+      {"http1_proxy", &RunHttp1Proxy},
+      {"header_map", &RunHeaderMap},
+      {"route_table", &RunRouteTable},
+      {"path", &RunPath},
+      {"format", &RunFormat},
   };
 }
 

@@ -38,6 +38,8 @@ void RunHttp1Proxy(std::string_view input);
 void RunHeaderMap(std::string_view input);
 // A random route table beside the linear matcher.
 void RunRouteTable(std::string_view input);
+// Request targets beside a plain model of the normal form, and under every target policy.
+void RunPath(std::string_view input);
 // Format strings: parsed, printed; a constant prints itself.
 void RunFormat(std::string_view input);
 // Text to message to values: ends with values or with positioned errors.

@@ -14,11 +14,11 @@ constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 // The methods that Envoy's HTTP/1 parser knows.
 constexpr std::string_view kMethods[] = {
-    "ACL",        "BIND",     "CHECKOUT", "CONNECT",  "COPY",       "DELETE",   "GET",
-    "HEAD",       "LINK",     "LOCK",     "MERGE",    "MKACTIVITY", "MKCALENDAR", "MKCOL",
-    "MOVE",       "MSEARCH",  "NOTIFY",   "OPTIONS",  "PATCH",      "POST",     "PROPFIND",
-    "PROPPATCH",  "PURGE",    "PUT",      "REBIND",   "REPORT",     "SEARCH",   "SOURCE",
-    "SUBSCRIBE",  "TRACE",    "UNBIND",   "UNLINK",   "UNLOCK",     "UNSUBSCRIBE",
+    "ACL",       "BIND",    "CHECKOUT", "CONNECT", "COPY",       "DELETE",      "GET",
+    "HEAD",      "LINK",    "LOCK",     "MERGE",   "MKACTIVITY", "MKCALENDAR",  "MKCOL",
+    "MOVE",      "MSEARCH", "NOTIFY",   "OPTIONS", "PATCH",      "POST",        "PROPFIND",
+    "PROPPATCH", "PURGE",   "PUT",      "REBIND",  "REPORT",     "SEARCH",      "SOURCE",
+    "SUBSCRIBE", "TRACE",   "UNBIND",   "UNLINK",  "UNLOCK",     "UNSUBSCRIBE",
 };
 
 bool BeginsMethod(std::string_view text) {
@@ -107,8 +107,8 @@ HttpKind RecogniseHttp(std::string_view bytes) {
   if (end == std::string_view::npos) {
     // Nobody waits for the end of a line that begins with no method.
     const size_t space = bytes.find(' ');
-    const bool hopeful = space == std::string_view::npos ? BeginsMethod(bytes)
-                                                         : IsMethod(bytes.substr(0, space));
+    const bool hopeful =
+        space == std::string_view::npos ? BeginsMethod(bytes) : IsMethod(bytes.substr(0, space));
     return hopeful ? HttpKind::kUnclear : HttpKind::kNone;
   }
   std::string_view line = bytes.substr(0, end);

@@ -1,0 +1,23 @@
+#pragma once
+
+// Translator of envoy.config.rbac.v3: access rules, for every extension that has them.
+//
+// Pure; main thread, at load. Faults go to the context, with `field` as the place.
+
+#include <memory>
+#include <string_view>
+
+#include "source/config/registry.h"
+#include "source/rbac/rules.h"
+
+namespace envoy::config::rbac::v3 {
+class RBAC;
+}
+
+namespace remora::config {
+
+// Null after an error.
+std::shared_ptr<const rbac::Rules> ParseRbac(const envoy::config::rbac::v3::RBAC& proto,
+                                             std::string_view field, ConfigContext& context);
+
+}  // namespace remora::config

@@ -1,0 +1,44 @@
+#pragma once
+
+// ContextSource: the settings of one TLS context, the secrets it needs, and the slot that its
+// connections look into.
+//
+// Made by the TLS translator, shared by the transport factory (which reads the slot) and by whoever
+// follows secrets on main, who builds and puts contexts:
+//   needs() says what to find; Build(found) makes a context or says what is wrong; Put() swaps it
+// A source without needs to wait for is filled by the translator at once.
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "source/tls/context.h"
+#include "source/tls/context_slot.h"
+
+namespace remora::tls {
+
+class ContextSource {
+ public:
+  using Settings = std::variant<ServerSettings, ClientSettings>;
+
+  ContextSource(Settings settings, SecretNeeds needs, std::shared_ptr<PartCache> parts)
+      : settings_(std::move(settings)), needs_(std::move(needs)), parts_(std::move(parts)) {}
+
+  bool server() const { return std::holds_alternative<ServerSettings>(settings_); }
+  const SecretNeeds& needs() const { return needs_; }
+  // Main.
+  absl::StatusOr<std::shared_ptr<const Context>> Build(const ContextSecrets& secrets) const;
+  void Put(std::shared_ptr<const Context> context) const { slot_.Put(std::move(context)); }
+  // Any thread; null: not ready.
+  std::shared_ptr<const Context> Get() const { return slot_.Get(); }
+
+ private:
+  Settings settings_;
+  SecretNeeds needs_;
+  std::shared_ptr<PartCache> parts_;  // main's
+  mutable ContextSlot slot_;
+};
+
+}  // namespace remora::tls

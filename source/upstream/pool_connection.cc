@@ -89,7 +89,8 @@ void PoolConnection::OnTimer(void* self) {
 }
 
 void PoolConnection::OnInput(buffer::Buffer& input) {
-  if (user_ != nullptr && !connection_.wrote()) {
+  // In a tunnel that ends here the host may speak first.
+  if (user_ != nullptr && !connection_.wrote() && !codec_.ResponseStarted()) {
     // An answer before the request has left: nobody asked for it, and it must not meet the request.
     pool_.cluster().stats().upstream_cx_protocol_error.Inc();
     input.Clear();

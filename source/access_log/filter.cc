@@ -98,6 +98,11 @@ bool Filter::Passes(const Exchange& exchange, const Surroundings& around) const 
     }
     case Kind::kLogType:
       return ((types >> static_cast<unsigned>(exchange.log_type) & 1) != 0) != exclude;
+    case Kind::kMetadata: {
+      std::optional<bool> found;
+      if (metadata != nullptr) found = metadata(exchange.info.dynamic_metadata);
+      return found.value_or(metadata_otherwise);
+    }
   }
   return false;
 }

@@ -37,6 +37,7 @@ struct Filter {
     kResponseFlag,
     kGrpcStatus,
     kLogType,
+    kMetadata,
   };
   enum class Comparison : uint8_t { kEqual, kAtLeast, kAtMost };
 
@@ -54,6 +55,9 @@ struct Filter {
   uint32_t grpc = 0;   // bits of the 17 statuses
   std::function<bool(const http::RequestHead&)> header;
   bool header_without_request = false;  // what `header` says of an empty head
+  // What is left in the dynamic metadata; absent: the value is not there.
+  std::function<std::optional<bool>(const http::Metadata*)> metadata;
+  bool metadata_otherwise = true;  // where it is not there
   std::vector<Filter> children;
 };
 

@@ -11,9 +11,11 @@
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
 #include "source/base/check.h"
 #include "source/config/format_config.h"
+#include "source/config/metadata_match_config.h"
 #include "source/config/route_match_config.h"
 #include "source/config/text.h"
 #include "source/http/route/conditions.h"
+#include "source/http/route/metadata_matcher.h"
 
 namespace remora::config {
 namespace {
@@ -84,6 +86,32 @@ void ParseHeaderFilter(const accesslog::HeaderFilter& proto, const FieldPath& pa
   base::Arena arena(pool);
   filter.header_without_request = shared->Matches(http::RequestHead(arena));
   filter.header = [shared](const http::RequestHead& head) { return shared->Matches(head); };
+}
+
+// As Envoy, which asks the value alone: `invert` says nothing here.
+void ParseMetadataFilter(const accesslog::MetadataFilter& proto, const FieldPath& path,
+                         Translation& translation, Filter& filter) {
+  filter.metadata_otherwise =
+      !proto.has_match_if_key_not_found() || proto.match_if_key_not_found().value();
+  if (!proto.has_matcher()) return;
+  const FieldPath field = path.Field("matcher");
+  if (proto.matcher().invert()) {
+    translation.warnings.Add(field.Field("invert"), "without effect on an access log's filter");
+  }
+  absl::StatusOr<route::MetadataMatcher> matcher =
+      route::MetadataMatcher::Compile(ParseMetadataMatch(proto.matcher(), field, translation),
+                                      translation.max_regex_program_size.value_or(
+                                          route::RouteTableConfig::kDefaultMaxRegexProgramSize));
+  if (!matcher.ok()) {
+    translation.errors.Add(field, std::string(matcher.status().message()));
+    return;
+  }
+  auto shared = std::make_shared<const route::MetadataMatcher>(*std::move(matcher));
+  filter.metadata = [shared](const http::Metadata* metadata) -> std::optional<bool> {
+    const http::MetadataValue* value = shared->Find(metadata);
+    if (value == nullptr) return std::nullopt;
+    return shared->value().Matches(*value);
+  };
 }
 
 std::optional<formatter::LogType> LogTypeOf(envoy::data::accesslog::v3::AccessLogType type) {
@@ -232,6 +260,11 @@ std::optional<Filter> ParseAccessLogFilter(const accesslog::AccessLogFilter& pro
       filter.kind = Filter::Kind::kGrpcStatus;
       filter.exclude = proto.grpc_status_filter().exclude();
       for (const int status : proto.grpc_status_filter().statuses()) filter.grpc |= 1u << status;
+      break;
+    case Proto::kMetadataFilter:
+      filter.kind = Filter::Kind::kMetadata;
+      ParseMetadataFilter(proto.metadata_filter(), path.Field("metadata_filter"), translation,
+                          filter);
       break;
     case Proto::kLogTypeFilter:
       filter.kind = Filter::Kind::kLogType;

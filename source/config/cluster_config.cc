@@ -10,6 +10,8 @@
 #include "envoy/type/v3/percent.pb.h"
 #include "source/config/endpoint_config.h"
 #include "source/config/http1_options_config.h"
+#include "source/config/http2_options_config.h"
+#include "source/config/load_balancing_config.h"
 #include "source/config/text.h"
 #include "source/config/tls_config.h"
 
@@ -29,11 +31,6 @@ void CheckKind(const cds::Cluster& proto, const FieldPath& path, Translation& tr
                            Concat("cluster type ", cds::Cluster::DiscoveryType_Name(proto.type()),
                                   " is not supported"));
   }
-  if (proto.lb_policy() != cds::Cluster::ROUND_ROBIN) {
-    translation.errors.Add(
-        path.Field("lb_policy"),
-        Concat("policy ", cds::Cluster::LbPolicy_Name(proto.lb_policy()), " is not supported"));
-  }
 }
 
 upstream::CircuitBreakerLimits ParseThresholds(const cds::CircuitBreakers::Thresholds& proto) {
@@ -44,6 +41,9 @@ upstream::CircuitBreakerLimits ParseThresholds(const cds::CircuitBreakers::Thres
   }
   if (proto.has_max_requests()) limits.max_requests = proto.max_requests().value();
   if (proto.has_max_retries()) limits.max_retries = proto.max_retries().value();
+  if (proto.has_max_connection_pools()) {
+    limits.max_connection_pools = proto.max_connection_pools().value();
+  }
   limits.track_remaining = proto.track_remaining();
   if (proto.has_retry_budget()) {
     const cds::CircuitBreakers::Thresholds::RetryBudget& given = proto.retry_budget();
@@ -64,7 +64,7 @@ void ParsePerHost(const cds::CircuitBreakers& proto, const FieldPath& path,
     const cds::CircuitBreakers::Thresholds& thresholds = proto.per_host_thresholds(i);
     if (thresholds.has_max_pending_requests() || thresholds.has_max_requests() ||
         thresholds.has_max_retries() || thresholds.has_retry_budget() ||
-        thresholds.track_remaining()) {
+        thresholds.has_max_connection_pools() || thresholds.track_remaining()) {
       translation.errors.Add(path.Index(static_cast<size_t>(i)),
                              "Unsupported field in per_host_thresholds");
       continue;
@@ -102,8 +102,9 @@ void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
   }
   config.max_requests_per_connection = common.max_requests_per_connection().value();
   if (common.has_max_connection_duration()) {
-    translation.errors.Add(common_path.Field("max_connection_duration"),
-                           "not supported for upstream connections");
+    config.max_connection_duration =
+        ParseDuration(common.max_connection_duration(),
+                      common_path.Field("max_connection_duration"), translation);
   }
   if (common.has_max_stream_duration()) {
     translation.errors.Add(common_path.Field("max_stream_duration"),
@@ -113,6 +114,11 @@ void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
       proto.explicit_http_config().http_protocol_options();
   const FieldPath explicit_path = path.Field("explicit_http_config");
   const FieldPath http1_path = explicit_path.Field("http_protocol_options");
+  if (proto.explicit_http_config().has_http2_protocol_options()) {
+    config.protocol = upstream::Protocol::kHttp2;
+    config.http2 = ParseHttp2Options(proto.explicit_http_config().http2_protocol_options(),
+                                     explicit_path.Field("http2_protocol_options"), translation);
+  }
   config.enable_trailers = http1.enable_trailers();
   config.name_case = ParseNameCase(http1, http1_path, translation);
   if (http1.allow_chunked_length()) {
@@ -155,6 +161,7 @@ upstream::ClusterConfig ParseCluster(const cds::Cluster& proto, const FieldPath&
   if (proto.has_per_connection_buffer_limit_bytes()) {
     config.per_connection_buffer_limit = proto.per_connection_buffer_limit_bytes().value();
   }
+  config.balancing = ParseBalancing(proto, path, translation);
   ParseCircuitBreakers(proto.circuit_breakers(), path.Field("circuit_breakers"), translation,
                        config);
   if (proto.upstream_connection_options().has_tcp_keepalive()) {

@@ -9,11 +9,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "google/protobuf/repeated_field.h"
+#include "source/access_log/logger.h"
 #include "source/config/core_config.h"
 #include "source/config/registry.h"
 #include "source/http/route/conditions.h"
@@ -21,8 +23,12 @@
 #include "source/http/route/rate_limit.h"
 #include "source/runtime/runtime.h"
 
+namespace envoy::config::accesslog::v3 {
+class AccessLog;
+}
 namespace envoy::config::core::v3 {
 class HeaderValueOption;
+class RuntimeFeatureFlag;
 class RuntimeFractionalPercent;
 }  // namespace envoy::config::core::v3
 namespace envoy::config::route::v3 {
@@ -42,6 +48,8 @@ namespace remora::config {
 runtime::Fraction ParseFraction(const envoy::type::v3::FractionalPercent& proto);
 runtime::FractionSetting ParseFractionSetting(
     const envoy::config::core::v3::RuntimeFractionalPercent& proto);
+// Not set is true.
+runtime::FlagSetting ParseFlagSetting(const envoy::config::core::v3::RuntimeFeatureFlag& proto);
 
 event::Duration ParseExtensionDuration(const google::protobuf::Duration& proto,
                                        std::string_view field, ConfigContext& context);
@@ -59,9 +67,24 @@ std::vector<route::StringMatcher> ParseStringMatchers(
     const Repeated<envoy::type::matcher::v3::StringMatcher>& protos, std::string_view field,
     ConfigContext& context);
 
+// Null after an error.
+std::shared_ptr<const route::StringMatcher> ParseStringMatcher(
+    const envoy::type::matcher::v3::StringMatcher& proto, std::string_view field,
+    ConfigContext& context);
+// nullopt after an error.
+std::optional<net::CidrRange> ParseExtensionRange(const envoy::config::core::v3::CidrRange& proto,
+                                                  std::string_view field, ConfigContext& context);
+std::string ParseExtensionDataSource(const envoy::config::core::v3::DataSource& proto,
+                                     uint64_t max_size, std::string_view field,
+                                     ConfigContext& context);
+
 // Compiled changes of a head's fields; null: none.
 std::unique_ptr<const route::HeaderChanges> ParseHeaderChanges(
     const Repeated<envoy::config::core::v3::HeaderValueOption>& add, std::string_view field,
+    ConfigContext& context);
+
+access_log::LoggerList ParseExtensionAccessLogs(
+    const Repeated<envoy::config::accesslog::v3::AccessLog>& protos, std::string_view field,
     ConfigContext& context);
 
 // Null: none.

@@ -10,6 +10,7 @@
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "source/config/access_log_config.h"
 #include "source/config/http1_options_config.h"
+#include "source/config/http2_options_config.h"
 #include "source/config/http_filters_config.h"
 #include "source/config/local_reply_config.h"
 #include "source/config/matcher_config.h"
@@ -22,6 +23,7 @@ namespace {
 namespace core = envoy::config::core::v3;
 
 using connection_manager::ClientCertificatePolicy;
+using connection_manager::CodecType;
 using connection_manager::Config;
 using connection_manager::EscapedSlashes;
 using connection_manager::InternalAddresses;
@@ -43,13 +45,23 @@ ServerHeader ParseServerHeader(HttpConnectionManager::ServerHeaderTransformation
 
 void ParseCodec(const HttpConnectionManager& proto, const FieldPath& path, Translation& translation,
                 Config& config) {
-  if (proto.codec_type() != HttpConnectionManager::AUTO &&
-      proto.codec_type() != HttpConnectionManager::HTTP1) {
-    translation.errors.Add(
-        path.Field("codec_type"),
-        Concat("codec type ", HttpConnectionManager::CodecType_Name(proto.codec_type()),
-               " is not supported"));
+  switch (proto.codec_type()) {
+    case HttpConnectionManager::AUTO:
+      break;
+    case HttpConnectionManager::HTTP1:
+      config.codec = CodecType::kHttp1;
+      break;
+    case HttpConnectionManager::HTTP2:
+      config.codec = CodecType::kHttp2;
+      break;
+    default:
+      translation.errors.Add(
+          path.Field("codec_type"),
+          Concat("codec type ", HttpConnectionManager::CodecType_Name(proto.codec_type()),
+                 " is not supported"));
   }
+  config.http2 = ParseHttp2Options(proto.http2_protocol_options(),
+                                   path.Field("http2_protocol_options"), translation);
   const core::Http1ProtocolOptions& http1 = proto.http_protocol_options();
   config.accept_http_10 = http1.accept_http_10();
   config.default_host_for_http_10 = http1.default_host_for_http_10();
@@ -58,6 +70,9 @@ void ParseCodec(const HttpConnectionManager& proto, const FieldPath& path, Trans
   }
   config.enable_trailers = http1.enable_trailers();
   config.allow_chunked_length = http1.allow_chunked_length();
+  config.keep_after_refusal = http1.has_override_stream_error_on_invalid_http_message()
+                                  ? http1.override_stream_error_on_invalid_http_message().value()
+                                  : proto.stream_error_on_invalid_http_message().value();
   config.name_case = ParseNameCase(http1, path.Field("http_protocol_options"), translation);
   if (proto.has_max_request_headers_kb()) {
     config.max_request_header_bytes = proto.max_request_headers_kb().value() * 1024;
@@ -221,6 +236,12 @@ void ParseUpgrades(const HttpConnectionManager& proto, const FieldPath& path,
                                           upgrade.upgrade_type(), "'"));
     }
     config.upgrades.push_back({upgrade.upgrade_type(), enabled});
+    if (!upgrade.filters().empty()) {
+      const FieldPath at = list.Index(config.upgrades.size() - 1);
+      config.upgrade_filters.push_back(
+          {upgrade.upgrade_type(),
+           ParseHttpFilters(upgrade.filters(), at.Field("filters"), translation)});
+    }
   }
   config.proxy_100_continue = proto.proxy_100_continue();
 
@@ -322,7 +343,7 @@ std::shared_ptr<const Config> ParseHttpConnectionManager(const HttpConnectionMan
     config.local_replies = ParseLocalReplies(proto.local_reply_config(),
                                              path.Field("local_reply_config"), translation);
   }
-  config.filters = ParseHttpFilters(proto, path.Field("http_filters"), translation);
+  config.filters = ParseHttpFilters(proto.http_filters(), path.Field("http_filters"), translation);
   if (proto.has_route_config()) {
     config.routes = ParseRouteTable(proto.route_config(), config.filters,
                                     path.Field("route_config"), translation);

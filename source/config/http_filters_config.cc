@@ -49,21 +49,22 @@ bool ParseHttpFilter(const hcm::HttpFilter& proto, const FieldPath& path, Transl
 
 }  // namespace
 
-std::vector<http::FilterFactory> ParseHttpFilters(const hcm::HttpConnectionManager& proto,
-                                                  const FieldPath& path, Translation& translation) {
+std::vector<http::FilterFactory> ParseHttpFilters(
+    const google::protobuf::RepeatedPtrField<hcm::HttpFilter>& protos, const FieldPath& path,
+    Translation& translation) {
   std::vector<http::FilterFactory> filters;
-  if (proto.http_filters().empty()) {
+  if (protos.empty()) {
     translation.errors.Add(path,
                            "a connection manager without HTTP filters is not supported: the last "
                            "one has to be a terminal filter (envoy.filters.http.router)");
     return filters;
   }
-  for (int i = 0; i < proto.http_filters_size(); ++i) {
+  for (int i = 0; i < protos.size(); ++i) {
     const FieldPath filter_path = path.Index(static_cast<size_t>(i));
-    const bool last = i + 1 == proto.http_filters_size();
+    const bool last = i + 1 == protos.size();
     http::FilterFactory factory;
-    if (!ParseHttpFilter(proto.http_filters(i), filter_path, translation, factory)) {
-      if (last && proto.http_filters(i).is_optional()) {
+    if (!ParseHttpFilter(protos[i], filter_path, translation, factory)) {
+      if (last && protos[i].is_optional()) {
         translation.errors.Add(filter_path,
                                "leaving out the last filter, which has to be terminal, is not "
                                "supported");

@@ -13,15 +13,15 @@
 #include "source/http/filter/filter.h"
 
 namespace envoy::extensions::filters::network::http_connection_manager::v3 {
-class HttpConnectionManager;
+class HttpFilter;
 }
 
 namespace remora::config {
 
 // Holds those that could be parsed; after an error not all, and then only good for going on.
 std::vector<http::FilterFactory> ParseHttpFilters(
-    const envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager&
-        proto,
+    const google::protobuf::RepeatedPtrField<
+        envoy::extensions::filters::network::http_connection_manager::v3::HttpFilter>& protos,
     const FieldPath& path, Translation& translation);
 
 }  // namespace remora::config

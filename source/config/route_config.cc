@@ -11,6 +11,7 @@
 #include "source/config/failure_policy_config.h"
 #include "source/config/filter_override_config.h"
 #include "source/config/format_config.h"
+#include "source/config/hash_policy_config.h"
 #include "source/config/header_changes_config.h"
 #include "source/config/rate_limit_config.h"
 #include "source/config/route_action_config.h"
@@ -169,10 +170,20 @@ route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteActio
     action.priority = route::RoutePriority::kHigh;
   }
   const FieldPath upgrades = path.Field("upgrade_configs");
-  for (const routes::RouteAction::UpgradeConfig& upgrade : proto.upgrade_configs()) {
+  for (int i = 0; i < proto.upgrade_configs_size(); ++i) {
+    const routes::RouteAction::UpgradeConfig& upgrade = proto.upgrade_configs(i);
     const bool enabled = !upgrade.has_enabled() || upgrade.enabled().value();
-    AddUpgrade({upgrade.upgrade_type(), enabled}, upgrades, translation_, action.upgrades);
+    AddUpgrade({upgrade.upgrade_type(), enabled, upgrade.has_connect_config()}, upgrades,
+               translation_, action.upgrades);
+    if (upgrade.has_connect_config() &&
+        !absl::EqualsIgnoreCase(upgrade.upgrade_type(), "CONNECT")) {
+      const FieldPath at = upgrades.Index(static_cast<size_t>(i));
+      translation_.errors.Add(
+          at.Field("connect_config"),
+          Concat("Non-CONNECT upgrade type ", upgrade.upgrade_type(), " has ConnectConfig"));
+    }
   }
+  action.hash = ParseHashPolicy(proto.hash_policy(), path.Field("hash_policy"), translation_);
   if (proto.has_max_stream_duration()) {
     action.max_stream_duration = ParseMaxStreamDuration(
         proto.max_stream_duration(), path.Field("max_stream_duration"), translation_);
@@ -191,6 +202,7 @@ route::RouteConfig RouteTableTranslator::ParseRoute(const routes::Route& proto,
                                                     const FieldPath& path) const {
   route::RouteConfig route;
   route.name = proto.name();
+  route.stat_prefix = proto.stat_prefix();
   ParseRouteMatch(proto.match(), path.Field("match"), translation_, route);
   switch (proto.action_case()) {
     case routes::Route::kRoute: {
@@ -229,6 +241,21 @@ route::RouteConfig RouteTableTranslator::ParseRoute(const routes::Route& proto,
   return route;
 }
 
+route::VirtualClusterConfig ParseVirtualCluster(const routes::VirtualCluster& proto,
+                                                const FieldPath& path, Translation& translation) {
+  route::VirtualClusterConfig cluster;
+  cluster.name = proto.name();
+  const FieldPath headers = path.Field("headers");
+  if (proto.headers().empty()) {
+    translation.errors.Add(headers, "virtual clusters must define 'headers'");
+  }
+  for (int i = 0; i < proto.headers_size(); ++i) {
+    cluster.headers.push_back(
+        ParseHeaderMatch(proto.headers(i), headers.Index(static_cast<size_t>(i)), translation));
+  }
+  return cluster;
+}
+
 route::VirtualHostConfig RouteTableTranslator::ParseVirtualHost(const routes::VirtualHost& proto,
                                                                 const FieldPath& path) const {
   route::VirtualHostConfig host;
@@ -243,6 +270,12 @@ route::VirtualHostConfig RouteTableTranslator::ParseVirtualHost(const routes::Vi
   host.failure = ParseVirtualHostFailure(proto, validate_clusters_, path, translation_);
   host.rate_limits = ParseRateLimits(proto.rate_limits(), path.Field("rate_limits"), translation_);
   host.header_changes = ParseMessageChanges(proto, path, translation_);
+  const FieldPath clusters = path.Field("virtual_clusters");
+  for (int i = 0; i < proto.virtual_clusters_size(); ++i) {
+    const FieldPath cluster = clusters.Index(static_cast<size_t>(i));
+    host.virtual_clusters.push_back(
+        ParseVirtualCluster(proto.virtual_clusters(i), cluster, translation_));
+  }
   if (proto.has_metadata()) host.metadata = ParseMetadata(proto.metadata());
   switch (proto.require_tls()) {
     case routes::VirtualHost::EXTERNAL_ONLY:

@@ -6,6 +6,7 @@
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/type/v3/percent.pb.h"
 #include "source/config/matcher_config.h"
+#include "source/config/metadata_match_config.h"
 
 namespace remora::config {
 namespace {
@@ -135,6 +136,11 @@ void ParseRouteMatch(const routes::RouteMatch& proto, const FieldPath& path,
   for (int i = 0; i < proto.query_parameters_size(); ++i) {
     route.query_parameters.push_back(ParseQueryParameterMatch(
         proto.query_parameters(i), parameters.Index(static_cast<size_t>(i)), translation));
+  }
+  const FieldPath metadata = path.Field("dynamic_metadata");
+  for (int i = 0; i < proto.dynamic_metadata_size(); ++i) {
+    route.dynamic_metadata.push_back(ParseMetadataMatch(
+        proto.dynamic_metadata(i), metadata.Index(static_cast<size_t>(i)), translation));
   }
   route.grpc = proto.has_grpc();
   if (proto.has_runtime_fraction()) {

@@ -60,6 +60,7 @@ struct RequestHead {
   Version version = Version::kHttp11;
   Method method_id = Method::kOther;
   bool keep_alive = true;         // HTTP/1: the client lets the connection live
+  bool tunnel_ends_here = false;  // CONNECT: the upstream gets only what comes behind it
   bool expects_continue = false;  // it waits for 100 Continue before it sends its body
 };
 

@@ -13,11 +13,12 @@
 #include "source/http/message.h"
 #include "source/http/metadata.h"
 #include "source/http/response_flags.h"
+#include "source/http/wire_bytes.h"
 
 namespace remora::net {
 class Address;
 class TlsFacts;
-}
+}  // namespace remora::net
 
 namespace remora::http {
 
@@ -66,6 +67,8 @@ struct StreamInfo {
   event::TimePoint end = 0;
   uint64_t bytes_received = 0;  // body bytes
   uint64_t bytes_sent = 0;
+  WireBytes downstream_wire;
+  WireBytes upstream_wire;  // of the last try
   const ConnectionFacts* connection = nullptr;
   // The client: the peer, or whom a trusted x-forwarded-for names.
   const net::Address* downstream_remote = nullptr;
@@ -75,6 +78,7 @@ struct StreamInfo {
   std::string_view connection_termination_details;
   std::string_view route_name;
   std::string_view virtual_host_name;
+  std::string_view virtual_cluster_name;
   std::string_view cluster_name;
   std::string_view cluster_stat_name;   // its alt_stat_name; empty: the name
   std::string_view upstream_host;       // ip:port of the host that was used last
@@ -91,7 +95,7 @@ struct StreamInfo {
   uint16_t response_code = 0;  // 0: none was sent
   ResponseFlags flags;
   Version version = Version::kHttp11;
-  Version upstream_version = Version::kHttp11;  // says something once upstream_attempts > 0
+  Version upstream_version = Version::kHttp11;  // says something once a try has begun
   bool version_known = true;                    // false: no request was read
   bool health_check = false;                    // answered as one
 };

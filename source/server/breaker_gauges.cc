@@ -45,9 +45,11 @@ void BreakerGauges::Refresh(const Cluster& cluster, Priority priority) {
   const bool requests = open(limits.max_requests, &UsageSlot::requests);
   const uint32_t retry_limit = cluster.RetryLimit(priority);
   const bool retries = open(retry_limit, &UsageSlot::retries);
+  const bool pools = open(limits.max_connection_pools, &UsageSlot::pools);
   auto found = seen_open_.find({&cluster, priority});
   if (found == seen_open_.end()) {
-    if (!connections && !pending && !requests && !retries && !limits.track_remaining) return;
+    if (!connections && !pending && !requests && !retries && !pools && !limits.track_remaining)
+      return;
     stats::Scope& scope = store_.AddScope(ScopeName(cluster.config(), priority));
     found = seen_open_
                 .emplace(std::make_pair(&cluster, priority),
@@ -59,6 +61,7 @@ void BreakerGauges::Refresh(const Cluster& cluster, Priority priority) {
   gauges.rq_pending_open.Set(pending ? 1 : 0);
   gauges.rq_open.Set(requests ? 1 : 0);
   gauges.rq_retry_open.Set(retries ? 1 : 0);
+  gauges.cx_pool_open.Set(pools ? 1 : 0);
   if (!limits.track_remaining) return;
   const auto left = [&](uint32_t limit, std::atomic<uint32_t> UsageSlot::* what) {
     return limit - std::min(limit, cluster.Sum(priority, what));
@@ -66,6 +69,7 @@ void BreakerGauges::Refresh(const Cluster& cluster, Priority priority) {
   gauges.remaining_cx.Set(left(limits.max_connections, &UsageSlot::connections));
   gauges.remaining_pending.Set(left(limits.max_pending_requests, &UsageSlot::pending));
   gauges.remaining_rq.Set(left(limits.max_requests, &UsageSlot::requests));
+  gauges.remaining_cx_pools.Set(left(limits.max_connection_pools, &UsageSlot::pools));
   // As Envoy: a budget has no number that could be left.
   if (!limits.retry_budget.has_value()) {
     gauges.remaining_retries.Set(left(limits.max_retries, &UsageSlot::retries));

@@ -5,14 +5,20 @@
 
 namespace remora::upstream {
 
-Cluster::Cluster(ClusterConfig config, size_t workers, stats::Scope& scope)
+Cluster::Cluster(ClusterConfig config, size_t workers, stats::Scope& scope,
+                 stats::Scope* http2_scope)
     : config_(std::move(config)),
       workers_(workers),
       scope_(scope),
+      http2_scope_(http2_scope),
       usage_(std::make_unique<UsageSlot[]>(workers * 2)) {
   hosts_.reserve(config_.hosts.size());
   for (const HostConfig& host : config_.hosts) {
     hosts_.push_back(std::make_unique<Host>(host, workers));
+  }
+  if (config_.balancing.by_hash()) {
+    host_table_ = HostTable::Make(UsableHosts(hosts_, config_.balancing.panic_threshold_percent),
+                                  config_.balancing);
   }
 }
 

@@ -17,10 +17,13 @@
 
 #include "source/event/clock.h"
 #include "source/http/codec.h"
+#include "source/http/http2/options.h"
 #include "source/net/socket.h"
 #include "source/net/transport_factory.h"
 #include "source/stats/scope.h"
 #include "source/upstream/host.h"
+#include "source/upstream/lb/balancing.h"
+#include "source/upstream/lb/host_table.h"
 
 namespace remora::upstream {
 
@@ -33,7 +36,8 @@ struct CircuitBreakerLimits {
   uint32_t max_requests = 1024;
   uint32_t max_retries = 3;
   uint32_t max_connections_per_host = kUnlimited;  // per_host_thresholds
-  bool track_remaining = false;                    // keep the remaining_* gauges
+  uint32_t max_connection_pools = kUnlimited;
+  bool track_remaining = false;  // keep the remaining_* gauges
   // Instead of max_retries: a share of the requests that are active or waiting.
   struct RetryBudget {
     double percent = 20;
@@ -43,6 +47,8 @@ struct CircuitBreakerLimits {
 };
 
 enum class Priority : uint8_t { kDefault, kHigh };
+// What is spoken to the hosts.
+enum class Protocol : uint8_t { kHttp1, kHttp2 };
 
 struct ClusterConfig {
   std::string name;
@@ -52,6 +58,7 @@ struct ClusterConfig {
   CircuitBreakerLimits limits[2];
   std::optional<net::TcpKeepalive> keepalive;
   std::vector<HostConfig> hosts;
+  Balancing balancing = {};
   std::shared_ptr<const net::TransportFactory> transport;  // null: plaintext
   // Upstream HTTP: how long an unused connection is kept (0: for ever), and how often it is used.
   event::Duration idle_timeout = 3600 * event::kSecond;
@@ -61,6 +68,8 @@ struct ClusterConfig {
   uint32_t max_response_header_bytes = 80 * 1024;
   http::NameCase name_case = http::NameCase::kLower;
   bool enable_trailers = false;  // HTTP/1 trailers are passed on
+  Protocol protocol = Protocol::kHttp1;
+  http2::ProtocolOptions http2;
 
   const std::string& stat_name() const { return alt_stat_name.empty() ? name : alt_stat_name; }
 };
@@ -71,20 +80,26 @@ struct alignas(64) UsageSlot {
   std::atomic<uint32_t> pending{0};
   std::atomic<uint32_t> requests{0};
   std::atomic<uint32_t> retries{0};
+  std::atomic<uint32_t> pools{0};
 };
 
 class Cluster {
  public:
   // `workers` is how many threads will use it.
-  Cluster(ClusterConfig config, size_t workers, stats::Scope& scope);
+  // `http2_scope`: `cluster.<name>.http2.`; null: nobody counts there.
+  Cluster(ClusterConfig config, size_t workers, stats::Scope& scope,
+          stats::Scope* http2_scope = nullptr);
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
   const ClusterConfig& config() const { return config_; }
   const std::string& name() const { return config_.name; }
   const std::vector<std::unique_ptr<Host>>& hosts() const { return hosts_; }
+  // Where hosts are chosen by hash; else null.
+  const HostTable* host_table() const { return host_table_.get(); }
   size_t workers() const { return workers_; }
   stats::Scope& scope() const { return scope_; }
+  stats::Scope* http2_scope() const { return http2_scope_; }
 
   UsageSlot& usage(Priority priority, size_t worker) const {
     return usage_[static_cast<size_t>(priority) * workers_ + worker];
@@ -98,7 +113,9 @@ class Cluster {
   ClusterConfig config_;
   size_t workers_;
   stats::Scope& scope_;
+  stats::Scope* http2_scope_;
   std::vector<std::unique_ptr<Host>> hosts_;
+  std::unique_ptr<const HostTable> host_table_;
   std::unique_ptr<UsageSlot[]> usage_;
 };
 

@@ -1,10 +1,10 @@
 #include "source/upstream/cluster_runtime.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "source/net/plaintext.h"
-#include "source/upstream/lb/round_robin.h"
 
 namespace remora::upstream {
 namespace {
@@ -19,6 +19,8 @@ std::atomic<uint32_t> UsageSlot::* Cell(ClusterRuntime::Resource resource) {
       return &UsageSlot::requests;
     case ClusterRuntime::Resource::kRetry:
       return &UsageSlot::retries;
+    case ClusterRuntime::Resource::kPool:
+      return &UsageSlot::pools;
   }
   return nullptr;
 }
@@ -33,6 +35,8 @@ uint32_t Limit(const CircuitBreakerLimits& limits, ClusterRuntime::Resource reso
       return limits.max_requests;
     case ClusterRuntime::Resource::kRetry:
       return limits.max_retries;
+    case ClusterRuntime::Resource::kPool:
+      return limits.max_connection_pools;
   }
   return 0;
 }
@@ -48,7 +52,8 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
       origins_{{{cluster->scope(), worker.shard, "external.upstream_rq_"}, {}, false},
                {{cluster->scope(), worker.shard, "internal.upstream_rq_"}, {}, false}},
       retried_{{cluster->scope(), worker.shard, "retry.upstream_rq_"}, {}, false},
-      balancer_(std::make_unique<RoundRobin>(cluster->hosts(), worker.random)) {
+      maintenance_key_(absl::StrCat("upstream.maintenance_mode.", cluster->name())),
+      balancer_(MakeLoadBalancer(*cluster, {worker.random, worker.runtime})) {
   if (config().transport != nullptr) {
     transports_ = config().transport->ForWorker(cluster->scope(), worker.shard);
   }
@@ -56,9 +61,22 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
   http1_options_.max_header_bytes = config().max_response_header_bytes;
   http1_options_.name_case = config().name_case;
   http1_options_.enable_trailers = config().enable_trailers;
+  if (config().protocol != Protocol::kHttp2) return;
+  http2_options_.protocol = config().http2;
+  http2_options_.max_headers = config().max_response_headers;
+  http2_options_.stream_buffer_limit = config().per_connection_buffer_limit;
+  if (cluster->http2_scope() != nullptr) {
+    http2_options_.stats = cluster->http2_scope()->Make<http2::Stats>(worker.shard);
+  }
 }
 
-ClusterRuntime::~ClusterRuntime() = default;
+ClusterRuntime::~ClusterRuntime() {
+  for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
+    auto& pools = pools_[static_cast<size_t>(priority)];
+    for (size_t i = pools.size(); i > 0; --i) Give(Resource::kPool, priority);
+    pools.clear();
+  }
+}
 
 std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(const Host& host) {
   if (transports_ == nullptr) return std::make_unique<net::Plaintext>();
@@ -69,23 +87,29 @@ std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(const Host& 
 }
 
 Pool* ClusterRuntime::PickPool() {
-  const Host* host = balancer_->Pick();
+  if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
+  const Host* host = balancer_->Pick({});
   if (host == nullptr) {
     stats_.upstream_cx_none_healthy.Inc();
     return nullptr;
   }
-  if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
   if (host == last_host_) return last_pool_;
-  last_host_ = host;
   last_pool_ = PoolOf(*host, Priority::kDefault);
+  last_host_ = last_pool_ != nullptr ? host : nullptr;
   return last_pool_;
 }
 
-// As Envoy: a host that is not wanted is chosen anew so many times, and taken then all the same.
 Pool* ClusterRuntime::PickPool(const HostWish& wish) {
+  const Host* host = PickHost(wish);
+  return host == nullptr ? nullptr : PoolOf(*host, wish.priority);
+}
+
+// As Envoy: a host that is not wanted is chosen anew so many times, and taken then all the same.
+const Host* ClusterRuntime::PickHost(const HostWish& wish) {
+  if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
   const Host* host = nullptr;
   for (uint32_t picks = 0; picks <= wish.more_picks; ++picks) {
-    host = balancer_->Pick();
+    host = balancer_->Pick({wish.hash, picks});
     if (host == nullptr) {
       stats_.upstream_cx_none_healthy.Inc();
       return nullptr;
@@ -93,14 +117,34 @@ Pool* ClusterRuntime::PickPool(const HostWish& wish) {
     const Host* const* end = wish.avoid + wish.avoid_count;
     if (std::find(wish.avoid, end, host) == end) break;
   }
-  if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
-  return PoolOf(*host, wish.priority);
+  return host;
 }
 
 Pool* ClusterRuntime::PoolOf(const Host& host, Priority priority) {
-  auto& pool = pools_[static_cast<size_t>(priority)][&host];
-  if (pool == nullptr) pool = std::make_unique<Pool>(*this, host, priority);
-  return pool.get();
+  auto& pools = pools_[static_cast<size_t>(priority)];
+  const auto found = pools.find(&host);
+  if (found != pools.end()) return found->second.get();
+  if (!Allows(Resource::kPool, priority) && !MakeRoomForPool(priority)) {
+    stats_.upstream_cx_pool_overflow.Inc();
+    return nullptr;
+  }
+  Take(Resource::kPool, priority);
+  return pools.emplace(&host, std::make_unique<Pool>(*this, host, priority)).first->second.get();
+}
+
+// As Envoy: any pool that nobody uses goes, with its connections.
+bool ClusterRuntime::MakeRoomForPool(Priority priority) {
+  auto& pools = pools_[static_cast<size_t>(priority)];
+  for (auto it = pools.begin(); it != pools.end(); ++it) {
+    if (it->second->busy()) continue;
+    if (last_pool_ == it->second.get()) last_host_ = nullptr;
+    Give(Resource::kPool, priority);
+    it->second->Close();
+    worker_.dispatcher.DeferDelete(std::move(it->second));
+    pools.erase(it);
+    return true;
+  }
+  return false;
 }
 
 void ClusterRuntime::CloseIdle() {
@@ -115,42 +159,34 @@ uint64_t ClusterRuntime::NextConnectionId() {
   return (static_cast<uint64_t>(worker_.index) << kWorkerShift) | ++*worker_.connection_ids;
 }
 
-void ClusterRuntime::CountRetriedResponse(uint16_t status) {
-  if (!retried_.used) {
-    retried_.used = true;
-    retried_.completed =
-        cluster_->scope().MakeCounter(worker_.shard, "retry.upstream_rq_completed");
+void ClusterRuntime::Record(Origin& origin, std::string_view prefix, uint16_t status) {
+  if (!origin.used) [[unlikely]] {
+    origin.used = true;
+    origin.completed = cluster_->scope().MakeCounter(
+        worker_.shard, std::string(prefix) + ".upstream_rq_completed");
   }
-  retried_.completed.Inc();
-  retried_.codes.Record(status);
+  origin.completed.Inc();
+  origin.codes.Record(status);
 }
+
+void ClusterRuntime::CountRetriedResponse(uint16_t status) { Record(retried_, "retry", status); }
 
 void ClusterRuntime::CountResponseAs(std::string_view stat_name, uint16_t status) {
   const absl::string_view key(stat_name.data(), stat_name.size());
-  auto found = named_codes_.find(key);
-  if (found == named_codes_.end()) {
-    if (named_codes_.size() >= kMaxStatNames) return;
-    const std::string stem = absl::StrCat(key, ".upstream_rq_");
-    found = named_codes_
-                .emplace(key, std::make_unique<stats::CodeCounters>(cluster_->scope(),
-                                                                    worker_.shard, stem))
-                .first;
+  auto found = named_.find(key);
+  if (found == named_.end()) {
+    if (named_.size() >= kMaxStatNames) return;
+    stats::CodeCounters codes(cluster_->scope(), worker_.shard, absl::StrCat(key, ".upstream_rq_"));
+    found =
+        named_.emplace(key, std::make_unique<Origin>(Origin{std::move(codes), {}, false})).first;
   }
-  found->second->Record(status);
+  Record(*found->second, stat_name, status);
 }
 
 void ClusterRuntime::CountResponse(uint16_t status, bool internal) {
   stats_.upstream_rq_completed.Inc();
   codes_.Record(status);
-  Origin& origin = origins_[internal ? 1 : 0];
-  if (!origin.used) {
-    origin.used = true;
-    origin.completed =
-        cluster_->scope().MakeCounter(worker_.shard, internal ? "internal.upstream_rq_completed"
-                                                              : "external.upstream_rq_completed");
-  }
-  origin.completed.Inc();
-  origin.codes.Record(status);
+  Record(origins_[internal ? 1 : 0], internal ? "internal" : "external", status);
 }
 
 bool ClusterRuntime::Allows(Resource resource, Priority priority) const {

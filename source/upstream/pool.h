@@ -3,7 +3,8 @@
 // Pool: the connections of one worker to one host, and the requests that wait for one.
 //
 // Owner: ClusterRuntime. Thread: its worker. HTTP/1: one stream a connection at a time; free
-// connections are used last in, first out (warm caches, warm congestion windows).
+// connections are used last in, first out (warm caches, warm congestion windows). HTTP/2: a
+// connection is free as long as it takes further streams; a new one is begun when all are full.
 //
 //   Acquire --free connection--> a stream at once
 //          |                     (not one older than what the host is known to keep, IdleAge)
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "source/base/intrusive_list.h"
+#include "source/event/dispatcher.h"
 #include "source/http/codec.h"
 #include "source/http/proxy_error.h"
 #include "source/upstream/cluster.h"
@@ -80,6 +82,8 @@ class StreamUser : public base::ListNode<StreamUser>, public http::ResponseSink 
   virtual void OnUpstreamFull() = 0;
   virtual void OnUpstreamDrained() = 0;
   virtual base::Arena& arena() = 0;
+  // Where the exchange's bytes are counted; null: nowhere.
+  virtual http::WireBytes* wire() { return nullptr; }
 
   // Set before Acquire, not changed while waiting.
   StreamWish wish;
@@ -88,13 +92,13 @@ class StreamUser : public base::ListNode<StreamUser>, public http::ResponseSink 
   ~StreamUser() = default;
 };
 
-class Pool {
+class Pool final : public event::Deferred {
  public:
   // ProxyError::detail of a refusal by max_pending_requests: no host was asked.
   static constexpr std::string_view kPendingFull = "max_pending_requests";
 
   Pool(ClusterRuntime& cluster, const Host& host, Priority priority);
-  ~Pool();
+  ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
@@ -109,16 +113,23 @@ class Pool {
   const Host& host() const { return host_; }
   ClusterRuntime& cluster() { return cluster_; }
   size_t connections() const { return all_.size(); }
+  // Somebody waits for a connection or uses one.
+  bool busy() const;
   Priority priority() const { return priority_; }
   const IdleAge& idle_age() const { return idle_age_; }
-  // Closes connections that nobody uses.
+  // Closes connections that nobody uses. Those of HTTP/2 that are in use take no further stream.
   void CloseIdle();
+  bool HasWaiting() const { return waiting_count_ > 0; }
+  // Ends everything: what is in flight fails, nothing new begins.
+  void Close();
 
  private:
   friend class PoolConnection;
   // The free connection that `wish` may use, or null.
   PoolConnection* TakeFree(const StreamWish& wish);
   bool MayConnect() const;
+  // How many streams the connections that are being begun will take at once.
+  uint64_t ConnectingCapacity() const;
   bool StartConnection(http::ProxyError& error);
   StreamUser* NextWaiting(const PoolConnection& connection);
   StreamLease Attach(PoolConnection& connection, StreamUser& user);

@@ -149,5 +149,17 @@ TEST_CASE("faults of access logs") {
             .find(at + ".filter.header_filter.header: ") == 0);
 }
 
+TEST_CASE("a filter on metadata that is not there") {
+  const auto logged = [](const std::string& filter) {
+    return Line(File("format: \"x\"", "filter: {metadata_filter: " + filter + "}, ")) == "x";
+  };
+  const std::string matcher =
+      "matcher: {filter: f, path: [{key: k}], value: {string_match: {exact: v}}}";
+  CHECK(logged("{}"));
+  CHECK_FALSE(logged("{match_if_key_not_found: false}"));
+  CHECK(logged("{" + matcher + "}"));
+  CHECK_FALSE(logged("{" + matcher + ", match_if_key_not_found: false}"));
+}
+
 }  // namespace
 }  // namespace remora::config

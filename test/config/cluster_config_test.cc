@@ -24,7 +24,8 @@ TEST_CASE("other kinds of cluster and balancer are refused by name") {
   for (const std::string type : {"STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"}) {
     CHECK(FaultsWith("type: " + type) == At(".type", "value " + type + unsupported));
   }
-  CHECK(FaultsWith("lb_policy: RING_HASH") == At(".lb_policy", "value RING_HASH" + unsupported));
+  CHECK(FaultsWith("lb_policy: CLUSTER_PROVIDED") ==
+        At(".lb_policy", "value CLUSTER_PROVIDED" + unsupported));
 }
 
 TEST_CASE("endpoints have addresses, not names") {
@@ -89,6 +90,29 @@ TEST_CASE("a connection timeout in nanoseconds") {
         At(".connect_timeout", "Invalid duration: Duration out-of-range"));
   CHECK(FaultsWith("connect_timeout: 0s") ==
         At(".connect_timeout", "must be greater than 0s (0s)"));
+}
+
+upstream::ClusterConfig Cluster(const std::string& lines) {
+  Parts parts;
+  parts.cluster = lines;
+  const LoadedBootstrap loaded = Load(Bootstrap(parts));
+  INFO(loaded.errors.ToString());
+  REQUIRE(loaded.config.has_value());
+  return loaded.config->clusters.at(0);
+}
+
+TEST_CASE("limits of connection pools and of a connection's age") {
+  const upstream::ClusterConfig cluster = Cluster(
+      "circuit_breakers: {thresholds: [{max_connection_pools: 3}]}\n"
+      "typed_extension_protocol_options: {" +
+      std::string(kOptions) + ": {\"@type\": type.googleapis.com/" + kOptions +
+      ", explicit_http_config: {http_protocol_options: {}}, common_http_protocol_options: "
+      "{max_connection_duration: 7s}}}");
+  CHECK(cluster.limits[0].max_connection_pools == 3);
+  CHECK(cluster.limits[1].max_connection_pools == upstream::CircuitBreakerLimits::kUnlimited);
+  CHECK(cluster.max_connection_duration == 7 * event::kSecond);
+  CHECK(FaultsWith("circuit_breakers: {per_host_thresholds: [{max_connection_pools: 3}]}") ==
+        At(".circuit_breakers.per_host_thresholds[0]", "Unsupported field in per_host_thresholds"));
 }
 
 }  // namespace

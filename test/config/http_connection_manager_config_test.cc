@@ -34,16 +34,19 @@ TEST_CASE("a huge timeout leaves room for sums with a point in time") {
   parts.manager = "stream_idle_timeout: 9223372036.9s";
   const LoadedBootstrap loaded = Load(Bootstrap(parts));
   REQUIRE(loaded.config.has_value());
-  const event::Duration timeout = loaded.config->listeners[0]->filter_chains.at(0)->http->stream_idle_timeout;
+  const event::Duration timeout =
+      loaded.config->listeners[0]->filter_chains.at(0)->http->stream_idle_timeout;
   CHECK(timeout > 50LL * 365 * 24 * 3600 * event::kSecond);
   CHECK(timeout < std::numeric_limits<event::Duration>::max() / 2);
 }
 
-TEST_CASE("other codecs than HTTP/1 are refused by name") {
+TEST_CASE("HTTP/3 is refused by name") {
   Parts parts;
   parts.manager = "codec_type: HTTP2";
+  CHECK(Faults(parts) == "");
+  parts.manager = "codec_type: HTTP3";
   CHECK(Faults(parts) ==
-        At(".codec_type", "value HTTP2 is not supported by this version of Remora"));
+        At(".codec_type", "value HTTP3 is not supported by this version of Remora"));
 }
 
 TEST_CASE("one terminal filter, last and enabled") {
@@ -152,6 +155,24 @@ TEST_CASE("every timeout gets where it belongs") {
   CHECK(manager->max_stream_duration == 8 * event::kSecond);
   CHECK(manager->max_requests_per_connection == 9);
   CHECK(manager->http1_safe_max_connection_duration);
+}
+
+TEST_CASE("an upgrade may have filters of its own") {
+  const auto manager = Manager(
+      "upgrade_configs: [{upgrade_type: websocket, filters: [{{router}}]}, {upgrade_type: "
+      "CONNECT}]");
+  REQUIRE(manager->upgrade_filters.size() == 1);
+  CHECK(manager->upgrade_filters[0].type == "websocket");
+  CHECK(manager->upgrade_filters[0].filters.size() == 1);
+  CHECK(manager->upgrades.size() == 2);
+}
+
+TEST_CASE("the option of HTTP/1 decides whether a connection outlives an invalid request") {
+  CHECK_FALSE(Manager("")->keep_after_refusal);
+  CHECK(Manager("stream_error_on_invalid_http_message: true")->keep_after_refusal);
+  CHECK_FALSE(Manager("stream_error_on_invalid_http_message: true\nhttp_protocol_options: "
+                      "{override_stream_error_on_invalid_http_message: false}")
+                  ->keep_after_refusal);
 }
 
 TEST_CASE("internal addresses are none, the private ones or those that are named") {

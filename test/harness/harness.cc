@@ -19,8 +19,10 @@ http::FilterFactory RouterFactory() {
                                                       context);
   };
   factory.create_worker_state =
-      [](const void*, const http::WorkerSetup& setup) -> std::unique_ptr<http::FilterWorkerState> {
-    return std::make_unique<router::RouterState>(setup);
+      [](const void* config,
+         const http::WorkerSetup& setup) -> std::unique_ptr<http::FilterWorkerState> {
+    return std::make_unique<router::RouterState>(*static_cast<const router::Config*>(config),
+                                                 setup);
   };
   return factory;
 }
@@ -95,6 +97,17 @@ config::ListenerConfig& Harness::Listener(const std::string& name) {
   listener.stat_prefix = name;  // ports differ from run to run
   listener.address = *net::Address::Ip("127.0.0.1", 0);
   return listener;
+}
+
+tcp::Config& Harness::TcpProxy(const std::string& listener, const std::string& cluster) {
+  auto proxy = std::make_shared<tcp::Config>();
+  proxy->stat_prefix = listener;
+  proxy->clusters.push_back({cluster, 1});
+  config::FilterChain chain;
+  chain.tcp = proxy;
+  Listener(listener).default_filter_chain =
+      std::make_shared<const config::FilterChain>(std::move(chain));
+  return *proxy;
 }
 
 std::shared_ptr<const route::RouteTable> Harness::BuildRoutes() {

@@ -1,5 +1,6 @@
 // Access logs of a whole server, in real files.
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "source/server/signals.h"
 #include "test/harness/harness.h"
 
 namespace remora::harness {
@@ -111,6 +113,49 @@ TEST_CASE("rotation under load loses no line") {
   rotated << file.rdbuf();
   CHECK(Lines(rotated.str()) + Lines(log.Read()) == kRequests);
   CHECK(Lines(log.Read()) > 0);
+  std::remove(old.c_str());
+}
+
+// The signals of a server, blocked as main does it before any thread starts, and as before at the
+// end.
+class BlockedSignals {
+ public:
+  BlockedSignals() {
+    pthread_sigmask(SIG_SETMASK, nullptr, &before_);
+    server::Signals::Block();
+  }
+  ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+TEST_CASE("SIGUSR1 opens the log anew") {
+  const BlockedSignals blocked;
+  LogPath log("signalled");
+  const std::string old = log.name() + ".1";
+  Harness h;
+  h.DirectResponse("/", 200, "hi");
+  h.Manager().access_log.push_back(Log(log.name(), "%PATH%\n"));
+  h.Logs().flush_bytes = 1;
+  h.Start();
+  Client client = h.Connect();
+  REQUIRE(client.Get("/before").status == 200);
+  h.AwaitStat("filesystem.write_completed", 1);
+  REQUIRE(std::rename(log.name().c_str(), old.c_str()) == 0);
+  REQUIRE(kill(getpid(), SIGUSR1) == 0);
+  // The new file's opening is what can be seen from outside.
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (access(log.name().c_str(), F_OK) != 0) {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    REQUIRE(h.Stat("server.live") == 1);
+  }
+  REQUIRE(client.Get("/after").status == 200);
+  h.Stop();
+  std::stringstream rotated;
+  rotated << std::ifstream(old).rdbuf();
+  CHECK(rotated.str() == "/before\n");
+  CHECK(log.Read() == "/after\n");
   std::remove(old.c_str());
 }
 

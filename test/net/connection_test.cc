@@ -347,6 +347,16 @@ TEST_CASE("connection: corked output is one write a turn") {
   CHECK(world.calls.writes == 1);
 }
 
+TEST_CASE("connection: every byte is counted once, in both directions") {
+  World world;
+  world.peer.Send("hello");
+  world.Turn();
+  world.Write("good bye");
+  world.Turn();
+  CHECK(world.connection.bytes_received() == 5);
+  CHECK(world.connection.bytes_sent() == 8);
+}
+
 TEST_CASE("connection: R4 a reset is told by the I/O, also while paused") {
   for (const bool paused : {false, true}) {
     World world(fakes::TcpPair());

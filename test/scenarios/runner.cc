@@ -1,5 +1,10 @@
+#include <stdlib.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
+#include <cstdio>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <optional>
@@ -80,6 +85,9 @@ void ExpectMessage(const std::vector<std::string>& block, const Message& message
 class Runner {
  public:
   explicit Runner(const Scenario& scenario) : scenario_(scenario) {}
+  ~Runner() {
+    if (logs_) std::remove(log_path_.c_str());
+  }
 
   void Run() {
     for (const Directive& directive : scenario_.directives) {
@@ -110,11 +118,13 @@ class Runner {
         {"upstream", &Runner::OnUpstream},
         {"exchange", &Runner::ExpectExchange},
         {"stat", &Runner::ExpectStat},
+        {"log", &Runner::OnLog},
     };
     const auto handler = kHandlers.find(directive.words[0]);
     if (handler == kHandlers.end()) throw std::runtime_error("unknown: " + directive.words[0]);
     const bool describes = directive.words[0] == "set" || directive.words[0] == "route" ||
-                           directive.words[0] == "direct" || directive.words[0] == "filter";
+                           directive.words[0] == "direct" || directive.words[0] == "filter" ||
+                           (directive.words[0] == "log" && Word(directive, 1) == "format");
     if (!describes && !started_) {
       started_ = true;
       harness_.Start();
@@ -166,6 +176,7 @@ class Runner {
         {"always_set_request_id_in_response", &manager.always_set_request_id_in_response},
         {"normalize_path", &manager.normalize_path},
         {"proxy_100_continue", &manager.proxy_100_continue},
+        {"keep_after_refusal", &manager.keep_after_refusal},
         {"merge_slashes", &manager.merge_slashes},
         {"strip_trailing_host_dot", &manager.strip_trailing_host_dot},
         {"http1_safe_max_connection_duration", &manager.http1_safe_max_connection_duration},
@@ -213,6 +224,11 @@ class Runner {
     if (name == "upgrade") manager.upgrades.push_back({value, true});
     if (name == "no_upgrade") manager.upgrades.push_back({value, false});
     if (name == "upgrade" || name == "no_upgrade") return true;
+    // Of the routes behind it.
+    if (name == "ends_connect") {
+      ends_connect_ = value == "true";
+      return true;
+    }
     const std::map<std::string, std::function<void()>> choices = {
         {"name_case proper", [&] { manager.name_case = http::NameCase::kProper; }},
         {"name_case as_received", [&] { manager.name_case = http::NameCase::kAsReceived; }},
@@ -240,7 +256,10 @@ class Runner {
     const std::string domain = last == 3 ? Word(directive, 1) : "*";
     const std::string cluster = Word(directive, last);
     if (cluster == "up") UpstreamServer();
-    harness_.Route(Word(directive, last - 1), cluster, domain);
+    route::RouteConfig& route = harness_.Route(Word(directive, last - 1), cluster, domain);
+    if (!ends_connect_) return;
+    route.match.kind = route::PathMatch::Kind::kConnect;
+    std::get<route::ForwardAction>(route.action).upgrades.push_back({"CONNECT", true, true});
   }
 
   // direct [domain] prefix status body...
@@ -333,6 +352,47 @@ class Runner {
     harness_.AwaitStat(Word(directive, 1), std::stoull(Word(directive, 2)));
   }
 
+  // --- the access log ---
+
+  // log format: the block is the format of a line. log: the block is the lines that must have come
+  // by now, and no others.
+  void OnLog(const Directive& directive) {
+    if (directive.words.size() > 1) {
+      LogTo(directive);
+    } else {
+      ExpectLines(directive);
+    }
+  }
+
+  void LogTo(const Directive& directive) {
+    std::string text;
+    for (const std::string& line : directive.block) text += line + "\n";
+    auto format = formatter::Format::Parse(text, {.escape_controls = true});
+    if (!format.ok()) throw std::runtime_error(std::string(format.status().message()));
+    const int fd = mkstemp(log_path_.data());
+    if (fd < 0) throw std::runtime_error("no file for the log");
+    close(fd);
+    harness_.Logs().flush_bytes = 1;
+    harness_.Manager().access_log.push_back(std::make_shared<const access_log::Logger>(
+        access_log::Logger{log_path_, formatter::Template(*std::move(format)), std::nullopt}));
+    logs_ = true;
+  }
+
+  void ExpectLines(const Directive& directive) {
+    if (!logs_) throw std::runtime_error("there is no log");
+    log_lines_ += directive.block.size();
+    harness_.AwaitStat("filesystem.write_completed", log_lines_);
+    std::ifstream file(log_path_);
+    std::string got;
+    std::string line;
+    for (size_t i = 0; std::getline(file, line); ++i) {
+      if (i >= log_lines_ - directive.block.size()) got += line + "\n";
+    }
+    std::string expected;
+    for (const std::string& one : directive.block) expected += Unescape(one) + "\n";
+    if (got != expected) Mismatch("the log", expected, got);
+  }
+
   // --- the end: nothing may have been sent that the scenario does not know of ---
 
   static void CheckLeftover(const char* whose, Wire& wire) {
@@ -354,8 +414,12 @@ class Runner {
   std::optional<ScriptedUpstream> upstream_;
   bool started_ = false;
   bool bodiless_ = false;
+  bool ends_connect_ = false;
   std::optional<Client> client_;
   std::vector<Wire> servers_;
+  bool logs_ = false;
+  std::string log_path_ = "/tmp/remora_scenario_XXXXXX";
+  size_t log_lines_ = 0;  // expected so far
 };
 
 }  // namespace

@@ -31,7 +31,7 @@ Hosts MakeHosts(const std::vector<Member>& members) {
 std::string Picks(RoundRobin& balancer, int count) {
   std::string picks;
   for (int i = 0; i < count; ++i)
-    picks += static_cast<char>('0' + balancer.Pick()->address().port());
+    picks += static_cast<char>('0' + balancer.Pick({})->address().port());
   return picks;
 }
 
@@ -44,7 +44,7 @@ std::map<char, int> Count(const std::string& picks) {
 TEST_CASE("Equal hosts are taken in turn") {
   const Hosts hosts = MakeHosts({{}, {}, {}});
   base::Random random(1);
-  RoundRobin balancer(hosts, random);
+  RoundRobin balancer(UsableHosts(hosts, 50), random);
   const std::string first = Picks(balancer, 3);
   REQUIRE(Count(first) == std::map<char, int>{{'1', 1}, {'2', 1}, {'3', 1}});
   for (int i = 0; i < 5; ++i) REQUIRE(Picks(balancer, 3) == first);
@@ -53,7 +53,7 @@ TEST_CASE("Equal hosts are taken in turn") {
 TEST_CASE("Equal weights other than one change nothing") {
   const Hosts hosts = MakeHosts({{7}, {7}});
   base::Random random(1);
-  RoundRobin balancer(hosts, random);
+  RoundRobin balancer(UsableHosts(hosts, 50), random);
   const std::string picks = Picks(balancer, 8);
   REQUIRE((picks == "12121212" || picks == "21212121"));
 }
@@ -72,7 +72,7 @@ TEST_CASE("Weights are exact over every cycle, wherever it begins") {
     for (uint64_t seed = 1; seed <= 20; ++seed) {
       INFO("cycle " << cycle << " seed " << seed);
       base::Random random(seed);
-      RoundRobin balancer(hosts, random);
+      RoundRobin balancer(UsableHosts(hosts, 50), random);
       std::map<char, int> counts = Count(Picks(balancer, static_cast<int>(cycle) * 50));
       for (size_t i = 0; i < weights.size(); ++i) {
         CHECK(counts[static_cast<char>('1' + i)] == static_cast<int>(weights[i]) * 50);
@@ -84,7 +84,7 @@ TEST_CASE("Weights are exact over every cycle, wherever it begins") {
 TEST_CASE("Picks of a heavy host are spread, not bunched") {
   const Hosts hosts = MakeHosts({{1}, {1}, {4}});
   base::Random random(3);
-  RoundRobin balancer(hosts, random);
+  RoundRobin balancer(UsableHosts(hosts, 50), random);
   REQUIRE(Picks(balancer, 60).find("33333") == std::string::npos);
 }
 
@@ -93,7 +93,7 @@ TEST_CASE("Different seeds begin with different hosts") {
   std::string first;
   for (uint64_t seed = 1; seed <= 64; ++seed) {
     base::Random random(seed);
-    RoundRobin balancer(hosts, random);
+    RoundRobin balancer(UsableHosts(hosts, 50), random);
     first += Picks(balancer, 1);
   }
   REQUIRE(Count(first).size() == 4);
@@ -126,7 +126,7 @@ TEST_CASE("Health decides who takes part") {
     INFO(row.what);
     const Hosts hosts = MakeHosts(row.members);
     base::Random random(1);
-    RoundRobin balancer(hosts, random);
+    RoundRobin balancer(UsableHosts(hosts, 50), random);
     std::string used;
     for (const auto& [host, count] : Count(Picks(balancer, 24))) used += host;
     CHECK(used == row.used);
@@ -137,8 +137,8 @@ TEST_CASE("Health decides who takes part") {
 TEST_CASE("Nobody to pick") {
   const Hosts hosts;
   base::Random random(1);
-  RoundRobin balancer(hosts, random);
-  REQUIRE(balancer.Pick() == nullptr);
+  RoundRobin balancer(UsableHosts(hosts, 50), random);
+  REQUIRE(balancer.Pick({}) == nullptr);
   REQUIRE_FALSE(balancer.in_panic());
 }
 

@@ -20,6 +20,7 @@
 #include "source/http/connection_manager/client_certificate.h"
 #include "source/http/filter/filter.h"
 #include "source/http/filter/local_reply_rules.h"
+#include "source/http/http2/options.h"
 #include "source/http/route/route_table.h"
 #include "source/net/cidr.h"
 
@@ -37,8 +38,13 @@ struct InternalAddresses {
   bool Has(const net::Address& address) const;
 };
 
+// Which HTTP a listener's connections speak; kAuto: as their first bytes say.
+enum class CodecType : uint8_t { kAuto, kHttp1, kHttp2 };
+
 struct Config {
   std::string stat_prefix;
+  CodecType codec = CodecType::kAuto;
+  http2::ProtocolOptions http2;
   std::string server_name = "envoy";
   ServerHeader server_header = ServerHeader::kOverwrite;
 
@@ -62,6 +68,7 @@ struct Config {
   bool allow_absolute_url = true;
   bool enable_trailers = false;
   bool allow_chunked_length = false;
+  bool keep_after_refusal = false;  // stream_error_on_invalid_http_message
   http::NameCase name_case = http::NameCase::kLower;
   http::UnderscoreNames underscore_names = http::UnderscoreNames::kAllow;
 
@@ -85,6 +92,12 @@ struct Config {
   bool strip_trailing_host_dot = false;
 
   std::vector<route::Upgrade> upgrades;
+  // HTTP filters of their own, by the upgrade's type; else `filters`.
+  struct UpgradeFilters {
+    std::string type;  // any case
+    std::vector<http::FilterFactory> filters;
+  };
+  std::vector<UpgradeFilters> upgrade_filters;
   // Protocols that requests ask for in vain: they go on without. Null: only h2c.
   std::function<bool(std::string_view)> ignores_upgrade;
   // Expect: 100-continue and responses of status 100 and 102 to 104 are passed on; else the proxy

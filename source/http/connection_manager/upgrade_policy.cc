@@ -16,9 +16,12 @@ std::optional<bool> Find(const std::vector<route::Upgrade>& upgrades, std::strin
 
 }  // namespace
 
+std::string_view UpgradeType(const http::RequestHead& head) {
+  return head.method_id == http::Method::kConnect ? std::string_view("CONNECT") : head.upgrade;
+}
+
 bool AllowsUpgrade(const Config& config, const route::Route* route, const http::RequestHead& head) {
-  const std::string_view type =
-      head.method_id == http::Method::kConnect ? std::string_view("CONNECT") : head.upgrade;
+  const std::string_view type = UpgradeType(head);
   const route::ForwardAction* forward = route != nullptr ? route->forward() : nullptr;
   if (forward != nullptr) {
     const std::optional<bool> by_route = Find(forward->upgrades, type);

@@ -9,6 +9,9 @@
 
 namespace remora::connection_manager {
 
+// What a request that asks for a tunnel asks for: `CONNECT`, `websocket`, ...
+std::string_view UpgradeType(const http::RequestHead& head);
+
 // `route` may be null: no route matched. `head` asks for a tunnel.
 bool AllowsUpgrade(const Config& config, const route::Route* route, const http::RequestHead& head);
 

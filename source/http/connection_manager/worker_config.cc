@@ -2,14 +2,16 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "source/base/check.h"
 #include "source/http/connection_manager/server_stream.h"
 #include "source/http/connection_manager/target_policy.h"
+#include "source/http/connection_manager/upgrade_policy.h"
 
 namespace remora::connection_manager {
 
 WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
-                           uint32_t buffer_limit, const Scopes& scopes, const Drain* drain)
+                           uint32_t buffer_limit, const Scopes& scopes, const net::Drain* drain)
     : config_(std::move(config)),
       services_(services),
       stats_(scopes.manager.Make<Stats>(services.worker.shard)),
@@ -21,18 +23,18 @@ WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerSer
     CHECK(services.log_files != nullptr);
     loggers_ = access_log::WorkerLoggers(config_->access_log, *services.log_files);
   }
-  const http::WorkerSetup setup{scopes.manager, services.worker.shard, services.worker.dispatcher};
-  for (const http::FilterFactory& factory : config_->filters) {
-    filters_.worker_states.push_back(
-        factory.create_worker_state == nullptr
-            ? nullptr
-            : factory.create_worker_state(factory.config.get(), setup));
+  AddWorkerStates(scopes, filters_);
+  for (const Config::UpgradeFilters& upgrade : config_->upgrade_filters) {
+    http::WorkerFilters& filters = upgrade_filters_.emplace_back();
+    filters.factories = &upgrade.filters;
+    AddWorkerStates(scopes, filters);
   }
   stream_deadlines_ = config_->request_timeout > 0 || config_->max_stream_duration > 0;
   target_policy_ = HasTargetPolicy(*config_);
   http1_options_.accept_http_10 = config_->accept_http_10;
   http1_options_.allow_absolute_url = config_->allow_absolute_url;
   http1_options_.allow_chunked_length = config_->allow_chunked_length;
+  http1_options_.keep_after_refusal = config_->keep_after_refusal;
   http1_options_.ignores_upgrade = config_->ignores_upgrade;
   http1_options_.name_case = config_->name_case;
   http1_options_.underscore_names = config_->underscore_names;
@@ -44,11 +46,41 @@ WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerSer
   http1_options_.max_header_bytes = config_->max_request_header_bytes;
   http1_options_.max_headers = config_->max_request_headers;
   http1_options_.default_host_for_http_10 = config_->default_host_for_http_10;
+  http2_options_.protocol = config_->http2;
+  http2_options_.max_header_bytes = config_->max_request_header_bytes;
+  http2_options_.max_headers = config_->max_request_headers;
+  http2_options_.stream_buffer_limit = buffer_limit;
+  http2_options_.underscore_names = config_->underscore_names;
+  http2_options_.stats = scopes.http2.Make<http2::Stats>(services.worker.shard);
   http1_tls_options_ = http1_options_;
   http1_tls_options_.secure = true;
 }
 
 WorkerConfig::~WorkerConfig() = default;
+
+void WorkerConfig::AddWorkerStates(const Scopes& scopes, http::WorkerFilters& filters) const {
+  const http::WorkerSetup setup{scopes.manager, services_.worker.shard, services_.worker.dispatcher,
+                                services_.log_files};
+  for (const http::FilterFactory& factory : *filters.factories) {
+    filters.worker_states.push_back(factory.create_worker_state == nullptr
+                                        ? nullptr
+                                        : factory.create_worker_state(factory.config.get(), setup));
+  }
+}
+
+const http::WorkerFilters& WorkerConfig::FiltersFor(const http::RequestHead* head) const {
+  if (upgrade_filters_.empty() || head == nullptr || head->framing != http::Framing::kTunnel) {
+    return filters_;
+  }
+  const std::string_view type = UpgradeType(*head);
+  for (size_t i = 0; i < upgrade_filters_.size(); ++i) {
+    if (absl::EqualsIgnoreCase(config_->upgrade_filters[i].type,
+                               absl::string_view(type.data(), type.size()))) {
+      return upgrade_filters_[i];
+    }
+  }
+  return filters_;
+}
 
 std::unique_ptr<ServerStream> WorkerConfig::TakeStream() {
   if (idle_streams_.empty()) return std::make_unique<ServerStream>(*this);

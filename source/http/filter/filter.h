@@ -29,6 +29,10 @@
 #include "source/http/message.h"
 #include "source/stats/scope.h"
 
+namespace remora::access_log {
+class WorkerFiles;
+}
+
 namespace remora::http {
 
 enum class Answer : uint8_t { kContinue, kHold, kPause };
@@ -61,6 +65,7 @@ struct WorkerSetup {
   stats::Scope& scope;  // `http.<stat_prefix>.`
   stats::Shard& shard;
   event::Dispatcher& dispatcher;
+  access_log::WorkerFiles* log_files = nullptr;  // null: nothing can be logged
 };
 
 // One entry of a configured chain: what to create for each stream. Immutable, shared by workers.

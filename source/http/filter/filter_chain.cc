@@ -18,8 +18,9 @@ FilterChain::FilterChain(const Environment& environment, const WorkerFilters& fi
 }
 
 void FilterChain::MatchRoute() {
-  match_ = env_.routes->Match(*request_head_, env_.random.Next(), &*env_.clusters.worker().runtime);
   StreamInfo& info = env_.stream_info;
+  match_ = env_.routes->Match(*request_head_, env_.random.Next(), &*env_.clusters.worker().runtime,
+                              info.dynamic_metadata);
   info.route_name = {};
   info.route_metadata = nullptr;
   info.cluster_name = {};

@@ -18,6 +18,7 @@ namespace remora::formatter {
 namespace {
 
 using http::StreamInfo;
+using http::WireBytes;
 
 bool AppendText(std::string_view text, std::string& out) {
   if (text.empty()) return false;
@@ -46,6 +47,18 @@ bool AppendMember(const Operator&, const Exchange& exchange, std::string& out) {
 template <class T, T StreamInfo::* kMember>
 bool AppendNumberMember(const Operator&, const Exchange& exchange, std::string& out) {
   AppendNumber(static_cast<int64_t>(exchange.info.*kMember), out);
+  return true;
+}
+
+template <uint64_t WireBytes::* kCount>
+bool AppendDownstreamWire(const Operator&, const Exchange& exchange, std::string& out) {
+  AppendNumber(static_cast<int64_t>(exchange.info.downstream_wire.*kCount), out);
+  return true;
+}
+
+template <uint64_t WireBytes::* kCount>
+bool AppendUpstreamWire(const Operator&, const Exchange& exchange, std::string& out) {
+  AppendNumber(static_cast<int64_t>(exchange.info.upstream_wire.*kCount), out);
   return true;
 }
 
@@ -171,7 +184,7 @@ bool AppendProtocol(const Operator&, const Exchange& exchange, std::string& out)
 }
 
 bool AppendUpstreamProtocol(const Operator&, const Exchange& exchange, std::string& out) {
-  if (exchange.info.upstream_attempts == 0) return false;
+  if (exchange.info.upstream_request_begin == 0) return false;
   return AppendText(http::VersionName(exchange.info.upstream_version), out);
 }
 
@@ -321,6 +334,16 @@ std::span<const OperatorEntry> ExchangeOperators() {
       {"ROUNDTRIP_DURATION", kNone, &AppendNothing, true},  // HTTP/3's
       {"BYTES_RECEIVED", kNone, &AppendNumberMember<uint64_t, &StreamInfo::bytes_received>, true},
       {"BYTES_SENT", kNone, &AppendNumberMember<uint64_t, &StreamInfo::bytes_sent>, true},
+      {"DOWNSTREAM_WIRE_BYTES_RECEIVED", kNone, &AppendDownstreamWire<&WireBytes::received>, true},
+      {"DOWNSTREAM_WIRE_BYTES_SENT", kNone, &AppendDownstreamWire<&WireBytes::sent>, true},
+      {"DOWNSTREAM_HEADER_BYTES_RECEIVED", kNone, &AppendDownstreamWire<&WireBytes::head_received>,
+       true},
+      {"DOWNSTREAM_HEADER_BYTES_SENT", kNone, &AppendDownstreamWire<&WireBytes::head_sent>, true},
+      {"UPSTREAM_WIRE_BYTES_RECEIVED", kNone, &AppendUpstreamWire<&WireBytes::received>, true},
+      {"UPSTREAM_WIRE_BYTES_SENT", kNone, &AppendUpstreamWire<&WireBytes::sent>, true},
+      {"UPSTREAM_HEADER_BYTES_RECEIVED", kNone, &AppendUpstreamWire<&WireBytes::head_received>,
+       true},
+      {"UPSTREAM_HEADER_BYTES_SENT", kNone, &AppendUpstreamWire<&WireBytes::head_sent>, true},
       {"BYTES_RETRANSMITTED", kNone, &AppendZero, true},    // HTTP/3's
       {"PACKETS_RETRANSMITTED", kNone, &AppendZero, true},  // HTTP/3's
       {"PROTOCOL", kNone, &AppendProtocol},
@@ -333,7 +356,7 @@ std::span<const OperatorEntry> ExchangeOperators() {
       {"CUSTOM_FLAGS", kNone, &AppendEmpty},  // no filter sets any
       {"ROUTE_NAME", kNone, &AppendMember<&StreamInfo::route_name>},
       {"VIRTUAL_HOST_NAME", kNone, &AppendMember<&StreamInfo::virtual_host_name>},
-      {"VIRTUAL_CLUSTER_NAME", kNone, &AppendNothing},  // there are no virtual clusters
+      {"VIRTUAL_CLUSTER_NAME", kNone, &AppendMember<&StreamInfo::virtual_cluster_name>},
       {"UPSTREAM_CLUSTER", kNone, &AppendCluster},
       {"UPSTREAM_CLUSTER_RAW", kNone, &AppendMember<&StreamInfo::cluster_name>},
       {"UPSTREAM_REQUEST_ATTEMPT_COUNT", kNone,

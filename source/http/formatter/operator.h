@@ -47,6 +47,7 @@ class Operator {
   struct Rest {
     std::vector<std::string> path;
     TimeFormat time;
+    std::vector<Operator> alternatives;
   };
   std::unique_ptr<const Rest> rest;
 };
@@ -59,5 +60,8 @@ struct OperatorText {
   size_t size = 0;  // of the whole; 0: there is none
 };
 absl::StatusOr<Operator> MakeOperator(const OperatorText& text, const Format::Options& options);
+// %COALESCE(...)%: the first of several operators that has a value.
+absl::StatusOr<Operator> MakeCoalesce(const OperatorText& text, const Format::Options& options);
+bool IsOperator(std::string_view name);
 
 }  // namespace remora::formatter

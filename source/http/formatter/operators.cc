@@ -7,6 +7,8 @@
 namespace remora::formatter {
 namespace {
 
+constexpr std::string_view kCoalesce = "COALESCE";
+
 const OperatorEntry* FindEntry(std::string_view name) {
   for (const auto table : {HeaderOperators(), ExchangeOperators(), GrpcOperators(),
                            AddressOperators(), MetadataOperators(), TlsOperators()}) {
@@ -68,7 +70,10 @@ std::string_view WithoutPort(std::string_view host) {
   return host.substr(0, colon);
 }
 
+bool IsOperator(std::string_view name) { return name == kCoalesce || FindEntry(name) != nullptr; }
+
 absl::StatusOr<Operator> MakeOperator(const OperatorText& text, const Format::Options& options) {
+  if (text.name == kCoalesce) return MakeCoalesce(text, options);
   const OperatorEntry* entry = FindEntry(text.name);
   if (entry == nullptr || (text.name == "REQ_WITHOUT_QUERY" && !options.req_without_query)) {
     return absl::InvalidArgumentError(

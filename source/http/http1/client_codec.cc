@@ -7,6 +7,7 @@
 #include "source/base/check.h"
 #include "source/http/http1/cross_check.h"
 #include "source/http/http1/details.h"
+#include "source/http/http1/field_bytes.h"
 #include "source/http/http1/framing_rules.h"
 #include "source/http/http1/parser.h"
 #include "source/http/http1/serializer.h"
@@ -78,6 +79,7 @@ absl::Status ClientCodec::DispatchAll(buffer::Buffer& input) {
         if (!ReadChunkedBody(input, status)) return status;
         break;
       case ResponseState::kUntilClose:
+        CountReceived(input.length());
         sink_->OnData(input);
         input.Clear();
         break;
@@ -111,6 +113,7 @@ absl::Status ClientCodec::BeginResponse(buffer::Buffer& input, const HeadScanner
   if (request_ == RequestState::kWaiting) return Fail(detail::kCodecError);
   const HeadText text = TakeHead(input, scanner_.size(), *arena_);
   scanner_.Restart();
+  CountReceived(text.size);
   const uint32_t feed = lines.Feed(0, text.text, 0);
   ResponseLine line;
   if (!ParseResponseLine({text.text, feed - 1}, line)) return Fail(detail::kCodecError);
@@ -125,6 +128,7 @@ absl::Status ClientCodec::BeginResponse(buffer::Buffer& input, const HeadScanner
   if (!ParseFields(source, Section::kResponse, options_.max_headers, head.headers, fields, error)) {
     return Fail(error.detail);
   }
+  if (wire_ != nullptr) wire_->head_received += FieldBytes(text.size, feed + 1, fields.lines);
   const FramingDecision framing = DecideFraming(ResponseFraming(line, method_, fields));
   if (framing.rejected()) return Fail(framing.detail);
   // Plainly delimited answers need no second opinion.
@@ -153,7 +157,10 @@ absl::Status ClientCodec::BeginResponse(buffer::Buffer& input, const HeadScanner
   }
   const bool keep_alive = !fields.connection.close &&
                           (line.version == http::Version::kHttp11 || fields.connection.keep_alive);
-  if (!keep_alive) usable_ = false;
+  if (!keep_alive) {
+    usable_ = false;
+    close_announced_ = true;
+  }
   StartBody(head, framing.chunked, input.empty());
   return absl::OkStatus();
 }
@@ -208,6 +215,7 @@ void ClientCodec::StartBody(http::ResponseHead& head, bool chunked, bool nothing
 void ClientCodec::ReadLengthBody(buffer::Buffer& input) {
   // sink_ goes null when the stream is reset within a call.
   bool nothing_left = true;
+  CountReceived(static_cast<size_t>(std::min<uint64_t>(input.length(), remaining_)));
   if (input.length() <= remaining_) {
     remaining_ -= input.length();
     sink_->OnData(input);
@@ -227,7 +235,11 @@ bool ClientCodec::ReadChunkedBody(buffer::Buffer& input, absl::Status& status) {
   HeadScanner::Lines lines;
   http::HeaderMap* trailers = nullptr;
   http::CodecError error;
-  switch (decoder_.Decode(input, body, options_.max_header_bytes, lines)) {
+  const size_t before = input.length();
+  const ChunkedDecoder::Result result =
+      decoder_.Decode(input, body, options_.max_header_bytes, lines);
+  CountReceived(before - input.length());
+  switch (result) {
     case ChunkedDecoder::Result::kMore:
       if (!body.empty()) sink_->OnData(body);
       return false;
@@ -238,6 +250,7 @@ bool ClientCodec::ReadChunkedBody(buffer::Buffer& input, absl::Status& status) {
       status = Fail(detail::kHeadersTooLarge);
       return false;
     case ChunkedDecoder::Result::kTrailers:
+      CountReceived(decoder_.trailer_size());
       trailers =
           TakeTrailers(input, decoder_.trailer_size(), lines, options_.max_headers, *arena_, error);
       if (trailers == nullptr) {
@@ -262,6 +275,7 @@ void ClientCodec::EndResponse(http::HeaderMap* trailers, bool nothing_left) {
 
 void ClientCodec::ForgetStream() {
   tunnel_ = Tunnel::kNone;
+  wire_ = nullptr;
   sink_ = nullptr;
   arena_ = nullptr;
   pause_ = http::PauseMask();
@@ -296,13 +310,42 @@ absl::Status ClientCodec::HandleCut() {
 void ClientCodec::OnHead(http::RequestHead& head) {
   DCHECK(request_ == RequestState::kWaiting);
   method_ = head.method_id;
+  if (head.tunnel_ends_here) {
+    OpenTunnel();
+    return;
+  }
   if (head.framing == http::Framing::kTunnel) {
     tunnel_ = Tunnel::kAsked;
     upgrade_ = head.upgrade;
   }
+  const size_t before = output_.length();
   WriteRequestHead(head, options_.name_case, output_, writer_);
+  CountSent(before);
+  if (wire_ != nullptr) {
+    // "GET /path HTTP/1.1\r\n"
+    constexpr size_t kRestOfLine = 12;
+    const std::string_view target =
+        head.method_id == http::Method::kConnect ? head.authority : head.path;
+    wire_->head_sent +=
+        FieldBytes(output_.length() - before, head.method.size() + target.size() + kRestOfLine, 0);
+  }
   request_ = RequestState::kBody;
   events_.OnOutput();
+}
+
+// The peer does not speak HTTP: its first byte is the client's first behind CONNECT, and the answer
+// to that is ours.
+void ClientCodec::OpenTunnel() {
+  tunnel_ = Tunnel::kOpen;
+  usable_ = false;
+  request_ = RequestState::kBody;
+  response_ = ResponseState::kUntilClose;
+  response_started_ = true;
+  writer_.Start(BodyMode::kUntilClose, 0);
+  auto& head = *arena_->New<http::ResponseHead>(*arena_);
+  head.status = 200;
+  head.framing = http::Framing::kTunnel;
+  sink_->OnHead(head);
 }
 
 void ClientCodec::OnData(buffer::Buffer& data) {
@@ -313,7 +356,9 @@ void ClientCodec::OnData(buffer::Buffer& data) {
     Abandon();
     return;
   }
+  const size_t before = output_.length();
   const bool fits = writer_.Write(data, output_);
+  CountSent(before);
   DCHECK(fits);
   events_.OnOutput();
   if (!fits) Abandon();
@@ -322,11 +367,17 @@ void ClientCodec::OnData(buffer::Buffer& data) {
 void ClientCodec::OnEnd(http::HeaderMap* trailers) {
   DCHECK(request_ == RequestState::kBody);
   request_ = RequestState::kDone;
+  const size_t before = output_.length();
   const bool complete = writer_.End(options_.enable_trailers ? trailers : nullptr, output_);
+  CountSent(before);
   events_.OnOutput();
   if (tunnel_ == Tunnel::kOpen) events_.OnTunnelEnd();
   // The upstream must never take a cut request for a whole one.
   if (!complete) Abandon();
+}
+
+void ClientCodec::CountSent(size_t output_before) {
+  if (wire_ != nullptr) wire_->sent += output_.length() - output_before;
 }
 
 void ClientCodec::OnReset(const http::ProxyError&) {

@@ -48,6 +48,10 @@ class ClientCodec final : public http::ClientCodec, private http::ClientCodecStr
     return usable_ && response_ == ResponseState::kNone && request_ == RequestState::kNone;
   }
   bool ResponseStarted() const override { return response_started_; }
+  // Bytes of the present exchange are counted there; null: nowhere.
+  void CountBytes(http::WireBytes* wire) { wire_ = wire; }
+  // A response said that the connection ends behind it.
+  bool close_announced() const { return close_announced_; }
 
  private:
   enum class RequestState : uint8_t { kNone, kWaiting, kBody, kDone };
@@ -73,6 +77,12 @@ class ClientCodec final : public http::ClientCodec, private http::ClientCodecStr
   bool ReadChunkedBody(buffer::Buffer& input, absl::Status& status);
   void EndResponse(http::HeaderMap* trailers, bool nothing_left);
   void ForgetStream();
+  void CountReceived(size_t bytes) {
+    if (wire_ != nullptr) wire_->received += bytes;
+  }
+  void CountSent(size_t output_before);
+  // Instead of a request: the stream is a tunnel from here on, and the answer says so.
+  void OpenTunnel();
   // The connection is of no more use because of what our own side did.
   void Abandon();
   absl::Status Fail(std::string_view detail);
@@ -84,6 +94,7 @@ class ClientCodec final : public http::ClientCodec, private http::ClientCodecStr
   const ClientOptions& options_;
   http::ResponseSink* sink_ = nullptr;
   base::Arena* arena_ = nullptr;
+  http::WireBytes* wire_ = nullptr;
   uint64_t remaining_ = 0;
   HeadScanner scanner_;
   ChunkedDecoder decoder_;
@@ -98,6 +109,7 @@ class ClientCodec final : public http::ClientCodec, private http::ClientCodecStr
   Tunnel tunnel_ = Tunnel::kNone;
   std::string_view upgrade_;  // what was asked for; empty for CONNECT
   bool usable_ = true;
+  bool close_announced_ = false;
   bool response_started_ = false;
   bool dispatching_ = false;
   bool input_ended_ = false;  // the peer's FIN has come

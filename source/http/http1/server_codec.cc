@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "source/base/check.h"
+#include "source/http/ascii.h"
+#include "source/http/byte_set.h"
 #include "source/http/codes.h"
-#include "source/http/http1/ascii.h"
-#include "source/http/http1/byte_set.h"
 #include "source/http/http1/cross_check.h"
 #include "source/http/http1/details.h"
+#include "source/http/http1/field_bytes.h"
 #include "source/http/http1/framing_rules.h"
 #include "source/http/http1/parser.h"
 #include "source/http/http1/serializer.h"
@@ -32,7 +33,7 @@ http::CodecError ErrorOf(HeadScanner::Result result) {
 bool MayBeginRequest(std::string_view text) {
   text = text.substr(0, 64);
   size_t size = 0;
-  while (size < text.size() && kTokenBytes.Has(text[size])) ++size;
+  while (size < text.size() && http::kTokenBytes.Has(text[size])) ++size;
   return size == text.size() || (size > 0 && text[size] == ' ');
 }
 
@@ -83,6 +84,7 @@ absl::Status ServerCodec::DispatchAll(buffer::Buffer& input) {
         break;
       case RequestState::kTunnel:
         if (pause_.paused() || input.empty()) return status;
+        CountReceived(input.length());
         sink_->OnData(input);
         input.Clear();
         break;
@@ -128,14 +130,22 @@ absl::Status ServerCodec::BeginRequest(buffer::Buffer& input, const HeadScanner:
   const http::ServerCodecEvents::NewRequest request = events_.OnNewRequest(*this);
   sink_ = request.sink;
   arena_ = request.arena;
+  wire_ = request.wire;
   response_ = ResponseState::kWaiting;
   const HeadText text = TakeHead(input, scanner_.size(), *arena_);
   scanner_.Restart();
   empty_lines_ = 0;
+  CountReceived(text.size);
 
   auto& head = *arena_->New<http::RequestHead>(*arena_);
   bool chunked = false;
-  if (!ReadRequest(text, lines, head, chunked)) return Fail(error_);
+  error_.connection_usable = false;
+  if (!ReadRequest(text, lines, head, chunked)) {
+    if (!error_.connection_usable) return Fail(error_);
+    version_ = head.version;
+    method_ = head.method_id;
+    return Refuse();
+  }
   version_ = head.version;
   method_ = head.method_id;
   keep_alive_ = head.keep_alive;
@@ -164,6 +174,7 @@ bool ServerCodec::ReadRequest(const HeadText& text, const HeadScanner::Lines& li
       !CheckUnderscores(head.headers)) {
     return false;
   }
+  if (wire_ != nullptr) wire_->head_received += FieldBytes(text.size, feed + 1, fields.lines);
   FramingInput framing_input = RequestFraming(line, fields);
   framing_input.allow_chunked_length = options_.allow_chunked_length;
   const FramingDecision framing = DecideFraming(framing_input);
@@ -217,7 +228,11 @@ bool ServerCodec::ReadRequest(const HeadText& text, const HeadScanner::Lines& li
       fields.expects_continue && has_body && line.version == http::Version::kHttp11;
   const TargetRules rules{options_.allow_absolute_url, options_.secure,
                           options_.default_host_for_http_10};
-  return ResolveTarget(line, {fields.host, fields.host_count}, rules, head, error_);
+  if (ResolveTarget(line, {fields.host, fields.host_count}, rules, head, error_)) return true;
+  error_.connection_usable = options_.keep_after_refusal && head.keep_alive &&
+                             head.framing == http::Framing::kNone &&
+                             line.version == http::Version::kHttp11;
+  return false;
 }
 
 bool ServerCodec::AsksUpgrade(const RequestLine& line, const FieldSet& fields) const {
@@ -226,7 +241,7 @@ bool ServerCodec::AsksUpgrade(const RequestLine& line, const FieldSet& fields) c
   if (line.method_id == http::Method::kConnect) return false;
   // Clients that speak HTTP/2 too ask for it by the way (and to pass it on would hide what they
   // send then).
-  if (EqualsWord(fields.upgrade, "h2c")) return false;
+  if (http::EqualsWord(fields.upgrade, "h2c")) return false;
   return options_.ignores_upgrade == nullptr || !options_.ignores_upgrade(fields.upgrade);
 }
 
@@ -271,6 +286,7 @@ void ServerCodec::StartBody(http::RequestHead& head, bool chunked) {
 
 void ServerCodec::ReadLengthBody(buffer::Buffer& input) {
   // sink_ goes null when the response, and with it the stream, ends within a call.
+  CountReceived(static_cast<size_t>(std::min<uint64_t>(input.length(), remaining_)));
   if (input.length() <= remaining_) {
     remaining_ -= input.length();
     if (remaining_ == 0) request_ = RequestState::kDone;
@@ -290,7 +306,11 @@ bool ServerCodec::ReadChunkedBody(buffer::Buffer& input, absl::Status& status) {
   buffer::Buffer body(input.pool());
   HeadScanner::Lines lines;
   http::HeaderMap* trailers = nullptr;
-  switch (decoder_.Decode(input, body, options_.max_header_bytes, lines)) {
+  const size_t before = input.length();
+  const ChunkedDecoder::Result result =
+      decoder_.Decode(input, body, options_.max_header_bytes, lines);
+  CountReceived(before - input.length());
+  switch (result) {
     case ChunkedDecoder::Result::kMore:
       if (!body.empty()) sink_->OnData(body);
       return false;
@@ -301,6 +321,7 @@ bool ServerCodec::ReadChunkedBody(buffer::Buffer& input, absl::Status& status) {
       status = Fail({431, detail::kHeadersTooLarge});
       return false;
     case ChunkedDecoder::Result::kTrailers:
+      CountReceived(decoder_.trailer_size());
       trailers = TakeTrailers(input, decoder_.trailer_size(), lines, options_.max_headers, *arena_,
                               error_);
       if (trailers == nullptr) {
@@ -325,6 +346,13 @@ absl::Status ServerCodec::Fail(const http::CodecError& error) {
   keep_alive_ = false;
   sink_ = nullptr;
   return absl::InvalidArgumentError(ToAbsl(error.detail));
+}
+
+absl::Status ServerCodec::Refuse() {
+  request_ = RequestState::kDone;
+  keep_alive_ = true;
+  sink_ = nullptr;
+  return absl::InvalidArgumentError(ToAbsl(error_.detail));
 }
 
 absl::Status ServerCodec::OnInputEnd() {
@@ -363,7 +391,7 @@ bool ServerCodec::WantsInput() const {
 }
 
 http::ServerCodecStream& ServerCodec::RejectedStream() {
-  DCHECK(request_ == RequestState::kFailed);
+  DCHECK(request_ == RequestState::kFailed || error_.connection_usable);
   if (response_ == ResponseState::kNone) {
     response_ = ResponseState::kWaiting;
     version_ = http::Version::kHttp11;
@@ -397,6 +425,7 @@ bool ServerCodec::MustClose(const http::ResponseHead& head) const {
 
 void ServerCodec::OnHead(http::ResponseHead& head) {
   DCHECK(response_ == ResponseState::kWaiting);
+  const size_t before = output_.length();
   if (head.status < 200 && head.status != 101) {
     // HTTP/1.0 knows no interim responses (RFC 9110 section 15.2).
     if (version_ == http::Version::kHttp10) return;
@@ -413,12 +442,19 @@ void ServerCodec::OnHead(http::ResponseHead& head) {
                       writer_);
     response_ = ResponseState::kBody;
   }
+  CountSent(before);
+  if (wire_ != nullptr && output_.length() > before) {
+    wire_->head_sent +=
+        FieldBytes(output_.length() - before, http::StatusLine(head.status).size(), 0);
+  }
   events_.OnOutput();
 }
 
 void ServerCodec::OnData(buffer::Buffer& data) {
   DCHECK(response_ == ResponseState::kBody);
+  const size_t before = output_.length();
   const bool fits = writer_.Write(data, output_);
+  CountSent(before);
   DCHECK(fits);
   if (!fits) keep_alive_ = false;
   events_.OnOutput();
@@ -428,7 +464,9 @@ void ServerCodec::OnEnd(http::HeaderMap* trailers) {
   DCHECK(response_ == ResponseState::kBody);
   const bool with_trailers = options_.enable_trailers && version_ != http::Version::kHttp10;
   // A short body: the end of the connection is the only way left to say that it is not whole.
+  const size_t before = output_.length();
   const bool complete = writer_.End(with_trailers ? trailers : nullptr, output_);
+  CountSent(before);
   events_.OnOutput();
   EndStream(complete && keep_alive_ && !going_away_ && request_ == RequestState::kDone &&
             (!input_ended_ || input_left_));
@@ -439,10 +477,11 @@ void ServerCodec::OnReset(const http::ProxyError&) { EndStream(false); }
 void ServerCodec::EndStream(bool keep_alive) {
   sink_ = nullptr;
   arena_ = nullptr;
+  wire_ = nullptr;
   pause_ = http::PauseMask();
   response_ = ResponseState::kNone;
   request_ = keep_alive ? RequestState::kIdle : RequestState::kClosed;
-  events_.OnStreamDone(keep_alive);
+  events_.OnStreamDone(*this, keep_alive);
   if (keep_alive && !dispatching_) events_.OnInputInterestChanged();
 }
 

@@ -44,6 +44,9 @@ struct ServerOptions {
   std::function<bool(std::string_view)> ignores_upgrade;
   // A request with both Content-Length and chunked coding is read as chunked; else refused.
   bool allow_chunked_length = false;
+  // The connection outlives a request that is refused for its target or Host, where its head is
+  // whole and it has no body.
+  bool keep_after_refusal = false;
   http::NameCase name_case = http::NameCase::kLower;  // of responses; kAsReceived: of requests
   http::UnderscoreNames underscore_names = http::UnderscoreNames::kAllow;
   // The connection is TLS: https URLs are at home here.
@@ -66,12 +69,15 @@ class ServerCodec final : public http::ServerCodec, private http::ServerCodecStr
   absl::Status OnInputEnd() override;
   const http::CodecError& error() const override { return error_; }
   bool WantsInput() const override;
-  http::ServerCodecStream& RejectedStream() override;
-  bool HeadStarted() const override {
-    return request_ == RequestState::kIdle && scanner_.started();
-  }
-  http::ServerCodecStream& RejectHead() override;
   void GoAway() override { going_away_ = true; }
+
+  // After a failed Dispatch without a stream: a place for the error's response.
+  http::ServerCodecStream& RejectedStream();
+  // The first bytes of a request's head are there, its end is not.
+  bool HeadStarted() const { return request_ == RequestState::kIdle && scanner_.started(); }
+  // Gives up the head that is being received, as a failed Dispatch would: no further request is
+  // read, and the returned place takes the answer.
+  http::ServerCodecStream& RejectHead();
 
  private:
   enum class RequestState : uint8_t {
@@ -109,6 +115,14 @@ class ServerCodec final : public http::ServerCodec, private http::ServerCodecStr
   bool AsksUpgrade(const RequestLine& line, const FieldSet& fields) const;
   bool CheckUnderscores(http::HeaderMap& fields);
   absl::Status Fail(const http::CodecError& error);
+  // The same for this request alone: the next one may follow.
+  absl::Status Refuse();
+  void CountReceived(size_t bytes) {
+    if (wire_ != nullptr) wire_->received += bytes;
+  }
+  void CountSent(size_t output_before) {
+    if (wire_ != nullptr) wire_->sent += output_.length() - output_before;
+  }
   bool OpensTunnel(const http::ResponseHead& head) const;
   bool MustClose(const http::ResponseHead& head) const;
   void EndStream(bool keep_alive);
@@ -120,6 +134,7 @@ class ServerCodec final : public http::ServerCodec, private http::ServerCodecStr
   const ServerOptions& options_;
   http::RequestSink* sink_ = nullptr;
   base::Arena* arena_ = nullptr;
+  http::WireBytes* wire_ = nullptr;
   uint64_t remaining_ = 0;
   http::CodecError error_;
   HeadScanner scanner_;

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "source/http/route/metadata_matcher.h"
 
 namespace remora::route {
 namespace {
@@ -241,9 +242,12 @@ bool QueryParameterMatcher::Matches(std::string_view path) const {
   return value.has_value() && string_->Matches(*value);
 }
 
+RouteConditions::RouteConditions() = default;
+RouteConditions::~RouteConditions() = default;
+
 bool RouteConditions::empty() const {
   return !path_regex.has_value() && !runtime_fraction.has_value() && !grpc && !connect &&
-         headers.empty() && query_parameters.empty();
+         headers.empty() && query_parameters.empty() && dynamic_metadata.empty();
 }
 
 bool RouteConditions::Hold(const RequestView& request) const {
@@ -260,6 +264,9 @@ bool RouteConditions::Hold(const RequestView& request) const {
   }
   for (const QueryParameterMatcher& parameter : query_parameters) {
     if (!parameter.Matches(request.head.path)) return false;
+  }
+  for (const MetadataMatcher& metadata : dynamic_metadata) {
+    if (!metadata.Matches(request.metadata)) return false;
   }
   return !path_regex.has_value() || path_regex->FullMatch(request.path);
 }

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "source/http/header_id.h"
 #include "source/http/message.h"
+#include "source/http/metadata.h"
 #include "source/http/route/config.h"
 #include "source/http/route/regex.h"
 #include "source/runtime/runtime.h"
@@ -28,7 +29,10 @@ struct RequestView {
   std::string_view path;  // without query and fragment
   uint64_t random;
   const runtime::Snapshot* runtime = nullptr;  // null: the defaults of the configuration
+  const http::Metadata* metadata = nullptr;    // what filters have left; null: nothing
 };
+
+class MetadataMatcher;
 
 // A field of a request, or (":method", ":path", ":authority" or "host", ":scheme") a part of the
 // request line.
@@ -113,6 +117,8 @@ class QueryParameterMatcher {
 
 class RouteConditions {
  public:
+  RouteConditions();
+  ~RouteConditions();
   bool Hold(const RequestView& request) const;
   bool empty() const;
 
@@ -122,6 +128,7 @@ class RouteConditions {
   bool connect = false;
   std::vector<HeaderMatcher> headers;
   std::vector<QueryParameterMatcher> query_parameters;
+  std::vector<MetadataMatcher> dynamic_metadata;
 };
 
 }  // namespace remora::route

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -69,6 +70,26 @@ struct QueryParameterMatch {
   std::string name;
   std::optional<StringMatch> string;  // absent: only `present` counts
   bool present = true;
+};
+
+// A condition on a value in metadata (ValueMatcher).
+struct ValueMatch {
+  enum class Kind : uint8_t { kNull, kRange, kNumber, kString, kBoolean, kPresent, kOneOf, kAnyOf };
+
+  Kind kind = Kind::kNull;
+  double number = 0;                   // kNumber; kRange: the first
+  double range_end = 0;                // kRange: the first behind it
+  bool boolean = false;                // kBoolean; kPresent: false matches nothing
+  StringMatch string = {};             // kString
+  std::vector<ValueMatch> inner = {};  // kOneOf: of one item of a list; kAnyOf: one of these
+};
+
+// Looks at the dynamic metadata of the request.
+struct MetadataMatch {
+  std::string filter;
+  std::vector<std::string> path;
+  ValueMatch value;
+  bool invert = false;
 };
 
 struct PathMatch {
@@ -141,6 +162,22 @@ struct MaxStreamDuration {
 struct Upgrade {
   std::string type;  // any case
   bool enabled = true;
+  // CONNECT: it ends here, the cluster's hosts get what comes behind it.
+  bool ends_here = false;
+};
+
+// One part of a route's hash policy.
+struct HashPart {
+  enum class Source : uint8_t { kHeader, kCookie, kAddress, kQueryParameter, kNone };
+
+  Source source = Source::kNone;
+  std::string name = {};                                // kHeader: lower-case
+  std::optional<RegexSubstitutionConfig> rewrite = {};  // kHeader
+  // kCookie: a request without it is given one for so long (0: the client's session).
+  std::optional<event::Duration> ttl = {};
+  std::string path = {};                                             // of a cookie that is given
+  std::vector<std::pair<std::string, std::string>> attributes = {};  // likewise
+  bool terminal = false;  // once there is a hash, what stands behind it does not count
 };
 
 struct ForwardAction {
@@ -173,6 +210,7 @@ struct ForwardAction {
   std::string host_rewrite = {};
   std::optional<RegexSubstitutionConfig> host_rewrite_path_regex = {};
   bool append_x_forwarded_host = false;
+  std::vector<HashPart> hash = {};
 };
 
 struct DirectResponseAction {
@@ -198,9 +236,11 @@ struct RedirectAction {
 
 struct RouteConfig {
   std::string name;
+  std::string stat_prefix = {};  // of statistics of its own; empty: none
   PathMatch match;
   std::vector<HeaderMatch> headers;                   // all of them
   std::vector<QueryParameterMatch> query_parameters;  // all of them
+  std::vector<MetadataMatch> dynamic_metadata = {};   // all of them
   bool grpc = false;                                  // only content type application/grpc[+...]
   std::optional<runtime::FractionSetting> runtime_fraction;
   std::variant<ForwardAction, DirectResponseAction, RedirectAction> action;
@@ -212,6 +252,12 @@ struct RouteConfig {
 // Which requests are redirected to https: none, those from outside, all that are not.
 enum class TlsRequirement : uint8_t { kNone, kExternalOnly, kAll };
 
+// Requests that statistics are kept of by themselves.
+struct VirtualClusterConfig {
+  std::string name;
+  std::vector<HeaderMatch> headers;  // all of them
+};
+
 struct VirtualHostConfig {
   std::string name;
   // "a.com", "*.a.com" and "*-b.a.com", "a.*", "*"; any case.
@@ -222,6 +268,7 @@ struct VirtualHostConfig {
   std::shared_ptr<const std::vector<RateLimit>> rate_limits = nullptr;  // null: none
   MessageChangesConfig header_changes = {};
   TlsRequirement require_tls = TlsRequirement::kNone;
+  std::vector<VirtualClusterConfig> virtual_clusters = {};  // the first that takes a request
   std::shared_ptr<const http::Metadata> metadata = {};
 };
 

@@ -10,6 +10,8 @@
 #include "source/http/route/host_index.h"
 #include "source/http/route/path_index.h"
 #include "source/http/route/rewrite.h"
+#include "source/http/route/route_extras.h"
+#include "source/http/route/virtual_clusters.h"
 #include "source/http/route/weight_source.h"
 
 namespace remora::route {
@@ -99,7 +101,8 @@ bool NeedsTls(TlsRequirement requirement, const http::RequestHead& head) {
 }  // namespace
 
 MatchResult RouteTable::Match(const http::RequestHead& head, uint64_t random,
-                              const runtime::Snapshot* runtime) const {
+                              const runtime::Snapshot* runtime,
+                              const http::Metadata* metadata) const {
   MatchResult result;
   const uint32_t host = hosts_->Find(head.authority, ignore_port_);
   if (host == HostIndex::kNone) return result;
@@ -113,7 +116,7 @@ MatchResult RouteTable::Match(const http::RequestHead& head, uint64_t random,
 
   std::string_view path = CutAt(CutAt(head.path, '?'), '#');
   if (ignore_path_parameters_) path = CutAt(path, ';');
-  const RequestView request{head, path, random, runtime};
+  const RequestView request{head, path, random, runtime, metadata};
   result.route = virtual_host.index_->Find(request);
   if (result.route == nullptr) return result;
   result.cluster = result.route->ChooseCluster(request);

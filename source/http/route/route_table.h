@@ -35,9 +35,11 @@ class HostIndex;
 class PathIndex;
 class Redirect;
 class RequestField;
+class VirtualClusters;
 class Rewrites;
 class RouteConditions;
 class RouteTableBuilder;
+struct RouteExtras;
 struct WeightSource;
 
 // One thing wrong in a RouteTableConfig.
@@ -103,6 +105,8 @@ class Route {
 
   // What to do about tries of its requests; null: nothing beyond the plain way.
   const FailurePolicy* failure_policy() const { return failure_policy_; }
+  // Statistics, hash policy and the like; null: it has none.
+  const RouteExtras* extras() const { return extras_.get(); }
 
   // Merged from table, virtual host and route; null when there are none. A weighted cluster may
   // add to them: MatchResult::overrides is what counts for a request.
@@ -136,6 +140,7 @@ class Route {
   std::string_view path_text_;
   PathMatch::Kind path_kind_ = PathMatch::Kind::kPrefix;
   bool case_sensitive_ = true;
+  std::unique_ptr<const RouteExtras> extras_;
   std::unique_ptr<const Rewrites> rewrites_;
   std::unique_ptr<const Redirect> redirect_;
   std::unique_ptr<const WeightSource> weight_source_;  // null: configured weights, random number
@@ -170,6 +175,7 @@ class VirtualHost {
   const FilterOverrides* overrides_ = nullptr;
   std::shared_ptr<const std::vector<RateLimit>> rate_limits_;
   TlsRequirement require_tls_ = TlsRequirement::kNone;
+  std::unique_ptr<const VirtualClusters> virtual_clusters_;
   std::shared_ptr<const http::Metadata> metadata_;
   std::unique_ptr<const PathIndex> index_;
 };
@@ -200,9 +206,11 @@ class RouteTable {
   RouteTable& operator=(const RouteTable&) = delete;
 
   // `random`: 64 uniform bits, drawn once a request; decides runtime fractions and weights.
-  // `runtime`: null for the values of the configuration.
+  // `runtime`: null for the values of the configuration. `metadata`: what filters have left in the
+  // stream; null: nothing.
   MatchResult Match(const http::RequestHead& head, uint64_t random,
-                    const runtime::Snapshot* runtime = nullptr) const;
+                    const runtime::Snapshot* runtime = nullptr,
+                    const http::Metadata* metadata = nullptr) const;
 
   const std::string& name() const { return name_; }
   const std::vector<VirtualHost>& virtual_hosts() const { return virtual_hosts_; }

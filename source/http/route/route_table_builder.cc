@@ -5,10 +5,14 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "source/base/check.h"
 #include "source/http/route/host_index.h"
+#include "source/http/route/metadata_matcher.h"
 #include "source/http/route/rewrite.h"
+#include "source/http/route/route_extras.h"
+#include "source/http/route/virtual_clusters.h"
 #include "source/http/route/weight_source.h"
 
 namespace remora::route {
@@ -97,6 +101,7 @@ void RouteTableBuilder::AddVirtualHost(VirtualHostConfig config, size_t index) {
     Report("routes", absl::StrCat("more than ", PathIndex::kMaxRoutes, " routes"));
     return;
   }
+  BuildVirtualClusters(std::move(config.virtual_clusters), virtual_host);
   host_failure_ = std::move(config.failure);
   CompileRetry(host_failure_, "retry_policy");
   std::vector<IndexedPath> paths(config.routes.size());
@@ -137,12 +142,12 @@ Route RouteTableBuilder::BuildRoute(RouteConfig config, const VirtualHost& virtu
   const HeaderLevels headers =
       AddHeaderLevel(inherited_headers, std::move(config.header_changes), "");
   route.response_headers_ = headers.plans.response;
-  BuildAction(config, headers, route);
+  BuildAction(config, virtual_host, headers, route);
   return route;
 }
 
-void RouteTableBuilder::BuildAction(RouteConfig& config, const HeaderLevels& headers,
-                                    Route& route) {
+void RouteTableBuilder::BuildAction(RouteConfig& config, const VirtualHost& virtual_host,
+                                    const HeaderLevels& headers, Route& route) {
   const auto report_at = [this](absl::string_view action) {
     return [this, action](std::string_view field, std::string_view message) {
       Report(absl::StrCat(action, ".", ToAbsl(field)), message);
@@ -161,11 +166,52 @@ void RouteTableBuilder::BuildAction(RouteConfig& config, const HeaderLevels& hea
   const size_t first = table_->choices_.size();
   BuildClusters(*forward, headers, route);
   BuildFailurePolicy(*forward, route);
+  BuildExtras(virtual_host, config.stat_prefix, *forward, route);
   for (size_t i = first; i < table_->choices_.size(); ++i) {
     ClusterChoice& choice = table_->choices_[i];
     choice.changes_request = choice.request_headers != nullptr || !choice.host_rewrite.empty() ||
                              route.rewrites_ != nullptr;
   }
+}
+
+// Without any, nothing is counted; with some, `other` takes what none of them does.
+void RouteTableBuilder::BuildVirtualClusters(std::vector<VirtualClusterConfig> config,
+                                             VirtualHost& virtual_host) {
+  if (config.empty()) return;
+  const std::string stem = absl::StrCat("vhost.", virtual_host.name_, ".vcluster.");
+  std::vector<VirtualClusters::Entry> entries;
+  for (size_t i = 0; i < config.size(); ++i) {
+    VirtualClusters::Entry& entry = entries.emplace_back();
+    for (size_t k = 0; k < config[i].headers.size(); ++k) {
+      auto matcher =
+          HeaderMatcher::Compile(std::move(config[i].headers[k]), max_regex_program_size_);
+      ReportIfBad(matcher.status(), absl::StrCat("virtual_clusters[", i, "].headers[", k, "]"));
+      if (matcher.ok()) entry.headers.push_back(*std::move(matcher));
+    }
+    entry.name = std::move(config[i].name);
+    entry.stat_prefix = absl::StrCat(stem, entry.name, ".");
+  }
+  entries.emplace_back().stat_prefix = absl::StrCat(stem, "other.");
+  virtual_host.virtual_clusters_ = std::make_unique<const VirtualClusters>(std::move(entries));
+}
+
+void RouteTableBuilder::BuildExtras(const VirtualHost& virtual_host, const std::string& stat_prefix,
+                                    ForwardAction& action, Route& route) {
+  auto extras = std::make_unique<RouteExtras>();
+  if (!stat_prefix.empty()) {
+    extras->stat_prefix = absl::StrCat("vhost.", virtual_host.name_, ".route.", stat_prefix, ".");
+  }
+  extras->virtual_clusters = virtual_host.virtual_clusters_.get();
+  if (!action.hash.empty()) {
+    auto hash = HashPolicy::Compile(std::move(action.hash), max_regex_program_size_);
+    ReportIfBad(hash.status(), "route.hash_policy");
+    if (hash.ok()) extras->hash = std::make_unique<const HashPolicy>(*std::move(hash));
+  }
+  extras->ends_connect =
+      std::any_of(action.upgrades.begin(), action.upgrades.end(), [](const Upgrade& upgrade) {
+        return upgrade.ends_here && absl::EqualsIgnoreCase(upgrade.type, "CONNECT");
+      });
+  if (!extras->empty()) route.extras_ = std::move(extras);
 }
 
 void RouteTableBuilder::BuildTlsRedirect() {
@@ -215,6 +261,12 @@ void RouteTableBuilder::BuildConditions(RouteConfig& config, RouteConditions& co
                                                   max_regex_program_size_);
     ReportIfBad(matcher.status(), absl::StrCat("match.query_parameters[", i, "]"));
     if (matcher.ok()) conditions.query_parameters.push_back(*std::move(matcher));
+  }
+  for (size_t i = 0; i < config.dynamic_metadata.size(); ++i) {
+    auto matcher =
+        MetadataMatcher::Compile(std::move(config.dynamic_metadata[i]), max_regex_program_size_);
+    ReportIfBad(matcher.status(), absl::StrCat("match.dynamic_metadata[", i, "]"));
+    if (matcher.ok()) conditions.dynamic_metadata.push_back(*std::move(matcher));
   }
   conditions.grpc = config.grpc;
   conditions.runtime_fraction = config.runtime_fraction;

@@ -51,9 +51,13 @@ class RouteTableBuilder {
                    const HeaderLevels& inherited_headers, IndexedPath& indexed);
   void BuildPath(PathMatch config, Route& route, RouteConditions& conditions, IndexedPath& indexed);
   void BuildConditions(RouteConfig& config, RouteConditions& conditions);
+  void BuildVirtualClusters(std::vector<VirtualClusterConfig> config, VirtualHost& virtual_host);
+  void BuildExtras(const VirtualHost& virtual_host, const std::string& stat_prefix,
+                   ForwardAction& action, Route& route);
   void CompileRetry(FailureSettings& settings, std::string_view field);
   void BuildFailurePolicy(ForwardAction& action, Route& route);
-  void BuildAction(RouteConfig& config, const HeaderLevels& headers, Route& route);
+  void BuildAction(RouteConfig& config, const VirtualHost& virtual_host,
+                   const HeaderLevels& headers, Route& route);
   void BuildTlsRedirect();
   void BuildWeightSource(const ForwardAction& action, Route& route);
   const RequestField* KeepField(const std::string& name);

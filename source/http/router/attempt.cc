@@ -15,15 +15,17 @@ using http::Side;
 void Attempt::Begin(upstream::Pool& pool) {
   End();
   pool_ = &pool;
+  host_ = &pool.host();
   replaced_ = false;
-  wish.fresh = false;
+  wish.fresh = always_fresh_;
   http::StreamInfo& info = context_.stream_info();
   info.upstream_host = pool.host().address_text();
   info.upstream_remote = &pool.host().address();
   info.upstream_local = nullptr;
   info.upstream_connection_id = 0;
   info.upstream_failure = {};
-  ++info.upstream_attempts;
+  info.upstream_wire = {};
+  if (router_.try_loggers() != nullptr) StartRecord();
   Acquire();
 }
 
@@ -35,6 +37,8 @@ void Attempt::Acquire() {
       info.upstream_host = {};
       info.upstream_remote = nullptr;
     }
+    NoteEnd(*acquired.error);
+    FinishRecord();
     router_.OnTryFailed(*acquired.error, false);
   } else if (acquired.lease.active()) {
     Use(std::move(acquired.lease));
@@ -53,6 +57,9 @@ void Attempt::Use(upstream::StreamLease lease) {
   info.upstream_connection_id = connection.id();
   info.upstream_request_begin = context_.dispatcher().now();
   context_.SetResponseSource(lease_.stream());
+  if (record_ != nullptr && router_.config().log_new_tries) {
+    WriteLog(formatter::LogType::kUpstreamPoolReady);
+  }
   router_.OnTryReady();
 }
 
@@ -63,6 +70,8 @@ void Attempt::OnStreamReady(upstream::StreamLease lease) {
 
 void Attempt::OnStreamFailed(const ProxyError& error) {
   waiting_ = false;
+  NoteEnd(error);
+  FinishRecord();
   router_.OnTryFailed(error, false);
 }
 
@@ -74,8 +83,13 @@ void Attempt::OnUpstreamDrained() {
   if (!discarding_) context_.request_source().Resume(http::PauseReason::kConnectionFull);
 }
 
+void Attempt::OnInterim(http::ResponseHead& head) {
+  if (!discarding_) router_.OnTryInterim(head);
+}
+
 void Attempt::OnHead(http::ResponseHead& head) {
   Touch();
+  if (record_ != nullptr) record_->head = &head;
   router_.OnTryHead(head);
 }
 
@@ -85,6 +99,7 @@ void Attempt::OnData(buffer::Buffer& data) {
     return;
   }
   Touch();
+  if (record_ != nullptr) record_->received += data.length();
   router_.OnTryData(data);
 }
 
@@ -93,6 +108,11 @@ void Attempt::OnEnd(http::HeaderMap* trailers) {
   if (timers_ != nullptr) timers_.reset();
   if (!discarding) context_.SetResponseSource(nullptr);
   lease_.Finish();
+  if (record_ != nullptr) {
+    record_->trailers = trailers;
+    context_.stream_info().upstream_last_byte = context_.dispatcher().now();
+    FinishRecord();
+  }
   if (!discarding) router_.OnTryEnd(trailers);
 }
 
@@ -101,7 +121,12 @@ void Attempt::OnReset(const ProxyError& error) {
   const bool stale = error.kind == ErrorKind::kConnectionTermination &&
                      error.side == Side::kUpstream && lease_.reused_connection() &&
                      !lease_.response_began();
-  const bool began = lease_.wrote();
+  // An upstream of HTTP/2 says itself that it has not looked at the request (RFC 9113 section 8.7).
+  const bool refused = error.kind == ErrorKind::kRemoteRefused;
+  if (refused || error.kind == ErrorKind::kRemoteReset) {
+    pool_->cluster().stats().upstream_rq_rx_reset.Inc();
+  }
+  const bool began = lease_.wrote() && !refused;
   lease_.Finish();
   if (std::exchange(discarding_, false)) return;
   context_.SetResponseSource(nullptr);
@@ -109,7 +134,10 @@ void Attempt::OnReset(const ProxyError& error) {
   context_.request_source().Resume(http::PauseReason::kConnectionFull);
   // What was given to the kernel may have been acted on; an idempotent request may be sent again
   // all the same (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
-  if (stale && (error.safe_to_retry || !wish.once) && router_.CanSendAgain() && Replace()) return;
+  const bool safe = error.safe_to_retry || !wish.once;
+  if ((stale || refused) && safe && router_.CanSendAgain() && Replace()) return;
+  NoteEnd(error);
+  FinishRecord();
   router_.OnTryFailed(error, began);
 }
 
@@ -130,6 +158,7 @@ void Attempt::Discard(const http::ResponseHead& head) {
   // More than a socket buffer would keep the connection, and us, longer than it is worth.
   constexpr uint64_t kCheap = 64 * 1024;
   timers_.reset();
+  FinishRecord();
   context_.SetResponseSource(nullptr);
   if (head.framing == http::Framing::kNone ||
       (head.framing == http::Framing::kLength && head.length <= kCheap)) {
@@ -149,9 +178,63 @@ void Attempt::End() {
   if (timers_ != nullptr) timers_.reset();
   discarding_ = false;
   StopWaiting();
-  if (!lease_.active()) return;
-  context_.SetResponseSource(nullptr);
-  lease_.Cancel();
+  if (lease_.active()) {
+    context_.SetResponseSource(nullptr);
+    lease_.Cancel();
+  }
+  if (record_ != nullptr) FinishRecord();
+}
+
+// --- the try's own log ---
+
+void Attempt::StartRecord() {
+  event::Dispatcher& dispatcher = context_.dispatcher();
+  record_ = arena().Make<Record>(dispatcher.timers(), *this);
+  record_->start = dispatcher.now();
+  const http::StreamInfo& info = context_.stream_info();
+  record_->start_wall = info.start_wall + (record_->start - info.start);
+  if (router_.config().log_interval > 0) {
+    record_->timer.Arm(record_->start + router_.config().log_interval);
+  }
+}
+
+void Attempt::NoteEnd(const ProxyError& error) {
+  if (record_ == nullptr) return;
+  record_->flags.Set(http::ReplyFor(error.kind).flag);
+}
+
+void Attempt::OnLogTimer(void* self) {
+  auto* attempt = static_cast<Attempt*>(self);
+  attempt->WriteLog(formatter::LogType::kUpstreamPeriodic);
+  attempt->record_->timer.Arm(attempt->context_.dispatcher().now() +
+                              attempt->router_.config().log_interval);
+}
+
+void Attempt::FinishRecord() {
+  if (record_ == nullptr) return;
+  WriteLog(formatter::LogType::kUpstreamEnd);
+  record_.reset();
+}
+
+// The exchange's facts with the try's own in their place.
+void Attempt::WriteLog(formatter::LogType type) {
+  http::StreamInfo info = context_.stream_info();
+  info.start = record_->start;
+  info.start_wall = record_->start_wall;
+  info.end = type == formatter::LogType::kUpstreamEnd ? context_.dispatcher().now() : 0;
+  info.bytes_received = record_->received;
+  info.bytes_sent = record_->sent;
+  info.response_code = record_->head != nullptr ? record_->head->status : 0;
+  info.response_code_details = {};
+  info.flags = record_->flags;
+  formatter::Exchange exchange{info};
+  exchange.request = context_.request_head();
+  exchange.response = record_->head;
+  exchange.response_trailers = record_->trailers;
+  exchange.log_type = type;
+  exchange.now = context_.dispatcher().now();
+  exchange.wall_now = info.start_wall + (exchange.now - info.start);
+  router_.try_loggers()->Log(exchange, {context_.runtime(), context_.random()});
 }
 
 // --- the try's own timeouts ---

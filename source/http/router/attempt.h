@@ -34,6 +34,13 @@ class Attempt final : public upstream::StreamUser {
   void Begin(upstream::Pool& pool);
   // Lets go of everything.
   void End();
+  // Every try gets a connection that has served nobody before.
+  void UseNewConnections() { always_fresh_ = true; }
+  // The cluster has gone, and the host with it.
+  void Forget() {
+    pool_ = nullptr;
+    host_ = nullptr;
+  }
   // The rest of the response is of no use: it is read if that is cheap (the connection then lives
   // on), else cut off.
   void Discard(const http::ResponseHead& head);
@@ -43,6 +50,12 @@ class Attempt final : public upstream::StreamUser {
   bool waiting() const { return waiting_; }
   http::ClientCodecStream& stream() { return *lease_.stream(); }
   void StartTimers(const Timeouts& timeouts);
+  // Body bytes of the request have gone out.
+  void CountSent(size_t bytes) {
+    if (record_ != nullptr) record_->sent += bytes;
+  }
+  // Why the try is given up, for its log.
+  void NoteEnd(const http::ProxyError& error);
   void Touch() {
     if (timers_ != nullptr) TouchIdle();
   }
@@ -52,8 +65,8 @@ class Attempt final : public upstream::StreamUser {
     return lease_.reused_connection() && !replaced_ && !(wish.once && lease_.wrote());
   }
 
-  // Null before the first Begin.
-  upstream::Pool* pool() const { return pool_; }
+  // Where the try goes; null before the first Begin. It stays when its pool has gone.
+  const upstream::Host* host() const { return host_; }
 
   // upstream::StreamUser
   void OnStreamReady(upstream::StreamLease lease) override;
@@ -61,13 +74,31 @@ class Attempt final : public upstream::StreamUser {
   void OnUpstreamFull() override;
   void OnUpstreamDrained() override;
   base::Arena& arena() override { return context_.arena(); }
-  void OnInterim(http::ResponseHead& head) override { context_.response_sink().OnInterim(head); }
+  http::WireBytes* wire() override { return &context_.stream_info().upstream_wire; }
+  void OnInterim(http::ResponseHead& head) override;
   void OnHead(http::ResponseHead& head) override;
   void OnData(buffer::Buffer& data) override;
   void OnEnd(http::HeaderMap* trailers) override;
   void OnReset(const http::ProxyError& error) override;
 
  private:
+  // What its log says of it; in the arena.
+  struct Record {
+    Record(event::TimerWheel& wheel, Attempt& attempt) : timer(wheel, &OnLogTimer, &attempt) {}
+    event::TimePoint start = 0;
+    int64_t start_wall = 0;
+    uint64_t received = 0;  // body bytes of the response
+    uint64_t sent = 0;      // and of the request
+    const http::ResponseHead* head = nullptr;
+    const http::HeaderMap* trailers = nullptr;
+    http::ResponseFlags flags;
+    event::Timer timer;
+  };
+  static void OnLogTimer(void* self);
+  void StartRecord();
+  void WriteLog(formatter::LogType type);
+  // The try is over: its line is written, once.
+  void FinishRecord();
   struct Timers {
     Timers(event::TimerWheel& wheel, Attempt& attempt)
         : total(wheel, &OnTotal, &attempt), idle(wheel, &OnIdle, &attempt) {}
@@ -86,8 +117,11 @@ class Attempt final : public upstream::StreamUser {
   RouterFilter& router_;
   http::FilterContext& context_;
   upstream::Pool* pool_ = nullptr;
+  const upstream::Host* host_ = nullptr;
   upstream::StreamLease lease_;
   base::ArenaPtr<Timers> timers_;
+  base::ArenaPtr<Record> record_;  // null: it is not logged
+  bool always_fresh_ = false;
   bool waiting_ = false;     // in the pool's queue
   bool replaced_ = false;    // this is the second connection of the try
   bool discarding_ = false;  // the response is only read to its end

@@ -61,6 +61,7 @@ RetryState::RetryState(const Setup& setup, const http::RequestHead& head,
     : policy_(setup.policy),
       cluster_(&setup.cluster),
       priority_(setup.priority),
+      counted_in_(setup.counted_in),
       random_(setup.random),
       dispatcher_(setup.dispatcher),
       timer_(setup.dispatcher.timers(), on_delay_over, argument) {
@@ -142,26 +143,33 @@ bool RetryState::WantsFailure(ErrorKind kind, bool began) const {
     return true;
   }
   if ((retry_on_ & route::kRetryOnResetBeforeRequest) && !began) return true;
+  if ((retry_on_ & route::kRetryOnRefusedStream) && kind == ErrorKind::kRemoteRefused) return true;
   return (retry_on_ & route::kRetryOnConnectFailure) && IsConnectFailure(kind);
 }
 
 RetryState::Answer RetryState::Decide(bool wanted) {
   const upstream::ClusterStats& stats = cluster_->stats();
-  if (!wanted && holds_place_) stats.upstream_rq_retry_success.Inc();
+  if (!wanted && holds_place_) {
+    stats.upstream_rq_retry_success.Inc();
+    counted_in_.Inc(&RequestStats::retry_success);
+  }
   Release();
   if (!wanted) return Answer::kNo;
   if (left_ == 0) {
     stats.upstream_rq_retry_limit_exceeded.Inc();
+    counted_in_.Inc(&RequestStats::retry_limit_exceeded);
     return Answer::kLimit;
   }
   --left_;
   if (!cluster_->Allows(Resource::kRetry, priority_)) {
     stats.upstream_rq_retry_overflow.Inc();
+    counted_in_.Inc(&RequestStats::retry_overflow);
     return Answer::kOverflow;
   }
   cluster_->Take(Resource::kRetry, priority_);
   holds_place_ = true;
   stats.upstream_rq_retry.Inc();
+  counted_in_.Inc(&RequestStats::retry);
   return Answer::kYes;
 }
 

@@ -19,6 +19,7 @@
 #include "source/http/message.h"
 #include "source/http/proxy_error.h"
 #include "source/http/route/route_table.h"
+#include "source/http/router/request_stats.h"
 #include "source/upstream/cluster_runtime.h"
 
 namespace remora::router {
@@ -37,6 +38,7 @@ class RetryState final {
     upstream::Priority priority;
     base::Random& random;
     event::Dispatcher& dispatcher;
+    CountedIn counted_in = {};
   };
 
   // Something asks for retries of such a request.
@@ -76,6 +78,7 @@ class RetryState final {
   const route::RetryPolicy* policy_;
   upstream::ClusterRuntime* cluster_;
   const upstream::Priority priority_;
+  const CountedIn counted_in_;
   base::Random& random_;
   event::Dispatcher& dispatcher_;
   uint32_t retry_on_ = 0;

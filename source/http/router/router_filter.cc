@@ -77,6 +77,11 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
   }
   cluster_->AddUser();
   context_.stream_info().cluster_name = name;
+  if (InMaintenance()) [[unlikely]] {
+    cluster_->stats().upstream_rq_maintenance_mode.Inc();
+    Reply({Side::kLocal, ErrorKind::kMaintenance});
+    return Answer::kContinue;
+  }
   // As Envoy: a route that bounds the whole stream has no timeout of its own.
   if (!route->forward()->max_stream_duration.has_value()) timeouts_.global = route->timeout();
   attempt_.wish.once = !IsIdempotent(head);
@@ -84,6 +89,8 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     keeping_ = true;
     body_limit_ = context_.request_buffer_limit();
   }
+  if (const route::RouteExtras* extras = route->extras()) [[unlikely]]
+    ReadExtras(*extras, head);
   if (policy_ != nullptr || head.headers.HasAnyOf(kControlFields)) [[unlikely]] {
     if (!Prepare(head)) return Answer::kContinue;
   }
@@ -91,14 +98,49 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
   if (policy_ != nullptr && policy_->count_attempts_in_request) {
     head.headers.SetReference(HeaderId::kXEnvoyAttemptCount, "1");
   }
+  // Header changes may name it, and a request that finds no host has tried.
+  context_.stream_info().upstream_attempts = 1;
   FinalizeRequest(context_, !config_.suppress_envoy_headers, head);
   if (policy_ != nullptr && !policy_->mirrors.empty() && head.framing != http::Framing::kTunnel) {
     StartMirrors(head);
   }
-  BeginTry(attempt_.wish.priority == upstream::Priority::kDefault
+  BeginTry(attempt_.wish.priority == upstream::Priority::kDefault && !hash_.has_value()
                ? cluster_->PickPool()
-               : cluster_->PickPool({attempt_.wish.priority}));
+               : cluster_->PickPool({.priority = attempt_.wish.priority, .hash = hash_}));
   return Answer::kContinue;
+}
+
+void RouterFilter::ReadExtras(const route::RouteExtras& extras, http::RequestHead& head) {
+  RequestStatsTable& table = context_.worker_state<RouterState>().request_stats;
+  http::StreamInfo& info = context_.stream_info();
+  if (extras.virtual_clusters != nullptr) {
+    const route::VirtualClusters::Entry& entry = extras.virtual_clusters->Find(head);
+    info.virtual_cluster_name = entry.name;
+    counted_in_.Add(table.Find(entry.stat_prefix));
+  }
+  if (!extras.stat_prefix.empty()) counted_in_.Add(table.Find(extras.stat_prefix));
+  if (extras.hash != nullptr && cluster_->wants_hash()) {
+    const route::HashPolicy::Client client{
+        info.downstream_remote, [&info] {
+          const net::Address* local = info.connection->FindLocal();
+          return info.connection->direct_remote->ToString() +
+                 (local != nullptr ? local->ToString() : std::string());
+        }};
+    hash_ = extras.hash->Hash(head, client, [this](const std::string& cookie) {
+      cookies_.push_back(arena().Copy(cookie));
+    });
+  }
+  if (extras.ends_connect && head.method_id == Method::kConnect) {
+    head.tunnel_ends_here = true;
+    attempt_.UseNewConnections();
+  }
+}
+
+bool RouterFilter::InMaintenance() const {
+  const runtime::Snapshot& runtime = context_.runtime();
+  if (runtime.values().empty()) return false;
+  return runtime.FractionOf(cluster_->maintenance_key(), {.numerator = 0})
+      .Matches(context_.random().Next());
 }
 
 bool RouterFilter::Prepare(http::RequestHead& head) {
@@ -118,8 +160,9 @@ bool RouterFilter::Prepare(http::RequestHead& head) {
   }
   ReadTimeouts(config_, head, timeouts_);
   if (RetryState::IsAskedFor(retry, head)) {
-    const RetryState::Setup setup{retry, *cluster_, attempt_.wish.priority, context_.random(),
-                                  context_.dispatcher()};
+    const RetryState::Setup setup{
+        retry,      *cluster_, attempt_.wish.priority, context_.random(), context_.dispatcher(),
+        counted_in_};
     retry_ = arena().Make<RetryState>(setup, head, &OnDelayOver, this);
   }
   alt_stat_name_ = head.headers.Get(HeaderId::kXEnvoyUpstreamAltStatName);
@@ -158,7 +201,7 @@ void RouterFilter::BeginTry(upstream::Pool* pool) {
     return;
   }
   if (retry_ != nullptr) retry_->Tried(pool->host());
-  const bool first = context_.stream_info().upstream_attempts == 0;
+  const bool first = context_.stream_info().upstream_attempts == 1;
   RewriteHost(context_, pool->host().config().hostname, first && !config_.suppress_envoy_headers,
               *request_);
   attempt_.Begin(*pool);
@@ -171,9 +214,13 @@ void RouterFilter::OnTryWaits() {
 }
 
 void RouterFilter::OnTryReady() {
+  counted_in_.Inc(&RequestStats::total);
   http::ClientCodecStream& stream = attempt_.stream();
   stream.OnHead(*request_);
+  // A tunnel that ends here is answered at once, which may end it all.
+  if (!attempt_.active()) return;
   if (!body_.empty()) {
+    attempt_.CountSent(body_.length());
     if (keeping_ && WantsBody()) {
       buffer::Buffer copy(context_.blocks());
       copy.AppendShared(body_);
@@ -199,6 +246,7 @@ Answer RouterFilter::OnRequestData(buffer::Buffer& data) {
     data.Clear();
   } else if (attempt_.active() && !keeping_) {
     attempt_.Touch();
+    attempt_.CountSent(data.length());
     attempt_.stream().OnData(data);
   } else {
     SendBody(data);
@@ -226,6 +274,7 @@ void RouterFilter::SendBody(buffer::Buffer& data) {
     body_.Clear();
   }
   attempt_.Touch();
+  attempt_.CountSent(data.length());
   attempt_.stream().OnData(data);
 }
 
@@ -272,10 +321,12 @@ void RouterFilter::OnTimeout(void* self) {
   if (router->done_) return;
   if (router->attempt_.active() || router->attempt_.waiting()) {
     router->cluster_->stats().upstream_rq_timeout.Inc();
-    const upstream::Host& host = router->attempt_.pool()->host();
+    router->counted_in_.Inc(&RequestStats::timeout);
+    const upstream::Host& host = *router->attempt_.host();
     AddOwn<uint64_t>(host.counters(router->cluster_->worker().index).rq_timeout, 1);
   }
   const ProxyError error{Side::kLocal, ErrorKind::kRouteTimeout};
+  router->attempt_.NoteEnd(error);
   if (router->response_started_) {
     router->ResetResponse(error);
   } else {
@@ -294,8 +345,9 @@ void RouterFilter::OnTryTimeout(ErrorKind kind) {
   } else {
     stats.upstream_rq_per_try_timeout.Inc();
   }
-  const upstream::Host& host = attempt_.pool()->host();
+  const upstream::Host& host = *attempt_.host();
   AddOwn<uint64_t>(host.counters(cluster_->worker().index).rq_timeout, 1);
+  attempt_.NoteEnd(error);
   attempt_.End();
   if (response_started_) {
     ResetResponse(error);
@@ -340,21 +392,28 @@ void RouterFilter::TryAgain() {
     return;
   }
   if (cluster != cluster_) {
+    attempt_.Forget();
     retry_->MoveTo(*cluster);
     cluster->AddUser();
     std::exchange(cluster_, cluster)->RemoveUser();
   }
+  const uint32_t attempts = ++context_.stream_info().upstream_attempts;
   if (policy_ != nullptr && policy_->count_attempts_in_request) {
-    request_->headers.SetReference(
-        HeaderId::kXEnvoyAttemptCount,
-        NumberText(arena(), context_.stream_info().upstream_attempts + 1));
+    request_->headers.SetReference(HeaderId::kXEnvoyAttemptCount, NumberText(arena(), attempts));
   }
   const event::Duration elapsed = request_ended_ ? context_.dispatcher().now() - request_end_ : 0;
   if (!config_.suppress_envoy_headers) SetExpectedTimeout(timeouts_, elapsed, *request_);
-  BeginTry(cluster_->PickPool(retry_->NextHost()));
+  upstream::HostWish wish = retry_->NextHost();
+  wish.hash = hash_;
+  BeginTry(cluster_->PickPool(wish));
 }
 
 // --- the response ---
+
+void RouterFilter::OnTryInterim(http::ResponseHead& head) {
+  CountResponse(head.status);
+  context_.response_sink().OnInterim(head);
+}
 
 void RouterFilter::OnTryHead(http::ResponseHead& head) {
   http::StreamInfo& info = context_.stream_info();
@@ -362,7 +421,7 @@ void RouterFilter::OnTryHead(http::ResponseHead& head) {
   info.upstream_version = head.version;
   if (retry_ != nullptr && ActOn(retry_->OnHead(head))) {
     cluster_->CountRetriedResponse(head.status);
-    upstream::HostCounters& counters = attempt_.pool()->host().counters(cluster_->worker().index);
+    upstream::HostCounters& counters = attempt_.host()->counters(cluster_->worker().index);
     AddOwn<uint64_t>(counters.rq_error, 1);
     attempt_.Discard(head);
     return;
@@ -384,6 +443,9 @@ void RouterFilter::OnTryHead(http::ResponseHead& head) {
     head.headers.SetReference(HeaderId::kXEnvoyAttemptCount,
                               NumberText(arena(), info.upstream_attempts));
   }
+  for (const std::string_view cookie : cookies_) {
+    head.headers.AddReference(HeaderId::kSetCookie, cookie);
+  }
   // Header changes may name it.
   if (info.response_code_details.empty()) info.response_code_details = "via_upstream";
   FinalizeResponse(context_, head);
@@ -394,8 +456,9 @@ void RouterFilter::OnTryEnd(http::HeaderMap* trailers) {
   const event::TimePoint now = context_.dispatcher().now();
   context_.stream_info().upstream_last_byte = now;
   if (request_ended_) {
-    cluster_->stats().upstream_rq_time.Record(
-        static_cast<uint64_t>((now - request_end_) / event::kMillisecond));
+    const auto time = static_cast<uint64_t>((now - request_end_) / event::kMillisecond);
+    cluster_->stats().upstream_rq_time.Record(time);
+    counted_in_.ForEach([time](RequestStats& stats) { stats.time.Record(time); });
   }
   done_ = true;
   timeout_.Disarm();
@@ -441,13 +504,15 @@ void RouterFilter::ResetResponse(const ProxyError& error) {
 }
 
 void RouterFilter::CountResponse(uint16_t status) {
+  if (context_.stream_info().health_check) return;  // as Envoy: it says nothing of the traffic
   cluster_->CountResponse(status, request_->headers.Has(HeaderId::kXEnvoyInternal));
+  counted_in_.ForEach([status](RequestStats& stats) { stats.CountResponse(status); });
   if (!alt_stat_name_.empty()) [[unlikely]]
     cluster_->CountResponseAs(alt_stat_name_, status);
 }
 
 void RouterFilter::CountHostResult(uint16_t status) {
-  upstream::HostCounters& counters = attempt_.pool()->host().counters(cluster_->worker().index);
+  upstream::HostCounters& counters = attempt_.host()->counters(cluster_->worker().index);
   AddOwn<uint64_t>(status >= 500 ? counters.rq_error : counters.rq_success, 1);
 }
 
@@ -493,7 +558,7 @@ void RouterFilter::Reply(const ProxyError& error, uint16_t status) {
   }
   if (cluster_ != nullptr) {
     CountResponse(reply.status);
-    if (attempt_.pool() != nullptr) CountHostResult(reply.status);
+    if (attempt_.host() != nullptr) CountHostResult(reply.status);
   }
   context_.SendLocalReply(std::move(reply));
 }

@@ -16,12 +16,16 @@
 
 #include <memory>
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include "source/event/timer.h"
 #include "source/http/filter/filter.h"
 #include "source/http/filter/filter_context.h"
+#include "source/http/route/route_extras.h"
 #include "source/http/router/attempt.h"
 #include "source/http/router/cluster_cache.h"
+#include "source/http/router/request_stats.h"
 #include "source/http/router/retry_state.h"
 #include "source/http/router/shadow.h"
 #include "source/http/router/stats.h"
@@ -31,9 +35,16 @@ namespace remora::router {
 
 class RouterState final : public http::FilterWorkerState {
  public:
-  explicit RouterState(const http::WorkerSetup& setup)
-      : stats(setup.scope.Make<Stats>(setup.shard)) {}
+  RouterState(const Config& config, const http::WorkerSetup& setup)
+      : stats(setup.scope.Make<Stats>(setup.shard)),
+        request_stats(setup.scope.root(), setup.shard) {
+    if (!config.upstream_log.empty()) {
+      loggers = access_log::WorkerLoggers(config.upstream_log, *setup.log_files);
+    }
+  }
   const Stats stats;
+  RequestStatsTable request_stats;
+  access_log::WorkerLoggers loggers;  // of tries
   Shadows shadows;
   ClusterCache clusters;
 };
@@ -51,12 +62,18 @@ class RouterFilter final : public http::Filter {
   // From the present Attempt.
   void OnTryWaits();
   void OnTryReady();
+  void OnTryInterim(http::ResponseHead& head);
   void OnTryHead(http::ResponseHead& head);
   void OnTryData(buffer::Buffer& data) { context_.response_sink().OnData(data); }
   void OnTryEnd(http::HeaderMap* trailers);
   // `began`: the request may have reached the upstream.
   void OnTryFailed(const http::ProxyError& error, bool began);
   void OnTryTimeout(http::ErrorKind kind);
+  // Null: tries are not logged.
+  const access_log::WorkerLoggers* try_loggers() const {
+    return config_.upstream_log.empty() ? nullptr : &context_.worker_state<RouterState>().loggers;
+  }
+  const Config& config() const { return config_; }
   // Everything that the request has sent so far is still there.
   bool CanSendAgain() const { return !has_body() || keeping_; }
 
@@ -68,7 +85,11 @@ class RouterFilter final : public http::Filter {
   const Stats& stats() const { return context_.worker_state<RouterState>().stats; }
 
   // What only some requests need: their own timeouts, retries, mirrors. False after a reply.
+  // An operator keeps this share of requests from the cluster.
+  bool InMaintenance() const;
   bool Prepare(http::RequestHead& head);
+  // Statistics and hash policy of the route.
+  void ReadExtras(const route::RouteExtras& extras, http::RequestHead& head);
   void StartMirrors(http::RequestHead& head);
   void TryAgain();
   void BeginTry(upstream::Pool* pool);
@@ -110,6 +131,9 @@ class RouterFilter final : public http::Filter {
   event::Timer timeout_;
   event::TimePoint request_end_ = 0;
   std::string_view alt_stat_name_;
+  CountedIn counted_in_;
+  std::optional<uint64_t> hash_;
+  std::vector<std::string_view> cookies_;  // for the response, in the arena
   base::ArenaPtr<RetryState> retry_;
   base::ArenaPtr<Mirrors> mirrors_;
 };

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "source/access_log/logger.h"
 #include "source/event/clock.h"
 #include "source/http/message.h"
 
@@ -26,6 +27,11 @@ struct Config {
   bool respect_expected_rq_timeout = false;
   // Fields whose values have to be valid, else 400.
   std::vector<http::HeaderId> strict_fields = {};
+  // Logs of single tries: at their end, when they have got their connection, and so often while
+  // they last (0: not).
+  access_log::LoggerList upstream_log = {};
+  bool log_new_tries = false;
+  event::Duration log_interval = 0;
 };
 
 // 0: none.

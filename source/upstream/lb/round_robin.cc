@@ -1,28 +1,14 @@
 #include "source/upstream/lb/round_robin.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace remora::upstream {
 
-RoundRobin::RoundRobin(const std::vector<std::unique_ptr<Host>>& hosts, base::Random& random) {
-  std::vector<const Host*> healthy;
-  std::vector<const Host*> degraded;
-  for (const auto& host : hosts) {
-    if (host->healthy()) healthy.push_back(host.get());
-    if (host->degraded()) degraded.push_back(host.get());
-  }
-  panic_ = (healthy.size() + degraded.size()) * 100 < hosts.size() * kPanicThresholdPercent;
-  if (panic_) {
-    for (const auto& host : hosts) hosts_.push_back(host.get());
-  } else {
-    hosts_ = healthy.empty() ? std::move(degraded) : std::move(healthy);
-  }
+RoundRobin::RoundRobin(UsableHosts usable, base::Random& random) : panic_(usable.panic) {
+  const bool weighted = usable.weighted();
+  hosts_ = std::move(usable.hosts);
   if (hosts_.empty()) return;
-
-  const uint32_t first_weight = hosts_[0]->config().weight;
-  const bool weighted = std::any_of(hosts_.begin(), hosts_.end(), [&](const Host* host) {
-    return host->config().weight != first_weight;
-  });
   cursor_ = random.Below(hosts_.size());
   if (!weighted) return;
   for (size_t i = 0; i < hosts_.size(); ++i) {
@@ -31,10 +17,10 @@ RoundRobin::RoundRobin(const std::vector<std::unique_ptr<Host>>& hosts, base::Ra
   }
   std::make_heap(heap_.begin(), heap_.end(), Later);
   // Start anywhere in the cycle, for the same reason as the cursor.
-  for (uint64_t skip = random.Below(hosts_.size()); skip > 0; --skip) Pick();
+  for (uint64_t skip = random.Below(hosts_.size()); skip > 0; --skip) Pick({});
 }
 
-const Host* RoundRobin::Pick() {
+const Host* RoundRobin::Pick(const PickWish&) {
   if (heap_.empty()) {
     if (hosts_.empty()) return nullptr;
     const Host* host = hosts_[cursor_];

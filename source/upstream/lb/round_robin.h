@@ -6,24 +6,22 @@
 // begin with the same one. Different weights: earliest deadline first, as Envoy does it: a host of
 // weight w is due every 1/w, and picks come out smoothly interleaved (O(log n)).
 //
-// Only healthy hosts take part; without any, the degraded ones. When fewer than half are healthy
-// all hosts do (panic, Envoy's healthy_panic_threshold default of 50 %).
+// Owner: ClusterRuntime. Thread: its worker. Nothing fails.
 
 #include <memory>
 #include <vector>
 
 #include "source/base/random.h"
 #include "source/upstream/lb/load_balancer.h"
+#include "source/upstream/lb/usable_hosts.h"
 
 namespace remora::upstream {
 
 class RoundRobin final : public LoadBalancer {
  public:
-  static constexpr uint32_t kPanicThresholdPercent = 50;
+  RoundRobin(UsableHosts usable, base::Random& random);
 
-  RoundRobin(const std::vector<std::unique_ptr<Host>>& hosts, base::Random& random);
-
-  const Host* Pick() override;
+  const Host* Pick(const PickWish& wish) override;
   bool in_panic() const override { return panic_; }
 
  private:
@@ -44,7 +42,7 @@ class RoundRobin final : public LoadBalancer {
   std::vector<const Host*> hosts_;  // those that take part
   std::vector<Due> heap_;           // empty when all weights are equal
   size_t cursor_ = 0;
-  bool panic_ = false;
+  bool panic_;
 };
 
 }  // namespace remora::upstream

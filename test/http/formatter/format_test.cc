@@ -327,6 +327,63 @@ TEST_CASE("a peer cannot write a second line into a log") {
   CHECK(Print("\t%QUERY_PARAM(t)%", exchange, log) == "\ta\\x09b");
 }
 
+TEST_CASE("coalesce: the first operator that has a value") {
+  Sample sample;
+  sample.request.headers.Add("x-z", "va)lue");
+  const Exchange exchange = sample.exchange();
+  const auto coalesce = [](const std::string& list, const std::string& rest = "") {
+    return "%COALESCE({\"operators\": [" + list + "]})" + rest + "%";
+  };
+  const std::string none = "{\"command\": \"REQ\", \"param\": \"none\"}";
+  const std::string field = "{\"command\": \"REQ\", \"param\": \"x-z\"}";
+  CHECK(Print(coalesce(none + ", " + field), exchange) == "va)lue");
+  CHECK(Print(coalesce(field + ", " + none, ":3"), exchange) == "va)");
+  CHECK(Print(coalesce("{\"command\": \"REQ\", \"param\": \"x-z\", \"max_length\": 2}"),
+              exchange) == "va");
+  CHECK(Print(coalesce(none), exchange) == "-");
+  CHECK(Print(coalesce(none + ", \"RESPONSE_CODE\""), exchange) == "200");
+  CHECK(Json(coalesce(none + ", \"RESPONSE_CODE\""), exchange) == "200");
+  CHECK(Json(coalesce(none + ", " + field), exchange) == "\"va)lue\"");
+  CHECK(Json(coalesce(none), exchange) == "null");
+}
+
+TEST_CASE("coalesce: what is wrong with its operators, in Envoy's words") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"%COALESCE%", "COALESCE requires parameters"},
+      {"%COALESCE(x)%", "COALESCE: failed to parse JSON configuration"},
+      {"%COALESCE({\"operators\":[\"A\",]})%", "COALESCE: failed to parse JSON configuration"},
+      {"%COALESCE({})%", "COALESCE: JSON configuration must contain 'operators' array"},
+      {"%COALESCE({\"operators\":{}})%", "COALESCE: 'operators' must be an array"},
+      {"%COALESCE({\"operators\":[]})%", "COALESCE: 'operators' array must not be empty"},
+      {"%COALESCE({\"operators\":[\"FOO\"]})%",
+       "COALESCE: failed to parse operator at index 0: unknown command: 'FOO'"},
+      {"%COALESCE({\"operators\":[\"PROTOCOL\",{\"command\":\"REQ\"}]})%",
+       "COALESCE: failed to parse operator at index 1: REQ requires parameters"},
+      {"%COALESCE({\"operators\":[{\"param\":\"x\"}]})%",
+       "COALESCE: failed to parse operator at index 0: operator object must have 'command' field"},
+      {"%COALESCE({\"operators\":[3]})%",
+       "COALESCE: failed to parse operator at index 0: operator entry must be either a string "
+       "(command name) or an object with 'command' field"},
+      {"%COALESCE({\"operators\":[{\"command\":\"REQ\",\"param\":\"x\",\"max_length\":-3}]})%",
+       "COALESCE: failed to parse operator at index 0: 'max_length' must be a positive integer"},
+  };
+  for (const auto& [text, expected] : cases) {
+    CAPTURE(text);
+    CHECK(Print(text) == "error: " + std::string(expected) + " (at position 0 of the format)");
+  }
+}
+
+TEST_CASE("bytes on the wire, in both directions and on both sides") {
+  Sample sample;
+  sample.info.downstream_wire = {1, 2, 3, 4};
+  sample.info.upstream_wire = {5, 6, 7, 8};
+  CHECK(Print("%DOWNSTREAM_WIRE_BYTES_RECEIVED% %DOWNSTREAM_WIRE_BYTES_SENT% "
+              "%DOWNSTREAM_HEADER_BYTES_RECEIVED% %DOWNSTREAM_HEADER_BYTES_SENT% "
+              "%UPSTREAM_WIRE_BYTES_RECEIVED% %UPSTREAM_WIRE_BYTES_SENT% "
+              "%UPSTREAM_HEADER_BYTES_RECEIVED% %UPSTREAM_HEADER_BYTES_SENT%",
+              sample.exchange()) == "1 2 3 4 5 6 7 8");
+}
+
 TEST_CASE("one operator alone keeps its type in JSON") {
   Sample sample;
   sample.request.headers.Add("x-q", "a\"b\\c\xc3\xa9\t/");

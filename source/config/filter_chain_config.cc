@@ -15,6 +15,7 @@
 #include "source/config/http_connection_manager_config.h"
 #include "source/config/tcp_proxy_config.h"
 #include "source/config/text.h"
+#include "source/config/tls_config.h"
 
 namespace remora::config {
 namespace {
@@ -179,7 +180,9 @@ std::shared_ptr<const FilterChain> ParseFilterChain(const lds::FilterChain& prot
                            translation);
   if (proto.has_metadata()) chain.metadata = ParseMetadata(proto.metadata());
   if (proto.has_transport_socket()) {
-    CheckTransportSocket(proto.transport_socket(), path.Field("transport_socket"), translation);
+    chain.transport =
+        ParseDownstreamTransport(proto.transport_socket(), Concat("listener '", address, "'"),
+                                 path.Field("transport_socket"), translation);
   }
   if (proto.has_transport_socket_connect_timeout()) {
     chain.transport_connect_timeout =

@@ -373,6 +373,7 @@ void ActiveListener::Log(const Open& open) {
   info.bytes_received = totals.bytes_received;
   info.bytes_sent = totals.bytes_sent;
   info.version_known = totals.protocol_known;
+  if (totals.http2) info.version = http::Version::kHttp2;
   info.response_code_details = totals.details;
   if (open.guarded != nullptr && open.guarded->rate_limited)
     info.flags.Set(http::ResponseFlag::kUpstreamRetryLimitExceeded);

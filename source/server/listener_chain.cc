@@ -27,8 +27,8 @@ ListenerChain::ListenerChain(std::shared_ptr<const config::FilterChain> config,
   if (config_->http != nullptr) {
     http_ = std::make_shared<connection_manager::WorkerConfig>(
         config_->http, surroundings.services, surroundings.buffer_limit,
-        connection_manager::WorkerConfig::Scopes{*scopes.http, *scopes.listener_http,
-                                                 *scopes.http1},
+        connection_manager::WorkerConfig::Scopes{*scopes.http, *scopes.listener_http, *scopes.http1,
+                                                 *scopes.http2},
         surroundings.drain);
   }
   if (http_ != nullptr) http_->SetChain(config_->name, config_->metadata);

@@ -19,6 +19,7 @@ namespace remora::server {
 struct ChainScopes {
   stats::Scope* http = nullptr;           // `http.<stat_prefix>.`
   stats::Scope* http1 = nullptr;          // `http1.`
+  stats::Scope* http2 = nullptr;          // `http2.`
   stats::Scope* listener_http = nullptr;  // `listener.<address>.http.<stat_prefix>.`
   stats::Scope* tcp = nullptr;            // `tcp.<stat_prefix>.`
   stats::Scope* session = nullptr;        // of an extension's session

@@ -78,16 +78,18 @@ const net::Address& Session::local() {
 }
 
 net::SessionTotals Session::totals() const {
-  return {id_,
-          started_,
-          connection_.bytes_received(),
-          connection_.bytes_sent(),
-          requests_ > 0,
-          broke_protocol_,
-          connection_.handshaking(),
-          connection_.tls(),
-          connection_.transport_failure(),
-          http2_ != nullptr};
+  net::SessionTotals totals;
+  totals.id = id_;
+  totals.started = started_;
+  totals.bytes_received = connection_.bytes_received();
+  totals.bytes_sent = connection_.bytes_sent();
+  totals.protocol_known = requests_ > 0;
+  totals.broke_protocol = broke_protocol_;
+  totals.handshaking = connection_.handshaking();
+  totals.tls = connection_.tls();
+  totals.transport_failure = connection_.transport_failure();
+  totals.http2 = http2_ != nullptr;
+  return totals;
 }
 
 bool Session::presented_certificate() {

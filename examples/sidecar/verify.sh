@@ -92,7 +92,7 @@ intercept --remove >/dev/null
 
 in_client python3 "$here/web.py" catalogue 80 8000 >>"$work/log" 2>&1 &
 started+=($!)
-in_pod python3 "$here/web.py" app 8080 8081 >>"$work/log" 2>&1 &
+in_pod python3 "$here/web.py" app 8080 8081 9090 9091 >>"$work/log" 2>&1 &
 started+=($!)
 # The proxy's file is read by another user: from a copy, wherever it lies.
 install -m 755 "$proxy" "$work/remora"
@@ -150,7 +150,12 @@ expect "inbound: who asks" inbound "x-forwarded-for: 10.50.1.2" in_client
 url=("http://[fd50:2::2]:8080/")
 expect "inbound, IPv6" inbound "x-forwarded-for: fd50:1::2" in_client
 url=(http://10.50.2.2:8081/)
-expect "inbound, excepted port" nothing "app here, at 10.50.2.2 port 8081" in_client
+expect "inbound, excepted port" nothing $'port 8081\nasked by 10.50.1.2' in_client
+url=(http://10.50.2.2:9090/)
+expect "inbound, second port" metrics "app here, at 127.0.0.1 port 9090" in_client
+url=("http://[fd50:2::2]:9090/")
+expect "inbound, second port, IPv6" metrics "app here, at 127.0.0.1 port 9090" in_client
+says "inbound, a port without a chain" "" in_client curl -s -m 10 http://10.50.2.2:9091/
 
 # The application knows an old address of the catalogue; the sidecar knows where it is.
 url=(--resolve "catalogue:80:10.50.1.77" http://catalogue/)
@@ -160,6 +165,11 @@ url=(--resolve "catalogue:80:[fd50:1::77]" http://catalogue/)
 expect "outbound, IPv6" outbound "catalogue here" in_pod
 url=(http://10.50.1.2/)
 expect "outbound, no such service" outbound "the sidecar knows no such service" in_pod
+url=(http://10.50.1.2:8000/)
+expect "outbound, another port" "other ports" "the sidecar knows no such port" in_pod
+url=("http://[fd50:1::2]:8000/")
+expect "outbound, another port, IPv6" "other ports" "the sidecar knows no such port" in_pod
+url=(http://10.50.1.2/)
 expect "the proxy's own user" nothing "catalogue here" as_proxy
 ip -n "$client" address add 10.50.1.99/24 dev router
 url=(http://10.50.1.99:8000/)
@@ -169,10 +179,10 @@ expect "loopback" nothing "app here" in_pod
 url=(http://10.50.2.2:8080/)
 expect "the pod's own address" nothing "app here" in_pod
 
-says "other rules" $'IPv4: rules replaced\nIPv6: rules replaced' intercept --inbound-ports 8081
+says "other rules" $'IPv4: rules replaced\nIPv6: rules replaced' intercept --inbound-ports 9090
 expect "a port that is no longer taken" nothing "app here" in_client
-url=(http://10.50.2.2:8081/)
-expect "a port that is taken now" inbound "app here, at 127.0.0.1 port 8080" in_client
+url=(http://10.50.2.2:9090/)
+expect "a port that is taken now" metrics "app here, at 127.0.0.1 port 9090" in_client
 says "remove" $'IPv4: rules removed\nIPv6: rules removed' intercept --remove
-expect "after removal" nothing "at 10.50.2.2 port 8081" in_client
+expect "after removal" nothing "at 10.50.2.2 port 9090" in_client
 echo "sidecar: $passed answers as expected"

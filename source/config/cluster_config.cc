@@ -13,6 +13,7 @@
 #include "source/config/http2_options_config.h"
 #include "source/config/load_balancing_config.h"
 #include "source/config/text.h"
+#include "source/config/tls_config.h"
 
 namespace remora::config {
 namespace {
@@ -168,7 +169,9 @@ upstream::ClusterConfig ParseCluster(const cds::Cluster& proto, const FieldPath&
   }
   ParseProtocolOptions(proto, path.Field("typed_extension_protocol_options"), translation, config);
   if (proto.has_transport_socket()) {
-    CheckTransportSocket(proto.transport_socket(), path.Field("transport_socket"), translation);
+    config.transport =
+        ParseUpstreamTransport(proto.transport_socket(), Concat("cluster '", proto.name(), "'"),
+                               path.Field("transport_socket"), translation);
   }
   // Other kinds of cluster may have names for addresses, which says nothing more.
   if (proto.has_load_assignment() && proto.type() == cds::Cluster::STATIC) {

@@ -22,6 +22,7 @@ namespace {
 
 namespace core = envoy::config::core::v3;
 
+using connection_manager::ClientCertificatePolicy;
 using connection_manager::CodecType;
 using connection_manager::Config;
 using connection_manager::EscapedSlashes;
@@ -138,6 +139,34 @@ void ParseLimits(const HttpConnectionManager& proto, Config& config) {
   config.underscore_names = ParseUnderscores(common);
 }
 
+ClientCertificatePolicy ParseClientCertificatePolicy(const HttpConnectionManager& proto) {
+  using Mode = connection_manager::ClientCertificateMode;
+  ClientCertificatePolicy policy;
+  switch (proto.forward_client_cert_details()) {
+    case HttpConnectionManager::FORWARD_ONLY:
+      policy.mode = Mode::kForwardOnly;
+      break;
+    case HttpConnectionManager::APPEND_FORWARD:
+      policy.mode = Mode::kAppendForward;
+      break;
+    case HttpConnectionManager::SANITIZE_SET:
+      policy.mode = Mode::kSanitizeSet;
+      break;
+    case HttpConnectionManager::ALWAYS_FORWARD_ONLY:
+      policy.mode = Mode::kAlwaysForwardOnly;
+      break;
+    default:
+      break;
+  }
+  const auto& details = proto.set_current_client_cert_details();
+  policy.details.subject = details.subject().value();
+  policy.details.certificate = details.cert();
+  policy.details.chain = details.chain();
+  policy.details.dns = details.dns();
+  policy.details.uri = details.uri();
+  return policy;
+}
+
 InternalAddresses ParseInternalAddresses(const HttpConnectionManager::InternalAddressConfig& proto,
                                          const FieldPath& path, Translation& translation) {
   InternalAddresses internal;
@@ -189,6 +218,7 @@ void ParseHeaderPolicy(const HttpConnectionManager& proto, const FieldPath& path
         proto.internal_address_config(), path.Field("internal_address_config"), translation);
   }
   config.via = proto.via();
+  config.client_certificate = ParseClientCertificatePolicy(proto);
   config.scheme_to_overwrite = proto.scheme_header_transformation().scheme_to_overwrite();
 }
 

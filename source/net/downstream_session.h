@@ -43,7 +43,7 @@ struct Accepted {
   std::string server_name;       // SNI as a listener filter saw it; empty: none
   std::vector<ConnectionValue> metadata;  // what listener filters left
   std::vector<ConnectionTlv> tlvs;        // of a PROXY header, to be passed on
-  std::string cluster;  // that a guard has chosen for a TCP proxy; empty: its own
+  std::string cluster;                    // that a guard has chosen for a TCP proxy; empty: its own
   std::unique_ptr<TransportSocket> transport;
 };
 
@@ -72,6 +72,7 @@ struct SessionTotals {
   const TlsFacts* tls = nullptr;       // null: plaintext
   std::string_view transport_failure;  // why its handshake failed
   bool http2 = false;                  // it is HTTP/2
+  std::string_view details;            // %RESPONSE_CODE_DETAILS% of what has no response
 };
 
 class DownstreamSession : public event::Deferred {

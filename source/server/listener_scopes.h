@@ -2,6 +2,8 @@
 
 // ListenerScopes: where the statistics of a listener are, made by main once for all its workers.
 //
+// With them goes what else all workers of a listener look at: whether it is drained, and how many
+// connections it has.
 // Owner of the scopes: the Store, which outlives the workers. Thread: main. Nothing fails.
 
 #include <vector>

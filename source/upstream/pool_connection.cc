@@ -103,7 +103,8 @@ void PoolConnection::OnInput(buffer::Buffer& input) {
     http2_->OnInput(input);
     return;
   }
-  if (user_ != nullptr && !connection_.wrote()) {
+  // In a tunnel that ends here the host may speak first.
+  if (user_ != nullptr && !connection_.wrote() && !codec_.ResponseStarted()) {
     // An answer before the request has left: nobody asked for it, and it must not meet the request.
     pool_.cluster().stats().upstream_cx_protocol_error.Inc();
     input.Clear();

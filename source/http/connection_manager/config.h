@@ -17,6 +17,7 @@
 #include "source/access_log/logger.h"
 #include "source/event/clock.h"
 #include "source/http/codec.h"
+#include "source/http/connection_manager/client_certificate.h"
 #include "source/http/filter/filter.h"
 #include "source/http/filter/local_reply_rules.h"
 #include "source/http/http2/options.h"
@@ -76,6 +77,7 @@ struct Config {
   bool skip_xff_append = false;
   bool append_x_forwarded_port = false;
   std::optional<InternalAddresses> internal_addresses;  // absent: nothing is internal
+  ClientCertificatePolicy client_certificate;
   std::string via;
   std::string scheme_to_overwrite;  // empty: none
   bool generate_request_id = true;

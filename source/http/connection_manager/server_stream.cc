@@ -8,6 +8,7 @@
 #include "source/http/codes.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/session.h"
+#include "source/net/tls_facts.h"
 #include "source/http/connection_manager/target_policy.h"
 #include "source/http/connection_manager/upgrade_policy.h"
 #include "source/http/grpc_timeout.h"
@@ -49,6 +50,9 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event
   connection_.filter_chain_metadata = config_.chain_metadata();
   info_.dynamic_metadata = session.metadata();
   connection_.local_source = this;
+  connection_.tls = session.tls();
+  connection_.requested_server_name =
+      connection_.tls != nullptr ? connection_.tls->server_name() : std::string_view();
   config_.stats().downstream_rq_total.Inc();
   if (session.speaks_http2()) {
     config_.stats().downstream_rq_http2_total.Inc();
@@ -180,6 +184,11 @@ void ServerStream::OnHead(RequestHead& head) {
   const WorkerServices& services = config_.services();
   Peer peer{session_->remote(), services.own_ip};
   if (config_.config().append_x_forwarded_port) peer.local_port = session_->local().port();
+  if (connection_.tls != nullptr) {
+    peer.tls = true;
+    peer.certificate_element = session_->certificate_element();
+    peer.presented_certificate = session_->presented_certificate();
+  }
   info_.downstream_remote =
       ApplyRequestPolicy(config_.config(), peer, services.worker.random, head);
   CreateChain(&head, true);

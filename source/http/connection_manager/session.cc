@@ -43,7 +43,7 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
       connection_(config_->services().worker.dispatcher, config_->services().worker.blocks,
                   std::move(accepted.socket), std::move(accepted.transport), *this,
                   ConnectionOptions(*config_)),
-      codec_(*this, connection_.output(), config_->http1_options()) {
+      codec_(*this, connection_.output(), config_->http1_options(connection_.tls() != nullptr)) {
   const Stats& stats = config_->stats();
   stats.downstream_cx_total.Inc();
   stats.downstream_cx_active.Inc();
@@ -78,16 +78,33 @@ const net::Address& Session::local() {
 }
 
 net::SessionTotals Session::totals() const {
-  return {id_,
-          started_,
-          connection_.bytes_received(),
-          connection_.bytes_sent(),
-          requests_ > 0,
-          broke_protocol_,
-          connection_.handshaking(),
-          connection_.tls(),
-          connection_.transport_failure(),
-          http2_ != nullptr};
+  net::SessionTotals totals;
+  totals.id = id_;
+  totals.started = started_;
+  totals.bytes_received = connection_.bytes_received();
+  totals.bytes_sent = connection_.bytes_sent();
+  totals.protocol_known = requests_ > 0;
+  totals.broke_protocol = broke_protocol_;
+  totals.handshaking = connection_.handshaking();
+  totals.tls = connection_.tls();
+  totals.transport_failure = connection_.transport_failure();
+  totals.http2 = http2_ != nullptr;
+  return totals;
+}
+
+bool Session::presented_certificate() {
+  return config_->config().client_certificate.mode != ClientCertificateMode::kSanitize &&
+         tls() != nullptr && tls()->peer() != nullptr;
+}
+
+std::string_view Session::certificate_element() {
+  const ClientCertificatePolicy& policy = config_->config().client_certificate;
+  if (!policy.describes() || tls() == nullptr || tls()->peer() == nullptr) return {};
+  if (certificate_element_ == nullptr) {
+    certificate_element_ =
+        std::make_unique<const std::string>(DescribeClientCertificate(policy.details, *tls()));
+  }
+  return *certificate_element_;
 }
 
 // --- timeouts ---

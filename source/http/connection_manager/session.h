@@ -59,6 +59,11 @@ class Session final : public net::DownstreamSession,
     return findings_ == nullptr || findings_->metadata.empty() ? nullptr : &findings_->metadata;
   }
   http::ConnectionStates& filter_states() { return filter_states_; }
+  // Null: plaintext.
+  const net::TlsFacts* tls() const { return connection_.tls(); }
+  bool presented_certificate();
+  // About the client's certificate, as the configuration wants it; made once. Empty: not wanted.
+  std::string_view certificate_element();
   // The response that begins now is the connection's last.
   bool ShouldCloseAfterResponse();
   // A response was cut off: the connection of HTTP/1 is of no more use.
@@ -124,6 +129,7 @@ class Session final : public net::DownstreamSession,
   std::unique_ptr<const Findings> findings_;
   net::Address remote_;
   std::unique_ptr<const net::Address> local_;  // once somebody has asked
+  std::unique_ptr<const std::string> certificate_element_;  // once a request needed it
   http::ConnectionStates filter_states_;
   uint64_t id_;
   event::TimePoint started_;

@@ -52,6 +52,8 @@ WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerSer
   http2_options_.stream_buffer_limit = buffer_limit;
   http2_options_.underscore_names = config_->underscore_names;
   http2_options_.stats = scopes.http2.Make<http2::Stats>(services.worker.shard);
+  http1_tls_options_ = http1_options_;
+  http1_tls_options_.secure = true;
 }
 
 WorkerConfig::~WorkerConfig() = default;

@@ -57,7 +57,9 @@ class WorkerConfig {
   const ListenerStats& listener_stats() const { return listener_stats_; }
   // Those for this request; null: one of which nothing is known.
   const http::WorkerFilters& FiltersFor(const http::RequestHead* head) const;
-  const http1::ServerOptions& http1_options() const { return http1_options_; }
+  const http1::ServerOptions& http1_options(bool tls) const {
+    return tls ? http1_tls_options_ : http1_options_;
+  }
   const http2::CodecOptions& http2_options() const { return http2_options_; }
   const access_log::WorkerLoggers& loggers() const { return loggers_; }
   uint32_t buffer_limit() const { return buffer_limit_; }
@@ -94,6 +96,7 @@ class WorkerConfig {
   std::vector<http::WorkerFilters> upgrade_filters_;  // as in the configuration
   access_log::WorkerLoggers loggers_;
   http1::ServerOptions http1_options_;
+  http1::ServerOptions http1_tls_options_;
   http2::CodecOptions http2_options_;
   uint32_t buffer_limit_;
   std::string chain_name_;

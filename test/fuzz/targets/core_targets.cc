@@ -14,6 +14,8 @@ std::vector<Target> CoreTargets() {
       {"route_table", &RunRouteTable},
       {"path", &RunPath},
       {"format", &RunFormat},
+      {"client_hello", &RunClientHello},
+      {"proxy_protocol", &RunProxyProtocol},
   };
 }
 

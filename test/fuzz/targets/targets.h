@@ -46,6 +46,10 @@ void RunRouteTable(std::string_view input);
 void RunPath(std::string_view input);
 // Format strings: parsed, printed; a constant prints itself.
 void RunFormat(std::string_view input);
+// First bytes of a connection: what a prefix says for certain, the whole says too.
+void RunClientHello(std::string_view input);
+// The same, and what is read, written and read again, is the same.
+void RunProxyProtocol(std::string_view input);
 // Text to message to values: ends with values or with positioned errors.
 void RunConfig(std::string_view input);
 

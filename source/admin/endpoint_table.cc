@@ -9,6 +9,7 @@ namespace remora::admin {
 EndpointTable::EndpointTable(const Environment& environment) : environment_(environment) {
   AddHomeEndpoints(endpoints_);
   AddServerEndpoints(endpoints_);
+  AddCertificateEndpoints(endpoints_);
   AddStatsEndpoints(endpoints_);
   AddClusterEndpoints(endpoints_);
   AddListenerEndpoints(endpoints_);

@@ -63,15 +63,16 @@ class EndpointTable {
 };
 
 // The groups.
-void AddHomeEndpoints(std::vector<Endpoint>& endpoints);      // / /help
-void AddServerEndpoints(std::vector<Endpoint>& endpoints);    // /ready /server_info /memory ...
-void AddStatsEndpoints(std::vector<Endpoint>& endpoints);     // /stats /stats/prometheus
-void AddClusterEndpoints(std::vector<Endpoint>& endpoints);   // /clusters
-void AddListenerEndpoints(std::vector<Endpoint>& endpoints);  // /listeners
-void AddConfigEndpoints(std::vector<Endpoint>& endpoints);    // /config_dump
-void AddLogEndpoints(std::vector<Endpoint>& endpoints);       // /logging /reopen_logs
-void AddDrainEndpoints(std::vector<Endpoint>& endpoints);     // /drain_listeners /healthcheck/*
-void AddRuntimeEndpoints(std::vector<Endpoint>& endpoints);   // /runtime /runtime_modify
-void AddProfileEndpoints(std::vector<Endpoint>& endpoints);   // /cpuprofiler /heapprofiler ...
+void AddHomeEndpoints(std::vector<Endpoint>& endpoints);         // / /help
+void AddCertificateEndpoints(std::vector<Endpoint>& endpoints);  // /certs
+void AddServerEndpoints(std::vector<Endpoint>& endpoints);       // /ready /server_info /memory ...
+void AddStatsEndpoints(std::vector<Endpoint>& endpoints);        // /stats /stats/prometheus
+void AddClusterEndpoints(std::vector<Endpoint>& endpoints);      // /clusters
+void AddListenerEndpoints(std::vector<Endpoint>& endpoints);     // /listeners
+void AddConfigEndpoints(std::vector<Endpoint>& endpoints);       // /config_dump
+void AddLogEndpoints(std::vector<Endpoint>& endpoints);          // /logging /reopen_logs
+void AddDrainEndpoints(std::vector<Endpoint>& endpoints);        // /drain_listeners /healthcheck/*
+void AddRuntimeEndpoints(std::vector<Endpoint>& endpoints);      // /runtime /runtime_modify
+void AddProfileEndpoints(std::vector<Endpoint>& endpoints);      // /cpuprofiler /heapprofiler ...
 
 }  // namespace remora::admin

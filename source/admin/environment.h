@@ -4,8 +4,8 @@
 //
 // Owner: the server; outlives the admin listener. Thread: main, all of it: the admin listener runs
 // on main's dispatcher, as Envoy's does, so that handlers may ask main's objects without locks.
-// All functions but refresh_stats must be set. `quit` only asks: the answer to the request is
-// written before the server goes.
+// All functions but refresh_stats, unready and certificates must be set. `quit` only asks: the
+// answer to the request is written before the server goes.
 
 #include <cstdint>
 #include <functional>
@@ -19,6 +19,7 @@
 #include "source/config/world.h"
 #include "source/event/clock.h"
 #include "source/net/address.h"
+#include "source/net/tls_facts.h"
 #include "source/runtime/runtime.h"
 #include "source/stats/store.h"
 #include "source/stats/tag_extractor.h"
@@ -46,6 +47,24 @@ struct ServerFacts {
 struct ListenerStatus {
   std::string name;
   std::vector<net::Address> addresses;  // the first is the main one
+};
+
+// A certificate and the file it came from (or `<inline>`).
+struct ServedCertificate {
+  std::string path;
+  net::CertificateFacts facts;
+};
+
+// The certificates of one TLS context.
+struct ServedContext {
+  std::vector<ServedCertificate> authorities;  // the first one of each bundle
+  std::vector<ServedCertificate> certificates;
+};
+
+// Who is not ready, and what it waits for.
+struct UnreadyTarget {
+  std::string name;
+  std::vector<std::string> waits_for;
 };
 
 // What /drain_listeners was asked for.
@@ -79,6 +98,10 @@ struct Environment {
   std::function<void()> reopen_logs;
   // admin.allow_paths; empty: every path.
   std::vector<std::function<bool(std::string_view)>> allow_paths = {};
+  // For /init_dump; not set: everything is ready.
+  std::function<std::vector<UnreadyTarget>()> unready = nullptr;
+  // For /certs; not set: there are none.
+  std::function<std::vector<ServedContext>()> certificates = nullptr;
 };
 
 }  // namespace remora::admin

@@ -21,6 +21,9 @@ std::string_view ServerStateName(ServerState state) {
 
 namespace {
 
+// How Envoy names what a listener waits for.
+constexpr std::string_view kListenerTarget = "init manager Listener-local-init-manager ";
+
 // There is no hot restart: Envoy's answer with --disable-hot-restart.
 constexpr std::string_view kHotRestartVersion = "disabled";
 
@@ -67,19 +70,35 @@ Response Memory(const EndpointTable&, const Request&) {
   return Json(json.TakeText() + "\n");
 }
 
-// envoy.admin.v3.Certificates: there is no TLS.
-Response Certificates(const EndpointTable&, const Request&) {
+// envoy.admin.v3.UnreadyTargetsDumps. The only mask is `listener`, what listeners wait for.
+Response InitDump(const EndpointTable& table, const Request& request) {
+  const Environment& environment = table.environment();
+  const std::string* mask = FindParameter(request.parameters, "mask");
+  std::vector<UnreadyTarget> unready;
+  if (environment.unready) unready = environment.unready();
+  if (mask != nullptr && !mask->empty()) {
+    std::erase_if(unready, [mask](const UnreadyTarget& target) {
+      return *mask != "listener" || !target.name.starts_with(kListenerTarget);
+    });
+  }
+  if (unready.empty()) return Json("{}\n");
   JsonWriter json;
   json.BeginObject();
-  json.Key("certificates");
+  json.Key("unready_targets_dumps");
   json.BeginArray();
+  for (const UnreadyTarget& target : unready) {
+    json.BeginObject();
+    json.StringField("name", target.name);
+    json.Key("target_names");
+    json.BeginArray();
+    for (const std::string& name : target.waits_for) json.String(name);
+    json.EndArray();
+    json.EndObject();
+  }
   json.EndArray();
   json.EndObject();
   return Json(json.TakeText() + "\n");
 }
-
-// envoy.admin.v3.UnreadyTargetsDumps: admin answers when everything is ready.
-Response InitDump(const EndpointTable&, const Request&) { return Json("{}\n"); }
 
 // The request path takes no locks, so there is nothing to trace.
 Response Contention(const EndpointTable&, const Request&) {
@@ -100,7 +119,6 @@ Response Quit(const EndpointTable& table, const Request&) {
 }  // namespace
 
 void AddServerEndpoints(std::vector<Endpoint>& endpoints) {
-  endpoints.push_back({"/certs", "print certs on machine", &Certificates});
   endpoints.push_back(
       {"/contention", "dump current Envoy mutex contention stats (if enabled)", &Contention});
   endpoints.push_back(

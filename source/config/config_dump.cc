@@ -13,10 +13,12 @@
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "google/protobuf/field_mask.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "source/config/config_dump_mask.h"
+#include "source/config/redact.h"
 #include "source/config/text.h"
 #include "source/event/clock.h"
 
@@ -29,6 +31,7 @@ using envoy::config::bootstrap::v3::Bootstrap;
 using envoy::config::cluster::v3::Cluster;
 using envoy::config::endpoint::v3::ClusterLoadAssignment;
 using envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+using envoy::extensions::transport_sockets::tls::v3::Secret;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::FieldMask;
 using google::protobuf::Message;
@@ -144,8 +147,43 @@ Section RoutesSection(const Bootstrap& bootstrap, const Timestamp& loaded,
   return dump;
 }
 
+// Shown in milliseconds, as everywhere in Envoy.
+Timestamp ToTimestamp(int64_t wall) {
+  const int64_t milliseconds = wall / event::kMillisecond;
+  Timestamp timestamp;
+  timestamp.set_seconds(milliseconds / 1000);
+  timestamp.set_nanos(static_cast<int32_t>(milliseconds % 1000 * event::kMillisecond));
+  return timestamp;
+}
+
+Section SecretsSection(const Bootstrap& bootstrap, const std::vector<ShownSecret>& secrets,
+                       const Selection& selection) {
+  auto dump = std::make_unique<admin::SecretsConfigDump>();
+  for (const Secret& secret : bootstrap.static_resources().secrets()) {
+    if (!selection.Takes(secret.name())) continue;
+    auto& out = *dump->add_static_secrets();
+    out.set_name(secret.name());
+    out.mutable_secret()->PackFrom(secret);
+  }
+  for (const ShownSecret& secret : secrets) {
+    if (!selection.Takes(secret.name)) continue;
+    const bool warming = secret.message.empty();
+    auto& out =
+        warming ? *dump->add_dynamic_warming_secrets() : *dump->add_dynamic_active_secrets();
+    out.set_name(secret.name);
+    out.set_version_info(secret.version);
+    *out.mutable_last_updated() = ToTimestamp(secret.updated_at);
+    Secret message;
+    message.set_name(secret.name);
+    if (!warming) message.ParseFromString(secret.message);
+    out.mutable_secret()->PackFrom(message);
+  }
+  return dump;
+}
+
 // In the order of Envoy's output.
 std::vector<Section> MakeSections(const Bootstrap& bootstrap, const Timestamp& loaded,
+                                  const std::vector<ShownSecret>& secrets,
                                   const Selection& selection, bool include_eds) {
   std::vector<Section> sections;
   sections.push_back(BootstrapSection(bootstrap, loaded));
@@ -154,7 +192,7 @@ std::vector<Section> MakeSections(const Bootstrap& bootstrap, const Timestamp& l
   sections.push_back(ListenersSection(bootstrap, loaded, selection));
   sections.push_back(std::make_unique<admin::ScopedRoutesConfigDump>());
   sections.push_back(RoutesSection(bootstrap, loaded, selection));
-  sections.push_back(std::make_unique<admin::SecretsConfigDump>());
+  sections.push_back(SecretsSection(bootstrap, secrets, selection));
   return sections;
 }
 
@@ -218,16 +256,14 @@ struct ConfigDumper::Loaded {
 ConfigDumper::ConfigDumper(Bootstrap bootstrap, int64_t wall_now) {
   auto loaded = std::make_unique<Loaded>();
   loaded->bootstrap = std::move(bootstrap);
-  // Shown in milliseconds, as everywhere in Envoy.
-  const int64_t milliseconds = wall_now / event::kMillisecond;
-  loaded->at.set_seconds(milliseconds / 1000);
-  loaded->at.set_nanos(static_cast<int32_t>(milliseconds % 1000 * event::kMillisecond));
+  loaded->at = ToTimestamp(wall_now);
   loaded_ = std::move(loaded);
 }
 
 ConfigDumper::~ConfigDumper() = default;
 
-absl::StatusOr<std::string> ConfigDumper::Dump(const ConfigDumpQuery& query) const {
+absl::StatusOr<std::string> ConfigDumper::Dump(const ConfigDumpQuery& query,
+                                               const std::vector<ShownSecret>& secrets) const {
   const std::string& regex = query.name_regex;
   const RE2 name(regex, RE2::Quiet);
   if (!name.ok()) {
@@ -236,12 +272,13 @@ absl::StatusOr<std::string> ConfigDumper::Dump(const ConfigDumpQuery& query) con
   }
   const Selection selection{regex.empty() ? nullptr : &name};
   const std::vector<Section> sections =
-      MakeSections(loaded_->bootstrap, loaded_->at, selection, query.include_eds);
+      MakeSections(loaded_->bootstrap, loaded_->at, secrets, selection, query.include_eds);
   admin::ConfigDump dump;
   absl::Status status = query.resource.empty()
                             ? AddAll(sections, query.mask, dump)
                             : AddResource(sections, query.resource, query.mask, dump);
   if (!status.ok()) return status;
+  Redact(dump);
   return ToJson(dump);
 }
 

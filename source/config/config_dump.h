@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -29,6 +30,15 @@ struct ConfigDumpQuery {
   bool include_eds = false;
 };
 
+// A secret of a source, as it is now.
+struct ShownSecret {
+  std::string name;
+  std::string version;
+  int64_t updated_at = 0;  // ns since the epoch
+  // envoy.extensions.transport_sockets.tls.v3.Secret in binary; empty: it has not come yet.
+  std::string message;
+};
+
 class ConfigDumper final {
  public:
   // `wall_now`: when the configuration was loaded, ns since the epoch.
@@ -37,7 +47,9 @@ class ConfigDumper final {
   ConfigDumper(const ConfigDumper&) = delete;
   ConfigDumper& operator=(const ConfigDumper&) = delete;
 
-  absl::StatusOr<std::string> Dump(const ConfigDumpQuery& query) const;
+  // Keys and passwords are left out.
+  absl::StatusOr<std::string> Dump(const ConfigDumpQuery& query,
+                                   const std::vector<ShownSecret>& secrets = {}) const;
 
   // envoy.config.core.v3.Node as JSON, one space a level.
   std::string NodeJson() const;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "envoy/config/accesslog/v3/accesslog.pb.h"
+#include "envoy/config/core/v3/address.pb.h"
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/type/matcher/v3/string.pb.h"
@@ -79,6 +80,43 @@ runtime::Fraction ParseFraction(const FractionalPercent& proto) {
 runtime::FractionSetting ParseFractionSetting(
     const envoy::config::core::v3::RuntimeFractionalPercent& proto) {
   return {proto.runtime_key(), ParseFraction(proto.default_value())};
+}
+
+runtime::FlagSetting ParseFlagSetting(const envoy::config::core::v3::RuntimeFeatureFlag& proto) {
+  return {proto.runtime_key(), !proto.has_default_value() || proto.default_value().value()};
+}
+
+std::shared_ptr<const route::StringMatcher> ParseStringMatcher(
+    const envoy::type::matcher::v3::StringMatcher& proto, std::string_view field,
+    ConfigContext& context) {
+  Place place(context, field);
+  const FieldPath root;
+  const FieldPath path = root.Field(place.path);
+  const size_t errors = context.errors().size();
+  route::StringMatch match = ParseStringMatch(proto, path, place.translation);
+  if (context.errors().size() > errors) return nullptr;
+  auto matcher = route::StringMatcher::Compile(std::move(match), MaxProgramSize(context));
+  if (matcher.ok()) return std::make_shared<const route::StringMatcher>(*std::move(matcher));
+  const absl::string_view text = matcher.status().message();
+  context.errors().Add(path, std::string_view(text.data(), text.size()));
+  return nullptr;
+}
+
+std::optional<net::CidrRange> ParseExtensionRange(const envoy::config::core::v3::CidrRange& proto,
+                                                  std::string_view field, ConfigContext& context) {
+  Place place(context, field);
+  const FieldPath root;
+  const FieldPath path = root.Field(place.path);
+  return ParseCidrRange(proto, path, place.translation);
+}
+
+std::string ParseExtensionDataSource(const envoy::config::core::v3::DataSource& proto,
+                                     uint64_t max_size, std::string_view field,
+                                     ConfigContext& context) {
+  Place place(context, field);
+  const FieldPath root;
+  const FieldPath path = root.Field(place.path);
+  return ParseDataSource(proto, max_size, path, place.translation);
 }
 
 event::Duration ParseExtensionDuration(const google::protobuf::Duration& proto,

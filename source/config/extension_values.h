@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,7 @@ class AccessLog;
 }
 namespace envoy::config::core::v3 {
 class HeaderValueOption;
+class RuntimeFeatureFlag;
 class RuntimeFractionalPercent;
 }  // namespace envoy::config::core::v3
 namespace envoy::config::route::v3 {
@@ -46,6 +48,8 @@ namespace remora::config {
 runtime::Fraction ParseFraction(const envoy::type::v3::FractionalPercent& proto);
 runtime::FractionSetting ParseFractionSetting(
     const envoy::config::core::v3::RuntimeFractionalPercent& proto);
+// Not set is true.
+runtime::FlagSetting ParseFlagSetting(const envoy::config::core::v3::RuntimeFeatureFlag& proto);
 
 event::Duration ParseExtensionDuration(const google::protobuf::Duration& proto,
                                        std::string_view field, ConfigContext& context);
@@ -62,6 +66,17 @@ std::vector<route::QueryParameterMatcher> ParseQueryParameterMatchers(
 std::vector<route::StringMatcher> ParseStringMatchers(
     const Repeated<envoy::type::matcher::v3::StringMatcher>& protos, std::string_view field,
     ConfigContext& context);
+
+// Null after an error.
+std::shared_ptr<const route::StringMatcher> ParseStringMatcher(
+    const envoy::type::matcher::v3::StringMatcher& proto, std::string_view field,
+    ConfigContext& context);
+// nullopt after an error.
+std::optional<net::CidrRange> ParseExtensionRange(const envoy::config::core::v3::CidrRange& proto,
+                                                  std::string_view field, ConfigContext& context);
+std::string ParseExtensionDataSource(const envoy::config::core::v3::DataSource& proto,
+                                     uint64_t max_size, std::string_view field,
+                                     ConfigContext& context);
 
 // Compiled changes of a head's fields; null: none.
 std::unique_ptr<const route::HeaderChanges> ParseHeaderChanges(

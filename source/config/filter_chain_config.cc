@@ -4,14 +4,18 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/listener/v3/listener_components.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "source/config/format_config.h"
 #include "source/config/http_connection_manager_config.h"
+#include "source/config/tcp_proxy_config.h"
 #include "source/config/text.h"
+#include "source/config/tls_config.h"
 
 namespace remora::config {
 namespace {
@@ -19,6 +23,7 @@ namespace {
 namespace lds = envoy::config::listener::v3;
 using envoy::config::core::v3::CidrRange;
 using envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+using envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 using google::protobuf::RepeatedPtrField;
 
 // --- what a chain takes ---
@@ -48,12 +53,14 @@ std::vector<std::string> ParseServerNames(const lds::FilterChainMatch& proto,
                              Concat("error adding listener '", address,
                                     "': partial wildcards are not supported in \"server_names\""));
     }
-    names.push_back(wildcard ? name.substr(1) : name);
+    // Names have no case, and SNI is looked up in lower case.
+    names.push_back(absl::AsciiStrToLower(wildcard ? name.substr(1) : name));
   }
   return names;
 }
 
-net::FilterChainMatch::SourceType ParseSourceType(lds::FilterChainMatch::ConnectionSourceType type) {
+net::FilterChainMatch::SourceType ParseSourceType(
+    lds::FilterChainMatch::ConnectionSourceType type) {
   switch (type) {
     case lds::FilterChainMatch::SAME_IP_OR_LOOPBACK:
       return net::FilterChainMatch::SourceType::kSameIpOrLoopback;
@@ -70,14 +77,12 @@ net::FilterChainMatch ParseMatch(const lds::FilterChainMatch& proto, const std::
   match.destination_port = static_cast<uint16_t>(proto.destination_port().value());
   match.prefix_ranges =
       ParseRanges(proto.prefix_ranges(), path.Field("prefix_ranges"), translation);
-  match.server_names =
-      ParseServerNames(proto, address, path.Field("server_names"), translation);
+  match.server_names = ParseServerNames(proto, address, path.Field("server_names"), translation);
   match.transport_protocol = proto.transport_protocol();
   match.application_protocols = {proto.application_protocols().begin(),
                                  proto.application_protocols().end()};
-  match.direct_source_prefix_ranges =
-      ParseRanges(proto.direct_source_prefix_ranges(), path.Field("direct_source_prefix_ranges"),
-                  translation);
+  match.direct_source_prefix_ranges = ParseRanges(
+      proto.direct_source_prefix_ranges(), path.Field("direct_source_prefix_ranges"), translation);
   match.source_type = ParseSourceType(proto.source_type());
   match.source_prefix_ranges =
       ParseRanges(proto.source_prefix_ranges(), path.Field("source_prefix_ranges"), translation);
@@ -115,6 +120,16 @@ void ParseHttp(const lds::Filter& proto, const FieldPath& path, Translation& tra
   chain.http = ParseHttpConnectionManager(manager, path, translation);
 }
 
+void ParseTcp(const lds::Filter& proto, const FieldPath& path, Translation& translation,
+              FilterChain& chain) {
+  TcpProxy proxy;
+  if (!proto.typed_config().UnpackTo(&proxy)) {
+    translation.errors.Add(path, "the value is damaged");
+    return;
+  }
+  chain.tcp = ParseTcpProxy(proxy, path, translation);
+}
+
 // A filter of the registry.
 void ParseExtension(const NetworkFilterEntry& entry, const lds::Filter& proto,
                     const FieldPath& path, Translation& translation, FilterChain& chain) {
@@ -139,6 +154,11 @@ void ParseNetworkFilter(const lds::Filter& proto, bool last, const FieldPath& pa
     ParseHttp(proto, config_path, translation, chain);
     return;
   }
+  if (proto.typed_config().Is<TcpProxy>()) {
+    CheckPlace(true, last, Described(proto, "envoy.filters.network.tcp_proxy"), path, translation);
+    ParseTcp(proto, config_path, translation, chain);
+    return;
+  }
   const std::string& url = proto.typed_config().type_url();
   const NetworkFilterEntry* entry = translation.registry.FindNetworkFilter(url);
   if (entry == nullptr) {
@@ -160,7 +180,9 @@ std::shared_ptr<const FilterChain> ParseFilterChain(const lds::FilterChain& prot
                            translation);
   if (proto.has_metadata()) chain.metadata = ParseMetadata(proto.metadata());
   if (proto.has_transport_socket()) {
-    CheckTransportSocket(proto.transport_socket(), path.Field("transport_socket"), translation);
+    chain.transport =
+        ParseDownstreamTransport(proto.transport_socket(), Concat("listener '", address, "'"),
+                                 path.Field("transport_socket"), translation);
   }
   if (proto.has_transport_socket_connect_timeout()) {
     chain.transport_connect_timeout =
@@ -201,12 +223,12 @@ void BuildIndex(const lds::Listener& proto, const std::string& address, const Fi
     const int same = SameMatch(proto, i);
     translation.errors.Add(
         path.Index(number),
-        same < 0 ? Concat("error adding listener '", address,
-                          "': multiple filter chains with overlapping matching rules are defined")
-                 : Concat("error adding listener '", address, "': filter chain '",
-                          proto.filter_chains(i).name(),
-                          "' has the same matching rules defined as '",
-                          proto.filter_chains(same).name(), "'"));
+        same < 0
+            ? Concat("error adding listener '", address,
+                     "': multiple filter chains with overlapping matching rules are defined")
+            : Concat("error adding listener '", address, "': filter chain '",
+                     proto.filter_chains(i).name(), "' has the same matching rules defined as '",
+                     proto.filter_chains(same).name(), "'"));
     return;
   }
   config.index = std::make_shared<const net::FilterChainIndex>(std::move(index));

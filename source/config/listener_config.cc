@@ -69,9 +69,8 @@ void ParseListenerFilterSettings(const lds::Listener& proto, const FieldPath& pa
   config.listener_filters =
       ParseListenerFilters(proto.listener_filters(), path.Field("listener_filters"), translation);
   if (proto.has_listener_filters_timeout()) {
-    config.listener_filters_timeout =
-        ParseDuration(proto.listener_filters_timeout(), path.Field("listener_filters_timeout"),
-                      translation);
+    config.listener_filters_timeout = ParseDuration(
+        proto.listener_filters_timeout(), path.Field("listener_filters_timeout"), translation);
   }
   config.continues_on_timeout = proto.continue_on_listener_filters_timeout();
 }

@@ -96,16 +96,15 @@ concept NetworkGuardExtension =
     };
 
 template <class E>
-concept NetworkSessionExtension =
-    requires(const typename E::Proto& proto, ConfigContext& context,
-             const typename E::Config& config, const net::ChainSetup& setup,
-             net::SessionOwner& owner, net::Accepted accepted) {
-      { E::Parse(proto, context) } -> std::same_as<std::optional<typename E::Config>>;
-      { E::StatScope(config) } -> std::same_as<std::string>;
-      {
-        E::Create(config, setup, owner, std::move(accepted))
-      } -> std::same_as<std::unique_ptr<net::DownstreamSession>>;
-    };
+concept NetworkSessionExtension = requires(
+    const typename E::Proto& proto, ConfigContext& context, const typename E::Config& config,
+    const net::ChainSetup& setup, net::SessionOwner& owner, net::Accepted accepted) {
+  { E::Parse(proto, context) } -> std::same_as<std::optional<typename E::Config>>;
+  { E::StatScope(config) } -> std::same_as<std::string>;
+  {
+    E::Create(config, setup, owner, std::move(accepted))
+  } -> std::same_as<std::unique_ptr<net::DownstreamSession>>;
+};
 
 template <class E>
 concept ListenerFilterExtension =

@@ -92,6 +92,8 @@ SecretFile ReadSecretFile(const tls::SecretSource& source, UnknownFieldPolicy un
       }
     }
   }
+  read.positions.Finish(read.warnings, LoadResult::kMaxReported);
+  file.warnings = OneLine(read.warnings);
   if (!read.errors.empty()) {
     file.secret.reset();
     read.positions.Finish(read.errors, LoadResult::kMaxReported);
@@ -105,9 +107,7 @@ SecretFile ReadSecretFile(const tls::SecretSource& source, UnknownFieldPolicy un
 }
 
 absl::StatusOr<tls::SecretValue> ReadFilesAgain(tls::SecretValue value) {
-  bool any = false;
-  for (const tls::Bytes* bytes : tls::AllBytes(value)) any |= !bytes->path.empty();
-  if (!any) return value;
+  if (tls::FilesOf(value).empty()) return value;
   absl::Status status = ReadFiles(value);
   for (int i = 0; i < kMaxRounds && status.ok(); ++i) {
     const tls::SecretValue before = value;

@@ -26,6 +26,7 @@ struct SecretFile {
   // without keys and passwords.
   std::string shown;
   std::string error;
+  std::string warnings;     // empty: none
   bool unreadable = false;  // of errors: not even a document
   size_t unknown_fields = 0;
 };

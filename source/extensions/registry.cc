@@ -8,6 +8,16 @@
 #include "envoy/extensions/filters/http/health_check/v3/health_check.pb.h"
 #include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
+#include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
+#include "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.pb.h"
+#include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
+#include "envoy/extensions/filters/network/connection_limit/v3/connection_limit.pb.h"
+#include "envoy/extensions/filters/network/direct_response/v3/config.pb.h"
+#include "envoy/extensions/filters/network/echo/v3/echo.pb.h"
+#include "envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit.pb.h"
+#include "envoy/extensions/filters/network/rbac/v3/rbac.pb.h"
+#include "envoy/extensions/filters/network/sni_cluster/v3/sni_cluster.pb.h"
 #include "source/extensions/http_filters/buffer/buffer.h"
 #include "source/extensions/http_filters/cors/cors.h"
 #include "source/extensions/http_filters/csrf/csrf.h"
@@ -16,6 +26,15 @@
 #include "source/extensions/http_filters/health_check/health_check.h"
 #include "source/extensions/http_filters/local_ratelimit/local_ratelimit.h"
 #include "source/extensions/http_filters/router/router.h"
+#include "source/extensions/listener_filters/http_inspector/http_inspector.h"
+#include "source/extensions/listener_filters/original_dst/original_dst.h"
+#include "source/extensions/listener_filters/proxy_protocol/proxy_protocol.h"
+#include "source/extensions/listener_filters/tls_inspector/tls_inspector.h"
+#include "source/extensions/network_filters/answer/answer.h"
+#include "source/extensions/network_filters/connection_limit/connection_limit.h"
+#include "source/extensions/network_filters/local_ratelimit/local_ratelimit.h"
+#include "source/extensions/network_filters/rbac/rbac.h"
+#include "source/extensions/network_filters/sni_cluster/sni_cluster.h"
 
 namespace remora::extensions {
 
@@ -28,6 +47,18 @@ void RegisterAll(config::Registry& registry) {
   registry.AddHttpFilter<HealthCheck>();
   registry.AddHttpFilter<LocalRateLimit>();
   registry.AddHttpFilter<Router>();
+
+  registry.AddListenerFilter<HttpInspector>();
+  registry.AddListenerFilter<OriginalDst>();
+  registry.AddListenerFilter<ProxyProtocol>();
+  registry.AddListenerFilter<TlsInspector>();
+
+  registry.AddNetworkGuard<ConnectionLimit>();
+  registry.AddNetworkGuard<ConnectionRateLimit>();
+  registry.AddNetworkGuard<ConnectionRbac>();
+  registry.AddNetworkGuard<SniCluster>();
+  registry.AddNetworkSession<DirectResponse>();
+  registry.AddNetworkSession<Echo>();
 }
 
 }  // namespace remora::extensions

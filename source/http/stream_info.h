@@ -74,7 +74,6 @@ struct StreamInfo {
   const net::Address* downstream_remote = nullptr;
   const net::Address* upstream_remote = nullptr;
   const net::Address* upstream_local = nullptr;
-  const net::TlsFacts* upstream_tls = nullptr;  // while the exchange has its connection
   std::string_view response_code_details;
   std::string_view connection_termination_details;
   std::string_view route_name;
@@ -96,7 +95,7 @@ struct StreamInfo {
   uint16_t response_code = 0;  // 0: none was sent
   ResponseFlags flags;
   Version version = Version::kHttp11;
-  Version upstream_version = Version::kHttp11;  // says something once upstream_attempts > 0
+  Version upstream_version = Version::kHttp11;  // says something once a try has begun
   bool version_known = true;                    // false: no request was read
   bool health_check = false;                    // answered as one
 };

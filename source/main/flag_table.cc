@@ -16,7 +16,6 @@ namespace {
 using config::Concat;
 
 constexpr std::string_view kNoHotRestart = "there is no hot restart";
-constexpr std::string_view kNoDiscovery = "there is no dynamic configuration yet";
 
 std::string ReadNumber(std::string_view value, uint32_t& out) {
   uint32_t number = 0;
@@ -190,11 +189,10 @@ constexpr Flag kFlags[] = {
     {"allow-unknown-fields", 0, "", G::kConfiguration, "the same, by its old name",
      SetTrue<&O::allow_unknown_static_fields>},
     {"reject-unknown-dynamic-fields", 0, "", G::kConfiguration,
-     "refuse updates that have unknown fields", SetTrue<&O::reject_unknown_dynamic_fields>,
-     kNoDiscovery},
+     "refuse updates that have unknown fields", SetTrue<&O::reject_unknown_dynamic_fields>},
     {"ignore-unknown-dynamic-fields", 0, "", G::kConfiguration,
-     "do not even warn about unknown fields of updates", SetTrue<&O::ignore_unknown_dynamic_fields>,
-     kNoDiscovery},
+     "do not even warn about unknown fields of updates",
+     SetTrue<&O::ignore_unknown_dynamic_fields>},
 
     {"service-cluster", 0, "NAME", G::kNode, "the service cluster that this node belongs to",
      SetText<&O::service_cluster>},

@@ -140,7 +140,8 @@ std::string HelpText(std::string_view program) {
   const size_t slash = program.rfind('/');
   if (slash != std::string_view::npos) program.remove_prefix(slash + 1);
   std::string out =
-      Concat("Usage: ", program, " -c FILE [flags]\n\n",
+      Concat("Usage: ", program, " -c FILE [flags]\n", "       ", program,
+             " intercept --help: has the kernel hand connections to it\n\n",
              "A proxy that runs beside an application and is configured like Envoy.\n",
              "Flags marked * are accepted without effect.\n");
   const Flag* previous = nullptr;

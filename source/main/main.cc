@@ -1,4 +1,4 @@
-// The program: flags -> log -> configuration -> server.
+// The program: flags -> log -> configuration -> server; or `intercept`, which ends at once.
 
 #include <malloc.h>
 
@@ -12,6 +12,8 @@
 #include "source/base/log.h"
 #include "source/config/bootstrap_config.h"
 #include "source/extensions/registry.h"
+#include "source/intercept/installer.h"
+#include "source/intercept/options.h"
 #include "source/main/flags.h"
 #include "source/main/version.h"
 #include "source/server/concurrency.h"
@@ -77,12 +79,19 @@ size_t Concurrency(const Options& options) {
   return options.cpuset_threads ? server::AffinityConcurrency() : server::DefaultConcurrency();
 }
 
+config::UnknownFieldPolicy DynamicUnknownFields(const Options& options) {
+  if (options.reject_unknown_dynamic_fields) return config::UnknownFieldPolicy::kReject;
+  return options.ignore_unknown_dynamic_fields ? config::UnknownFieldPolicy::kIgnore
+                                               : config::UnknownFieldPolicy::kWarn;
+}
+
 int Serve(const Options& options, config::LoadedBootstrap loaded, event::Clock& clock) {
   server::ServerOptions server_options;
   server_options.concurrency = Concurrency(options);
   server_options.own_ip_v6 = options.local_address_ip_version == IpVersion::kV6;
   server_options.restart_epoch = options.restart_epoch;
   server_options.static_unknown_fields = loaded.unknown_fields;
+  server_options.dynamic_unknown_fields = DynamicUnknownFields(options);
   server_options.admin_address_path = options.admin_address_path;
   server_options.drain.time = absl::ToInt64Nanoseconds(options.drain_time);
   server_options.drain.immediate = options.drain_strategy == DrainStrategy::kImmediate;
@@ -107,6 +116,30 @@ int Serve(const Options& options, config::LoadedBootstrap loaded, event::Clock& 
   return server.Run();
 }
 
+int FailFlags(const std::vector<std::string>& errors, std::string_view help) {
+  for (const std::string& error : errors) Print(stderr, "error: " + error + "\n");
+  Print(stderr, "try " + std::string(help) + "\n");
+  return 1;
+}
+
+// `remora intercept`: `arguments` is what follows that word.
+int Intercept(const std::vector<std::string_view>& arguments, std::string_view program) {
+  const intercept::ParsedOptions parsed =
+      intercept::ParseOptions(arguments, intercept::SystemNames());
+  if (parsed.options.help) {
+    Print(stdout, intercept::HelpText(program));
+    return 0;
+  }
+  if (!parsed.errors.empty()) return FailFlags(parsed.errors, "intercept --help");
+  const absl::StatusOr<std::string> report = intercept::Install(parsed.options);
+  if (!report.ok()) {
+    Print(stderr, "error: " + std::string(report.status().message()) + "\n");
+    return 1;
+  }
+  Print(stdout, *report);
+  return 0;
+}
+
 int Run(const std::vector<std::string_view>& arguments, std::string_view program) {
   ParsedFlags flags = ParseFlags(arguments);
   switch (flags.action) {
@@ -122,11 +155,7 @@ int Run(const std::vector<std::string_view>& arguments, std::string_view program
     case FlagAction::kRun:
       break;
   }
-  if (!flags.errors.empty()) {
-    for (const std::string& error : flags.errors) Print(stderr, "error: " + error + "\n");
-    Print(stderr, "try --help\n");
-    return 1;
-  }
+  if (!flags.errors.empty()) return FailFlags(flags.errors, "--help");
   const Options& options = flags.options;
   server::Signals::Block();
   if (!StartLogging(options)) return 1;
@@ -154,5 +183,8 @@ int main(int argc, char** argv) {
   const std::vector<std::string_view> arguments(argv + std::min(argc, 1), argv + argc);
   std::string_view program = argc > 0 ? argv[0] : "remora";
   program = program.substr(program.rfind('/') + 1);
+  if (!arguments.empty() && arguments.front() == "intercept") {
+    return remora::main::Intercept({arguments.begin() + 1, arguments.end()}, program);
+  }
   return remora::main::Run(arguments, program);
 }

@@ -59,9 +59,8 @@ class Address {
   friend H AbslHashValue(H state, const Address& address) {
     return address.kind_ == Kind::kUnix
                ? H::combine(std::move(state), *address.path_)
-               : H::combine_contiguous(
-                     H::combine(std::move(state), address.kind_, address.port_), address.ip_,
-                     sizeof(address.ip_));
+               : H::combine_contiguous(H::combine(std::move(state), address.kind_, address.port_),
+                                       address.ip_, sizeof(address.ip_));
   }
 
  private:

@@ -190,12 +190,15 @@ void Connection::Read() {
   // What is read may all have to wait in the other connection's output: a small limit bounds it
   // too.
   const size_t budget = std::min(kReadBudget, options_.output_limit);
-  TakeIn(transport_->Read(socket_.fd(), input_, budget, peer_closed_));
+  TakeIn(in_pipe_ != nullptr ? in_pipe_->Fill(socket_.fd(), budget)
+                             : transport_->Read(socket_.fd(), input_, budget, peer_closed_));
 }
 
 void Connection::TakeIn(const IoResult& result) {
   options_.received.Add(result.bytes);
   bytes_received_ += result.bytes;
+  if (result.bytes > 0) last_moved_ = dispatcher_.now();
+  if (in_pipe_ != nullptr) handler_.OnPiped(result.bytes);
   if (result.pending && !transport_pending_) {
     transport_pending_ = true;
     Cork();
@@ -260,16 +263,16 @@ void Connection::Discard() {
 
 void Connection::Flush() {
   if (state_ != State::kOpen && state_ != State::kClosing) return;
-  if ((!output_.empty() || transport_pending_) && !waiting_writable_) {
+  if (HasOutput() && !waiting_writable_) {
     if (read_before_write_) {
       read_before_write_ = false;
       Read();
       if (state_ == State::kClosed) return;
     }
-    const IoResult result = transport_->Write(socket_.fd(), output_);
-    transport_pending_ = result.pending;
+    const IoResult result = WriteOutput();
     if (result.bytes > 0) {
       wrote_ = true;
+      last_moved_ = dispatcher_.now();
       options_.sent.Add(result.bytes);
       bytes_sent_ += result.bytes;
     }
@@ -296,20 +299,36 @@ void Connection::Flush() {
       Fail(IsPeerReset(result.error) ? CloseReason::kPeer : CloseReason::kError, result.error);
       return;
     }
-    waiting_writable_ = !output_.empty() || transport_pending_;
+    waiting_writable_ = HasOutput();
     // A peer that stops reading must not keep a closing connection: the timer runs from the last
     // progress.
     if (state_ == State::kClosing && waiting_writable_ && result.bytes > 0) ArmLinger();
   }
   UpdateOutputMark();
-  if (output_.empty() && !transport_pending_) FinishFlush();
+  if (!HasOutput()) FinishFlush();
+}
+
+IoResult Connection::WriteOutput() {
+  IoResult result;
+  if (!output_.empty() || transport_pending_) {
+    result = transport_->Write(socket_.fd(), output_);
+    transport_pending_ = result.pending;
+  }
+  const bool more = out_pipe_ != nullptr && output_.empty() && !transport_pending_;
+  if (!more || result.next == IoResult::Next::kError) return result;
+  IoResult piped = out_pipe_->Drain(socket_.fd());
+  piped.bytes += result.bytes;
+  return piped;
 }
 
 void Connection::UpdateOutputMark() {
-  if (!output_full_ && output_.length() > options_.output_limit) {
+  const size_t queued = output_.length() + (out_pipe_ != nullptr ? out_pipe_->bytes() : 0);
+  // A full pipe says so by itself: small pieces fill it long before their bytes do.
+  const bool stuck = out_pipe_ != nullptr && out_pipe_->full();
+  if (!output_full_ && (queued > options_.output_limit || stuck)) {
     output_full_ = true;
     handler_.OnOutputFull();
-  } else if (output_full_ && output_.length() <= options_.output_limit / 2) {
+  } else if (output_full_ && queued <= options_.output_limit / 2 && !stuck) {
     output_full_ = false;
     handler_.OnOutputDrained();
   }
@@ -374,7 +393,7 @@ void Connection::CloseAfterFlush(bool linger, event::Duration linger_time) {
   reading_paused_ = true;
   linger_ = linger && linger_time > 0;
   linger_time_ = linger_time;
-  if (!output_.empty()) ArmLinger();
+  if (HasOutput()) ArmLinger();
   Cork();
 }
 

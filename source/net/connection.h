@@ -28,6 +28,7 @@
 #include "source/buffer/buffer.h"
 #include "source/event/dispatcher.h"
 #include "source/net/address.h"
+#include "source/net/pipe.h"
 #include "source/net/socket.h"
 #include "source/net/transport_socket.h"
 #include "source/stats/handles.h"
@@ -62,6 +63,9 @@ class ConnectionHandler {
   virtual void OnHandshakeHeld() {}
   virtual void OnOutputFull() {}
   virtual void OnOutputDrained() {}
+  // In the place of OnInput: so many bytes went from the socket into the pipe of ReadInto. 0: the
+  // socket has no more, or the pipe no room.
+  virtual void OnPiped(size_t) {}
 };
 
 class Connection final : public event::Flushable {
@@ -109,6 +113,13 @@ class Connection final : public event::Flushable {
   // Sends what is queued, then FIN; reading goes on.
   void ShutdownAfterFlush();
 
+  // Bytes that need not be looked at go through a pipe, for transports that add nothing to them.
+  // ReadInto takes the place of the input buffer, which must be empty; what WriteFrom names is sent
+  // behind the output buffer, to which nothing may be added until the pipe is empty. Null ends
+  // either; the pipe outlives its use.
+  void ReadInto(Pipe* pipe) { in_pipe_ = pipe; }
+  void WriteFrom(Pipe* pipe) { out_pipe_ = pipe; }
+
   void PauseReading() { reading_paused_ = true; }
   void ResumeReading();
   bool reading_paused() const { return reading_paused_; }
@@ -124,6 +135,8 @@ class Connection final : public event::Flushable {
   // bytes go out. For what must not be sent in vain.
   void ReadBeforeWrite() { read_before_write_ = true; }
   event::Dispatcher& dispatcher() { return dispatcher_; }
+  // The turn in which bytes last came or went; 0: none has.
+  event::TimePoint last_moved() const { return last_moved_; }
   uint64_t bytes_received() const { return bytes_received_; }
   uint64_t bytes_sent() const { return bytes_sent_; }
   int fd() const { return socket_.fd(); }
@@ -162,6 +175,12 @@ class Connection final : public event::Flushable {
   void Handshake();
   void OnHandshakeDone(const IoResult& result);
   void OnTransportFailed();
+  // What waits to be sent: the transport's own, the buffer's, the pipe's.
+  bool HasOutput() const {
+    return !output_.empty() || transport_pending_ ||
+           (out_pipe_ != nullptr && !out_pipe_->empty());
+  }
+  IoResult WriteOutput();
   void Read();
   void TakeIn(const IoResult& result);
   void Offer();
@@ -193,9 +212,12 @@ class Connection final : public event::Flushable {
   bool shutdown_after_flush_ = false;
   bool wrote_ = false;
   bool read_before_write_ = false;
+  Pipe* in_pipe_ = nullptr;
+  Pipe* out_pipe_ = nullptr;
   Options options_;
   uint64_t bytes_received_ = 0;
   uint64_t bytes_sent_ = 0;
+  event::TimePoint last_moved_ = 0;
   event::Duration linger_time_ = kDefaultLinger;
   buffer::Buffer input_;
   buffer::Buffer output_;

@@ -30,8 +30,8 @@ struct Findings {
   std::string transport_protocol;  // empty: nothing was recognised
   std::vector<std::string> application_protocols;
   bool local_restored = false;  // accepted.local is where the client wanted to go before NAT
-  size_t take = 0;  // bytes that the filter wants to have taken off the stream
-  size_t look = 0;  // how many bytes it wants to see the next time; 0: its most_bytes()
+  size_t take = 0;              // bytes that the filter wants to have taken off the stream
+  size_t look = 0;              // how many bytes it wants to see the next time; 0: its most_bytes()
 };
 
 class ListenerFilter {
@@ -52,14 +52,13 @@ class ListenerFilter {
 };
 
 struct ListenerFilterSetup {
-  stats::Scope& scope;     // of the factory's scope name
-  stats::Scope& listener;  // `listener.<address>.`
+  stats::Scope& scope;  // of the factory's scope name
   stats::Shard& shard;
 };
 
 struct ListenerFilterFactory {
-  std::string name;  // the configured one
-  std::string scope;  // of its statistics, without the last dot
+  std::string name;        // the configured one
+  std::string scope;       // of its statistics, without the last dot
   PortPredicate disabled;  // on connections to these ports it is left out
   std::shared_ptr<const void> config;
   std::unique_ptr<ListenerFilter> (*create)(const void* config,

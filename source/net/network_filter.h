@@ -35,6 +35,11 @@ struct ChainSetup {
   buffer::BlockPool& blocks;
   base::Random& random;
   const runtime::View& runtime;
+  uint64_t& last_connection;  // number of the worker's newest downstream connection
+  size_t worker;
+
+  // A number for a connection, unique in the process: the worker's index is in the low bits.
+  uint64_t NextConnection() const { return ++last_connection << 10 | worker; }
 };
 
 // A connection as guards see it. What they decide of it, they write into it.
@@ -49,7 +54,10 @@ struct GuardedConnection {
   std::string_view server_name;
   const TlsFacts* tls = nullptr;  // null: plain text, or the handshake is yet to come
 
-  std::string refusal;       // why, for the access log; empty: no reason is given
+  std::string cluster;        // for the TCP proxy behind; empty: its own
+  size_t asked = 0;           // how many guards have seen it
+  std::string refusal;        // why, for the access log; empty: no reason is given
+  bool rate_limited = false;  // logs say so as Envoy's do, with URX
   event::Duration delay = 0;  // how long a refused connection is kept before it is closed
 };
 
@@ -65,8 +73,8 @@ class ConnectionGuard {
   virtual Admission OnConnection(GuardedConnection&) { return Admission::kAdmit; }
   // Its first bytes are there (behind the handshake, when there is one).
   virtual Admission OnFirstBytes(GuardedConnection&) { return Admission::kAdmit; }
-  // A connection that it has admitted has ended.
-  virtual void OnConnectionEnd() {}
+  // A connection that it was asked about has ended; whether OnConnection had admitted it.
+  virtual void OnConnectionEnd(bool) {}
 };
 
 struct GuardFactory {

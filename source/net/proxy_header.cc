@@ -85,7 +85,8 @@ ProxyHeaderParse ParseVersion1(std::string_view bytes, ProxyHeader& header) {
                                         : ProxyHeaderParse::kIncomplete;
   }
   header.size = end + 2;
-  const std::vector<std::string_view> words = Words(window.substr(kSignature1.size(), end - kSignature1.size()));
+  const std::vector<std::string_view> words =
+      Words(window.substr(kSignature1.size(), end - kSignature1.size()));
   if (words[0] == "UNKNOWN") {
     header.local = true;
     return ProxyHeaderParse::kComplete;

@@ -151,6 +151,12 @@ absl::StatusOr<Socket> StartConnect(const Address& address,
   return socket;
 }
 
+void ResetOnClose(int fd) {
+  const linger at_once{1, 0};
+  // A failure leaves it with the FIN: the socket is ending all the same.
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
 Address LocalAddress(int fd) {
   sockaddr_storage storage;
   socklen_t length = sizeof(storage);
@@ -175,7 +181,8 @@ Address OriginalDestination(int fd) {
   constexpr int kOriginalDestination = 80;
   sockaddr_storage storage;
   socklen_t length = sizeof(storage);
-  if (getsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, kOriginalDestination, &storage, &length) != 0) {
+  if (getsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, kOriginalDestination, &storage, &length) !=
+      0) {
     return Address();
   }
   return Address::FromSocket(storage, length);

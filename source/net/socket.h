@@ -61,7 +61,7 @@ struct ListenOptions {
   bool transparent = false;
   bool freebind = false;
   std::optional<uint32_t> fast_open_queue;  // absent: the system's choice
-  uint32_t backlog = 0;  // 0: the system's somaxconn
+  uint32_t backlog = 0;                     // 0: the system's somaxconn
   std::optional<TcpKeepalive> keepalive;
   std::vector<SocketOption> options;
 };
@@ -78,6 +78,9 @@ absl::Status StartListening(const Socket& socket, const ListenOptions& options);
 // A non-blocking socket on its way to `address`; connection errors show up when it is used.
 absl::StatusOr<Socket> StartConnect(const Address& address,
                                     const std::optional<TcpKeepalive>& keepalive);
+
+// Closing it will send a reset in place of a FIN, and drop what was not sent.
+void ResetOnClose(int fd);
 
 // The address a socket is bound to.
 Address LocalAddress(int fd);

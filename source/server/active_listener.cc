@@ -26,8 +26,8 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
       directory_(surroundings.directory),
       usage_(scopes.usage),
       global_usage_(scopes.global_usage),
-      limit_key_(absl::StrCat("envoy.resource_limits.listener.", config_->name,
-                              ".connection_limit")),
+      limit_key_(
+          absl::StrCat("envoy.resource_limits.listener.", config_->name, ".connection_limit")),
       stats_(scopes.listener->Make<ListenerStats>(services_.worker.shard)),
       worker_stats_(surroundings.worker_scope.Make<ListenerWorkerStats>(services_.worker.shard)),
       connections_(surroundings.connections) {
@@ -36,7 +36,7 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
     chains_.push_back(std::make_unique<ListenerChain>(
         chains[i], scopes.chains[i],
         ListenerChain::Surroundings{config_->per_connection_buffer_limit, services_,
-                                    *scopes.listener, scopes.drain}));
+                                    surroundings.pipes, *scopes.listener, scopes.drain}));
   }
   if (config_->index == nullptr) {
     only_chain_ = chains_.back().get();
@@ -48,8 +48,8 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
   filters_.continues_on_timeout = config_->continues_on_timeout;
   for (size_t i = 0; i < config_->listener_filters.size(); ++i) {
     const net::ListenerFilterFactory& factory = config_->listener_filters[i];
-    filters_.filters.push_back(factory.create(
-        factory.config.get(), {*scopes.filters[i], *scopes.listener, services_.worker.shard}));
+    filters_.filters.push_back(
+        factory.create(factory.config.get(), {*scopes.filters[i], services_.worker.shard}));
   }
   if (!config_->access_log.empty()) {
     CHECK(services_.log_files != nullptr);
@@ -235,12 +235,16 @@ std::unique_ptr<GuardRecord> ActiveListener::AskGuards(ListenerChain& chain,
                                                        net::Admission& admission,
                                                        event::Duration& delay) {
   if (!accepted.local.has_value()) accepted.local = net::LocalAddress(accepted.socket.fd());
-  auto record = std::make_unique<GuardRecord>(GuardRecord{
-      *accepted.local, accepted.remote, accepted.direct_remote, accepted.server_name, ""});
+  auto record = std::make_unique<GuardRecord>(GuardRecord{*accepted.local, accepted.remote,
+                                                          accepted.direct_remote,
+                                                          accepted.server_name, 0, false, ""});
   net::GuardedConnection connection(record->local, record->remote, record->direct_remote,
                                     record->server_name);
   admission = chain.Admit(connection);
   delay = connection.delay;
+  record->asked = connection.asked;
+  record->rate_limited = connection.rate_limited;
+  accepted.cluster = std::move(connection.cluster);
   record->refusal = std::move(connection.refusal);
   if (chain.wants_first_bytes()) {
     accepted.transport =
@@ -306,8 +310,10 @@ void ActiveListener::OnSessionClosed(net::DownstreamSession& session) {
   const size_t index = session.index;
   Open ended = std::move(sessions_[index]);
   if (!loggers_.empty()) Log(ended);
-  const bool admitted = ended.deadline == nullptr || !ended.deadline->refused;
-  if (admitted) ended.chain->OnConnectionEnd();
+  if (ended.guarded != nullptr) {
+    ended.chain->OnConnectionEnd(ended.guarded->asked,
+                                 ended.deadline != nullptr && ended.deadline->refused);
+  }
   if (index + 1 != sessions_.size()) {
     sessions_[index] = std::move(sessions_.back());
     sessions_[index].session->index = index;
@@ -367,6 +373,10 @@ void ActiveListener::Log(const Open& open) {
   info.bytes_received = totals.bytes_received;
   info.bytes_sent = totals.bytes_sent;
   info.version_known = totals.protocol_known;
+  if (totals.http2) info.version = http::Version::kHttp2;
+  info.response_code_details = totals.details;
+  if (open.guarded != nullptr && open.guarded->rate_limited)
+    info.flags.Set(http::ResponseFlag::kUpstreamRetryLimitExceeded);
   info.connection_termination_details = facts.termination_details;
   if (totals.broke_protocol) info.flags.Set(http::ResponseFlag::kDownstreamProtocolError);
   formatter::Exchange exchange{info};

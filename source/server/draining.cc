@@ -32,11 +32,10 @@ Draining::Draining(runtime::ProcessState& process, event::Dispatcher& main,
       watch_(
           main.timers(), [](void* self) { static_cast<Draining*>(self)->WatchShutdown(); }, this) {}
 
-const connection_manager::Drain* Draining::Add(
-    std::shared_ptr<const config::ListenerConfig> listener) {
+const net::Drain* Draining::Add(std::shared_ptr<const config::ListenerConfig> listener) {
   Served& served = served_.emplace_back();
   served.config = std::move(listener);
-  served.drain = std::make_unique<connection_manager::Drain>();
+  served.drain = std::make_unique<net::Drain>();
   Refresh(served);
   return served.drain.get();
 }

@@ -11,7 +11,7 @@
 //                                    at the deadline
 //
 // Owner: Server. Thread: main. Nothing fails. Tells workers by posts, and each response through
-// connection_manager::Drain.
+// net::Drain.
 // Source: Envoy source/server/drain_manager_impl.cc, admin/listeners_handler.cc. Draining on
 // SIGTERM is not Envoy's.
 
@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "source/config/listener.h"
-#include "source/http/connection_manager/drain.h"
+#include "source/net/drain.h"
 #include "source/runtime/process_state.h"
 #include "source/server/server_stats.h"
 #include "source/server/worker.h"
@@ -48,7 +48,7 @@ class Draining {
            const DrainOptions& options, std::function<void()> finished);
 
   // A listener that the workers are about to serve; what they ask before each response.
-  const connection_manager::Drain* Add(std::shared_ptr<const config::ListenerConfig> listener);
+  const net::Drain* Add(std::shared_ptr<const config::ListenerConfig> listener);
 
   void FailHealthCheck(bool fail);
   // Closes the listening sockets.
@@ -63,7 +63,7 @@ class Draining {
  private:
   struct Served {
     std::shared_ptr<const config::ListenerConfig> config;
-    std::unique_ptr<connection_manager::Drain> drain;
+    std::unique_ptr<net::Drain> drain;
     std::optional<event::TimePoint> draining_since;
     bool stopped = false;
     size_t accepting = 0;  // workers that have not closed their socket yet

@@ -3,7 +3,8 @@
 // ListenerChain: one filter chain on one worker: its guards and what its sessions share.
 //
 // Owner: ActiveListener. Thread: the worker's. Sessions that outlive it keep the configuration that
-// they use. Nothing fails: what a guard refuses is an answer.
+// they use. Failures: what a guard refuses is an answer, and a transport that cannot be made safe
+// is null.
 
 #include <memory>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "source/http/connection_manager/worker_config.h"
 #include "source/net/transport_factory.h"
 #include "source/server/listener_scopes.h"
+#include "source/tcp/worker_config.h"
 
 namespace remora::server {
 
@@ -20,8 +22,9 @@ class ListenerChain {
   struct Surroundings {
     uint32_t buffer_limit;
     const connection_manager::WorkerServices& services;
+    net::PipePool& pipes;
     stats::Scope& listener;  // `listener.<address>.`
-    const connection_manager::Drain* drain;
+    const net::Drain* drain;
   };
   ListenerChain(std::shared_ptr<const config::FilterChain> config, const ChainScopes& scopes,
                 const Surroundings& surroundings);
@@ -38,21 +41,20 @@ class ListenerChain {
   // Some of them want to be asked again when there are bytes.
   bool wants_first_bytes() const { return wants_first_bytes_; }
   net::Admission AdmitFirstBytes(net::GuardedConnection& connection);
-  // A connection that was admitted has ended.
-  void OnConnectionEnd() { EndFirst(guards_.size()); }
+  // A connection about which that many were asked has ended; the last one had refused it or not.
+  void OnConnectionEnd(size_t asked, bool refused);
 
   // Not started yet.
   std::unique_ptr<net::DownstreamSession> MakeSession(net::SessionOwner& owner,
                                                       net::Accepted accepted);
 
  private:
-  void EndFirst(size_t count);
-
   std::shared_ptr<const config::FilterChain> config_;
-  const upstream::WorkerResources& worker_;
+  connection_manager::WorkerServices services_;
   stats::Scope* session_scope_;
   std::unique_ptr<net::TransportMaker> transports_;  // null: plain text
   std::shared_ptr<connection_manager::WorkerConfig> http_;
+  std::shared_ptr<tcp::WorkerConfig> tcp_;
   std::vector<std::unique_ptr<net::ConnectionGuard>> guards_;
   bool wants_first_bytes_ = false;
 };

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "source/tcp/config.h"
 
 namespace remora::server {
 namespace {
@@ -14,7 +15,11 @@ ChainScopes MakeChainScopes(stats::Store& store, const config::FilterChain& chai
     const std::string& prefix = chain.http->stat_prefix;
     scopes.http = &store.AddScope(absl::StrCat("http.", prefix));
     scopes.http1 = &store.AddScope("http1");
+    scopes.http2 = &store.AddScope("http2");
     scopes.listener_http = &store.AddScope(absl::StrCat(listener, ".http.", prefix));
+  }
+  if (chain.tcp != nullptr) {
+    scopes.tcp = &store.AddScope(absl::StrCat("tcp.", chain.tcp->stat_prefix));
   }
   if (chain.session.has_value()) scopes.session = &store.AddScope(chain.session->scope);
   for (const net::GuardFactory& guard : chain.guards) {

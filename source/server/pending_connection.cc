@@ -83,8 +83,7 @@ PendingConnection::Step PendingConnection::Look(net::ListenerFilter& filter) {
   size_t most = filter.most_bytes();
   while (true) {
     if (filters_.view.size() < most) filters_.view.resize(most);
-    const ssize_t seen =
-        recv(findings_.accepted.socket.fd(), filters_.view.data(), most, MSG_PEEK);
+    const ssize_t seen = recv(findings_.accepted.socket.fd(), filters_.view.data(), most, MSG_PEEK);
     if (seen < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN) return Step::kWait;

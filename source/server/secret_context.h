@@ -14,7 +14,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,35 +51,33 @@ class SecretContext final : public xds::SecretUser {
   // Builds at once when there is nothing to wait for, and asks for the rest. Fails when what the
   // configuration itself holds is wrong.
   absl::Status Start();
-  // There is something to use.
-  bool published() const { return published_; }
+  // Whether secrets like these may change; if not, there is nothing to follow.
+  static bool Changes(const tls::SecretNeeds& needs);
 
   absl::Status Check(const xds::SecretSubscription& from, const tls::SecretValue& value) override;
   void Use(const xds::SecretSubscription& from) override;
   void GiveUp(const xds::SecretSubscription& from) override;
 
  private:
-  // A secret of a source; certificates stand in the order of the configuration.
+  // A secret of a source.
   struct Sourced {
-    xds::SecretSubscription* subscription = nullptr;
-    std::optional<tls::SecretValue> value;
+    tls::SecretSource source;
+    tls::SecretValue kind;                            // an empty value of the kind that is wanted
+    xds::SecretSubscription* subscription = nullptr;  // null: an earlier one has the same
+    std::shared_ptr<const tls::SecretValue> value = nullptr;
   };
 
-  absl::Status Subscribe();
   absl::Status WatchFiles();
   void OnFilesMoved();
-  // The value that is wanted there, of its own kind; an error says which.
-  absl::Status CheckKind(const Sourced& sourced, const tls::SecretValue& value) const;
-  // nullopt: something is still missing.
-  std::optional<tls::ContextSecrets> Complete() const;
-  absl::Status BuildWith(const std::vector<Sourced>& sourced);
+  // With the values that there are, but `value` for the secrets that come from there. Builds if
+  // nothing is missing.
+  absl::Status BuildWith(const xds::SecretSubscription* from, const tls::SecretValue* value);
   void PublishBuilt();
 
   Setup setup_;
   xds::SecretProvider& provider_;
-  std::vector<Sourced> sourced_;  // certificates, then the validation context, then ticket keys
+  std::vector<Sourced> sourced_;  // certificates in the order of the configuration
   Publish built_;                 // by the last Check; null: not complete
-  bool published_ = false;
   event::FileWatch files_;
 };
 

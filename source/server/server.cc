@@ -74,7 +74,14 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       signals_(main_.dispatcher(), [this](int number) { OnSignal(number); }),
       flush_timer_(
           main_.dispatcher().timers(), [](void* self) { static_cast<Server*>(self)->FlushStats(); },
-          this) {
+          this),
+      listeners_(store_, listener_stats_, draining_, workers_),
+      warmer_([this](const std::string&) { main_.dispatcher().AtTurnEnd(start_task_); }),
+      secrets_({main_.dispatcher(), files_, store_, options_.dynamic_unknown_fields,
+                stats_.dynamic_unknown_fields},
+               warmer_),
+      tls_(std::move(bootstrap_.tls_contexts), std::move(bootstrap_.tls_parts), secrets_),
+      start_task_([](void* self) { static_cast<Server*>(self)->StartWhatIsReady(); }, this) {
   for (size_t i = 0; i < options_.concurrency; ++i) {
     stats::Shard& shard = store_.worker_shard(i);
     workers_.push_back(
@@ -90,155 +97,14 @@ Server::~Server() {
   main_.Clear();
 }
 
-void Server::BuildClusters() {
-  auto clusters = std::make_shared<upstream::ClusterTable>();
-  for (upstream::ClusterConfig& config : bootstrap_.clusters) {
-    stats::Scope& scope = store_.AddScope(absl::StrCat("cluster.", config.stat_name()));
-    scope.Declare<upstream::ClusterStats>();
-    breaker_gauges_.Declare(config);
-    const std::string name = config.name;
-    // Workers and main: the last slot is main's.
-    auto cluster =
-        std::make_shared<const upstream::Cluster>(std::move(config), workers_.size() + 1, scope);
-    const auto membership = scope.Make<upstream::ClusterMembership>(store_.main_shard());
-    uint64_t healthy = 0;
-    uint64_t degraded = 0;
-    for (const auto& host : cluster->hosts()) {
-      healthy += host->healthy();
-      degraded += host->degraded();
-    }
-    membership.membership_change.Inc();
-    membership.membership_total.Set(cluster->hosts().size());
-    membership.membership_healthy.Set(healthy);
-    membership.membership_degraded.Set(degraded);
-    membership.membership_excluded.Set(0);
-    ShowHostTable(*cluster);
-    (*clusters)[name] = std::move(cluster);
-    cluster_stats_.cluster_added.Inc();
-  }
-  cluster_stats_.active_clusters.Set(clusters->size());
-  cluster_stats_.warming_clusters.Set(0);
-  bootstrap_.clusters.clear();
-
+void Server::BuildWorld() {
   auto world = std::make_shared<config::World>();
   world->version = 1;
   world->listeners = std::make_shared<const config::ListenerTable>(bootstrap_.listeners);
-  world->clusters = std::move(clusters);
+  world->clusters = MakeClusterTable(std::move(bootstrap_.clusters), workers_.size(), store_,
+                                     breaker_gauges_, cluster_stats_);
+  bootstrap_.clusters.clear();
   world_ = std::move(world);
-}
-
-// How large the table is that hashes of requests are looked up in.
-void Server::ShowHostTable(const upstream::Cluster& cluster) {
-  if (cluster.host_table() == nullptr) return;
-  const upstream::HostTable::Size& size = cluster.host_table()->size();
-  const std::string stem = absl::StrCat("cluster.", cluster.config().stat_name());
-  if (cluster.config().balancing.policy == upstream::Balancing::Policy::kRingHash) {
-    const auto gauges = store_.AddScope(absl::StrCat(stem, ".ring_hash_lb"))
-                            .Make<upstream::RingHashSize>(store_.main_shard());
-    gauges.size.Set(size.places);
-    gauges.min_hashes_per_host.Set(size.fewest);
-    gauges.max_hashes_per_host.Set(size.most);
-  } else {
-    const auto gauges = store_.AddScope(absl::StrCat(stem, ".maglev_lb"))
-                            .Make<upstream::MaglevSize>(store_.main_shard());
-    gauges.min_entries_per_host.Set(size.fewest);
-    gauges.max_entries_per_host.Set(size.most);
-  }
-}
-
-ListenerScopes Server::MakeScopes(const ListenerConfig& config) {
-  std::string prefix = config.stat_prefix;
-  if (prefix.empty()) prefix = config.address.ToString();
-  return MakeListenerScopes(store_, config, prefix);
-}
-
-ListenerUsage* Server::AddUsage() {
-  std::vector<WorkerFace*> faces;
-  for (const auto& worker : workers_) faces.push_back(worker.get());
-  return usages_.emplace_back(std::make_unique<ListenerUsage>(std::move(faces))).get();
-}
-
-absl::StatusOr<net::Address> Server::BindAddress(net::Address address, BoundListener& bound) {
-  const net::ListenOptions& options = bound.config->options;
-  const bool own_socket_each = address.is_ip() && options.reuse_port;
-  for (size_t i = 0; i < bound.sockets.size(); ++i) {
-    if (i > 0 && !own_socket_each) {
-      // One socket shared by all: each worker has its own descriptor of it.
-      net::Socket copy(dup(bound.sockets[0].back().fd()));
-      if (!copy.valid()) return absl::UnavailableError("cannot duplicate a listening socket");
-      bound.sockets[i].push_back(std::move(copy));
-      continue;
-    }
-    absl::StatusOr<net::Socket> socket = net::BindListener(address, options);
-    if (!socket.ok()) {
-      return absl::Status(socket.status().code(),
-                          absl::StrCat("error adding listener '", bound.config->name,
-                                       "': ", socket.status().message()));
-    }
-    // The kernel chose a port: the other workers' sockets need the same.
-    if (i == 0 && address.is_ip()) address = net::LocalAddress(socket->fd());
-    bound.sockets[i].push_back(*std::move(socket));
-  }
-  return address;
-}
-
-absl::StatusOr<Server::BoundListener> Server::Bind(
-    const std::shared_ptr<const ListenerConfig>& config, size_t sockets) {
-  BoundListener bound;
-  bound.config = config;
-  bound.sockets.resize(sockets);
-  std::vector<net::Address> addresses = {config->address};
-  addresses.insert(addresses.end(), config->additional_addresses.begin(),
-                   config->additional_addresses.end());
-  if (config->binds) {
-    for (net::Address& address : addresses) {
-      absl::StatusOr<net::Address> at = BindAddress(address, bound);
-      if (!at.ok()) return at.status();
-      address = *std::move(at);
-    }
-  }
-  addresses_.push_back({config->name, std::move(addresses)});
-  return bound;
-}
-
-absl::Status Server::BindListeners() {
-  AddUsage();
-  for (const auto& config : *world_->listeners) {
-    absl::StatusOr<BoundListener> bound = Bind(config, workers_.size());
-    if (!bound.ok()) return bound.status();
-    bound->scopes = MakeScopes(*config);
-    bound->scopes.drain = draining_.Add(config);
-    bound->scopes.usage = AddUsage();
-    bound->scopes.global_usage = usages_.front().get();
-    bound_.push_back(*std::move(bound));
-    listener_stats_.listener_added.Inc();
-  }
-  listener_stats_.total_listeners_warming.Set(0);
-  listener_stats_.total_listeners_draining.Set(0);
-  listener_stats_.total_listeners_active.Set(bound_.size());
-  return absl::OkStatus();
-}
-
-absl::Status Server::StartListeners() {
-  for (BoundListener& bound : bound_) {
-    for (size_t i = 0; i < workers_.size(); ++i) {
-      absl::Status status;
-      for (const net::Socket& socket : bound.sockets[i]) {
-        status.Update(net::StartListening(socket, bound.config->options));
-      }
-      if (!status.ok()) {
-        listener_stats_.listener_create_failure.Inc();
-        return status;
-      }
-      stats::Scope& worker_scope =
-          store_.AddScope(absl::StrCat(std::string(bound.scopes.listener->prefix()), "worker_", i));
-      workers_[i]->AddListener(bound.config, std::move(bound.sockets[i]), bound.scopes,
-                               worker_scope);
-      listener_stats_.listener_create_success.Inc();
-    }
-  }
-  bound_.clear();
-  return absl::OkStatus();
 }
 
 std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtractor& tags) {
@@ -249,7 +115,7 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
   if (options_.dumper != nullptr) facts.node = options_.dumper->NodeJson();
   auto environment = std::make_unique<admin::Environment>(admin::Environment{
       store_, tags, clock_, std::move(facts), [this] { return State(); }, [this] { return world_; },
-      [this] { return addresses_; },
+      [this] { return listeners_.addresses(); },
       [this](const admin::Parameters& parameters) { return DumpConfig(parameters); },
       [this] { Quit(); },
       [this] {
@@ -263,7 +129,8 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
       [this](const admin::DrainRequest& request) { DrainListeners(request); },
       [this] { return runtime_.snapshot(); },
       [this](const admin::Parameters& overrides) { return runtime_.Modify(overrides); },
-      [this] { ReopenLogs(); }, bootstrap_.admin.allow_paths});
+      [this] { ReopenLogs(); }, bootstrap_.admin.allow_paths, [this] { return Unready(); },
+      [this] { return tls_.Served(); }});
   return environment;
 }
 
@@ -278,7 +145,7 @@ absl::StatusOr<std::string> Server::DumpConfig(const admin::Parameters& paramete
   take("mask", query.mask);
   take("name_regex", query.name_regex);
   query.include_eds = admin::FindParameter(parameters, "include_eds") != nullptr;
-  return options_.dumper->Dump(query);
+  return options_.dumper->Dump(query, secrets_.Shown());
 }
 
 absl::Status Server::StartAdmin() {
@@ -302,12 +169,10 @@ absl::Status Server::StartAdmin() {
   listener->options.ipv4_compat = bootstrap_.admin.ipv4_compat;
   listener->options.options = bootstrap_.admin.socket_options;
   listener->default_filter_chain = config::HttpChain(std::move(http));
-  const size_t served = addresses_.size();
-  absl::StatusOr<BoundListener> bound = Bind(listener, 1);
+  absl::StatusOr<BoundSockets> bound = BindSockets(*listener, 1);
   if (!bound.ok()) return bound.status();
-  admin_address_ = addresses_.back().addresses[0];
-  addresses_.resize(served);  // /listeners does not show the admin listener itself
-  const ListenerScopes scopes = MakeScopes(*listener);
+  admin_address_ = bound->addresses[0];
+  const ListenerScopes scopes = MakeScopes(store_, *listener);
   stats::Scope& main_scope = store_.AddScope("listener.admin.main_thread");
   absl::Status status = net::StartListening(bound->sockets[0][0], listener->options);
   if (!status.ok()) return status;
@@ -335,39 +200,73 @@ absl::Status Server::Initialize(bool listen) {
   listener_stats_.workers_started.Set(0);
   SetState(admin::ServerState::kInitializing);
   runtime_.Load();
-  BuildClusters();
+  BuildWorld();
   if (!listen) return absl::OkStatus();
 
   absl::Status status = OpenLogs();
-  status.Update(BindListeners());
+  status.Update(listeners_.Bind(*world_->listeners));
   status.Update(StartAdmin());
   status.Update(runtime_.Watch(files_));
+  status.Update(StartSecrets());
   if (!status.ok()) return status;
   main_.Apply(world_);
   for (auto& worker : workers_) worker->Apply(world_);
   return absl::OkStatus();
 }
 
+absl::Status Server::StartSecrets() {
+  const absl::Status status = tls_.Follow(*world_, store_);
+  secrets_.Start();
+  return status;
+}
+
 int Server::Run() {
-  const absl::Status status = StartListeners();
-  if (!status.ok()) {
-    REMORA_LOG(kMain, kCritical, std::string(status.message()));
-    return 1;
-  }
+  if (!StartWhatIsReady()) return 1;
   log_writer_.Start();
+  listeners_.OnWorkersStarted();
   for (auto& worker : workers_) worker->Start();
   listener_stats_.workers_started.Set(1);
-  SetState(admin::ServerState::kLive);
-  stats_.initialization_time_ms.Record(
-      static_cast<uint64_t>((clock_.Now() - started_) / event::kMillisecond));
   flush_timer_.Arm(clock_.Now() + bootstrap_.stats_flush_interval);
-  REMORA_LOG(kMain, kInfo, "all ", addresses_.size(), " listeners are serving with ",
-             workers_.size(), " workers");
   main_.dispatcher().Run();
   for (auto& worker : workers_) worker->Stop();
   main_.Clear();
   REMORA_LOG(kMain, kInfo, "exiting");
-  return 0;
+  return failed_ ? 1 : 0;
+}
+
+bool Server::StartWhatIsReady() {
+  // Clusters first, as in Envoy: no listener takes a request that has nowhere to go.
+  const size_t clusters = warmer_.Count(kClusterTarget);
+  cluster_stats_.warming_clusters.Set(clusters);
+  if (clusters > 0) {
+    SetState(admin::ServerState::kPreInitializing);
+    return true;
+  }
+  const absl::Status status = listeners_.StartReady([this](const ListenerConfig& listener) {
+    return !warmer_.IsWarming(ListenerTarget(listener));
+  });
+  if (!status.ok()) {
+    REMORA_LOG(kMain, kCritical, std::string(status.message()));
+    failed_ = true;
+    Quit();
+    return false;
+  }
+  if (warmer_.Count(kListenerTarget) > 0) {
+    SetState(admin::ServerState::kInitializing);
+  } else if (state_ != admin::ServerState::kLive) {
+    SetState(admin::ServerState::kLive);
+    stats_.initialization_time_ms.Record(
+        static_cast<uint64_t>((clock_.Now() - started_) / event::kMillisecond));
+    REMORA_LOG(kMain, kInfo, "all ", listeners_.addresses().size(), " listeners are serving with ",
+               workers_.size(), " workers");
+  }
+  return true;
+}
+
+std::vector<admin::UnreadyTarget> Server::Unready() const {
+  std::vector<admin::UnreadyTarget> unready;
+  for (auto& [who, what] : warmer_.waiting()) unready.push_back({who, std::move(what)});
+  return unready;
 }
 
 void Server::SetState(admin::ServerState state) {
@@ -466,6 +365,7 @@ void Server::RefreshLogStats() {
 void Server::RefreshGauges() {
   RefreshLogStats();
   breaker_gauges_.Refresh(*world_->clusters);
+  stats_.days_until_first_cert_expiring.Set(tls_.DaysLeft(clock_.WallNow()));
   stats_.uptime.Set(static_cast<uint64_t>((clock_.Now() - started_) / event::kSecond));
   const struct mallinfo2 info = mallinfo2();
   stats_.memory_allocated.Set(info.uordblks + info.hblkhd);

@@ -3,9 +3,10 @@
 // Server: the composition root: builds the World from the configuration, binds listeners, runs the
 // workers and the main dispatcher, and ends them.
 //
-// Owner: main(). Thread: main's. Start-up: clusters -> listener sockets bound -> workers get the
-// World
-// -> sockets listen, workers run -> LIVE. A failure to bind is a Status and nothing stays started.
+// Owner: main(). Thread: main's. Start-up: clusters -> listener sockets bound -> secrets read ->
+// workers get the World -> each listener listens when its secrets, and those of all clusters, are
+// there or given up -> LIVE when all do. Until then admin answers and says what is waited for. A
+// failure to bind is a Status and nothing stays started.
 // SIGTERM and SIGINT end the process at once, as in Envoy, but for SIGTERM with a drain time
 // (draining.h), which a second one cuts short; SIGUSR1 reopens the log.
 
@@ -23,10 +24,15 @@
 #include "source/config/world.h"
 #include "source/event/file_watch.h"
 #include "source/server/breaker_gauges.h"
+#include "source/server/cluster_table.h"
 #include "source/server/draining.h"
+#include "source/server/listener_set.h"
 #include "source/server/runtime_layers.h"
+#include "source/server/secret_contexts.h"
 #include "source/server/server_stats.h"
 #include "source/server/signals.h"
+#include "source/server/tls_contexts.h"
+#include "source/server/warmer.h"
 #include "source/server/worker.h"
 #include "source/stats/store.h"
 #include "source/upstream/cluster_stats.h"
@@ -43,6 +49,8 @@ struct ServerOptions {
   bool own_ip_v6 = false;            // which of the machine's addresses x-forwarded-for shows
   std::string version;               // for /server_info
   std::string command_line_options;  // JSON, for /server_info
+  // What to do about fields of secrets that are not known.
+  config::UnknownFieldPolicy dynamic_unknown_fields = config::UnknownFieldPolicy::kWarn;
   // The configuration as loaded, for /config_dump; none: the answer is 404.
   std::unique_ptr<config::ConfigDumper> dumper;
 };
@@ -67,27 +75,18 @@ class Server {
   event::Dispatcher& dispatcher() { return main_.dispatcher(); }
 
   // Where the listeners are bound (with the port that the kernel chose for 0), in order.
-  const std::vector<admin::ListenerStatus>& listeners() const { return addresses_; }
+  const std::vector<admin::ListenerStatus>& listeners() const { return listeners_.addresses(); }
   const net::Address& admin_address() const { return admin_address_; }
 
  private:
-  struct BoundListener {
-    std::shared_ptr<const config::ListenerConfig> config;
-    ListenerScopes scopes;
-    std::vector<std::vector<net::Socket>> sockets;  // of each worker: one an address
-  };
-
-  void BuildClusters();
-  void ShowHostTable(const upstream::Cluster& cluster);
-  absl::Status BindListeners();
-  absl::StatusOr<BoundListener> Bind(const std::shared_ptr<const config::ListenerConfig>& config,
-                                     size_t sockets);
-  // One socket on `address` for each of `bound.sockets`; where it is bound.
-  absl::StatusOr<net::Address> BindAddress(net::Address address, BoundListener& bound);
-  ListenerScopes MakeScopes(const config::ListenerConfig& config);
-  ListenerUsage* AddUsage();
-  absl::Status StartListeners();
+  void BuildWorld();
+  // Starts the listeners whose turn has come, and says what state that is; false when one could not
+  // be started: the process ends then.
+  bool StartWhatIsReady();
+  std::vector<admin::UnreadyTarget> Unready() const;
   absl::Status StartAdmin();
+  // Builds what TLS contexts can be built, and asks for the secrets of the others.
+  absl::Status StartSecrets();
   absl::StatusOr<std::string> DumpConfig(const admin::Parameters& parameters) const;
   std::unique_ptr<admin::Environment> MakeEnvironment(const stats::TagExtractor& tags);
   void OnSignal(int number);
@@ -119,7 +118,6 @@ class Server {
   admin::ServerState state_ = admin::ServerState::kPreInitializing;
   event::TimePoint started_;
   runtime::ProcessState process_;
-  std::vector<std::unique_ptr<ListenerUsage>> usages_;  // the first one is of all listeners
   Worker main_;
   std::vector<std::unique_ptr<Worker>> workers_;
   event::FileWatcher files_;
@@ -128,8 +126,12 @@ class Server {
   Signals signals_;
   event::Timer flush_timer_;
   std::shared_ptr<const config::World> world_;
-  std::vector<BoundListener> bound_;
-  std::vector<admin::ListenerStatus> addresses_;
+  ListenerSet listeners_;
+  Warmer warmer_;
+  SecretContexts secrets_;
+  TlsContexts tls_;
+  event::TurnTask start_task_;  // something has become ready
+  bool failed_ = false;
   net::Address admin_address_;
   std::optional<stats::TagExtractor> tags_;
   std::unique_ptr<admin::Environment> environment_;

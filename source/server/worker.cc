@@ -31,7 +31,7 @@ void Worker::AddListener(std::shared_ptr<const config::ListenerConfig> config,
                          stats::Scope& worker_scope) {
   listeners_.push_back(std::make_unique<ActiveListener>(
       std::move(config), std::move(sockets), scopes,
-      ActiveListener::Surroundings{services_, worker_scope, connections_, this}));
+      ActiveListener::Surroundings{services_, worker_scope, connections_, pipes_, this}));
   for (const net::Address& address : listeners_.back()->addresses()) {
     by_address_.emplace(address, listeners_.back().get());
   }

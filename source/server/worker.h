@@ -17,6 +17,7 @@
 #include "source/buffer/block.h"
 #include "source/config/world.h"
 #include "source/event/dispatcher.h"
+#include "source/net/pipe.h"
 #include "source/runtime/process_state.h"
 #include "source/server/active_listener.h"
 
@@ -73,6 +74,7 @@ class Worker final : public ListenerDirectory, public WorkerFace {
   connection_manager::DateCache dates_;
   access_log::WorkerFiles log_files_;
   uint64_t last_connection_ = 0;
+  net::PipePool pipes_;
   upstream::WorkerResources resources_;
   upstream::ClusterSet clusters_;
   connection_manager::WorkerServices services_;

@@ -14,7 +14,7 @@ constexpr DefaultTag Segments(std::string_view name, std::string_view segments) 
 
 constexpr DefaultTag kDefaultTags[] = {
     Regex("envoy.response_code", R"(_rq(_(\d{3}))$)", "_rq_"),
-    Regex("envoy.response_code_class", R"(_rq_((\d))xx$)", "_rq_"),
+    Regex("envoy.response_code_class", R"(_rq_((\d))xx$)", "xx"),
     Regex("envoy.dynamo_partition_id",
           R"(^http\.<NAME>\.dynamodb\.table\.<NAME>\.capacity\.<NAME>(\.__partition_id=(\w{7}))$)",
           ".dynamodb.table."),

@@ -1,4 +1,5 @@
 #include <string>
+#include <vector>
 
 #include "source/stats/chunk_writer.h"
 #include "source/stats/render.h"
@@ -7,19 +8,17 @@ namespace remora::stats {
 namespace {
 
 // The rules are those of the Prometheus text format 0.0.4.
-std::string SanitizeName(std::string_view name) {
-  std::string result(name);
-  for (char& c : result) {
+void AppendSanitized(std::string_view name, std::string& text) {
+  for (const char c : name) {
     const bool allowed =
         (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    if (!allowed) c = '_';
+    text += allowed ? c : '_';
   }
-  return result;
 }
 
 void AppendLabel(std::string_view name, std::string_view value, std::string& labels) {
   if (!labels.empty()) labels += ',';
-  labels += SanitizeName(name);
+  AppendSanitized(name, labels);
   labels += "=\"";
   for (const char c : value) {
     if (c == '\n') {
@@ -37,15 +36,30 @@ struct Row {
   const Metric* metric = nullptr;
 };
 
+// The bounds of kDefaultBuckets; their 32 digits are costly to make.
+const std::vector<std::string>& BoundTexts() {
+  static const std::vector<std::string>& texts = *[] {
+    auto* made = new std::vector<std::string>();
+    for (const double bound : kDefaultBuckets) {
+      ChunkWriter text;
+      text.General(bound, 32);
+      made->push_back(text.Take().front());
+    }
+    return made;
+  }();
+  return texts;
+}
+
 void WriteBuckets(std::string_view name, const Row& row, ChunkWriter& out) {
   const HistogramValue none;
   const HistogramValue& value = row.metric->cumulative == nullptr ? none : *row.metric->cumulative;
+  const std::vector<std::string>& bounds = BoundTexts();
   const std::vector<uint64_t> counts = value.CumulativeCounts(kDefaultBuckets);
   const uint64_t total = value.Count();
   const std::string_view comma = row.labels.empty() ? "" : ",";
   for (size_t i = 0; i < kDefaultBuckets.size(); ++i) {
-    out << name << "_bucket{" << row.labels << comma << "le=\"";
-    out.General(kDefaultBuckets[i], 32) << "\"} " << counts[i] << "\n";
+    out << name << "_bucket{" << row.labels << comma << "le=\"" << bounds[i] << "\"} " << counts[i]
+        << "\n";
   }
   out << name << "_bucket{" << row.labels << comma << "le=\"+Inf\"} " << total << "\n";
   out << name << "_sum{" << row.labels << "} " << value.sum << "\n";
@@ -98,7 +112,8 @@ void RenderPrometheusFamily(const Snapshot& portion, std::string_view family,
                             HistogramBuckets buckets, const TagExtractor& tags, bool& typed,
                             ChunkWriter& out) {
   const bool summary = buckets == HistogramBuckets::kSummary;
-  const std::string name = "envoy_" + SanitizeName(family);
+  std::string name = "envoy_";
+  AppendSanitized(family, name);
   for (const Metric& metric : portion.metrics()) {
     const TagExtractor::Extracted extracted = tags.Extract(metric.name);
     // Another metric may have taken the place that was remembered for this family.

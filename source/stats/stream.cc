@@ -33,14 +33,15 @@ class Stream::Prometheus {
     kinds_.push_back(Kind::kHistogram);
   }
 
-  // False when there is no more to do.
+  // False when there is no more to do. A portion of small families is one step: each step is a turn
+  // of the loop and a write.
   bool Step(ChunkWriter& out) {
     if (kind_ == kinds_.size()) return false;
     if (indexing_) {
       StepIndex();
-    } else {
-      StepRows(out);
+      return true;
     }
+    for (size_t read = 0; read < portion_ && !indexing_;) read += StepRows(portion_ - read, out);
     return true;
   }
 
@@ -92,13 +93,14 @@ class Stream::Prometheus {
     numbers_ = {};
   }
 
-  void StepRows(ChunkWriter& out) {
+  // Writes up to `most` rows of one family, and its last metric to the end; returns how many.
+  size_t StepRows(size_t most, ChunkWriter& out) {
     if (next_ == rows_.size()) {
       rows_ = {};
       next_ = 0;
       ++kind_;
       indexing_ = true;
-      return;
+      return 0;
     }
     const uint32_t family = rows_[next_].family;
     const bool begins = next_ == 0 || rows_[next_ - 1].family != family;
@@ -106,12 +108,14 @@ class Stream::Prometheus {
     const SnapshotFilter filter = Filter();
     SnapshotBuilder builder(filter);
     const auto belongs = [&](const Row& row, size_t read) {
-      return row.family == family && (read < portion_ || row.again);
+      return row.family == family && (read < most || row.again);
     };
-    for (size_t i = 0; next_ < rows_.size() && belongs(rows_[next_], i); ++i, ++next_) {
+    size_t read = 0;
+    for (; next_ < rows_.size() && belongs(rows_[next_], read); ++read, ++next_) {
       cursor_.Read(rows_[next_].place, builder);
     }
     RenderPrometheusFamily(builder.Build(), names_[family], query_.buckets, tags_, typed_, out);
+    return read;
   }
 
   const Query& query_;

@@ -39,6 +39,28 @@ std::string_view FirstSegmentOfRegex(std::string_view regex) {
   return ends ? regex.substr(0, end) : std::string_view();
 }
 
+// A name and where its first dots are: every rule asks, and the name is searched once.
+class SplitName {
+ public:
+  static constexpr size_t kMostDots = 8;  // no rule looks further
+
+  explicit SplitName(std::string_view text) : text_(text) {
+    for (size_t dot = text.find('.'); dot != std::string_view::npos && count_ < kMostDots;
+         dot = text.find('.', dot + 1)) {
+      dots_[count_++] = dot;
+    }
+  }
+
+  std::string_view text() const { return text_; }
+  size_t dots() const { return count_; }
+  size_t dot(size_t index) const { return dots_[index]; }
+
+ private:
+  std::string_view text_;
+  size_t dots_[kMostDots];
+  size_t count_ = 0;
+};
+
 std::string CutOut(std::string_view name, std::vector<Cut>& cuts) {
   std::sort(cuts.begin(), cuts.end());
   std::string result;
@@ -55,14 +77,14 @@ std::string CutOut(std::string_view name, std::vector<Cut>& cuts) {
 }  // namespace
 
 struct TagExtractor::Rule {
-  std::optional<TagMatch> Match(std::string_view name) {
-    if (fixed_value.has_value()) return TagMatch{0, 0, *fixed_value};
-    if (custom) return custom(name);
+  std::optional<TagMatch> Match(const SplitName& name) {
     if (!segments.empty()) return MatchSegments(name);
-    return MatchRegex(name);
+    if (fixed_value.has_value()) return TagMatch{0, 0, *fixed_value};
+    if (custom) return custom(name.text());
+    return MatchRegex(name.text());
   }
 
-  std::optional<TagMatch> MatchSegments(std::string_view name) const;
+  std::optional<TagMatch> MatchSegments(const SplitName& name) const;
   std::optional<TagMatch> MatchRegex(std::string_view name);
 
   std::string name;
@@ -73,22 +95,23 @@ struct TagExtractor::Rule {
   std::unique_ptr<re2::RE2> regex;  // of default_tag, once needed
 };
 
-std::optional<TagMatch> TagExtractor::Rule::MatchSegments(std::string_view full_name) const {
-  TagMatch match;
+std::optional<TagMatch> TagExtractor::Rule::MatchSegments(const SplitName& name) const {
+  // The rest that `**` stands for is never empty.
+  if (name.dots() < segments.size()) return std::nullopt;
+  size_t variable = 0;
   size_t begin = 0;
-  for (const std::string& segment : segments) {
-    const size_t dot = full_name.find('.', begin);
-    // The rest that `**` stands for is never empty.
-    if (dot == std::string_view::npos) return std::nullopt;
-    const std::string_view text = full_name.substr(begin, dot - begin);
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const std::string& segment = segments[i];
     if (segment == "$") {
-      match = {begin, dot + 1, std::string(text)};
-    } else if (segment != "*" && segment != text) {
+      variable = i;
+    } else if (segment != "*" && segment != name.text().substr(begin, name.dot(i) - begin)) {
       return std::nullopt;
     }
-    begin = dot + 1;
+    begin = name.dot(i) + 1;
   }
-  return match;
+  const size_t from = variable == 0 ? 0 : name.dot(variable - 1) + 1;
+  const size_t to = name.dot(variable);
+  return TagMatch{from, to + 1, std::string(name.text().substr(from, to - from))};
 }
 
 std::optional<TagMatch> TagExtractor::Rule::MatchRegex(std::string_view full_name) {
@@ -144,6 +167,7 @@ void TagExtractor::AddDefault(const DefaultTag& tag) {
   }
   rule->segments = absl::StrSplit(absl::string_view(tag.segments.data(), tag.segments.size()), '.');
   rule->segments.pop_back();
+  CHECK(rule->segments.size() <= SplitName::kMostDots);
   const std::string first = rule->segments.front();
   Add(std::move(rule), first == "$" ? std::string_view() : first);
 }
@@ -169,22 +193,22 @@ void TagExtractor::Add(std::unique_ptr<Rule> rule, std::string_view first_segmen
 TagExtractor::Extracted TagExtractor::Extract(std::string_view full_name) const {
   Extracted result;
   std::vector<Cut> cuts;
+  const SplitName name(full_name);
   const auto apply = [&](Rule& rule) {
+    std::optional<TagMatch> match = rule.Match(name);
+    if (!match.has_value()) return;
     // Of several rules for one tag the first that matches counts.
     const bool known = std::any_of(result.tags.begin(), result.tags.end(),
                                    [&](const Tag& tag) { return tag.name == rule.name; });
     if (known) return;
-    std::optional<TagMatch> match = rule.Match(full_name);
-    if (!match.has_value()) return;
     if (match->remove_begin < match->remove_end && match->remove_end <= full_name.size()) {
       cuts.emplace_back(match->remove_begin, match->remove_end);
     }
     result.tags.push_back({rule.name, std::move(match->value)});
   };
   for (const std::unique_ptr<Rule>& rule : any_) apply(*rule);
-  const size_t dot = full_name.find('.');
-  if (dot != std::string_view::npos) {
-    const auto rules = by_first_segment_.find(absl::string_view(full_name.data(), dot));
+  if (name.dots() > 0) {
+    const auto rules = by_first_segment_.find(absl::string_view(full_name.data(), name.dot(0)));
     if (rules != by_first_segment_.end()) {
       for (const std::unique_ptr<Rule>& rule : rules->second) apply(*rule);
     }

@@ -1,22 +1,25 @@
 #include "source/tls/secret.h"
 
+#include <type_traits>
+
 namespace remora::tls {
 namespace {
 
-void Collect(Certificate& value, std::vector<Bytes*>& all) {
-  all = {&value.chain, &value.private_key, &value.pkcs12, &value.password, &value.ocsp_staple};
+// `All` takes pointers to the bytes, which are const if the value is.
+template <typename All>
+void Collect(auto& value, All& all) {
+  using Value = std::remove_cvref_t<decltype(value)>;
+  if constexpr (std::is_same_v<Value, Certificate>) {
+    all = {&value.chain, &value.private_key, &value.pkcs12, &value.password, &value.ocsp_staple};
+  } else if constexpr (std::is_same_v<Value, Validation>) {
+    all = {&value.trusted_ca, &value.crl};
+    for (auto& domain : value.trust_domains) all.push_back(&domain.bundle);
+  } else if constexpr (std::is_same_v<Value, TicketKeys>) {
+    for (auto& key : value.keys) all.push_back(&key);
+  } else {
+    all = {&value.secret};
+  }
 }
-
-void Collect(Validation& value, std::vector<Bytes*>& all) {
-  all = {&value.trusted_ca, &value.crl};
-  for (TrustDomain& domain : value.trust_domains) all.push_back(&domain.bundle);
-}
-
-void Collect(TicketKeys& value, std::vector<Bytes*>& all) {
-  for (Bytes& key : value.keys) all.push_back(&key);
-}
-
-void Collect(GenericSecret& value, std::vector<Bytes*>& all) { all = {&value.secret}; }
 
 template <typename T>
 void Append(const std::vector<T>& from, std::vector<T>& to) {
@@ -35,6 +38,16 @@ std::vector<Bytes*> AllBytes(SecretValue& value) {
   std::vector<Bytes*> all;
   std::visit([&all](auto& of) { Collect(of, all); }, value);
   return all;
+}
+
+std::vector<std::string> FilesOf(const SecretValue& value) {
+  std::vector<const Bytes*> all;
+  std::visit([&all](const auto& of) { Collect(of, all); }, value);
+  std::vector<std::string> files;
+  for (const Bytes* bytes : all) {
+    if (!bytes->path.empty()) files.push_back(bytes->path);
+  }
+  return files;
 }
 
 const std::vector<std::string>& WatchedDirectories(const SecretValue& value) {

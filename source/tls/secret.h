@@ -22,8 +22,8 @@ namespace remora::tls {
 
 // envoy.config.core.v3.DataSource, read.
 struct Bytes {
-  std::string path;  // the file they were read from; empty: inline or from the environment
-  std::string content;
+  std::string path = {};  // the file they were read from; empty: inline or from the environment
+  std::string content = {};
 
   bool empty() const { return path.empty() && content.empty(); }
   // How messages name it.
@@ -33,13 +33,13 @@ struct Bytes {
 
 // TlsCertificate: chain and key in PEM, or both in PKCS #12.
 struct Certificate {
-  Bytes chain;  // the leaf first
-  Bytes private_key;
-  Bytes pkcs12;
-  Bytes password;     // of private_key or pkcs12
-  Bytes ocsp_staple;  // DER
+  Bytes chain = {};  // the leaf first
+  Bytes private_key = {};
+  Bytes pkcs12 = {};
+  Bytes password = {};     // of private_key or pkcs12
+  Bytes ocsp_staple = {};  // DER
   // When something is moved into one of these, files are read again, all of them together.
-  std::vector<std::string> watched_directories;
+  std::vector<std::string> watched_directories = {};
 
   bool operator==(const Certificate&) const = default;
 };
@@ -49,7 +49,7 @@ struct TextMatch {
   enum class Kind : uint8_t { kExact, kPrefix, kSuffix, kContains, kRegex };
 
   Kind kind = Kind::kExact;
-  std::string text;  // kRegex: RE2 syntax, compiles
+  std::string text = {};  // kRegex: RE2 syntax, compiles
   bool ignore_case = false;
 
   bool operator==(const TextMatch&) const = default;
@@ -61,34 +61,34 @@ struct SubjectAltNameMatch {
   enum class Type : uint8_t { kEmail, kDns, kUri, kIpAddress, kOtherName };
 
   Type type = Type::kDns;
-  TextMatch match;
-  std::string oid;  // kOtherName
+  TextMatch match = {};
+  std::string oid = {};  // kOtherName
 
   bool operator==(const SubjectAltNameMatch&) const = default;
 };
 
 // SPIFFECertValidatorConfig.TrustDomain.
 struct TrustDomain {
-  std::string name;
-  Bytes bundle;  // PEM
+  std::string name = {};
+  Bytes bundle = {};  // PEM
 
   bool operator==(const TrustDomain&) const = default;
 };
 
 // CertificateValidationContext.
 struct Validation {
-  Bytes trusted_ca;            // PEM; empty: peers' chains are not verified
+  Bytes trusted_ca = {};       // PEM; empty: peers' chains are not verified
   bool system_roots = false;   // the machine's own roots instead
-  Bytes crl;                   // PEM
+  Bytes crl = {};              // PEM
   bool crl_leaf_only = false;  // only_verify_leaf_cert_crl
-  std::vector<SubjectAltNameMatch> subject_alt_names;
-  std::vector<std::string> spki_pins;           // base64 of SHA-256
-  std::vector<std::string> certificate_hashes;  // SHA-256, hexadecimal, colons allowed
+  std::vector<SubjectAltNameMatch> subject_alt_names = {};
+  std::vector<std::string> spki_pins = {};           // base64 of SHA-256
+  std::vector<std::string> certificate_hashes = {};  // SHA-256, hexadecimal, colons allowed
   bool allow_expired = false;
-  bool accept_untrusted = false;                 // trust_chain_verification: ACCEPT_UNTRUSTED
-  std::optional<uint32_t> max_depth;             // max_verify_depth
-  std::vector<TrustDomain> trust_domains;        // instead of trusted_ca: SPIFFE, a bundle a domain
-  std::vector<std::string> watched_directories;  // as in Certificate
+  bool accept_untrusted = false;                // trust_chain_verification: ACCEPT_UNTRUSTED
+  std::optional<uint32_t> max_depth = {};       // max_verify_depth
+  std::vector<TrustDomain> trust_domains = {};  // instead of trusted_ca: SPIFFE, a bundle a domain
+  std::vector<std::string> watched_directories = {};  // as in Certificate
 
   bool operator==(const Validation&) const = default;
 };
@@ -97,16 +97,16 @@ struct Validation {
 struct TicketKeys {
   static constexpr size_t kKeySize = 80;
 
-  std::vector<Bytes> keys;
-  std::vector<std::string> watched_directories;  // as in Certificate
+  std::vector<Bytes> keys = {};
+  std::vector<std::string> watched_directories = {};  // as in Certificate
 
   bool operator==(const TicketKeys&) const = default;
 };
 
 // GenericSecret: bytes whose meaning is their user's.
 struct GenericSecret {
-  Bytes secret;
-  std::vector<std::string> watched_directories;  // as in Certificate
+  Bytes secret = {};
+  std::vector<std::string> watched_directories = {};  // as in Certificate
 
   bool operator==(const GenericSecret&) const = default;
 };
@@ -117,13 +117,15 @@ using SecretValue = std::variant<Certificate, Validation, TicketKeys, GenericSec
 std::string_view KindName(const SecretValue& value);
 // Everything in it that may have come from a file.
 std::vector<Bytes*> AllBytes(SecretValue& value);
+// The files in it.
+std::vector<std::string> FilesOf(const SecretValue& value);
 const std::vector<std::string>& WatchedDirectories(const SecretValue& value);
 
 // combined_validation_context: `over` is laid over `defaults`: what it states replaces, lists grow.
 Validation MergeValidation(const Validation& defaults, const Validation& over);
 
 struct Secret {
-  std::string name;
+  std::string name = {};
   SecretValue value;
 
   bool operator==(const Secret&) const = default;
@@ -132,9 +134,9 @@ struct Secret {
 // SdsSecretConfig: where a secret comes from that changes while the process runs. (One of the
 // bootstrap's own secrets is put in its place when the configuration is translated.)
 struct SecretSource {
-  std::string name;
-  std::string path;               // a file with a DiscoveryResponse
-  std::string watched_directory;  // empty: `path` itself is watched
+  std::string name = {};
+  std::string path = {};               // a file with a DiscoveryResponse
+  std::string watched_directory = {};  // empty: `path` itself is watched
   // How long what needs it waits for it. 0: for ever.
   event::Duration initial_fetch_timeout = 15 * event::kSecond;
 
@@ -143,14 +145,14 @@ struct SecretSource {
 
 // All secrets of one CommonTlsContext (and, of a server, its ticket keys), found or to be found.
 struct SecretNeeds {
-  std::vector<Certificate> certificates;
-  std::vector<SecretSource> certificate_sources;  // follow `certificates`
+  std::vector<Certificate> certificates = {};
+  std::vector<SecretSource> certificate_sources = {};  // follow `certificates`
   // Absent: peers are not checked. With a source: what the source's value is merged over
   // (combined_validation_context.default_validation_context).
-  std::optional<Validation> validation;
-  std::optional<SecretSource> validation_source;
-  std::optional<TicketKeys> ticket_keys;
-  std::optional<SecretSource> ticket_keys_source;
+  std::optional<Validation> validation = {};
+  std::optional<SecretSource> validation_source = {};
+  std::optional<TicketKeys> ticket_keys = {};
+  std::optional<SecretSource> ticket_keys_source = {};
 
   bool waits() const {
     return !certificate_sources.empty() || validation_source.has_value() ||
@@ -161,9 +163,9 @@ struct SecretNeeds {
 
 // The same with every source answered: what a context is built from.
 struct ContextSecrets {
-  std::vector<Certificate> certificates;
-  std::optional<Validation> validation;
-  std::optional<TicketKeys> ticket_keys;
+  std::vector<Certificate> certificates = {};
+  std::optional<Validation> validation = {};
+  std::optional<TicketKeys> ticket_keys = {};
 
   bool operator==(const ContextSecrets&) const = default;
 };

@@ -52,6 +52,7 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
       origins_{{{cluster->scope(), worker.shard, "external.upstream_rq_"}, {}, false},
                {{cluster->scope(), worker.shard, "internal.upstream_rq_"}, {}, false}},
       retried_{{cluster->scope(), worker.shard, "retry.upstream_rq_"}, {}, false},
+      maintenance_key_(absl::StrCat("upstream.maintenance_mode.", cluster->name())),
       balancer_(MakeLoadBalancer(*cluster, {worker.random, worker.runtime})) {
   if (config().transport != nullptr) {
     transports_ = config().transport->ForWorker(cluster->scope(), worker.shard);
@@ -60,6 +61,13 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
   http1_options_.max_header_bytes = config().max_response_header_bytes;
   http1_options_.name_case = config().name_case;
   http1_options_.enable_trailers = config().enable_trailers;
+  if (config().protocol != Protocol::kHttp2) return;
+  http2_options_.protocol = config().http2;
+  http2_options_.max_headers = config().max_response_headers;
+  http2_options_.stream_buffer_limit = config().per_connection_buffer_limit;
+  if (cluster->http2_scope() != nullptr) {
+    http2_options_.stats = cluster->http2_scope()->Make<http2::Stats>(worker.shard);
+  }
 }
 
 ClusterRuntime::~ClusterRuntime() {
@@ -79,20 +87,26 @@ std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(const Host& 
 }
 
 Pool* ClusterRuntime::PickPool() {
+  if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
   const Host* host = balancer_->Pick({});
   if (host == nullptr) {
     stats_.upstream_cx_none_healthy.Inc();
     return nullptr;
   }
-  if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
   if (host == last_host_) return last_pool_;
   last_pool_ = PoolOf(*host, Priority::kDefault);
   last_host_ = last_pool_ != nullptr ? host : nullptr;
   return last_pool_;
 }
 
-// As Envoy: a host that is not wanted is chosen anew so many times, and taken then all the same.
 Pool* ClusterRuntime::PickPool(const HostWish& wish) {
+  const Host* host = PickHost(wish);
+  return host == nullptr ? nullptr : PoolOf(*host, wish.priority);
+}
+
+// As Envoy: a host that is not wanted is chosen anew so many times, and taken then all the same.
+const Host* ClusterRuntime::PickHost(const HostWish& wish) {
+  if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
   const Host* host = nullptr;
   for (uint32_t picks = 0; picks <= wish.more_picks; ++picks) {
     host = balancer_->Pick({wish.hash, picks});
@@ -103,8 +117,7 @@ Pool* ClusterRuntime::PickPool(const HostWish& wish) {
     const Host* const* end = wish.avoid + wish.avoid_count;
     if (std::find(wish.avoid, end, host) == end) break;
   }
-  if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
-  return PoolOf(*host, wish.priority);
+  return host;
 }
 
 Pool* ClusterRuntime::PoolOf(const Host& host, Priority priority) {
@@ -146,42 +159,34 @@ uint64_t ClusterRuntime::NextConnectionId() {
   return (static_cast<uint64_t>(worker_.index) << kWorkerShift) | ++*worker_.connection_ids;
 }
 
-void ClusterRuntime::CountRetriedResponse(uint16_t status) {
-  if (!retried_.used) {
-    retried_.used = true;
-    retried_.completed =
-        cluster_->scope().MakeCounter(worker_.shard, "retry.upstream_rq_completed");
+void ClusterRuntime::Record(Origin& origin, std::string_view prefix, uint16_t status) {
+  if (!origin.used) [[unlikely]] {
+    origin.used = true;
+    origin.completed = cluster_->scope().MakeCounter(
+        worker_.shard, std::string(prefix) + ".upstream_rq_completed");
   }
-  retried_.completed.Inc();
-  retried_.codes.Record(status);
+  origin.completed.Inc();
+  origin.codes.Record(status);
 }
+
+void ClusterRuntime::CountRetriedResponse(uint16_t status) { Record(retried_, "retry", status); }
 
 void ClusterRuntime::CountResponseAs(std::string_view stat_name, uint16_t status) {
   const absl::string_view key(stat_name.data(), stat_name.size());
-  auto found = named_codes_.find(key);
-  if (found == named_codes_.end()) {
-    if (named_codes_.size() >= kMaxStatNames) return;
-    const std::string stem = absl::StrCat(key, ".upstream_rq_");
-    found = named_codes_
-                .emplace(key, std::make_unique<stats::CodeCounters>(cluster_->scope(),
-                                                                    worker_.shard, stem))
-                .first;
+  auto found = named_.find(key);
+  if (found == named_.end()) {
+    if (named_.size() >= kMaxStatNames) return;
+    stats::CodeCounters codes(cluster_->scope(), worker_.shard, absl::StrCat(key, ".upstream_rq_"));
+    found =
+        named_.emplace(key, std::make_unique<Origin>(Origin{std::move(codes), {}, false})).first;
   }
-  found->second->Record(status);
+  Record(*found->second, stat_name, status);
 }
 
 void ClusterRuntime::CountResponse(uint16_t status, bool internal) {
   stats_.upstream_rq_completed.Inc();
   codes_.Record(status);
-  Origin& origin = origins_[internal ? 1 : 0];
-  if (!origin.used) {
-    origin.used = true;
-    origin.completed =
-        cluster_->scope().MakeCounter(worker_.shard, internal ? "internal.upstream_rq_completed"
-                                                              : "external.upstream_rq_completed");
-  }
-  origin.completed.Inc();
-  origin.codes.Record(status);
+  Record(origins_[internal ? 1 : 0], internal ? "internal" : "external", status);
 }
 
 bool ClusterRuntime::Allows(Resource resource, Priority priority) const {

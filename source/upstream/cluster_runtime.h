@@ -13,6 +13,7 @@
 #include "source/base/random.h"
 #include "source/event/dispatcher.h"
 #include "source/http/http1/client_codec.h"
+#include "source/http/http2/options.h"
 #include "source/runtime/process_state.h"
 #include "source/runtime/runtime.h"
 #include "source/stats/code_counters.h"
@@ -57,7 +58,10 @@ class ClusterRuntime {
   const std::string& name() const { return cluster_->name(); }
   const WorkerResources& worker() const { return worker_; }
   const ClusterStats& stats() const { return stats_; }
+  // The runtime value that says how many requests in a hundred are refused.
+  const std::string& maintenance_key() const { return maintenance_key_; }
   const http1::ClientOptions& http1_options() const { return http1_options_; }
+  const http2::CodecOptions& http2_options() const { return http2_options_; }
   // Counts a response (or a local reply in its place) by status; `internal` is the request's
   // origin.
   void CountResponse(uint16_t status, bool internal);
@@ -66,6 +70,8 @@ class ClusterRuntime {
   // Counts a response under `<stat name>.` too (x-envoy-upstream-alt-stat-name).
   void CountResponseAs(std::string_view stat_name, uint16_t status);
 
+  // The next host; null when none may be used.
+  const Host* PickHost(const HostWish& wish);
   // The pool of the next host; null when no host may be used, or when there would be too many pools
   // (which is the same to requests, as in Envoy).
   Pool* PickPool();
@@ -99,6 +105,7 @@ class ClusterRuntime {
   WorkerResources worker_;
   ClusterStats stats_;
   http1::ClientOptions http1_options_;
+  http2::CodecOptions http2_options_;
   stats::CodeCounters codes_;
   // `internal.` and `external.`: by origin of the request.
   struct Origin {
@@ -106,13 +113,17 @@ class ClusterRuntime {
     stats::Counter completed;
     bool used = false;
   };
+  // `prefix` of `completed`, which comes into being with the first response.
+  void Record(Origin& origin, std::string_view prefix, uint16_t status);
+
   Origin origins_[2];
   Origin retried_;  // `retry.`: responses that were thrown away
   // Names come in requests: no more than so many are kept.
   static constexpr size_t kMaxStatNames = 1000;
-  absl::flat_hash_map<std::string, std::unique_ptr<stats::CodeCounters>> named_codes_;
+  absl::flat_hash_map<std::string, std::unique_ptr<Origin>> named_;
   uint32_t users_ = 0;
   event::TurnTask* when_unused_ = nullptr;
+  std::string maintenance_key_;
   std::unique_ptr<net::TransportMaker> transports_;  // null: plaintext
   std::unique_ptr<LoadBalancer> balancer_;
   absl::flat_hash_map<const Host*, std::unique_ptr<Pool>> pools_[2];  // by priority

@@ -18,8 +18,11 @@ struct ClusterStats {
   NamedCounter<"upstream_cx_total"> upstream_cx_total;              // Connections begun.
   NamedGauge<"upstream_cx_active"> upstream_cx_active;              // Connections open or opening.
   NamedCounter<"upstream_cx_http1_total"> upstream_cx_http1_total;  // Of them HTTP/1.
+  NamedCounter<"upstream_cx_http2_total"> upstream_cx_http2_total;  // And HTTP/2.
   NamedCounter<"upstream_cx_connect_fail"> upstream_cx_connect_fail;  // Refused, unreachable, late.
   NamedCounter<"upstream_cx_connect_timeout"> upstream_cx_connect_timeout;  // Not up in time.
+  // A TCP proxy gave up: max_connect_attempts.
+  NamedCounter<"upstream_cx_connect_attempts_exceeded"> upstream_cx_connect_attempts_exceeded;
   NamedCounter<"upstream_cx_overflow"> upstream_cx_overflow;  // Not begun: max_connections.
   NamedCounter<"upstream_cx_pool_overflow"> upstream_cx_pool_overflow;  // max_connection_pools.
   NamedCounter<"upstream_cx_idle_timeout"> upstream_cx_idle_timeout;    // Closed unused.
@@ -30,6 +33,7 @@ struct ClusterStats {
   NamedCounter<"upstream_cx_destroy"> upstream_cx_destroy;                // Closed, whoever did it.
   NamedCounter<"upstream_cx_destroy_local"> upstream_cx_destroy_local;    // Closed by us.
   NamedCounter<"upstream_cx_destroy_remote"> upstream_cx_destroy_remote;  // Closed by the host.
+  NamedCounter<"upstream_cx_close_notify"> upstream_cx_close_notify;  // The host said so before.
   NamedCounter<"upstream_cx_destroy_with_active_rq"> upstream_cx_destroy_with_active_rq;
   NamedCounter<"upstream_cx_destroy_local_with_active_rq"> upstream_cx_destroy_local_with_active_rq;
   NamedCounter<"upstream_cx_destroy_remote_with_active_rq">
@@ -63,8 +67,10 @@ struct ClusterStats {
   // Ours: requests that met a connection that the host had just closed and went out again on a new
   // one, which is no retry (docs/adr/0020).
   NamedCounter<"upstream_rq_stale_replaced"> upstream_rq_stale_replaced;
-  NamedCounter<"upstream_rq_rx_reset"> upstream_rq_rx_reset;  // Cut off by the host.
-  NamedCounter<"upstream_rq_tx_reset"> upstream_rq_tx_reset;  // Cut off by us.
+  // Streams that were reset by the host, and by us. HTTP/1 has none: its connection ends, which is
+  // counted as upstream_cx_destroy_*_with_active_rq.
+  NamedCounter<"upstream_rq_rx_reset"> upstream_rq_rx_reset;
+  NamedCounter<"upstream_rq_tx_reset"> upstream_rq_tx_reset;
   NamedHistogram<"upstream_rq_time", Unit::kMilliseconds> upstream_rq_time;
   NamedCounter<"upstream_flow_control_paused_reading_total">
       upstream_flow_control_paused_reading_total;
@@ -72,6 +78,7 @@ struct ClusterStats {
       upstream_flow_control_resumed_reading_total;
   NamedCounter<"upstream_flow_control_backed_up_total"> upstream_flow_control_backed_up_total;
   NamedCounter<"upstream_flow_control_drained_total"> upstream_flow_control_drained_total;
+  NamedCounter<"upstream_rq_maintenance_mode"> upstream_rq_maintenance_mode;  // Kept from it.
   NamedCounter<"lb_healthy_panic"> lb_healthy_panic;  // Picks among unhealthy hosts.
 };
 

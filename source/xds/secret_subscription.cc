@@ -62,7 +62,7 @@ void SecretSubscription::Start() {
 
 void SecretSubscription::Add(SecretUser& user) {
   users_.push_back(&user);
-  if (!value_.has_value()) return;
+  if (value_ == nullptr) return;
   const absl::Status status = user.Check(*this, *value_);
   if (status.ok()) return user.Use(*this);
   REMORA_LOG(kConfig, kWarning, "secret '", source_.name, "' of ", source_.path,
@@ -74,7 +74,7 @@ void SecretSubscription::Remove(SecretUser& user) {
 }
 
 void SecretSubscription::OnTimeout() {
-  if (value_.has_value()) return;
+  if (value_ != nullptr) return;
   stats_.init_fetch_timeout.Inc();
   REMORA_LOG(kConfig, kWarning, "secret '", source_.name, "' of ", source_.path,
              " did not come within its initial_fetch_timeout");
@@ -87,6 +87,7 @@ void SecretSubscription::Read() {
   stats_.update_attempt.Inc();
   config::SecretFile file = config::ReadSecretFile(source_, services_.unknown_fields);
   services_.unknown_fields_met.Add(file.unknown_fields);
+  if (!file.warnings.empty()) REMORA_LOG(kConfig, kWarning, file.warnings);
   if (file.unreadable) {
     stats_.update_failure.Inc();
     REMORA_LOG(kConfig, kWarning, "Filesystem config update failure: secret '", source_.name,
@@ -111,7 +112,7 @@ void SecretSubscription::Read() {
 }
 
 void SecretSubscription::OnFilesMoved() {
-  if (!value_.has_value()) return;
+  if (value_ == nullptr) return;
   absl::StatusOr<tls::SecretValue> value = config::ReadFilesAgain(*value_);
   absl::Status status = value.status();
   if (value.ok()) status = Offer(*std::move(value));
@@ -122,12 +123,12 @@ void SecretSubscription::OnFilesMoved() {
 }
 
 absl::Status SecretSubscription::Offer(tls::SecretValue value) {
-  if (value_ == value) return absl::OkStatus();
+  if (value_ != nullptr && *value_ == value) return absl::OkStatus();
   for (SecretUser* user : users_) {
     const absl::Status status = user->Check(*this, value);
     if (!status.ok()) return status;
   }
-  value_ = std::move(value);
+  value_ = std::make_shared<const tls::SecretValue>(std::move(value));
   updated_at_ = services_.dispatcher.wall_now();
   timeout_.Disarm();
   WatchFiles();
@@ -139,10 +140,11 @@ void SecretSubscription::WatchFiles() {
   event::FileWatch::Places places;
   places.directories = tls::WatchedDirectories(*value_);
   // Unless it says what to watch, whatever is moved beside its files may mean them.
-  for (const tls::Bytes* bytes : tls::AllBytes(*value_)) {
-    if (bytes->path.empty() || !tls::WatchedDirectories(*value_).empty()) continue;
-    places.paths.push_back(bytes->path);
-    places.directories.push_back(DirectoryOf(bytes->path));
+  if (places.directories.empty()) {
+    places.paths = tls::FilesOf(*value_);
+    for (const std::string& path : places.paths) {
+      places.directories.push_back(DirectoryOf(path));
+    }
   }
   std::sort(places.directories.begin(), places.directories.end());
   places.directories.erase(std::unique(places.directories.begin(), places.directories.end()),

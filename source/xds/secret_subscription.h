@@ -14,7 +14,7 @@
 // Source: Envoy source/common/secret/sds_api.cc.
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,7 +70,7 @@ class SecretSubscription {
 
   const tls::SecretSource& source() const { return source_; }
   // Null: none yet.
-  const tls::SecretValue* value() const { return value_.has_value() ? &*value_ : nullptr; }
+  const std::shared_ptr<const tls::SecretValue>& value() const { return value_; }
   // Of the last value taken, for /config_dump.
   const std::string& version() const { return version_; }
   const std::string& shown() const { return shown_; }
@@ -94,7 +94,7 @@ class SecretSubscription {
   SecretStats secret_stats_;
   stats::TextReadout version_text_;
   std::vector<SecretUser*> users_;
-  std::optional<tls::SecretValue> value_;
+  std::shared_ptr<const tls::SecretValue> value_;
   std::string version_;
   std::string shown_;
   int64_t updated_at_;

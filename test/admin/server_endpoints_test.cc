@@ -71,6 +71,84 @@ TEST_CASE("Memory in use grows by what is allocated") {
   CHECK(after.total_physical_bytes >= before.total_physical_bytes + block.size() / 2);
 }
 
+TEST_CASE("Init dump says who waits for what, and the mask picks listeners") {
+  AdminWorld world;
+  CHECK(world.Body("/init_dump") == "{}\n");
+  world.environment.unready = [] {
+    return std::vector<UnreadyTarget>{
+        {"init manager Cluster c", {"shared target SdsApi a"}},
+        {"init manager Listener-local-init-manager l", {"shared target SdsApi a", "x"}}};
+  };
+  CHECK(world.Body("/init_dump").find("Cluster c") != std::string::npos);
+  CHECK(world.Body("/init_dump?mask=listener") == R"({
+ "unready_targets_dumps": [
+  {
+   "name": "init manager Listener-local-init-manager l",
+   "target_names": [
+    "shared target SdsApi a",
+    "x"
+   ]
+  }
+ ]
+}
+)");
+  CHECK(world.Body("/init_dump?mask=x") == "{}\n");
+}
+
+TEST_CASE("Certs shows the certificates of each context") {
+  AdminWorld world;
+  const int64_t now = world.clock.WallNow() / event::kSecond;
+  world.environment.certificates = [now] {
+    net::CertificateFacts facts;
+    facts.serial = "0a";
+    facts.dns_sans = {"a.example"};
+    facts.uri_sans = {"spiffe://td/a"};
+    facts.ip_sans = {"10.0.0.1"};
+    facts.not_before = now - 60;
+    facts.not_after = now + 2 * 24 * 3600 + 5;
+    net::CertificateFacts expired;
+    expired.not_after = now - 100'000;
+    return std::vector<ServedContext>{{{{"/ca.pem", expired}}, {{"<inline>", facts}}}};
+  };
+  CHECK(world.Body("/certs") == R"({
+ "certificates": [
+  {
+   "ca_cert": [
+    {
+     "path": "/ca.pem",
+     "serial_number": "",
+     "subject_alt_names": [],
+     "days_until_expiration": "0",
+     "valid_from": "1970-01-01T00:00:00Z",
+     "expiration_time": "2025-12-30T20:13:20Z"
+    }
+   ],
+   "cert_chain": [
+    {
+     "path": "\u003cinline\u003e",
+     "serial_number": "0a",
+     "subject_alt_names": [
+      {
+       "dns": "a.example"
+      },
+      {
+       "uri": "spiffe://td/a"
+      },
+      {
+       "ip_address": "10.0.0.1"
+      }
+     ],
+     "days_until_expiration": "2",
+     "valid_from": "2025-12-31T23:59:00Z",
+     "expiration_time": "2026-01-03T00:00:05Z"
+    }
+   ]
+  }
+ ]
+}
+)");
+}
+
 TEST_CASE("There is no hot restart") {
   AdminWorld world;
   const Answer answer = world.Get("/hot_restart_version");

@@ -79,33 +79,127 @@ TEST_CASE("an explicit backlog of 0 is not the system's") {
   CHECK(Load(Bootstrap(parts)).config->listeners[0]->options.backlog == 1);
 }
 
-TEST_CASE("exactly one filter chain") {
-  Parts parts;
-  parts.chain = "name: first\n";
-  const std::string second = "- name: second\n  filters: []\n";
-  parts.chain = "name: first";
-  std::string text = Bootstrap(parts);
-  const size_t clusters = text.find("  clusters:");
-  text.insert(clusters, "    - name: second\n      filters: []\n");
-  const LoadedBootstrap loaded = Load(text);
-  REQUIRE(loaded.errors.size() == 2);
-  CHECK(loaded.errors.errors()[0].message ==
-        "error adding listener '127.0.0.1:8080': filter chain 'second' has the same matching rules "
-        "defined as 'first': more than one filter chain is not supported");
-  CHECK(loaded.errors.errors()[1].message ==
-        "a filter chain without filters is not supported: it needs an HTTP connection manager");
+// One listener whose filter chains are the lines of `chains`, each "{filter_chain_match: ...}".
+std::string Chains(const std::vector<std::string>& matches, const std::string& more = "") {
+  std::string text =
+      "static_resources:\n"
+      "  listeners:\n"
+      "  - name: l0\n"
+      "    address: {socket_address: {address: 127.0.0.1, port_value: 8080}}\n"
+      "    filter_chains:\n";
+  for (size_t i = 0; i < matches.size(); ++i) {
+    text += "    - name: c" + std::to_string(i) + "\n";
+    if (!matches[i].empty()) text += "      filter_chain_match: " + matches[i] + "\n";
+    text +=
+        "      filters:\n"
+        "      - name: hcm\n"
+        "        typed_config:\n"
+        "          \"@type\": type.googleapis.com/envoy.extensions.filters.network."
+        "http_connection_manager.v3.HttpConnectionManager\n"
+        "          stat_prefix: s\n"
+        "          route_config: {}\n"
+        "          http_filters: [{{router}}]\n";
+  }
+  return text + more;
+}
+
+std::string ChainFaults(const std::vector<std::string>& matches) {
+  std::string text;
+  for (const ConfigError& error : Load(Chains(matches)).errors.errors()) {
+    text += error.path.substr(std::string("static_resources.listeners[0].").size()) + ": " +
+            error.message + "\n";
+  }
+  return text;
+}
+
+TEST_CASE("filter chains need something to tell them apart") {
+  const std::string where = "error adding listener '127.0.0.1:8080': ";
+  CHECK(ChainFaults({"", "{server_names: [a.b]}", "{destination_port: 8080}"}) == "");
+  CHECK(ChainFaults({"", ""}) == "filter_chains[1]: " + where +
+                                     "filter chain 'c1' has the same matching rules defined as "
+                                     "'c0'\n");
+  CHECK(ChainFaults({"{server_names: [a, b]}", "{server_names: [c]}", "{server_names: [b, d]}"}) ==
+        "filter_chains[2]: " + where +
+            "multiple filter chains with overlapping matching rules are defined\n");
   CHECK(Printed("static_resources: {listeners: [{name: x, address: {pipe: {path: /a}}}]}") ==
         "1: static_resources.listeners[0].filter_chains: error adding listener '/a': no filter "
         "chains specified\n");
 }
 
-TEST_CASE("a filter chain match is refused unless it is empty") {
+TEST_CASE("a filter chain's conditions") {
+  const LoadedBootstrap loaded = Load(Chains({"{destination_port: 443, prefix_ranges: "
+                                              "[{address_prefix: 10.0.0.0, prefix_len: 8}], "
+                                              "server_names: [A.b, \"*.c.D\"], "
+                                              "transport_protocol: tls, "
+                                              "application_protocols: [h2], "
+                                              "direct_source_prefix_ranges: [{address_prefix: "
+                                              "::, prefix_len: 0}], source_type: EXTERNAL, "
+                                              "source_prefix_ranges: [{address_prefix: 1.2.3.4, "
+                                              "prefix_len: 32}], source_ports: [1, 2]}"}));
+  REQUIRE(loaded.config.has_value());
+  const net::FilterChainMatch& match = loaded.config->listeners.at(0)->filter_chains.at(0)->match;
+  CHECK(match.destination_port == 443);
+  CHECK(match.prefix_ranges.at(0).prefix_length() == 8);
+  CHECK(match.server_names == std::vector<std::string>{"a.b", ".c.d"});
+  CHECK(match.transport_protocol == "tls");
+  CHECK(match.application_protocols == std::vector<std::string>{"h2"});
+  CHECK(match.direct_source_prefix_ranges.at(0).address().kind() == net::Address::Kind::kIpv6);
+  CHECK(match.source_type == net::FilterChainMatch::SourceType::kExternal);
+  CHECK(match.source_prefix_ranges.at(0).address().IpString() == "1.2.3.4");
+  CHECK(match.source_ports == std::vector<uint16_t>{1, 2});
+}
+
+TEST_CASE("a filter chain's conditions have to make sense") {
+  const std::string names = "filter_chains[0].filter_chain_match.server_names";
+  const std::string partial =
+      ": error adding listener '127.0.0.1:8080': partial wildcards are not supported in "
+      "\"server_names\"\n";
+  CHECK(ChainFaults({"{server_names: [\"*\"]}"}) == names + "[0]" + partial);
+  CHECK(ChainFaults({"{server_names: [a, \"*a.b\"]}"}) == names + "[1]" + partial);
+  CHECK(ChainFaults({"{server_names: [\"*.*.b\"]}"}) == names + "[0]" + partial);
+  CHECK(ChainFaults({"{server_names: [\"a.*\"]}"}) == names + "[0]" + partial);
+  CHECK(ChainFaults({"{prefix_ranges: [{address_prefix: nowhere, prefix_len: 8}]}"}) ==
+        "filter_chains[0].filter_chain_match.prefix_ranges[0].address_prefix: malformed IP "
+        "address: nowhere\n");
+  CHECK(ChainFaults({"{destination_port: 0}"}) != "");
+  CHECK(ChainFaults({"{source_ports: [65536]}"}) != "");
+}
+
+TEST_CASE("a listener filter is found by its type") {
   Parts parts;
-  parts.chain = "filter_chain_match: {}";
-  CHECK(Faults(parts) == "");
-  parts.chain = "filter_chain_match: {server_names: [a.b]}";
+  parts.listener =
+      "listener_filters: [{name: x, typed_config: {\"@type\": {{Duration}}, value: 1s}}]";
   CHECK(Faults(parts) ==
-        With(kChain, ".filter_chain_match.server_names: not supported by this version of Remora"));
+        "static_resources.listeners[0].listener_filters[0].typed_config: Didn't find a registered "
+        "implementation for 'x' with type URL: 'google.protobuf.Duration'\n");
+}
+
+TEST_CASE("what a listener does besides") {
+  Parts parts;
+  parts.listener =
+      "use_original_dst: true\n"
+      "bind_to_port: false\n"
+      "continue_on_listener_filters_timeout: true\n"
+      "listener_filters_timeout: 0s\n"
+      "ignore_global_conn_limit: true\n"
+      "connection_balance_config: {exact_balance: {}}\n"
+      "tcp_fast_open_queue_length: 7\n"
+      "additional_addresses: [{address: {pipe: {path: /also}}}]";
+  const LoadedBootstrap loaded = Load(Bootstrap(parts));
+  REQUIRE(loaded.config.has_value());
+  const ListenerConfig& listener = *loaded.config->listeners.at(0);
+  CHECK(listener.hands_over);
+  CHECK_FALSE(listener.binds);
+  CHECK(listener.continues_on_timeout);
+  CHECK(listener.listener_filters_timeout == 0);
+  CHECK(listener.ignores_global_limit);
+  CHECK(listener.balances);
+  CHECK(listener.options.fast_open_queue == 7);
+  CHECK(listener.additional_addresses.at(0).ToString() == "/also");
+  parts.listener = "deprecated_v1: {bind_to_port: false}";
+  CHECK_FALSE(Load(Bootstrap(parts)).config->listeners.at(0)->binds);
+  CHECK(Load(Bootstrap({})).config->listeners.at(0)->listener_filters_timeout ==
+        15 * event::kSecond);
 }
 
 TEST_CASE("plain text is the only transport socket") {

@@ -318,7 +318,9 @@ std::string Warnings(const Parts& parts) {
 
 std::shared_ptr<const route::RouteTable> Routes(const Parts& parts) {
   const LoadedBootstrap loaded = Load(Bootstrap(parts));
-  return loaded.config.has_value() ? loaded.config->listeners.at(0)->filter_chains.at(0)->http->routes : nullptr;
+  return loaded.config.has_value()
+             ? loaded.config->listeners.at(0)->filter_chains.at(0)->http->routes
+             : nullptr;
 }
 
 }  // namespace remora::config

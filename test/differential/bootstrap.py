@@ -11,6 +11,7 @@ import casefile
 
 _HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3." \
        "HttpConnectionManager"
+_TCP = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 _ROUTER = """\
 - name: envoy.filters.http.router
   typed_config:
@@ -66,7 +67,16 @@ def _log(case):
 """
 
 
-def _listener(case, folder, with_log):
+def _tcp_proxy(case, with_log):
+    tcp = {"stat_prefix": f"stat_prefix: {case.id}\n"}
+    if "weighted_clusters" not in _keys(case.config["tcp"]):
+        tcp["cluster"] = 'cluster: "${up}"\n'
+    if with_log:
+        tcp["access_log"] = "access_log:\n" + _log(case)
+    return _merge(case.config["tcp"], tcp)
+
+
+def _manager(case, with_log):
     config = case.config
     routes = config.get("routes", '- match: { prefix: "/" }\n  route: { cluster: "${up}" }\n')
     vhost = _merge(config.get("vhost", ""), {
@@ -82,17 +92,36 @@ def _listener(case, folder, with_log):
     }
     if with_log:
         hcm["access_log"] = "access_log:\n" + _log(case)
-    manager = _merge(config.get("hcm", ""), hcm)
-    listener = _merge(config.get("listener", ""), {
+    return _merge(config.get("hcm", ""), hcm)
+
+
+def _chains(case, folder, with_log):
+    """A listener with filter chains of its own; its connections are logged by the listener."""
+    defaults = {
+        "name": f"name: {case.id}\n", "stat_prefix": f"stat_prefix: {case.id}\n",
+        "address": "address: { socket_address: { address: 127.0.0.1, port_value: 0 } }\n",
+        "filter_chains": "filter_chains:\n" + case.config["chains"]}
+    if with_log:
+        defaults["access_log"] = "access_log:\n" + _log(case)
+    listener = _merge(case.config.get("listener", ""), defaults)
+    return ("-\n" + _indent(listener, 2)).replace("${log}", log_path(case, folder))
+
+
+def _listener(case, folder, with_log):
+    if "chains" in case.config:
+        return _chains(case, folder, with_log)
+    filter_type = _TCP if case.raw else _HCM
+    own = _tcp_proxy(case, with_log) if case.raw else _manager(case, with_log)
+    listener = _merge(case.config.get("listener", ""), {
         "name": f"name: {case.id}\n", "stat_prefix": f"stat_prefix: {case.id}\n",
         "address": "address: { socket_address: { address: 127.0.0.1, port_value: 0 } }\n"})
     return ("-\n" + _indent(listener, 2) + f"""\
   filter_chains:
   - filters:
-    - name: envoy.filters.network.http_connection_manager
+    - name: the_filter
       typed_config:
-        "@type": {_HCM}
-""" + _indent(manager, 8)).replace("${log}", log_path(case, folder))
+        "@type": {filter_type}
+""" + _indent(own, 8)).replace("${log}", log_path(case, folder))
 
 
 def _cluster(case, name, ports):

@@ -8,8 +8,8 @@ import dataclasses
 import os
 import re
 
-CONFIG_SECTIONS = ("hcm", "routes", "vhost", "virtual_hosts", "route_config", "filters", "listener",
-                   "access_log")
+CONFIG_SECTIONS = ("tcp", "chains", "hcm", "routes", "vhost", "virtual_hosts", "route_config",
+                   "filters", "listener", "access_log")
 NAME = re.compile(r"\$\{(?!log\b)(\w+)\}")
 _ESCAPE = re.compile(r"\\(?:\{(?P<text>(?:[^}\\]|\\.)*?)\*(?P<times>\d+)\}|x(?P<hex>[0-9a-fA-F]{2})"
                      r"|(?P<one>[rnt0s\\|]))")
@@ -71,6 +71,11 @@ class Case:
         """The case's name inside the configuration."""
         stem = os.path.splitext(os.path.basename(self.file))[0]
         return re.sub(r"[^a-z0-9]+", "-", f"{stem}-{self.name}".lower()).strip("-")
+
+    @property
+    def raw(self):
+        """A case without HTTP: peers exchange bytes, not messages."""
+        return "tcp" in self.config or "chains" in self.config
 
     def cluster_names(self):
         """Every cluster that the configuration or a script names."""

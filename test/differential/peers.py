@@ -16,9 +16,10 @@ DEFAULT_ANSWER = casefile.Answer("complete", [
 class Connection:
     """A socket, and the end that the other side gave it."""
 
-    def __init__(self, sock):
+    def __init__(self, sock, raw=False):
         self.sock = sock
-        self.fate = "open"           # open, closed (by the proxy), we closed
+        self.raw = raw               # How the other side ends it is told apart.
+        self.fate = "open"           # open, closed or reset (by the proxy), we closed
         self.changed = asyncio.Event()
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -27,13 +28,16 @@ class Connection:
         """Reads until an end; `on_bytes` gets the bytes."""
         loop = asyncio.get_running_loop()
         while True:
+            end = "closed"
             try:
                 data = await loop.sock_recv(self.sock, 65536)
+            except ConnectionResetError:
+                data, end = b"", "reset" if self.raw else "closed"
             except OSError:
-                data = b""
+                data, end = b"", "closed"
             if not data:
                 if self.fate == "open":
-                    self.fate = "closed"
+                    self.fate = end
                 self.changed.set()
                 return
             on_bytes(data)
@@ -73,10 +77,13 @@ class Connection:
 class Client:
     """One connection to the proxy's listener."""
 
-    def __init__(self, label, source, port):
+    def __init__(self, label, source, port, raw=False):
         self.label = label
+        self.raw = raw
         self.methods = []
         self.reader = messages.Reader(True, self.methods)
+        if raw:
+            self.reader.begin_tunnel()
         self.connection = None
         self._source = source
         self._port = port
@@ -93,13 +100,14 @@ class Client:
             await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self._port))
         except OSError:
             pass
-        self.connection = Connection(sock)
+        self.connection = Connection(sock, self.raw)
         self._task = asyncio.create_task(self._read())
 
     async def _read(self):
         await self.connection.read_all(self._on_bytes)
         # As clients do: otherwise the proxy waits for it.
-        self.connection.end("close")
+        if not self.raw:
+            self.connection.end("close")
 
     def _on_bytes(self, data):
         self._raw += data
@@ -131,7 +139,9 @@ class Client:
         return True
 
     async def _receive(self, text, patience):
-        if text is None:
+        if text is None and self.raw:
+            await self._until(lambda: False, patience)
+        elif text is None:
             self._received += 1
             await self._until(lambda: self.reader.completed() >= self._received, patience)
         else:
@@ -155,9 +165,11 @@ class UpstreamConnection:
     """What one connection brought, and the answers to it."""
 
     def __init__(self, sock, upstream):
-        self.connection = Connection(sock)
+        self.connection = Connection(sock, upstream.raw)
         self.requests = []           # (order over all connections, Message)
         self.reader = messages.Reader(False)
+        if upstream.raw:
+            self.reader.begin_tunnel()
         self._upstream = upstream
         self._heads = 0
         self._answers = asyncio.Queue()
@@ -198,6 +210,8 @@ class UpstreamConnection:
                 await asyncio.sleep(step.value)
             elif step.what in ("close", "reset", "half-close"):
                 self.connection.end(step.what)
+            elif step.what == "receive":
+                await self._receive(step.value)
             elif step.what == "echo":
                 sent = 0
                 while self.connection.fate == "open":
@@ -207,6 +221,12 @@ class UpstreamConnection:
                     piece = self.reader.tunnel[sent:]
                     sent += len(piece)
                     await self.connection.send(piece)
+
+    async def _receive(self, text):
+        """Waits for bytes, or without a text for the end."""
+        while self.connection.fate == "open" and (text is None or text not in self.reader.tunnel):
+            self.connection.changed.clear()
+            await self.connection.changed.wait()
 
     async def close(self):
         for task in self._tasks:
@@ -220,8 +240,9 @@ class UpstreamConnection:
 class Upstream:
     """A port of 127.0.0.1 that answers by script, or one that refuses."""
 
-    def __init__(self, name, answers, refuses=False):
+    def __init__(self, name, answers, refuses=False, raw=False):
         self.name = name
+        self.raw = raw
         self.requests = 0
         self.connections = []
         self.at_accept = next((a for a in answers if a.when == "accept"), None)

@@ -110,7 +110,7 @@ class Suite:
             case = outcome.case
             for name in case.upstream_names():
                 refuses = name in case.refused
-                upstream = peers.Upstream(name, case.answers.get(name, []), refuses)
+                upstream = peers.Upstream(name, case.answers.get(name, []), refuses, case.raw)
                 upstream.start(refuses)
                 proxy.upstreams[case.id, name] = upstream
         yaml = self._yaml(proxy, group, [outcome.case for outcome in outcomes.values()])
@@ -161,7 +161,7 @@ class Suite:
         for script in scripts:
             client = clients.get(script.label)
             if not client:
-                client = peers.Client(script.label, script.source, proxy.ports[case.id])
+                client = peers.Client(script.label, script.source, proxy.ports[case.id], case.raw)
                 clients[script.label] = client
             await client.run(script.steps, patience)
         for client in clients.values():

@@ -99,6 +99,17 @@ config::ListenerConfig& Harness::Listener(const std::string& name) {
   return listener;
 }
 
+tcp::Config& Harness::TcpProxy(const std::string& listener, const std::string& cluster) {
+  auto proxy = std::make_shared<tcp::Config>();
+  proxy->stat_prefix = listener;
+  proxy->clusters.push_back({cluster, 1});
+  config::FilterChain chain;
+  chain.tcp = proxy;
+  Listener(listener).default_filter_chain =
+      std::make_shared<const config::FilterChain>(std::move(chain));
+  return *proxy;
+}
+
 std::shared_ptr<const route::RouteTable> Harness::BuildRoutes() {
   route::RouteTableConfig table;
   table.name = "routes";

@@ -23,6 +23,7 @@
 #include "source/config/bootstrap.h"
 #include "source/http/connection_manager/config.h"
 #include "source/server/server.h"
+#include "source/tcp/config.h"
 #include "test/harness/client.h"
 #include "test/harness/exchange_log.h"
 #include "test/harness/scripted_upstream.h"
@@ -57,6 +58,8 @@ class Harness {
   void Filter(http::FilterFactory factory);
   // A listener, made when it is new: 127.0.0.1 and a free port. "main" is always there.
   config::ListenerConfig& Listener(const std::string& name = "main");
+  // A listener of its own whose connections go to the cluster as bytes (stat prefix: its name).
+  tcp::Config& TcpProxy(const std::string& listener, const std::string& cluster);
   void Workers(size_t count) { workers_ = count; }
   // --drain-time-s and its like.
   server::DrainOptions& Drain() { return drain_; }

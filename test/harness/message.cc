@@ -3,6 +3,8 @@
 #include <strings.h>
 
 #include <cctype>
+#include <cstdint>
+#include <limits>
 
 namespace remora::harness {
 namespace {
@@ -83,14 +85,17 @@ void ParseFirstLine(MessageKind kind, Message& message) {
 }
 
 size_t ParseNumber(std::string_view text, unsigned base) {
+  // What most recipients can hold; a position can be added to it.
+  constexpr size_t kLargest = std::numeric_limits<int64_t>::max();
   size_t value = 0;
-  if (text.empty() || text.size() > 15) Malformed("bad number", text);
+  if (text.empty()) Malformed("bad number", text);
   for (const char c : text) {
     const int digit = std::isdigit(static_cast<unsigned char>(c)) != 0 ? c - '0'
                       : std::isxdigit(static_cast<unsigned char>(c)) != 0
                           ? std::tolower(c) - 'a' + 10
                           : 99;
     if (digit >= static_cast<int>(base)) Malformed("bad number", text);
+    if (value > (kLargest - static_cast<size_t>(digit)) / base) Malformed("large number", text);
     value = value * base + static_cast<size_t>(digit);
   }
   return value;

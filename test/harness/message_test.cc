@@ -39,6 +39,11 @@ TEST_CASE("Responses without a length run to the end") {
   REQUIRE(TakeMessage(bytes, MessageKind::kResponse, true)->body == "abc");
 }
 
+TEST_CASE("A body of any length that fits 63 bits may still come") {
+  std::string bytes = "POST / HTTP/1.1\r\nContent-Length: 9223372036854775807\r\n\r\na";
+  CHECK_FALSE(TakeMessage(bytes, MessageKind::kRequest).has_value());
+}
+
 TEST_CASE("What two recipients could read in two ways is malformed") {
   const std::string requests[] = {
       "GET / HTTP/1.1\n\n",
@@ -52,6 +57,7 @@ TEST_CASE("What two recipients could read in two ways is malformed") {
       "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
       "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
       "POST / HTTP/1.1\r\nContent-Length: +1\r\n\r\na",
+      "POST / HTTP/1.1\r\nContent-Length: 9223372036854775808\r\n\r\na",
       "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
       "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;a=b\r\nx\r\n0\r\n\r\n",
       "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n0\r\n\r\n",

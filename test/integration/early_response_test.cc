@@ -95,7 +95,7 @@ TEST_CASE("A client that goes away cancels the exchange at the upstream") {
   h.AwaitStat("cluster.up.upstream_rq_active", 0);
   h.AwaitStat("cluster.up.upstream_cx_active", 0);
   REQUIRE(h.Stat("http.ingress.downstream_cx_destroy_remote_active_rq") == 1);
-  REQUIRE(h.Stat("cluster.up.upstream_rq_tx_reset") == 1);
+  REQUIRE(h.Stat("cluster.up.upstream_cx_destroy_local_with_active_rq") == 1);
 }
 
 TEST_CASE("A client that goes away while its request waits for a connection leaves the queue") {

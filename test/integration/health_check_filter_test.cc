@@ -40,6 +40,10 @@ TEST_CASE("After /healthcheck/fail health checks are 503 and other answers say s
   REQUIRE(h.AdminPost("/healthcheck/ok").status == 200);
   REQUIRE(h.Connect().Get("/healthz").status == 200);
   REQUIRE_FALSE(h.Connect().Get("/").Has("x-envoy-immediate-health-check-fail"));
+  // Health checks are no traffic: the pages alone are counted.
+  REQUIRE(h.Stat("http.ingress.tracing.health_check") == 3);
+  REQUIRE(h.Stat("http.ingress.downstream_rq_2xx") == 2);
+  REQUIRE(h.Stat("http.ingress.downstream_rq_5xx") == 0);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 """Measures what one request costs and fails when it is more than budgets.json allows.
 
 test/perf/run_budgets.py --remora PATH [--update] [--only GROUP,...], groups: syscalls, allocations,
-instructions, routes, header_changes, access_log, limits
+instructions, routes, header_changes, access_log, tcp, limits
 
 Exit code 0: within the budgets. 1: above one of them. 2: could not be measured.
 """
@@ -28,8 +28,9 @@ import process  # pylint: disable=wrong-import-position
 import subjects  # pylint: disable=wrong-import-position
 
 GROUPS = ("syscalls", "allocations", "instructions", "routes", "header_changes", "access_log",
-          "limits")
+          "tcp", "limits")
 CONFIG = os.path.join(HERE, "plain.yaml")
+TCP_CONFIG = os.path.join(HERE, "tcp.yaml")
 BUDGETS = os.path.join(HERE, "budgets.json")
 WARM_REQUESTS = 500
 COUNTED_REQUESTS = 2000
@@ -37,46 +38,28 @@ STARTS = 10
 MANY_ROUTES = 10_000
 ONE_ROUTE = '- match: { prefix: "/" }\n                route: { cluster: origin, timeout: 15s }'
 
-# Ten changes of the request and ten of the response: texts, conditions, format strings, removals.
-TWENTY_CHANGES = "".join(f"""
-                {side}_headers_to_add:
-                - {{ header: {{ key: x-a, value: some text }} }}
-                - {{ header: {{ key: x-b, value: some more text }} }}
-                - {{ header: {{ key: x-c, value: "1" }} }}
-                - {{ header: {{ key: x-d, value: a, }}, append_action: ADD_IF_ABSENT }}
-                - {{ header: {{ key: cache-control, value: no-store }},
-                     append_action: OVERWRITE_IF_EXISTS_OR_ADD }}
-                - {{ header: {{ key: x-e, value: e }}, append_action: OVERWRITE_IF_EXISTS }}
-                - {{ header: {{ key: x-f, value: "%REQ(:path)%" }} }}
-                - {{ header: {{ key: x-g, value: "for %REQ(user-agent)% by %PROTOCOL%" }} }}
-                {side}_headers_to_remove: [x-h, accept-language]"""
-                         for side in ("request", "response"))
-
 STAT_PREFIX = "          stat_prefix: plain\n"
-ACCESS_LOG = """          access_log:
-          - name: file
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
-              path: %s
-"""
 
 
 class Server:
-    """The binary under test on plain.yaml with ports of its own, in front of a running origin."""
+    """The binary under test with ports of its own, in front of a running origin.
+
+    On plain.yaml, or the configuration that `source` names.
+    """
 
     def __init__(self, binary, folder, origin_port, prefix=(), extra_env=None, routes=1,
-                 changes="", access_log=""):
+                 changes="", access_log="", source=CONFIG):
         os.makedirs(folder)
         self._folder = folder
         self.port, admin_port = process.free_ports(2)
         config = self.file("plain.yaml")
-        with open(CONFIG, encoding="utf-8") as source:
-            text = source.read()
+        with open(source, encoding="utf-8") as written:
+            text = written.read()
         for written, used in ((18080, self.port), (18081, origin_port), (18082, admin_port)):
             text = text.replace(f"port_value: {written}", f"port_value: {used}")
         self.path = "/b0"
         if (changes or routes > 1) and ONE_ROUTE not in text:
-            raise process.Failure(f"{CONFIG} has no place for other routes")
+            raise process.Failure(f"{source} has no place for other routes")
         text = text.replace(ONE_ROUTE, ONE_ROUTE + changes)
         if routes > 1:
             prefixes = [subjects.route_prefix(index) for index in range(routes)]
@@ -85,8 +68,8 @@ class Server:
             self.path = prefixes[-1] + "b0"
         if access_log:
             if STAT_PREFIX not in text:
-                raise process.Failure(f"{CONFIG} has no place for an access log")
-            text = text.replace(STAT_PREFIX, STAT_PREFIX + ACCESS_LOG % access_log)
+                raise process.Failure(f"{source} has no place for an access log")
+            text = text.replace(STAT_PREFIX, STAT_PREFIX + subjects.access_log(access_log))
         with open(config, "w", encoding="utf-8") as out:
             out.write(text)
         argv = [*prefix, binary, "-c", config, "--concurrency", "1", "--disable-hot-restart",
@@ -165,12 +148,28 @@ class Budgets:
         self.values["allocations"] = slope["calls"]
         self.notes.append(f"allocated bytes a request: {slope['bytes']:.1f}")
 
-    def _allocations(self, name, access_log=""):
+    def tcp(self):
+        """A request and its response as two messages through the TCP proxy."""
+        server = self._server("tcp-syscalls", source=TCP_CONFIG)
+        kinds, others = counts.system_calls(server, self._runner(server), COUNTED_REQUESTS)
+        server.stop()
+        self.values.update({f"tcp.{kind}": value for kind, value in kinds.items()})
+        self.notes += [f"tcp: other system call: {name} {calls:.3f} a request"
+                       for name, calls in sorted(others.items()) if abs(calls) >= 0.005]
+        found = self._count("tcp-callgrind", source=TCP_CONFIG)
+        self.values["tcp.instructions"] = found["instructions"]
+        if counts.has_own_allocator(self._binary):
+            self.values["tcp.allocations"] = found["allocations"]
+        else:
+            self.values["tcp.allocations"] = self._allocations(
+                "tcp-allocations", source=TCP_CONFIG)["calls"]
+
+    def _allocations(self, name, access_log="", source=CONFIG):
         library = os.path.join(self._folder, "count_malloc.so")
         subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", library,
                         os.path.join(HERE, "count_malloc.c")], check=True)
         counter_file = os.path.join(self._folder, name + ".count")
-        server = self._server(name, access_log=access_log, extra_env={
+        server = self._server(name, access_log=access_log, source=source, extra_env={
             "LD_PRELOAD": library, "MALLOC_COUNT_FILE": counter_file})
         slope = counts.allocations(counter_file, self._runner(server), COUNTED_REQUESTS)
         server.stop()
@@ -191,7 +190,7 @@ class Budgets:
         """What twenty changes of heads add."""
         without, with_changes = (
             self._count(f"changes-{bool(changes)}", changes=changes)["instructions"]
-            for changes in ("", TWENTY_CHANGES))
+            for changes in ("", "\n" + subjects.twenty_changes(16).rstrip("\n")))
         self.values["header_changes_20"] = with_changes - without
 
     def access_log(self):
@@ -209,10 +208,12 @@ class Budgets:
         self.values["access_log.allocations"] = self._allocations(
             "log-allocations", access_log=path)["calls"]
 
-    def _count(self, name, path="/b0", routes=1, changes="", access_log=""):
+    def _count(self, name, path="/b0", routes=1, changes="", access_log="", source=CONFIG):
         out = os.path.join(self._folder, name, "callgrind")
-        server = self._server(name, routes=routes, changes=changes, access_log=access_log, prefix=(
-            "valgrind", "--tool=callgrind", "--instr-atstart=yes", f"--callgrind-out-file={out}"))
+        server = self._server(
+            name, routes=routes, changes=changes, access_log=access_log, source=source, prefix=(
+                "valgrind", "--tool=callgrind", "--instr-atstart=yes",
+                f"--callgrind-out-file={out}"))
         found = counts.instructions(server, self._runner(server, path), COUNTED_REQUESTS)
         server.stop()
         return found
@@ -299,7 +300,8 @@ def parse_arguments():
         parser.error(f"--only: some of {', '.join(GROUPS)}")
     needed = {"syscalls": ["strace"], "allocations": ["gcc", "readelf"],
               "instructions": ["valgrind", "vgdb"], "routes": ["valgrind", "vgdb"],
-              "access_log": ["valgrind", "vgdb", "gcc"]}
+              "access_log": ["valgrind", "vgdb", "gcc"],
+              "tcp": ["strace", "valgrind", "vgdb", "gcc"]}
     for group in arguments.only:
         for program in needed.get(group, []):
             if not shutil.which(program):

@@ -10,7 +10,7 @@ namespace remora::server {
 namespace {
 
 using config::TrafficDirection;
-using connection_manager::Drain;
+using net::Drain;
 using event::kMillisecond;
 using event::kSecond;
 

@@ -108,27 +108,32 @@ TEST_CASE("A disk layer is read again when its link is swapped") {
   disk.kind = Kind::kDisk;
   disk.link = root + "/current";
   disk.subdirectory = "envoy/edge";
+  fakes::SimulatedClock clock;
+  event::Dispatcher dispatcher(clock);
+  event::FileWatcher watcher(dispatcher);
   World world({Static("base", "a", "1"), disk});
   CHECK(world.Integer("a") == 5);
   CHECK(world.Stat("override_dir_exists") == 1);
   CHECK(world.Stat("num_layers") == 2);
-  fakes::SimulatedClock clock;
-  event::Dispatcher dispatcher(clock);
-  REQUIRE(world.runtime.Watch(dispatcher).ok());
+  REQUIRE(world.runtime.Watch(watcher).ok());
+  const auto turn = [&] {
+    clock.Advance(event::kSecond);
+    dispatcher.RunOnce(false);
+  };
   make("v2", "6");
-  dispatcher.RunOnce(false);
+  turn();
   CHECK(world.Integer("a") == 6);
   // A tree without the directory is left out; one that cannot be read, too, and is an error.
   fs::create_directories(root + "/v3");
   fs::create_directory_symlink(root + "/v3", root + "/next");
   fs::rename(root + "/next", root + "/current");
-  dispatcher.RunOnce(false);
+  turn();
   CHECK(world.Integer("a") == 1);
   CHECK(world.Stat("num_layers") == 1);
   CHECK(world.Stat("override_dir_not_exists") == 1);
   CHECK(world.Stat("load_error") == 0);
   make("v4", std::string(100'000, 'x'));
-  dispatcher.RunOnce(false);
+  turn();
   CHECK(world.Integer("a") == 1);
   CHECK(world.Stat("load_error") == 1);
   fs::remove_all(root);

@@ -77,6 +77,8 @@ Client::Request Client::MakeRequest(bool last) {
     request.text = (*habits_.broken)[random_.Below(habits_.broken->size())];
     return request;
   }
+  if (habits_.tunnels && last && ending_ == Ending::kClose && Chance(40))
+    return MakeTunnel(exchange);
   const bool with_body = Chance(40);
   exchange.http10 = last && Chance(10);
   exchange.method = with_body ? kBodyMethods[random_.Below(4)] : kPlainMethods[random_.Below(6)];
@@ -97,6 +99,64 @@ Client::Request Client::MakeRequest(bool last) {
   if (expects) request.pause_at = head.size();
   request.text = head + body;
   return request;
+}
+
+Client::Request Client::MakeTunnel(Exchange& exchange) {
+  Tunnel& tunnel = exchange.tunnel;
+  tunnel.asked = true;
+  tunnel.connect = Chance(30);
+  tunnel.from_client =
+      Pattern(exchange.id, "c", random_.Below(Chance(20) ? habits_.largest_body : 2000));
+  tunnel_end_ = static_cast<TunnelEnd>(random_.Below(habits_.faults ? 4 : 2));
+  exchange.method = tunnel.connect ? "CONNECT" : "GET";
+  exchange.authority = tunnel.connect ? "sim.test:443" : "sim.test";
+  exchange.target = tunnel.connect ? exchange.authority
+                                   : habits_.paths[random_.Below(habits_.paths.size())] + "/t";
+  std::string head = exchange.method + " " + exchange.target +
+                     " HTTP/1.1\r\nhost: " + exchange.authority +
+                     "\r\nx-sim-id: " + std::to_string(exchange.id) + "\r\n";
+  if (!tunnel.connect) head += "connection: upgrade\r\nupgrade: websocket\r\n";
+  return {&exchange, head + "\r\n", 0};
+}
+
+void Client::SendTunnel() {
+  if (fin_sent_) return;
+  const std::string& text = tunnel_->tunnel.from_client;
+  const size_t left = text.size() - tunnel_sent_;
+  const size_t size = left == 0 ? 0 : 1 + random_.Below(left);
+  wire_->Send(std::string_view(text).substr(tunnel_sent_, size));
+  tunnel_sent_ += size;
+  total_ += size;
+  next_ = Soon(10);
+  const bool leaves = tunnel_end_ == TunnelEnd::kLeave || tunnel_end_ == TunnelEnd::kReset;
+  if (leaves && Chance(30)) {
+    if (tunnel_end_ == TunnelEnd::kReset) wire_->Reset();
+    End(true);
+  } else if (tunnel_sent_ == text.size()) {
+    next_ = leaves ? next_ : event::Timer::kNever;
+    if (tunnel_end_ != TunnelEnd::kFin) return;
+    fin_sent_ = tunnel_->tunnel.client_fin = true;
+    wire_->SendFin();
+  }
+}
+
+void Client::ReceiveTunnel() {
+  std::string& bytes = wire_->arrived();
+  const Tunnel& tunnel = tunnel_->tunnel;
+  const std::string& all = tunnel.from_upstream;
+  if (all.compare(std::min(tunnel_got_, all.size()), bytes.size(), bytes) != 0) {
+    ledger_.Violation("tunnel of " + std::to_string(tunnel_->id) +
+                      ": client got other bytes: " + bytes.substr(0, 60));
+  }
+  tunnel_got_ += bytes.size();
+  bytes.clear();
+  if (!wire_->fin_arrived() && !wire_->reset_arrived()) return;
+  if (tunnel.upstream_fin && !wire_->reset_arrived() && tunnel_got_ != all.size()) {
+    ledger_.Violation("tunnel of " + std::to_string(tunnel_->id) + ": " +
+                      std::to_string(tunnel_got_) + " bytes of " + std::to_string(all.size()) +
+                      " before the FIN");
+  }
+  End(true);
 }
 
 void Client::Finish() {
@@ -120,6 +180,10 @@ bool Client::Act() {
 }
 
 void Client::Send() {
+  if (tunnel_ != nullptr) {
+    SendTunnel();
+    return;
+  }
   if (sending_ == requests_.size()) {
     if (fin_sent_ || over_) return;
     if (ending_ == Ending::kHalfClose) {
@@ -166,13 +230,14 @@ void Client::Send() {
 }
 
 void Client::Receive() {
-  while (answered_ < requests_.size()) {
+  while (answered_ < requests_.size() && tunnel_ == nullptr) {
     Exchange& exchange = *requests_[answered_].exchange;
     const bool ended = wire_->fin_arrived() && !wire_->reset_arrived();
     std::optional<harness::Message> message;
     try {
       // A broken request may begin with HEAD too.
-      const bool head = requests_[answered_].text.starts_with("HEAD ");
+      const bool head = requests_[answered_].text.starts_with("HEAD ") ||
+                        (exchange.tunnel.connect && wire_->arrived().starts_with("HTTP/1.1 2"));
       message =
           harness::TakeMessage(wire_->arrived(), harness::MessageKind::kResponse, ended, head);
     } catch (const harness::MalformedMessage& error) {
@@ -184,12 +249,21 @@ void Client::Receive() {
     ledger_.CheckResponse(exchange, *message);
     if (exchange.well_formed) ++answered_;
     next_ = std::min(next_, Soon(3));
+    if (exchange.tunnel.asked &&
+        (message->status == 101 || (exchange.tunnel.connect && message->status / 100 == 2))) {
+      tunnel_ = &exchange;
+      break;
+    }
     if (message->Get("connection").find("close") != std::string_view::npos || exchange.http10) {
       for (size_t i = answered_; i < requests_.size(); ++i) requests_[i].exchange->excused = true;
       if (!wire_->fin_arrived() && !wire_->reset_arrived()) continue;
     }
     // Broken bytes may be one request, several or none; all that counts is that answers are whole.
     if (!exchange.well_formed && wire_->arrived().empty()) break;
+  }
+  if (tunnel_ != nullptr) {
+    ReceiveTunnel();
+    return;
   }
   if (answered_ == requests_.size() && !wire_->arrived().empty() &&
       requests_.back().exchange->well_formed) {

@@ -23,6 +23,7 @@ struct ClientHabits {
   const std::vector<std::string>* broken = nullptr;  // texts that are no good requests
   std::vector<std::string> paths;                    // what to ask for
   size_t largest_body = 64 * 1024;
+  bool tunnels = false;  // may ask for upgrades and CONNECT
 };
 
 class Client {
@@ -53,7 +54,11 @@ class Client {
     return clock_.Now() + static_cast<int64_t>(random_.Below(
                               static_cast<uint64_t>(milliseconds * event::kMillisecond)));
   }
+  enum class TunnelEnd : uint8_t { kFin, kWait, kLeave, kReset };
   Request MakeRequest(bool last);
+  Request MakeTunnel(Exchange& exchange);
+  void SendTunnel();
+  void ReceiveTunnel();
   std::string MakeBody(Exchange& exchange, std::string& head);
   void Send();
   void Receive();
@@ -73,6 +78,10 @@ class Client {
   size_t total_ = 0;
   size_t answered_ = 0;
   bool fin_sent_ = false;
+  Exchange* tunnel_ = nullptr;  // once it is accepted
+  size_t tunnel_sent_ = 0;
+  size_t tunnel_got_ = 0;
+  TunnelEnd tunnel_end_ = TunnelEnd::kFin;
   bool over_ = false;
   event::TimePoint next_ = 0;
 };

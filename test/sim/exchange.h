@@ -32,6 +32,16 @@ struct Attempt {
   event::TimePoint sent_at = 0;
 };
 
+// What both ends say in a tunnel, once an upgrade or a CONNECT was accepted.
+struct Tunnel {
+  bool asked = false;
+  bool connect = false;
+  std::string from_client;  // all that each is going to say
+  std::string from_upstream;
+  bool client_fin = false;    // it has said all of it, and FIN
+  bool upstream_fin = false;  // the same
+};
+
 struct Exchange {
   enum class Outcome : uint8_t { kNone, kUpstream, kLocal, kCut };
 
@@ -45,7 +55,9 @@ struct Exchange {
   bool http10 = false;
   bool sent_whole = false;
   event::TimePoint sent_at = 0;
-  bool excused = false;  // its client or its connection gave up: no answer is owed
+  Tunnel tunnel;
+  uint32_t mirrored = 0;  // copies that arrived
+  bool excused = false;   // its client or its connection gave up: no answer is owed
   std::vector<Attempt> attempts;
   Outcome outcome = Outcome::kNone;
   int status = 0;  // what the client got
@@ -67,16 +79,21 @@ class Ledger {
 
   // An upstream has received a whole request: was that what its client sent?
   void CheckRequest(const Exchange& exchange, const harness::Message& got);
+  // The mirror has received a whole copy.
+  void CheckMirrored(Exchange& exchange, const harness::Message& got);
   // A client has received a whole response.
   void CheckResponse(Exchange& exchange, const harness::Message& got);
 
   bool trailers_pass = false;  // the configuration lets trailers through
   bool lengths_made = false;   // chunked requests may get a length, and lose their trailers
-  uint32_t deliveries = 1;     // how often a request may reach an upstream
+  uint32_t tries = 1;          // how often a request may be tried
   uint64_t local_replies = 0;
   uint64_t upstream_replies = 0;
 
  private:
+  void CheckMessage(const std::string& name, const Exchange& exchange, const std::string& authority,
+                    const harness::Message& got);
+
   std::function<void(std::string)> violation_;
   std::deque<Exchange> exchanges_;
 };

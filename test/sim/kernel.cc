@@ -435,8 +435,8 @@ int Kernel::Close(int fd) {
     std::erase(connecting_, &wire);
     if (!wire.connected_) {
       wire.actor_closed_ = wire.actor_gone_ = true;  // nobody has ever known of it
-    } else if (!wire.to_worker_.arrived.empty()) {
-      SendReset(wire);  // unread bytes: Linux says so at once
+    } else if (file->resets || !wire.to_worker_.arrived.empty()) {
+      SendReset(wire);  // asked for, or unread bytes: Linux says so at once
     } else {
       wire.to_actor_.fin_sent = true;
     }
@@ -456,6 +456,50 @@ int Kernel::Name(int fd, sockaddr* address, socklen_t* length, bool peer) {
   return 0;
 }
 
+int Kernel::SetLinger(int fd, bool resets) {
+  File* file = Find(fd, "setsockopt");
+  if (file == nullptr) return -1;
+  file->resets = resets;
+  return 0;
+}
+
+int Kernel::MakePipe(int* ends) {
+  if (random_.Below(1000) < weather.no_descriptor_per_mille) return Fail(EMFILE);
+  auto pipe = std::make_shared<std::string>();
+  for (int i = 0; i < 2; ++i) {
+    ends[i] = NewFd(Kind::kPipe);
+    files_[ends[i]].pipe = pipe;
+  }
+  return 0;
+}
+
+// From a connection into a pipe, or from a pipe to a connection.
+ssize_t Kernel::Splice(int from, int to, size_t size) {
+  const File* source = Find(from, "splice");
+  const File* target = Find(to, "splice");
+  if (source == nullptr || target == nullptr) return -1;
+  if (target->kind == Kind::kPipe) {
+    // Small pieces take whole pages: now and then it is full sooner.
+    constexpr size_t kCapacity = 65536;
+    std::string& pipe = *target->pipe;
+    if (pipe.size() >= kCapacity || (!pipe.empty() && random_.Below(8) == 0)) return Fail(EAGAIN);
+    std::string piece(std::min(size, kCapacity - pipe.size()), '\0');
+    const iovec vector{piece.data(), piece.size()};
+    const ssize_t n = Receive(from, &vector, 1);
+    if (n > 0) {
+      ++splices_;
+      pipe.append(piece, 0, static_cast<size_t>(n));
+    }
+    return n;
+  }
+  std::string& pipe = *source->pipe;
+  if (pipe.empty()) return Fail(EAGAIN);
+  const iovec vector{pipe.data(), std::min(size, pipe.size())};
+  const ssize_t n = Transmit(to, &vector, 1, true);
+  if (n > 0) pipe.erase(0, static_cast<size_t>(n));
+  return n;
+}
+
 int Kernel::Known(int fd, const char* call) { return Find(fd, call) == nullptr ? -1 : 0; }
 
 // --- readiness ---
@@ -470,6 +514,8 @@ uint32_t Kernel::State(const File& file) const {
       return file.expiry <= clock_.Now() ? EPOLLIN : kNothing;
     case Kind::kEvent:
       return file.value > 0 ? EPOLLIN : kNothing;
+    case Kind::kPipe:
+      return kNothing;
     case Kind::kConnection:
       break;
   }

@@ -146,6 +146,8 @@ class Kernel {
     uint64_t sent = 0;
   };
   const Traffic& traffic(uint16_t port) { return traffic_[port]; }
+  // How often bytes went from a connection into a pipe.
+  uint64_t splices() const { return splices_; }
 
   // --- system calls ---
 
@@ -156,6 +158,10 @@ class Kernel {
   int Accept(int fd, sockaddr* address, socklen_t* length);
   int StartConnect(int fd, uint16_t port);
   int SocketError(int fd, int* error);
+  // The only option that changes anything: whether closing it sends a reset.
+  int SetLinger(int fd, bool resets);
+  int MakePipe(int* ends);
+  ssize_t Splice(int from, int to, size_t size);
   ssize_t Receive(int fd, const iovec* vectors, size_t count);
   ssize_t Transmit(int fd, const iovec* vectors, size_t count, bool no_signal);
   int Shutdown(int fd, int how);
@@ -172,7 +178,7 @@ class Kernel {
   ssize_t Write(int fd, const void* from, size_t size);
 
  private:
-  enum class Kind : uint8_t { kSocket, kListener, kConnection, kTimer, kEvent };
+  enum class Kind : uint8_t { kSocket, kListener, kConnection, kTimer, kEvent, kPipe };
   struct File {
     Kind kind = Kind::kSocket;
     uint16_t port = 0;
@@ -180,6 +186,8 @@ class Kernel {
     std::deque<Wire*> backlog;
     event::TimePoint expiry = INT64_MAX;  // timers
     uint64_t value = 0;                   // events
+    bool resets = false;                  // when it is closed
+    std::shared_ptr<std::string> pipe;    // what is in it
     // epoll
     int epoll = -1;
     uint32_t interest = 0;
@@ -212,6 +220,7 @@ class Kernel {
   std::deque<std::unique_ptr<Wire>> wires_;
   std::vector<Wire*> connecting_;  // in their order: runs must not depend on addresses
   std::map<uint16_t, Traffic> traffic_;
+  uint64_t splices_ = 0;
   std::vector<std::string> violations_;
 };
 

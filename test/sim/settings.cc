@@ -1,5 +1,8 @@
 #include "test/sim/settings.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace remora::sim {
 namespace {
 
@@ -11,10 +14,17 @@ class Writer {
 
   std::string Bootstrap() {
     settings_.trailers = Chance(50);
+    settings_.mirrors = Chance(25);
+    settings_.logs = Chance(40);
+    settings_.drains = Chance(20);
+    // A held head of a tunnel would wait for an end that never comes.
+    settings_.clients.tunnels = !settings_.shakes && Chance(40);
     const std::string limit = BufferLimit();
-    return "static_resources:\n  listeners:\n" + Listener(limit) + "  clusters:\n" +
-           Cluster("a", 0, settings_.hosts - 1, limit) +
-           Cluster("b", settings_.hosts - 1, settings_.hosts, limit);
+    std::string text = "static_resources:\n  listeners:\n" + Listener(limit) + "  clusters:\n" +
+                       Cluster("a", 0, settings_.hosts - 1, limit) +
+                       Cluster("b", settings_.hosts - 1, settings_.hosts, limit);
+    if (settings_.mirrors) text += Cluster("mirror", settings_.hosts, settings_.hosts + 1, limit);
+    return text;
   }
 
  private:
@@ -26,13 +36,82 @@ class Writer {
     return "    per_connection_buffer_limit_bytes: " + Number(kLimits[random_.Below(5)]) + "\n";
   }
 
-  std::string Route(const std::string& prefix, const std::string& cluster) {
-    settings_.clients.paths.push_back(prefix);
+  // All classes; some of them together.
+  std::string RetryPolicy() {
+    constexpr const char* kClasses[] = {"5xx",
+                                        "gateway-error",
+                                        "reset",
+                                        "reset-before-request",
+                                        "connect-failure",
+                                        "envoy-ratelimited",
+                                        "retriable-4xx",
+                                        "refused-stream",
+                                        "retriable-status-codes",
+                                        "retriable-headers"};
+    const auto retries = static_cast<uint32_t>(1 + random_.Below(3));
+    settings_.retries = std::max(settings_.retries, retries);
+    std::string text = ", retry_policy: { num_retries: " + Number(retries) + ", retry_on: \"";
+    for (uint64_t words = 1 + random_.Below(3); words > 0; --words) {
+      text += std::string(kClasses[random_.Below(std::size(kClasses))]) + (words > 1 ? "," : "\"");
+    }
+    text +=
+        ", retriable_status_codes: [418, 503], retriable_headers: [{ name: x-drop, "
+        "present_match: true }]";
+    if (Chance(30)) text += ", retry_back_off: { base_interval: 0.001s }";
+    if (!settings_.clean && Chance(40)) text += ", per_try_timeout: 0.1s";
+    if (!settings_.clean && Chance(20)) {
+      settings_.hurries = true;
+      text += ", per_try_idle_timeout: 0.1s";
+    }
+    if (Chance(30)) {
+      text +=
+          ", host_selection_retry_max_attempts: 3, retry_host_predicate: [{ name: "
+          "envoy.retry_host_predicates.previous_hosts, typed_config: { \"@type\": "
+          "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3."
+          "PreviousHostsPredicate } }]";
+    }
+    return text + " }";
+  }
+
+  std::string RouteAction(const std::string& cluster) {
     const bool hurries = !settings_.clean && Chance(40);
     settings_.hurries |= hurries;
-    return "              - match: { prefix: \"" + prefix +
-           "\" }\n                route: { cluster: " + cluster +
-           ", timeout: " + (hurries ? "0.5s" : "60s") + " }\n";
+    std::string text =
+        "                route: { cluster: " + cluster + ", timeout: " + (hurries ? "0.5s" : "60s");
+    if (Chance(50)) text += RetryPolicy();
+    if (settings_.mirrors && Chance(70)) {
+      text +=
+          ", request_mirror_policies: [{ cluster: mirror, runtime_fraction: { default_value: "
+          "{ numerator: 70 } } }]";
+    }
+    return text + " }\n";
+  }
+
+  std::string Route(const std::string& prefix, const std::string& cluster) {
+    settings_.clients.paths.push_back(prefix);
+    return "              - match: { prefix: \"" + prefix + "\" }\n" + RouteAction(cluster);
+  }
+
+  std::string AccessLog() {
+    return std::string(
+               "          access_log:\n          - name: file\n            typed_config:\n") +
+           "              \"@type\": type.googleapis.com/envoy.extensions.access_loggers.file.v3."
+           "FileAccessLog\n              path: \"" +
+           kLogPath +
+           "\"\n              log_format: { text_format_source: { inline_string: "
+           "\"%REQ(x-sim-id)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\\n\" } }\n";
+  }
+
+  std::string RateLimit() {
+    settings_.may_refuse = true;
+    return "          - name: local_ratelimit\n            typed_config:\n"
+           "              \"@type\": type.googleapis.com/envoy.extensions.filters.http."
+           "local_ratelimit.v3.LocalRateLimit\n              stat_prefix: sim\n"
+           "              token_bucket: { max_tokens: " +
+           Number(2 + random_.Below(20)) +
+           ", fill_interval: 1s }\n"
+           "              filter_enabled: { default_value: { numerator: 100 } }\n"
+           "              filter_enforced: { default_value: { numerator: 100 } }\n";
   }
 
   std::string Listener(const std::string& limit) {
@@ -53,9 +132,17 @@ class Writer {
     text += "          http_protocol_options: { accept_http_10: true, enable_trailers: " +
             std::string(settings_.trailers ? "true" : "false") + " }\n";
     if (Chance(30)) text += "          use_remote_address: true\n";
+    if (settings_.logs) text += AccessLog();
+    if (settings_.clients.tunnels) {
+      text +=
+          "          upgrade_configs: [{ upgrade_type: websocket }, { upgrade_type: CONNECT }]\n";
+    }
     text +=
         "          route_config:\n            virtual_hosts:\n            - name: all\n"
         "              domains: [\"*\"]\n              routes:\n";
+    if (settings_.clients.tunnels) {
+      text += "              - match: { connect_matcher: {} }\n" + RouteAction("a");
+    }
     text += Route("/a", "a") + Route("/b", "b");
     if (Chance(50)) {
       settings_.clients.paths.push_back("/direct");
@@ -64,7 +151,8 @@ class Writer {
           "                direct_response: { status: 200, body: { inline_string: direct } }\n";
     }
     text += "          http_filters:\n";
-    if (!settings_.clean && Chance(15)) {
+    if (!settings_.clean && Chance(15)) text += RateLimit();
+    if (!settings_.clean && !settings_.clients.tunnels && Chance(15)) {
       settings_.buffers = true;
       text +=
           "          - name: buffer\n            typed_config:\n"

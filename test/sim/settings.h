@@ -16,6 +16,8 @@ namespace remora::sim {
 
 inline constexpr uint16_t kListenerPort = 8080;
 inline constexpr uint16_t kFirstUpstreamPort = 9001;
+// Stands for the world's own file in memory.
+inline constexpr char kLogPath[] = "@log@";
 
 struct Settings {
   std::string yaml;
@@ -31,6 +33,10 @@ struct Settings {
   bool trailers = false;
   bool hurries = false;  // a route's timeout is so short that it cuts slow exchanges
   bool buffers = false;  // the buffer filter is there
+  bool mirrors = false;  // one more host gets copies
+  bool logs = false;     // every request leaves a line: see World::TakeLog
+  bool drains = false;   // the listener drains now and then
+  uint32_t retries = 0;  // the most that a route allows
 };
 
 Settings MakeSettings(uint64_t seed);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <map>
+#include <sstream>
 #include <utility>
 
 #include "source/base/log.h"
@@ -50,6 +52,7 @@ Simulation::Simulation(uint64_t seed, const BadTexts& bad, bool tells)
   settings_.upstreams.garbage = &bad.answers;
   ledger_.trailers_pass = settings_.trailers;
   ledger_.lengths_made = settings_.buffers;
+  ledger_.tries = 1 + settings_.retries;
   probes_.violation = [this](std::string what) { Violation(std::move(what)); };
   probes_.random = &random_;
   probes_.shakes = settings_.shakes;
@@ -57,6 +60,12 @@ Simulation::Simulation(uint64_t seed, const BadTexts& bad, bool tells)
   for (size_t i = 0; i < settings_.hosts; ++i) {
     upstreams_.emplace_back(random_, ledger_, clock_, settings_.upstreams,
                             static_cast<uint16_t>(kFirstUpstreamPort + i));
+  }
+  if (settings_.mirrors) {
+    mirror_habits_ = settings_.upstreams;
+    mirror_habits_.mirror = true;
+    upstreams_.emplace_back(random_, ledger_, clock_, mirror_habits_,
+                            static_cast<uint16_t>(kFirstUpstreamPort + settings_.hosts));
   }
   world_ = std::make_unique<World>(settings_.yaml, clock_, seed, &probes_);
   kernel_.weather = settings_.weather;
@@ -117,6 +126,7 @@ bool Simulation::Step() {
     Violation("it never ends");
     report_.violations.resize(kMostViolations, "...");
   }
+  if (settings_.drains && random_.Below(200) == 0) ChangeDrain();
   // A little time goes by all the same.
   if (random_.Below(4) == 0) {
     clock_.Advance(static_cast<int64_t>(random_.Below(400)) * event::kMicrosecond);
@@ -124,6 +134,19 @@ bool Simulation::Step() {
   idle_steps_ = active || !kernel_.Quiet() ? 0 : idle_steps_ + 1;
   // Work that rooms leave for the end of a turn, or of the next, gets its turns.
   return idle_steps_ < kIdleSteps;
+}
+
+void Simulation::ChangeDrain() {
+  switch (random_.Below(3)) {
+    case 0:
+      world_->drain().SetOff();
+      break;
+    case 1:
+      world_->drain().SetAlways();
+      break;
+    default:
+      world_->drain().SetGradual(clock_.Now(), event::kSecond);
+  }
 }
 
 bool Simulation::PassTime() {
@@ -172,11 +195,12 @@ void Simulation::CheckQuiet() {
   }
   for (const Exchange& exchange : ledger_.exchanges()) {
     if (exchange.outcome != Exchange::Outcome::kNone || exchange.excused) continue;
-    for (const Attempt& attempt : exchange.attempts) {
-      if (!attempt.plain || !attempt.sent_whole || !attempt.request_whole) continue;
-      if (attempt.sent_at + event::kSecond > clock_.Now()) continue;
-      Violation("response to " + std::to_string(exchange.id) + " is stuck");
-    }
+    // An answer before the last one was thrown away for another try.
+    if (exchange.attempts.empty()) continue;
+    const Attempt& last = exchange.attempts.back();
+    if (!last.plain || !last.sent_whole || !last.request_whole) continue;
+    if (last.sent_at + event::kSecond * ledger_.tries > clock_.Now()) continue;
+    Violation("response to " + std::to_string(exchange.id) + " is stuck");
   }
 }
 
@@ -255,6 +279,35 @@ void Simulation::CheckStatistics(const stats::Snapshot& snapshot, bool at_end) {
   }
 }
 
+// Every request left one line, with the status that its client saw.
+void Simulation::CheckLog(const std::string& log, uint64_t requests) {
+  std::map<std::string, std::pair<uint64_t, int>> lines;  // how many, and the last status
+  uint64_t count = 0;
+  std::istringstream text(log);
+  for (std::string line; std::getline(text, line); ++count) {
+    std::istringstream words(line);
+    std::string id;
+    int status = 0;
+    words >> id >> status;
+    ++lines[id].first;
+    lines[id].second = status;
+  }
+  if (count != requests) {
+    Violation(std::to_string(count) + " log lines of " + std::to_string(requests) + " requests");
+  }
+  for (const Exchange& exchange : ledger_.exchanges()) {
+    const bool answered = exchange.outcome == Exchange::Outcome::kUpstream ||
+                          exchange.outcome == Exchange::Outcome::kLocal;
+    if (!exchange.well_formed || !exchange.sent_whole || !answered) continue;
+    const auto& [times, status] = lines[std::to_string(exchange.id)];
+    if (times != 1 || status != exchange.status) {
+      Violation("request " + std::to_string(exchange.id) + ": " + std::to_string(times) +
+                " log lines, status " + std::to_string(status) + " instead of " +
+                std::to_string(exchange.status));
+    }
+  }
+}
+
 // The worker ends: nothing may be left of it.
 void Simulation::CheckEmpty() {
   for (const auto& [name, cluster] : world_->clusters()) {
@@ -270,7 +323,11 @@ void Simulation::CheckEmpty() {
   if (world_->connections() != 0) Violation("downstream connections are left");
   world_->Clear();
   CheckTurn();
-  CheckStatistics(world_->TakeSnapshot(), true);
+  const stats::Snapshot snapshot = world_->TakeSnapshot();
+  CheckStatistics(snapshot, true);
+  if (settings_.logs) {
+    CheckLog(world_->TakeLog(), ValueOf(snapshot, "http.sim.downstream_rq_total"));
+  }
   if (world_->blocks().live() != 0) {
     Violation(std::to_string(world_->blocks().live()) + " blocks are left");
   }

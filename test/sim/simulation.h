@@ -59,10 +59,12 @@ class Simulation final : private Remote {
   void AddClients();
   // False when nothing is left to come.
   bool PassTime();
+  void ChangeDrain();
   void CheckTurn();
   void CheckQuiet();
   void CheckAnswers();
   void CheckStatistics(const stats::Snapshot& snapshot, bool at_end);
+  void CheckLog(const std::string& log, uint64_t requests);
   void CheckEmpty();
   void Violation(std::string what);
   bool done() const { return report_.violations.size() >= kMostViolations; }
@@ -74,6 +76,7 @@ class Simulation final : private Remote {
   Kernel kernel_;
   Ledger ledger_;
   ProbeLog probes_;
+  UpstreamHabits mirror_habits_;
   std::deque<Upstream> upstreams_;
   std::deque<Client> clients_;
   size_t clients_made_ = 0;

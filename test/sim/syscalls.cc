@@ -81,6 +81,10 @@ int getsockopt(int fd, int level, int name, void* value, socklen_t* length) noex
 }
 
 int setsockopt(int fd, int level, int name, const void* value, socklen_t length) noexcept {
+  if (Kernel* kernel = Of(fd); kernel != nullptr && level == SOL_SOCKET && name == SO_LINGER) {
+    const linger& asked = *static_cast<const linger*>(value);
+    return kernel->SetLinger(fd, asked.l_onoff != 0 && asked.l_linger == 0);
+  }
   if (Kernel* kernel = Of(fd)) return kernel->Known(fd, "setsockopt");
   return static_cast<int>(syscall(SYS_setsockopt, fd, level, name, value, length));
 }
@@ -114,6 +118,16 @@ ssize_t sendmsg(int fd, const msghdr* message, int flags) {
     return kernel->Transmit(fd, message->msg_iov, message->msg_iovlen, (flags & MSG_NOSIGNAL) != 0);
   }
   return syscall(SYS_sendmsg, fd, message, flags);
+}
+
+int pipe2(int* ends, int flags) noexcept {
+  if (Kernel* kernel = Kernel::Current()) return kernel->MakePipe(ends);
+  return static_cast<int>(syscall(SYS_pipe2, ends, flags));
+}
+
+ssize_t splice(int from, off64_t* from_at, int to, off64_t* to_at, size_t size, unsigned flags) {
+  if (Kernel* kernel = Of(from)) return kernel->Splice(from, to, size);
+  return syscall(SYS_splice, from, from_at, to, to_at, size, flags);
 }
 
 ssize_t read(int fd, void* to, size_t size) {

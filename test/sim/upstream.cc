@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <utility>
 
 namespace remora::sim {
 namespace {
@@ -60,6 +61,12 @@ bool Upstream::ActOn(Connection& connection) {
   Wire& wire = *connection.wire;
   bool acted = Read(connection);
   if (connection.closed) return true;
+  if (connection.tunnel && wire.fin_arrived() && !wire.reset_arrived()) {
+    // It may go on; and the proxy ends what this side has ended.
+    if (!connection.steps.empty()) return RunStep(connection) || acted;
+    EndTunnel(connection);
+    return true;
+  }
   if (wire.reset_arrived() || (wire.fin_arrived() && wire.arrived().empty())) {
     Close(connection);
     return true;
@@ -85,6 +92,7 @@ bool Upstream::Read(Connection& connection) {
     Begin(connection, bytes.substr(0, end + 2));
     acted = true;
   }
+  if (connection.tunnel) return ReadTunnel(connection);
   if (connection.request_whole) {
     ledger_.Violation("upstream " + std::to_string(port_) +
                       " got bytes behind a request: " + bytes.substr(0, 100));
@@ -107,6 +115,7 @@ bool Upstream::Read(Connection& connection) {
     connection.exchange->attempts[connection.attempt].request_whole = true;
     ledger_.CheckRequest(*connection.exchange, *message);
   }
+  if (connection.copied != nullptr) ledger_.CheckMirrored(*connection.copied, *message);
   // Behind an early answer the next request may follow at once.
   if (!bytes.empty() && !connection.steps.empty()) {
     ledger_.Violation("upstream " + std::to_string(port_) + " got two requests at once: " +
@@ -127,6 +136,11 @@ void Upstream::Begin(Connection& connection, const std::string& head) {
   connection.early = false;
   connection.idle_close = event::Timer::kNever;
   connection.exchange = ledger_.Find(FieldOf(head, "x-sim-id"));
+  if (habits_.mirror) {
+    connection.copied = std::exchange(connection.exchange, nullptr);
+    PlanMirrored(connection);
+    return;
+  }
   if (connection.exchange == nullptr) {
     connection.steps.push_back({Delay(5), "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"});
     return;
@@ -134,7 +148,11 @@ void Upstream::Begin(Connection& connection, const std::string& head) {
   connection.attempt = connection.exchange->attempts.size();
   Attempt& attempt = connection.exchange->attempts.emplace_back();
   attempt.port = port_;
-  Plan(connection, *connection.exchange, attempt);
+  if (connection.exchange->tunnel.asked && Chance(70)) {
+    PlanTunnel(connection, *connection.exchange, attempt);
+  } else {
+    Plan(connection, *connection.exchange, attempt);
+  }
   if (connection.early) connection.next = clock_.Now() + connection.steps.front().delay;
   if (Chance(10)) {
     connection.wire->reading = false;
@@ -246,6 +264,80 @@ void Upstream::Plan(Connection& connection, Exchange& exchange, Attempt& attempt
   steps.push_back({Delay(Chance(80) ? 2 : habits_.slowest), text, after});
 }
 
+// What a mirror says is thrown away; it may say anything.
+void Upstream::PlanMirrored(Connection& connection) {
+  std::string text = "HTTP/1.1 200 OK\r\nX-Sim-Attempt: 999\r\n";
+  const std::string body(random_.Below(2000), 'm');
+  const uint64_t fault = random_.Below(100);
+  if (fault < 5) {
+    connection.steps.push_back({3600 * event::kSecond, "", After::kClose});
+    return;
+  }
+  if (fault < 15) {
+    connection.steps.push_back(
+        {Delay(10), (*habits_.garbage)[random_.Below(habits_.garbage->size())], After::kClose});
+    return;
+  }
+  text += "content-length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  After after = After::kNothing;
+  if (fault < 25) {
+    text.resize(random_.Below(text.size()));
+    after = fault < 20 ? After::kClose : After::kReset;
+  }
+  connection.steps.push_back({Delay(habits_.slowest), text, after});
+}
+
+void Upstream::PlanTunnel(Connection& connection, Exchange& exchange, Attempt& attempt) {
+  Tunnel& tunnel = exchange.tunnel;
+  connection.tunnel = true;
+  tunnel.upstream_fin = false;
+  connection.tunnel_got = 0;
+  attempt.plain = false;
+  attempt.status = tunnel.connect ? 200 : 101;
+  const std::string number = std::to_string(connection.attempt);
+  std::string text = tunnel.connect ? "HTTP/1.1 200 OK\r\n"
+                                    : "HTTP/1.1 101 Switching Protocols\r\n"
+                                      "connection: upgrade\r\nupgrade: websocket\r\n";
+  text += "x-sim-id: " + std::to_string(exchange.id) + "\r\nX-Sim-Attempt: " + number + "\r\n\r\n";
+  tunnel.from_upstream =
+      Pattern(exchange.id, "u" + number, random_.Below(Chance(20) ? habits_.largest_body : 2000));
+  text += tunnel.from_upstream;
+  while (text.size() > 1 && Chance(80)) {
+    const size_t size = 1 + random_.Below(text.size() - 1);
+    connection.steps.push_back({Delay(Chance(80) ? 2 : habits_.slowest), text.substr(0, size)});
+    text.erase(0, size);
+  }
+  // Without a FIN it waits for the client's.
+  After after = Chance(50) ? After::kFin : After::kNothing;
+  if (habits_.faults && Chance(10)) after = After::kReset;
+  connection.steps.push_back({Delay(2), text, after});
+}
+
+bool Upstream::ReadTunnel(Connection& connection) {
+  std::string& bytes = connection.wire->arrived();
+  const std::string& all = connection.exchange->tunnel.from_client;
+  if (all.compare(std::min(connection.tunnel_got, all.size()), bytes.size(), bytes) != 0) {
+    ledger_.Violation("tunnel of " + std::to_string(connection.exchange->id) +
+                      ": upstream got other bytes: " + bytes.substr(0, 60));
+  }
+  connection.tunnel_got += bytes.size();
+  bytes.clear();
+  return true;
+}
+
+// The other side's FIN came, and this side has said all it had to say.
+void Upstream::EndTunnel(Connection& connection) {
+  Tunnel& tunnel = connection.exchange->tunnel;
+  if (tunnel.client_fin && !tunnel.upstream_fin &&
+      connection.tunnel_got != tunnel.from_client.size()) {
+    ledger_.Violation("tunnel of " + std::to_string(connection.exchange->id) + ": " +
+                      std::to_string(connection.tunnel_got) + " bytes of " +
+                      std::to_string(tunnel.from_client.size()) + " before the FIN");
+  }
+  tunnel.upstream_fin = true;
+  Close(connection);
+}
+
 bool Upstream::RunStep(Connection& connection) {
   if (!connection.request_whole && !connection.early) return false;
   if (connection.steps.empty() || connection.next > clock_.Now()) return false;
@@ -257,6 +349,15 @@ bool Upstream::RunStep(Connection& connection) {
     Attempt& attempt = connection.exchange->attempts[connection.attempt];
     attempt.sent_whole = step.after != After::kReset;
     attempt.sent_at = clock_.Now();
+  }
+  if (connection.tunnel && step.after != After::kReset) {
+    if (step.after == After::kFin) {
+      // The rest is the proxy's: it ends the other half.
+      connection.exchange->tunnel.upstream_fin = true;
+      connection.wire->SendFin();
+    }
+    if (!connection.steps.empty()) connection.next = clock_.Now() + connection.steps.front().delay;
+    return true;
   }
   if (step.after != After::kNothing) {
     if (step.after == After::kFin) connection.wire->SendFin();
@@ -273,7 +374,7 @@ bool Upstream::RunStep(Connection& connection) {
 
 void Upstream::FinishAnswer(Connection& connection) {
   connection.answering = false;
-  connection.exchange = nullptr;
+  connection.exchange = connection.copied = nullptr;
   if (habits_.stale_closes && Chance(30)) connection.idle_close = clock_.Now() + Delay(60);
 }
 

@@ -26,6 +26,7 @@ struct UpstreamHabits {
   const std::vector<std::string>* garbage = nullptr;
   size_t largest_body = 64 * 1024;
   int64_t slowest = 30;  // milliseconds between the parts of an answer
+  bool mirror = false;   // gets copies of requests; nobody sees its answers
 };
 
 class Upstream {
@@ -56,7 +57,10 @@ class Upstream {
     bool foreign = false;  // answers a request that is in no ledger
     bool answering = false;
     bool request_whole = false;
-    bool early = false;  // answers before the request is whole
+    bool early = false;          // answers before the request is whole
+    Exchange* copied = nullptr;  // of a mirror: the exchange that this is a copy of
+    bool tunnel = false;         // accepted
+    size_t tunnel_got = 0;
     std::deque<Step> steps;
     event::TimePoint next = event::Timer::kNever;
     event::TimePoint idle_close = event::Timer::kNever;
@@ -71,6 +75,10 @@ class Upstream {
   bool ActOn(Connection& connection);
   bool Read(Connection& connection);
   void Begin(Connection& connection, const std::string& head);
+  void PlanMirrored(Connection& connection);
+  void PlanTunnel(Connection& connection, Exchange& exchange, Attempt& attempt);
+  bool ReadTunnel(Connection& connection);
+  void EndTunnel(Connection& connection);
   void Plan(Connection& connection, Exchange& exchange, Attempt& attempt);
   std::string MakeAnswer(const Exchange& exchange, size_t number, Attempt& attempt, bool& closes);
   bool RunStep(Connection& connection);

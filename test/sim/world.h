@@ -8,9 +8,11 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "source/access_log/worker_files.h"
 #include "source/base/random.h"
 #include "source/buffer/block.h"
 #include "source/config/bootstrap.h"
@@ -35,6 +37,9 @@ class World {
 
   event::Dispatcher& dispatcher() { return dispatcher_; }
   const buffer::BlockPool& blocks() const { return blocks_; }
+  net::Drain& drain() { return drain_; }
+  // The access log's lines; complete after Clear().
+  std::string TakeLog();
   uint64_t connections() const { return connections_.load(std::memory_order_relaxed); }
   const upstream::ClusterTable& clusters() const { return *clusters_table_; }
   stats::Snapshot TakeSnapshot() { return store_.TakeSnapshot(); }
@@ -52,6 +57,11 @@ class World {
   upstream::WorkerResources resources_;
   upstream::ClusterSet clusters_;
   uint64_t last_connection_ = 0;
+  net::PipePool pipes_;
+  net::Drain drain_;
+  int log_fd_;  // a file in memory
+  access_log::LogWriter log_writer_{access_log::LogOptions{}};
+  std::optional<access_log::WorkerFiles> log_files_;
   connection_manager::WorkerServices services_;
   std::shared_ptr<const upstream::ClusterTable> clusters_table_;
   std::atomic<uint64_t> connections_{0};

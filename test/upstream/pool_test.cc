@@ -233,7 +233,7 @@ TEST_CASE("Letting go of a stream before its response has ended closes the conne
   a.lease().Cancel();
   while (w.pool->connections() > 0) w.dispatcher.RunOnce(false);
   REQUIRE(wire.ReceiveAll().empty());
-  REQUIRE(w.Stat("upstream_rq_tx_reset") == 1);
+  REQUIRE(w.Stat("upstream_cx_destroy_local_with_active_rq") == 1);
   REQUIRE(w.Stat("upstream_rq_active") == 0);
   REQUIRE(w.Take() == "a:ready");
 }

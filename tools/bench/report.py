@@ -96,7 +96,7 @@ def _cpu_model():
 
 
 def _traffic_tables(results, names):
-    chosen = [s for s in scenarios.TRAFFIC if s.name in results.windows]
+    chosen = [s for s in scenarios.TRAFFIC + scenarios.TCP_TRAFFIC if s.name in results.windows]
     if not chosen:
         return ""
     peers = [name for name in names if name != "remora"]
@@ -147,6 +147,27 @@ def _route_table(results):
             + _table(head, rows))
 
 
+def _extras_table(results):
+    names = [name for name in scenarios.ROUTED if name in results.windows.get("extras-plain", {})]
+    if not names:
+        return ""
+    rows = []
+    for extra, (title, limit) in scenarios.EXTRAS.items():
+        row = [title]
+        for name in names:
+            windows, base = (results.windows[f"extras-{key}"][name] for key in (extra, "plain"))
+            added = statistics.median(a.cpu_us - b.cpu_us for a, b in zip(windows, base))
+            row += [_number(results.median(f"extras-{extra}", name, "cpu_us"), 2),
+                    _number(added if extra != "plain" else None, 2)]
+        rows.append(row + [_number(limit)])
+    head = ["turned on"]
+    for name in names:
+        head += [f"{name} us", "added"]
+    return ("\n## Access log and header changes\n\nCPU a request, keep-alive GET with 10 headers. "
+            "What is added is the median over the rounds of the difference within a round; the last "
+            "column is what it may be for Remora.\n\n" + _table([*head, "at most"], rows))
+
+
 def _size_table(results, names):
     if not (results.memory or results.start_ms):
         return ""
@@ -182,7 +203,7 @@ def _markdown(results):
     text += (f"{datetime.date.today().isoformat()}, {_cpu_model()}, {os.cpu_count()} cores, Linux "
              f"{platform.release()}. {results.rounds} interleaved rounds of {results.seconds} s, "
              "medians. One worker each on its own core; load and origin share the other core; "
-             "access log off; Remora and Envoy with statistics and timeouts on. "
+             "access log off but where it is named; Remora and Envoy with statistics and timeouts on. "
              f"{disturbed} of {windows} windows were disturbed (the proxy waited more than "
              f"{scenarios.DISTURBED:.0%} of the time for its core).\n\n")
     text += "\n".join(f"- {name}: {version}" for name, version in results.versions.items()) + "\n"
@@ -190,7 +211,7 @@ def _markdown(results):
     if failures:
         text += "\n**Failed:**\n\n" + "\n".join(f"- {line}" for line in failures) + "\n"
     return (text + _traffic_tables(results, names) + _route_table(results)
-            + _size_table(results, names))
+            + _extras_table(results) + _size_table(results, names))
 
 
 def _panels(results):

@@ -35,7 +35,8 @@ def say(text):
 
 
 def parse_arguments():
-    names = [scenario.name for scenario in scenarios.TRAFFIC] + list(scenarios.OTHERS)
+    names = [scenario.name for scenario in scenarios.TRAFFIC + scenarios.TCP_TRAFFIC]
+    names += scenarios.OTHERS
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--remora", required=True, help="the binary under test")
     parser.add_argument("--envoy", help="Envoy's binary, if it is not on PATH")
@@ -89,9 +90,16 @@ class Bench:
                       for name, binary in self._binaries.items()},
             rounds=arguments.rounds, seconds=arguments.seconds, quick=arguments.quick)
 
-    def _subject(self, name, routes=1):
+    def _subject(self, name, routes=1, extra="plain", mode="http"):
         return subjects.Subject(name, self._binaries[name], self._folder, self._origin_port,
-                                self._nofile, routes)
+                                self._nofile, routes, extra, mode)
+
+    def _lacks(self, name, mode):
+        """nginx may be built without its stream module."""
+        if mode != "tcp" or name != "nginx" or subjects.nginx_stream_module() is not None:
+            return False
+        say("skipped: nginx has no stream module (package libnginx-mod-stream)")
+        return True
 
     def _resolve_scripts(self):
         """A binary may be a script that starts the real one; that one is measured."""
@@ -107,8 +115,11 @@ class Bench:
     def run(self):
         wanted = self._arguments.scenarios
         self._traffic([s for s in scenarios.TRAFFIC if s.name in wanted])
+        self._traffic([s for s in scenarios.TCP_TRAFFIC if s.name in wanted], "tcp")
         if "routes" in wanted:
             self._routes()
+        if "extras" in wanted:
+            self._extras()
         if "idle" in wanted:
             for name in self._binaries:
                 self._memory(name)
@@ -117,10 +128,11 @@ class Bench:
             for name, binary in self._binaries.items():
                 self.results.binary_bytes[name] = self._stripped_bytes(binary)
 
-    def _traffic(self, chosen):
+    def _traffic(self, chosen, mode="http"):
         if not chosen:
             return
-        running = [self._subject(name) for name in self._binaries]
+        running = [self._subject(name, mode=mode) for name in self._binaries
+                   if not self._lacks(name, mode)]
         for subject in running:
             subject.start()
             subject.process.freeze()
@@ -151,6 +163,21 @@ class Bench:
             for subject, place, path in scenarios.mirrored(hits, round_index):
                 window = self._driver.measure(subject, scenario, path)
                 self._record(f"routes-{subject.routes}-{place}", subject.name, round_index, window)
+        for subject in running:
+            subject.stop()
+
+    def _extras(self):
+        """The same traffic with nothing, an access log and header changes, all in the same rounds."""
+        scenario = next(s for s in scenarios.TRAFFIC if s.name == "get10")
+        running = [self._subject(name, extra=extra) for name in scenarios.ROUTED
+                   if name in self._binaries for extra in scenarios.EXTRAS]
+        for subject in running:
+            subject.start()
+            subject.process.freeze()
+        for round_index in range(self._arguments.rounds):
+            for subject in scenarios.mirrored(running, round_index):
+                window = self._driver.measure(subject, scenario)
+                self._record(f"extras-{subject.extra}", subject.name, round_index, window)
         for subject in running:
             subject.stop()
 

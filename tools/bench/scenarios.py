@@ -18,6 +18,7 @@ class Scenario:
     connections: int = 64
     headers: int = 3
     arguments: tuple = ()
+    mode: str = "http"
 
 
 TRAFFIC = (
@@ -30,10 +31,18 @@ TRAFFIC = (
     Scenario("post16k", "POST 16 KiB", "load", connections=32, arguments=("--body=16384",)),
     Scenario("post1m", "POST 1 MiB", "load", connections=8, arguments=("--body=1048576",)),
 )
+# The same through proxies that pass on bytes.
+TCP_TRAFFIC = (
+    Scenario("tcp100", "TCP proxy: 100 B answers", "wrk", mode="tcp"),
+    Scenario("tcp1m", "TCP proxy: 1 MiB answers", "wrk", path="b1m", connections=8, mode="tcp"),
+)
 # Not traffic in windows: measured by functions of run.py.
-OTHERS = ("routes", "idle", "start")
+OTHERS = ("routes", "extras", "idle", "start")
 ROUTE_COUNTS = (1, 1000, 10000)
 ROUTED = ("remora", "envoy")
+# What a configuration turns on, and what each may cost Remora, in microseconds of CPU a request.
+EXTRAS = {"plain": ("neither", None), "log": ("access log to a file", 0.4),
+          "changes": ("20 header changes", 1.0)}
 
 # A window in which the proxy waited longer for its core (or the hypervisor took it) than this
 # share was disturbed.

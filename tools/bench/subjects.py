@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import textwrap
 
 import process
 
@@ -49,6 +50,15 @@ def find(remora, envoy, peers, tools, say):
     return found
 
 
+def nginx_stream_module():
+    """The line that loads it; None when nginx does not have it."""
+    for folder in ("/usr/lib/nginx/modules", "/usr/share/nginx/modules"):
+        path = os.path.join(folder, "ngx_stream_module.so")
+        if os.path.exists(path):
+            return f"load_module {path};"
+    return None
+
+
 def version(name, binary):
     """One line that says what was measured."""
     if name == "raw":
@@ -76,6 +86,33 @@ def _routes(count):
         for prefix in prefixes)
 
 
+def access_log(path):
+    """Envoy's default line to a file: YAML of a connection manager."""
+    return f"""          access_log:
+          - name: file
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+              path: {path}
+"""
+
+
+def twenty_changes(indent):
+    """YAML of a route or virtual host: ten changes of the request, ten of the response."""
+    return "".join(textwrap.indent(f"""\
+{side}_headers_to_add:
+- {{ header: {{ key: x-a, value: some text }} }}
+- {{ header: {{ key: x-b, value: some more text }} }}
+- {{ header: {{ key: x-c, value: "1" }} }}
+- {{ header: {{ key: x-d, value: a }}, append_action: ADD_IF_ABSENT }}
+- {{ header: {{ key: cache-control, value: no-store }},
+     append_action: OVERWRITE_IF_EXISTS_OR_ADD }}
+- {{ header: {{ key: x-e, value: e }}, append_action: OVERWRITE_IF_EXISTS }}
+- {{ header: {{ key: x-f, value: "%REQ(:path)%" }} }}
+- {{ header: {{ key: x-g, value: "for %REQ(user-agent)% by %PROTOCOL%" }} }}
+{side}_headers_to_remove: [x-h, accept-language]
+""", " " * indent) for side in ("request", "response"))
+
+
 def render(template, values):
     """Fills the @NAME@ places of a file in configs/."""
     with open(os.path.join(CONFIGS, template), encoding="utf-8") as source:
@@ -88,11 +125,14 @@ def render(template, values):
 class Subject:
     """One proxy with one configuration, on one port."""
 
-    def __init__(self, name, binary, folder, origin_port, nofile, routes=1):
+    def __init__(self, name, binary, folder, origin_port, nofile, routes=1, extra="plain",
+                 mode="http"):
         self.name = name
+        self._mode = mode
         self.routes = routes
+        self.extra = extra
         self.port, admin_port = process.free_ports(2)
-        self._folder = os.path.join(folder, f"{name}-{routes}-{self.port}")
+        self._folder = os.path.join(folder, f"{name}-{mode}-{routes}-{self.port}")
         os.makedirs(self._folder)
         self.process = None
         self._argv = self._prepare(binary, {
@@ -103,12 +143,18 @@ class Subject:
             # Both sides of 10,000 connections are not needed: the upstream side is shared.
             "MAX_SOCKETS": min(30000, nofile - 1000),
             "ROUTES": _routes(routes),
+            "ACCESS_LOG": (access_log(os.path.join(self._folder, "access.log"))
+                           if extra == "log" else ""),
+            "CHANGES": twenty_changes(14) if extra == "changes" else "",
+            "STREAM_MODULE": nginx_stream_module() or "",
         })
 
     def _prepare(self, binary, values):
         if self.name == "raw":
             return [binary, str(values["LISTEN_PORT"]), str(values["ORIGIN_PORT"])]
         template = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}.get(self.name, "proxy.yaml")
+        if self._mode == "tcp":
+            template = template.replace(".", "-tcp.")
         config = os.path.join(self._folder, template)
         with open(config, "w", encoding="utf-8") as out:
             out.write(render(template, values))

@@ -55,6 +55,8 @@ AREAS = (
      'The network filter that speaks HTTP with clients.',
      ('envoy/extensions/filters/network/http_connection_manager',
       'envoy/config/core/v3/protocol.proto')),
+    ('tcp_proxy', 'TCP proxy', 'The network filter that passes on bytes.',
+     ('envoy/extensions/filters/network/tcp_proxy',)),
     ('routes', 'Routes', 'Which cluster a request goes to.', ('envoy/config/route',)),
     ('clusters', 'Clusters', 'Groups of endpoints, and how they are spoken to.',
      ('envoy/config/cluster', 'envoy/extensions/upstreams')),

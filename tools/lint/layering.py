@@ -18,12 +18,12 @@ ORDER = {
     'tls': 3, 'http/http1': 3, 'http/http2': 3,
     'http/formatter': 3,
     'http/route': 4, 'access_log': 4, 'upstream': 4,
-    'http/filter': 5, 'grpc': 5, 'tcp': 5,
+    'http/filter': 5, 'grpc': 5, 'tcp': 5, 'rbac': 5,
     'http/connection_manager': 6, 'http/router': 6,
     'config': 7,
     'extensions': 8, 'xds': 8,
     'admin': 9,
-    'server': 10,
+    'server': 10, 'intercept': 10,
     'main': 11,
 }
 

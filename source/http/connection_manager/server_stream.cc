@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "source/http/ascii.h"
 #include "source/http/codes.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/session.h"
+#include "source/net/tls_facts.h"
 #include "source/http/connection_manager/target_policy.h"
 #include "source/http/connection_manager/upgrade_policy.h"
 #include "source/http/grpc_timeout.h"
@@ -23,12 +25,6 @@ using http::RequestHead;
 using http::ResponseFlag;
 using http::ResponseHead;
 using http::Side;
-
-namespace {
-
-absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
-
-}  // namespace
 
 ServerStream::ServerStream(WorkerConfig& config)
     : config_(config),
@@ -48,10 +44,21 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event
   info_.connection = &connection_;
   info_.downstream_remote = &session.remote();
   connection_.id = session.id();
-  connection_.direct_remote = &session.remote();
+  connection_.direct_remote = &session.direct_remote();
+  connection_.requested_server_name = session.server_name();
+  connection_.filter_chain_name = config_.chain_name();
+  connection_.filter_chain_metadata = config_.chain_metadata();
+  info_.dynamic_metadata = session.metadata();
   connection_.local_source = this;
+  connection_.tls = session.tls();
+  connection_.requested_server_name =
+      connection_.tls != nullptr ? connection_.tls->server_name() : std::string_view();
   config_.stats().downstream_rq_total.Inc();
-  config_.stats().downstream_rq_http1_total.Inc();
+  if (session.speaks_http2()) {
+    config_.stats().downstream_rq_http2_total.Inc();
+  } else {
+    config_.stats().downstream_rq_http1_total.Inc();
+  }
   config_.stats().downstream_rq_active.Inc();
   if (config_.stream_deadlines()) {
     const Config& config = config_.config();
@@ -150,26 +157,38 @@ void ServerStream::Refuse(RequestHead& head, LocalReply reply) {
   chain_->SendLocalReply(std::move(reply));
 }
 
+// As Envoy does without proxy_100_continue: the upstream never hears of it.
+void ServerStream::AnswerExpectation(RequestHead& head) {
+  if (head.expects_continue) {
+    codec_->SendContinue();
+    CountCode(100);
+  } else if (!http::EqualsWord(head.headers.Get(HeaderId::kExpect), "100-continue")) {
+    return;
+  }
+  head.headers.Remove(HeaderId::kExpect);
+}
+
 void ServerStream::OnHead(RequestHead& head) {
   request_ = &head;
   info_.version = head.version;
+  // Its end comes in a call of its own, but an answer to it is no early one.
+  request_done_ = head.framing == http::Framing::kNone;
   std::optional<LocalReply> refusal = RefuseTarget(head);
   if (refusal.has_value()) {
     Refuse(head, *std::move(refusal));
     return;
   }
-  if (head.headers.Has(HeaderId::kExpect) && !config_.config().proxy_100_continue &&
-      absl::EqualsIgnoreCase(ToAbsl(head.headers.Get(HeaderId::kExpect)), "100-continue")) {
-    // Answered here, as Envoy does without proxy_100_continue: the upstream never waits for it. A
-    // request without a body has nothing to wait for.
-    if (head.expects_continue) codec_->SendContinue();
-    head.headers.Remove(HeaderId::kExpect);
+  if (head.headers.Has(HeaderId::kExpect) && !config_.config().proxy_100_continue) {
+    AnswerExpectation(head);
   }
-  // Its end comes in a call of its own, but an answer to it is no early one.
-  request_done_ = head.framing == http::Framing::kNone;
   const WorkerServices& services = config_.services();
   Peer peer{session_->remote(), services.own_ip};
   if (config_.config().append_x_forwarded_port) peer.local_port = session_->local().port();
+  if (connection_.tls != nullptr) {
+    peer.tls = true;
+    peer.certificate_element = session_->certificate_element();
+    peer.presented_certificate = session_->presented_certificate();
+  }
   info_.downstream_remote =
       ApplyRequestPolicy(config_.config(), peer, services.worker.random, head);
   CreateChain(&head, true);
@@ -258,6 +277,12 @@ void ServerStream::OnDeadline(void* self) {
 void ServerStream::OnTimeout(ErrorKind kind) {
   if (!active_) return;
   const Stats& stats = config_.stats();
+  if (response_done_ || aborted_) {
+    // HTTP/2: the client's window does not let the answer through.
+    config_.http2_options().stats.tx_flush_timeout.Inc();
+    codec_->OnReset({Side::kLocal, kind});
+    return;
+  }
   LocalReply reply = http::ReplyTo({Side::kLocal, kind});
   if (!request_done_) reply.status = 408;
   switch (kind) {
@@ -325,10 +350,7 @@ void ServerStream::ResponseSide::OnEnd(http::HeaderMap* trailers) {
   stream.response_done_ = true;
   stream.response_trailers_ = trailers;
   stream.info_.response_end = stream.config_.services().worker.dispatcher.now();
-  const bool has_body = stream.request_ != nullptr &&
-                        stream.request_->framing != http::Framing::kNone &&
-                        stream.request_->framing != http::Framing::kTunnel;
-  if (!stream.request_done_ && has_body) {
+  if (!stream.request_done_ && !stream.upgraded_) {
     stream.config_.stats().downstream_rq_response_before_rq_complete.Inc();
   }
   stream.codec_->OnEnd(trailers);
@@ -367,6 +389,7 @@ void ServerStream::Abort(const ProxyError& error) {
 // --- the end ---
 
 void ServerStream::CountCode(uint16_t status) {
+  if (info_.health_check) return;  // as Envoy: it says nothing of the traffic
   const Stats& stats = config_.stats();
   const ListenerStats& listener = config_.listener_stats();
   stats.downstream_rq_completed.Inc();
@@ -402,8 +425,11 @@ void ServerStream::Finish() {
   if (chain_.has_value()) chain_->Complete();
   const Stats& stats = config_.stats();
   stats.downstream_rq_active.Dec();
+  // As Envoy: whatever was left undone, and whoever left it.
+  if (!request_done_ || !response_done_) stats.downstream_rq_rx_reset.Inc();
   if (upgraded_) stats.downstream_cx_upgrades_active.Dec();
   if (info_.response_code != 0) CountCode(info_.response_code);
+  if (info_.health_check) stats.tracing_health_check.Inc();
   stats.downstream_rq_time.Record(static_cast<uint64_t>((now - info_.start) / event::kMillisecond));
   if (log_timer_ != nullptr) log_timer_->Disarm();
   if (!config_.loggers().empty()) WriteLog(formatter::LogType::kDownstreamEnd);

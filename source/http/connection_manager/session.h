@@ -5,6 +5,8 @@
 // Owner: the worker's listener until the connection is closed, then the dispatcher's deferred list.
 // Thread: its worker. It feeds the codec, owns the streams that the codec begins, decides when the
 // connection ends (timeouts, Connection: close, protocol error, drain), and tells its owner.
+// Which HTTP it speaks is known before the first byte, or by its first bytes: those of HTTP/2 are
+// unlike any request. What only HTTP/2 needs is in Http2Connection.
 // One timer serves all its timeouts, because at most two of them run at once:
 //
 //   no stream, nothing received   idle_timeout           -> the connection ends
@@ -24,6 +26,7 @@
 
 namespace remora::connection_manager {
 
+class Http2Connection;
 class ServerStream;
 
 class Session final : public net::DownstreamSession,
@@ -44,11 +47,37 @@ class Session final : public net::DownstreamSession,
 
   // Unique in the process.
   uint64_t id() const { return id_; }
+  // The peer itself, whatever a PROXY header says of the client.
+  const net::Address& direct_remote() const {
+    return findings_ == nullptr ? remote_ : findings_->direct_remote;
+  }
+  // What listener filters found out; null: nothing.
+  std::string_view server_name() const {
+    return findings_ == nullptr ? std::string_view() : findings_->server_name;
+  }
+  const http::Metadata* metadata() const {
+    return findings_ == nullptr || findings_->metadata.empty() ? nullptr : &findings_->metadata;
+  }
   http::ConnectionStates& filter_states() { return filter_states_; }
+  // Null: plaintext.
+  const net::TlsFacts* tls() const { return connection_.tls(); }
+  bool presented_certificate();
+  // About the client's certificate, as the configuration wants it; made once. Empty: not wanted.
+  std::string_view certificate_element();
   // The response that begins now is the connection's last.
   bool ShouldCloseAfterResponse();
-  // A response was cut off: the connection is of no more use.
+  // A response was cut off: the connection of HTTP/1 is of no more use.
   void OnStreamAborted();
+  bool speaks_http2() const { return http2_ != nullptr; }
+
+  // From Http2Connection.
+  void OnRequestBegan();
+  void OnNothingInFlight();
+  // The client broke the protocol or costs too much; GOAWAY is in the output.
+  void OnHttp2Failed(std::string_view why);
+  // It gives no sign of life.
+  void OnHttp2Dead();
+  void EndAfterFlush();
 
   // net::ConnectionHandler
   void OnInput(buffer::Buffer& input) override;
@@ -60,10 +89,19 @@ class Session final : public net::DownstreamSession,
   // http::ServerCodecEvents
   NewRequest OnNewRequest(http::ServerCodecStream& stream) override;
   void OnOutput() override { connection_.Cork(); }
-  void OnStreamDone(bool keep_alive) override;
+  void OnStreamDone(http::ServerCodecStream& stream, bool keep_alive) override;
   void OnInputInterestChanged() override;
 
  private:
+  // Of a connection that listener filters have looked at.
+  struct Findings {
+    net::Address direct_remote;
+    std::string server_name;
+    http::Metadata metadata;
+  };
+
+  // Null when there is nothing to tell.
+  static std::unique_ptr<const Findings> TakeFindings(net::Accepted& accepted);
   static void OnTimer(void* self);
   static void OnTurnEnd(void* self);
   void AwaitRequest();
@@ -78,6 +116,9 @@ class Session final : public net::DownstreamSession,
   void EndUnused();
   void OnHeadTimeout();
   void OnMaxDuration();
+  void Recognize(const buffer::Buffer& input);
+  void StartHttp1();
+  void StartHttp2();
   void OnProtocolError();
   void UpdateReading();
   void FinishStream();
@@ -85,8 +126,10 @@ class Session final : public net::DownstreamSession,
 
   std::shared_ptr<WorkerConfig> config_;
   net::SessionOwner& owner_;
+  std::unique_ptr<const Findings> findings_;
   net::Address remote_;
   std::unique_ptr<const net::Address> local_;  // once somebody has asked
+  std::unique_ptr<const std::string> certificate_element_;  // once a request needed it
   http::ConnectionStates filter_states_;
   uint64_t id_;
   event::TimePoint started_;
@@ -96,10 +139,12 @@ class Session final : public net::DownstreamSession,
   bool draining_ = false;       // old enough: the next response is the last
   bool drain_waiting_ = false;  // wait_end_ is the drain's
   bool broke_protocol_ = false;
-  bool closing_ = false;     // no further request is served
-  bool peer_ended_ = false;  // and it was the client that began to end it
-  bool aborted_ = false;     // close once what is queued is flushed
-  bool ended_ = false;       // statistics are done
+  bool closing_ = false;       // no further request is served
+  bool peer_ended_ = false;    // and it was the client that began to end it
+  bool aborted_ = false;       // close once what is queued is flushed
+  bool cut_ = false;           // the client ended it within a request
+  bool ended_ = false;         // statistics are done
+  bool speaks_http1_ = false;  // it is known
   bool in_dispatch_ = false;
   std::unique_ptr<ServerStream> stream_;    // HTTP/1: one at a time
   std::unique_ptr<ServerStream> finished_;  // recycled at the end of the turn
@@ -107,6 +152,7 @@ class Session final : public net::DownstreamSession,
   event::TurnTask turn_end_;
   net::Connection connection_;
   http1::ServerCodec codec_;
+  std::unique_ptr<Http2Connection> http2_;  // null: HTTP/1, or not known yet
 };
 
 }  // namespace remora::connection_manager

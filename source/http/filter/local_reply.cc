@@ -35,7 +35,7 @@ LocalReply ReplyTo(const ProxyError& error) {
   reply.flag = row.flag;
   reply.details = row.details;
   reply.body = HasUpstreamBody(error.kind) ? UpstreamResetBody(error.kind) : std::string(row.body);
-  if (error.kind == ErrorKind::kOverflow) {
+  if (error.kind == ErrorKind::kOverflow || error.kind == ErrorKind::kMaintenance) {
     reply.headers.emplace_back(HeaderId::kXEnvoyOverloaded, "true");
   }
   return reply;

@@ -184,7 +184,7 @@ bool AppendProtocol(const Operator&, const Exchange& exchange, std::string& out)
 }
 
 bool AppendUpstreamProtocol(const Operator&, const Exchange& exchange, std::string& out) {
-  if (exchange.info.upstream_attempts == 0) return false;
+  if (exchange.info.upstream_request_begin == 0) return false;
   return AppendText(http::VersionName(exchange.info.upstream_version), out);
 }
 

@@ -54,6 +54,12 @@ std::string_view LogTypeName(LogType type) {
   switch (type) {
     case LogType::kNotSet:
       return "NotSet";
+    case LogType::kTcpConnectionStart:
+      return "TcpConnectionStart";
+    case LogType::kTcpUpstreamConnected:
+      return "TcpUpstreamConnected";
+    case LogType::kTcpPeriodic:
+      return "TcpPeriodic";
     case LogType::kTcpConnectionEnd:
       return "TcpConnectionEnd";
     case LogType::kDownstreamStart:

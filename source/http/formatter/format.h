@@ -23,6 +23,9 @@ namespace remora::formatter {
 // Why a log line is written (%ACCESS_LOG_TYPE%).
 enum class LogType : uint8_t {
   kNotSet,
+  kTcpConnectionStart,
+  kTcpUpstreamConnected,
+  kTcpPeriodic,
   kTcpConnectionEnd,
   kDownstreamStart,
   kDownstreamPeriodic,

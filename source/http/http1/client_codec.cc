@@ -157,7 +157,10 @@ absl::Status ClientCodec::BeginResponse(buffer::Buffer& input, const HeadScanner
   }
   const bool keep_alive = !fields.connection.close &&
                           (line.version == http::Version::kHttp11 || fields.connection.keep_alive);
-  if (!keep_alive) usable_ = false;
+  if (!keep_alive) {
+    usable_ = false;
+    close_announced_ = true;
+  }
   StartBody(head, framing.chunked, input.empty());
   return absl::OkStatus();
 }

@@ -50,6 +50,8 @@ class ClientCodec final : public http::ClientCodec, private http::ClientCodecStr
   bool ResponseStarted() const override { return response_started_; }
   // Bytes of the present exchange are counted there; null: nowhere.
   void CountBytes(http::WireBytes* wire) { wire_ = wire; }
+  // A response said that the connection ends behind it.
+  bool close_announced() const { return close_announced_; }
 
  private:
   enum class RequestState : uint8_t { kNone, kWaiting, kBody, kDone };
@@ -107,6 +109,7 @@ class ClientCodec final : public http::ClientCodec, private http::ClientCodecStr
   Tunnel tunnel_ = Tunnel::kNone;
   std::string_view upgrade_;  // what was asked for; empty for CONNECT
   bool usable_ = true;
+  bool close_announced_ = false;
   bool response_started_ = false;
   bool dispatching_ = false;
   bool input_ended_ = false;  // the peer's FIN has come

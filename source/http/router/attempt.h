@@ -75,7 +75,7 @@ class Attempt final : public upstream::StreamUser {
   void OnUpstreamDrained() override;
   base::Arena& arena() override { return context_.arena(); }
   http::WireBytes* wire() override { return &context_.stream_info().upstream_wire; }
-  void OnInterim(http::ResponseHead& head) override { context_.response_sink().OnInterim(head); }
+  void OnInterim(http::ResponseHead& head) override;
   void OnHead(http::ResponseHead& head) override;
   void OnData(buffer::Buffer& data) override;
   void OnEnd(http::HeaderMap* trailers) override;

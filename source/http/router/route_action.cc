@@ -85,9 +85,9 @@ void internal::ChangeRequest(const http::FilterContext& context, bool add_envoy_
   if (rewrites->path().empty()) return;
   const std::optional<std::string> path =
       rewrites->path().Apply(head.path, route.MatchedSize(head.path));
-  if (!path.has_value()) return;
+  // As Envoy: also when the rewrite leaves it as it is.
   if (add_envoy_headers) head.headers.Set(HeaderId::kXEnvoyOriginalPath, head.path);
-  head.path = head.arena().Copy(*path);
+  if (path.has_value()) head.path = head.arena().Copy(*path);
 }
 
 void internal::ChangeHost(const route::Rewrites& rewrites, std::string_view hostname,

@@ -77,6 +77,11 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
   }
   cluster_->AddUser();
   context_.stream_info().cluster_name = name;
+  if (InMaintenance()) [[unlikely]] {
+    cluster_->stats().upstream_rq_maintenance_mode.Inc();
+    Reply({Side::kLocal, ErrorKind::kMaintenance});
+    return Answer::kContinue;
+  }
   // As Envoy: a route that bounds the whole stream has no timeout of its own.
   if (!route->forward()->max_stream_duration.has_value()) timeouts_.global = route->timeout();
   attempt_.wish.once = !IsIdempotent(head);
@@ -93,6 +98,8 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
   if (policy_ != nullptr && policy_->count_attempts_in_request) {
     head.headers.SetReference(HeaderId::kXEnvoyAttemptCount, "1");
   }
+  // Header changes may name it, and a request that finds no host has tried.
+  context_.stream_info().upstream_attempts = 1;
   FinalizeRequest(context_, !config_.suppress_envoy_headers, head);
   if (policy_ != nullptr && !policy_->mirrors.empty() && head.framing != http::Framing::kTunnel) {
     StartMirrors(head);
@@ -127,6 +134,13 @@ void RouterFilter::ReadExtras(const route::RouteExtras& extras, http::RequestHea
     head.tunnel_ends_here = true;
     attempt_.UseNewConnections();
   }
+}
+
+bool RouterFilter::InMaintenance() const {
+  const runtime::Snapshot& runtime = context_.runtime();
+  if (runtime.values().empty()) return false;
+  return runtime.FractionOf(cluster_->maintenance_key(), {.numerator = 0})
+      .Matches(context_.random().Next());
 }
 
 bool RouterFilter::Prepare(http::RequestHead& head) {
@@ -187,7 +201,7 @@ void RouterFilter::BeginTry(upstream::Pool* pool) {
     return;
   }
   if (retry_ != nullptr) retry_->Tried(pool->host());
-  const bool first = context_.stream_info().upstream_attempts == 0;
+  const bool first = context_.stream_info().upstream_attempts == 1;
   RewriteHost(context_, pool->host().config().hostname, first && !config_.suppress_envoy_headers,
               *request_);
   attempt_.Begin(*pool);
@@ -383,10 +397,9 @@ void RouterFilter::TryAgain() {
     cluster->AddUser();
     std::exchange(cluster_, cluster)->RemoveUser();
   }
+  const uint32_t attempts = ++context_.stream_info().upstream_attempts;
   if (policy_ != nullptr && policy_->count_attempts_in_request) {
-    request_->headers.SetReference(
-        HeaderId::kXEnvoyAttemptCount,
-        NumberText(arena(), context_.stream_info().upstream_attempts + 1));
+    request_->headers.SetReference(HeaderId::kXEnvoyAttemptCount, NumberText(arena(), attempts));
   }
   const event::Duration elapsed = request_ended_ ? context_.dispatcher().now() - request_end_ : 0;
   if (!config_.suppress_envoy_headers) SetExpectedTimeout(timeouts_, elapsed, *request_);
@@ -396,6 +409,11 @@ void RouterFilter::TryAgain() {
 }
 
 // --- the response ---
+
+void RouterFilter::OnTryInterim(http::ResponseHead& head) {
+  CountResponse(head.status);
+  context_.response_sink().OnInterim(head);
+}
 
 void RouterFilter::OnTryHead(http::ResponseHead& head) {
   http::StreamInfo& info = context_.stream_info();
@@ -486,6 +504,7 @@ void RouterFilter::ResetResponse(const ProxyError& error) {
 }
 
 void RouterFilter::CountResponse(uint16_t status) {
+  if (context_.stream_info().health_check) return;  // as Envoy: it says nothing of the traffic
   cluster_->CountResponse(status, request_->headers.Has(HeaderId::kXEnvoyInternal));
   counted_in_.ForEach([status](RequestStats& stats) { stats.CountResponse(status); });
   if (!alt_stat_name_.empty()) [[unlikely]]

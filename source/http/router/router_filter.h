@@ -62,6 +62,7 @@ class RouterFilter final : public http::Filter {
   // From the present Attempt.
   void OnTryWaits();
   void OnTryReady();
+  void OnTryInterim(http::ResponseHead& head);
   void OnTryHead(http::ResponseHead& head);
   void OnTryData(buffer::Buffer& data) { context_.response_sink().OnData(data); }
   void OnTryEnd(http::HeaderMap* trailers);
@@ -84,6 +85,8 @@ class RouterFilter final : public http::Filter {
   const Stats& stats() const { return context_.worker_state<RouterState>().stats; }
 
   // What only some requests need: their own timeouts, retries, mirrors. False after a reply.
+  // An operator keeps this share of requests from the cluster.
+  bool InMaintenance() const;
   bool Prepare(http::RequestHead& head);
   // Statistics and hash policy of the route.
   void ReadExtras(const route::RouteExtras& extras, http::RequestHead& head);

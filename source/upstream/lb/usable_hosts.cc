@@ -13,7 +13,8 @@ UsableHosts::UsableHosts(const std::vector<std::unique_ptr<Host>>& all,
     if (host->healthy()) healthy.push_back(host.get());
     if (host->degraded()) degraded.push_back(host.get());
   }
-  panic = (healthy.size() + degraded.size()) * 100 < all.size() * panic_threshold_percent;
+  panic = all.empty() ||
+          (healthy.size() + degraded.size()) * 100 < all.size() * panic_threshold_percent;
   if (panic) {
     for (const auto& host : all) hosts.push_back(host.get());
   } else {

@@ -141,9 +141,11 @@ std::optional<size_t> DomainRank(const std::string& domain, const std::string& h
 std::optional<size_t> HostOf(const RouteTableConfig& config, std::string host) {
   host = Lower(host);
   if (config.ignore_port_in_host_matching) {
-    // "name:port" and "[address]:port".
-    std::string without;
-    if (re2::RE2::FullMatch(host, "(.*):[^\\]:]*", &without)) host = without;
+    // "name:port" and "[address]:port"; the bytes need not be UTF-8.
+    const size_t colon = host.rfind(':');
+    if (colon != std::string::npos && host.find(']', colon) == std::string::npos) {
+      host.resize(colon);
+    }
   }
   std::optional<size_t> best_rank;
   std::optional<size_t> best;

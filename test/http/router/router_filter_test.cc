@@ -145,6 +145,31 @@ TEST_CASE("A cluster without hosts is 503 UH") {
           "first:<data(no healthy upstream) down:data(no healthy upstream) first:<end down:end");
   REQUIRE(w.chain.info.flags.ToString() == "UH");
   REQUIRE(w.Stat("cluster.up.upstream_rq_503") == 1);
+  REQUIRE(w.Stat("cluster.up.lb_healthy_panic") == 1);
+  REQUIRE(w.chain.info.upstream_attempts == 1);
+}
+
+TEST_CASE("A cluster in maintenance gets no request: 503 UO") {
+  RouterWorld w(ToCluster());
+  w.Start();
+  w.AddCluster({*net::Address::Ip("127.0.0.1", 1)});
+  runtime::Snapshot::Layer layer{"static", {}};
+  runtime::Value all;
+  all.text = "100";
+  all.number = 100;
+  layer.values["upstream.maintenance_mode.up"] = all;
+  std::vector<runtime::Snapshot::Layer> layers{layer};
+  w.chain.runtime.Set(std::make_shared<const runtime::Snapshot>(std::move(layers)));
+  w.chain.Request();
+  REQUIRE(w.chain.Take() ==
+          "first:>head first:<head down:head(503 x-envoy-overloaded=true content-type=text/plain "
+          "content-length=16) first:<data(maintenance mode) down:data(maintenance mode) first:<end "
+          "down:end");
+  REQUIRE(w.chain.info.flags.ToString() == "UO");
+  REQUIRE(w.chain.info.response_code_details == "maintenance_mode");
+  REQUIRE(w.chain.info.upstream_attempts == 0);
+  REQUIRE(w.Stat("cluster.up.upstream_rq_maintenance_mode") == 1);
+  REQUIRE(w.Stat("cluster.up.upstream_cx_total") == 0);
 }
 
 TEST_CASE("While it waits for a connection the router holds the request back, then sends it") {
@@ -328,7 +353,7 @@ TEST_CASE("A client that goes cancels the exchange") {
     w.chain.RequestReset();
     for (int i = 0; i < 3; ++i) w.chain.Turn();
     REQUIRE(wire.ReceiveAll().empty());
-    REQUIRE(w.Stat("cluster.up.upstream_rq_tx_reset") == 1);
+    REQUIRE(w.Stat("cluster.up.upstream_cx_destroy_local_with_active_rq") == 1);
     REQUIRE(w.Stat("cluster.up.upstream_rq_active") == 0);
   }
   REQUIRE(w.chain.downstream.heads == 0);

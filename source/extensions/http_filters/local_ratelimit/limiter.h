@@ -23,10 +23,13 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
-#include "source/extensions/http_filters/local_ratelimit/token_bucket.h"
+#include "source/event/token_bucket.h"
 #include "source/http/route/rate_limit.h"
 
 namespace remora::extensions {
+
+using event::TokenBucket;
+using event::TokenBucketSettings;
 
 using DescriptorEntries = std::vector<std::pair<std::string, std::string>>;
 

@@ -10,10 +10,10 @@
 namespace remora::extensions {
 namespace {
 
-using net::ProxyHeader;
-using net::ProxyHeaderParse;
 using envoy::config::core::v3::ProxyProtocolConfig;
 using envoy::config::core::v3::ProxyProtocolPassThroughTLVs;
+using net::ProxyHeader;
+using net::ProxyHeaderParse;
 
 constexpr std::string_view kNameSpace = "envoy.filters.listener.proxy_protocol";
 // What is looked at first: more than any header without many TLVs.
@@ -23,15 +23,28 @@ constexpr size_t kFirstLook = 536;
 struct ProxyProtocolStats {
   stats::NamedCounter<"not_found_disallowed"> not_found_disallowed;  // Closed: no header.
   stats::NamedCounter<"not_found_allowed"> not_found_allowed;        // Served without one.
-  stats::NamedCounter<"versions.v1.found"> v1_found;
-  stats::NamedCounter<"versions.v1.disallowed"> v1_disallowed;
-  stats::NamedCounter<"versions.v1.error"> v1_error;
-  stats::NamedCounter<"versions.v2.found"> v2_found;
-  stats::NamedCounter<"versions.v2.disallowed"> v2_disallowed;
-  stats::NamedCounter<"versions.v2.error"> v2_error;
 };
 
-// `listener.<address>.`
+// `proxy_proto.[<stat_prefix>.]versions.v<N>.`, of one version.
+struct VersionStats {
+  explicit VersionStats(const net::ListenerFilterSetup& setup, int version)
+      : found(Make(setup, version, "found")),
+        disallowed(Make(setup, version, "disallowed")),
+        error(Make(setup, version, "error")) {}
+
+  stats::Counter found;
+  stats::Counter disallowed;  // A header that is not to be read.
+  stats::Counter error;       // A malformed one.
+
+ private:
+  static stats::Counter Make(const net::ListenerFilterSetup& setup, int version,
+                             std::string_view name) {
+    return setup.scope.MakeCounter(setup.shard,
+                                   absl::StrCat("versions.v", version, ".", std::string(name)));
+  }
+};
+
+// Without a prefix.
 struct LegacyStats {
   stats::NamedCounter<"downstream_cx_proxy_proto_error"> downstream_cx_proxy_proto_error;
 };
@@ -44,12 +57,15 @@ class Reader final : public net::ListenerFilter {
   Reader(const ProxyProtocol::Config& config, const net::ListenerFilterSetup& setup)
       : config_(config),
         stats_(setup.scope.Make<ProxyProtocolStats>(setup.shard)),
-        legacy_(setup.listener.Make<LegacyStats>(setup.shard)) {}
+        version_1_(setup, 1),
+        version_2_(setup, 2),
+        legacy_(setup.scope.root().Make<LegacyStats>(setup.shard)) {}
 
   size_t most_bytes() const override { return kFirstLook; }
   Answer Inspect(std::string_view bytes, bool ended, net::Findings& findings) override;
 
  private:
+  const VersionStats& Version(int version) const { return version == 1 ? version_1_ : version_2_; }
   Answer OnAbsent();
   Answer OnMalformed(int version);
   Answer OnHeader(const ProxyHeader& header, net::Findings& findings);
@@ -57,25 +73,22 @@ class Reader final : public net::ListenerFilter {
 
   const ProxyProtocol::Config& config_;
   ProxyProtocolStats stats_;
+  VersionStats version_1_;
+  VersionStats version_2_;
   LegacyStats legacy_;
 };
 
-net::ListenerFilter::Answer Reader::Inspect(std::string_view bytes, bool ended,
-                                            net::Findings& findings) {
+net::ListenerFilter::Answer Reader::Inspect(std::string_view bytes, bool, net::Findings& findings) {
   ProxyHeader header;
   const ProxyHeaderParse parsed = net::ParseProxyHeader(bytes, header);
   if (header.version != 0 && !config_.version_allowed[header.version]) {
-    (header.version == 1 ? stats_.v1_disallowed : stats_.v2_disallowed).Inc();
+    Version(header.version).disallowed.Inc();
     if (!config_.required) return Answer::kContinue;
     legacy_.downstream_cx_proxy_proto_error.Inc();
     return Answer::kReject;
   }
   switch (parsed) {
     case ProxyHeaderParse::kIncomplete:
-      if (ended) {
-        legacy_.downstream_cx_proxy_proto_error.Inc();
-        return Answer::kReject;
-      }
       findings.look = std::max(header.size, kFirstLook);
       return Answer::kMore;
     case ProxyHeaderParse::kAbsent:
@@ -99,13 +112,13 @@ net::ListenerFilter::Answer Reader::OnAbsent() {
 }
 
 net::ListenerFilter::Answer Reader::OnMalformed(int version) {
-  (version == 1 ? stats_.v1_error : stats_.v2_error).Inc();
+  Version(version).error.Inc();
   legacy_.downstream_cx_proxy_proto_error.Inc();
   return Answer::kReject;
 }
 
 net::ListenerFilter::Answer Reader::OnHeader(const ProxyHeader& header, net::Findings& findings) {
-  (header.version == 1 ? stats_.v1_found : stats_.v2_found).Inc();
+  Version(header.version).found.Inc();
   findings.take = header.size;
   if (header.local) return Answer::kContinue;
   net::Accepted& accepted = findings.accepted;
@@ -176,10 +189,10 @@ std::optional<ProxyProtocol::Config> ProxyProtocol::Parse(const Proto& proto,
   for (const auto& rule : proto.rules()) {
     if (!rule.has_on_tlv_present()) continue;
     const auto& place = rule.on_tlv_present();
-    config.rules.push_back({static_cast<uint8_t>(rule.tlv_type()),
-                            place.metadata_namespace().empty() ? std::string(kNameSpace)
-                                                               : place.metadata_namespace(),
-                            place.key()});
+    config.rules.push_back(
+        {static_cast<uint8_t>(rule.tlv_type()),
+         place.metadata_namespace().empty() ? std::string(kNameSpace) : place.metadata_namespace(),
+         place.key()});
   }
   for (const int version : proto.disallowed_versions()) {
     config.version_allowed[version == ProxyProtocolConfig::V1 ? 1 : 2] = false;

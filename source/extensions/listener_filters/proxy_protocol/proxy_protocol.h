@@ -31,7 +31,7 @@ struct ProxyProtocol {
   };
   struct Config {
     std::vector<Rule> rules;
-    bool required = true;  // connections without a header are closed
+    bool required = true;                          // connections without a header are closed
     bool version_allowed[3] = {true, true, true};  // by number
     bool passes_all_tlvs = false;
     std::vector<uint8_t> passed_tlvs;

@@ -1,0 +1,54 @@
+#pragma once
+
+// SecretContexts: every TLS context of the process with the secrets it is made of, and who warms
+// until they are there.
+//
+// Owner: Server. Thread: main. Add for each listener and cluster that has one, then Start: secrets
+// of files are read at once, so that with good files nothing warms by the time Start returns. Start
+// fails when a secret that stands in the configuration itself is wrong.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "source/config/config_dump.h"
+#include "source/config/listener.h"
+#include "source/event/file_watch.h"
+#include "source/server/secret_context.h"
+#include "source/server/warmer.h"
+#include "source/xds/secret_provider.h"
+
+namespace remora::server {
+
+// Who warms, as /init_dump shows it. Envoy does not show clusters.
+inline constexpr char kClusterTarget[] = "init manager Cluster ";
+inline constexpr char kListenerTarget[] = "init manager Listener-local-init-manager ";
+std::string ListenerTarget(const config::ListenerConfig& listener);
+std::string ClusterTarget(const std::string& name);
+
+class SecretContexts {
+ public:
+  // All outlive it.
+  SecretContexts(const xds::SubscriptionServices& services, Warmer& warmer)
+      : files_(services.files), warmer_(warmer), provider_(services) {}
+  SecretContexts(const SecretContexts&) = delete;
+  SecretContexts& operator=(const SecretContexts&) = delete;
+
+  // Of secrets that may change (SecretContext::Changes). `who` warms until all secrets of the
+  // context have come or are given up. `on_settled` of the setup is set here.
+  absl::Status Add(SecretContext::Setup setup, const std::string& who);
+  // Reads the sources.
+  void Start() { provider_.Start(); }
+
+  // For /config_dump.
+  std::vector<config::ShownSecret> Shown() const;
+
+ private:
+  event::FileWatcher& files_;
+  Warmer& warmer_;
+  xds::SecretProvider provider_;
+  std::vector<std::unique_ptr<SecretContext>> contexts_;
+};
+
+}  // namespace remora::server

@@ -144,6 +144,20 @@ void Buffer::AppendShared(const Buffer& other) {
   }
 }
 
+void Buffer::AppendFront(const Buffer& other, size_t offset, size_t size) {
+  DCHECK(pool_ == other.pool_);
+  const Slice& first = other.At(0);
+  DCHECK(offset + size <= first.length);
+  if (size < kCopyThreshold) {
+    Append({first.block->data() + first.offset + offset, size});
+    return;
+  }
+  first.block->Ref();
+  PushSlice(
+      {first.block, first.offset + static_cast<uint32_t>(offset), static_cast<uint32_t>(size)});
+  length_ += size;
+}
+
 void Buffer::Reserve(size_t pieces, Reservation& reservation) {
   DCHECK(pieces >= 1 && pieces <= kMaxReserve);
   size_t i = 0;

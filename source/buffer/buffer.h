@@ -53,6 +53,8 @@ class Buffer {
   // Appends what `other` holds without taking it: both see the same blocks (small pieces are
   // copied). Neither appends into a block that the other sees.
   void AppendShared(const Buffer& other);
+  // The same with `size` bytes from `offset` of the first contiguous piece of `other`.
+  void AppendFront(const Buffer& other, size_t offset, size_t size);
 
   // Room for a read: blocks handed out by Reserve, given back or kept by Commit.
   struct Reservation {

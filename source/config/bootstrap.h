@@ -16,6 +16,7 @@
 #include "source/runtime/runtime.h"
 #include "source/stats/matcher.h"
 #include "source/stats/tag_extractor.h"
+#include "source/tls/context_source.h"
 #include "source/upstream/cluster.h"
 
 namespace remora::config {
@@ -51,6 +52,9 @@ struct BootstrapConfig {
   AdminConfig admin;
   std::vector<std::shared_ptr<const ListenerConfig>> listeners;
   std::vector<upstream::ClusterConfig> clusters;
+  // Those of all listeners and clusters; the ones that wait for secrets are empty.
+  std::vector<tls::ContextUse> tls_contexts;
+  tls::PartCache tls_parts;  // what they share
   std::string log_format;  // a pattern for base::StartLog; empty: not given
   event::Duration stats_flush_interval = 5 * event::kSecond;
   bool stats_flush_on_admin = false;  // histograms are brought up to date when they are asked for

@@ -105,7 +105,9 @@ std::string ParseLogFormat(const Bootstrap::ApplicationLogConfig::LogFormat& pro
 constexpr std::string_view kOtherExtensions[] = {
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
+    "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
     "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig",
+    "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
 };
 
@@ -251,6 +253,8 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   config.listeners =
       ParseListeners(proto.static_resources(), resources.Field("listeners"), translation);
   if (errors.size() != errors_before) return std::nullopt;
+  config.tls_contexts = std::move(translation.tls_contexts);
+  config.tls_parts = std::move(translation.tls_parts);
   return config;
 }
 

@@ -10,8 +10,10 @@
 #include "envoy/type/v3/percent.pb.h"
 #include "source/config/endpoint_config.h"
 #include "source/config/http1_options_config.h"
+#include "source/config/http2_options_config.h"
 #include "source/config/load_balancing_config.h"
 #include "source/config/text.h"
+#include "source/config/tls_config.h"
 
 namespace remora::config {
 namespace {
@@ -112,6 +114,11 @@ void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
       proto.explicit_http_config().http_protocol_options();
   const FieldPath explicit_path = path.Field("explicit_http_config");
   const FieldPath http1_path = explicit_path.Field("http_protocol_options");
+  if (proto.explicit_http_config().has_http2_protocol_options()) {
+    config.protocol = upstream::Protocol::kHttp2;
+    config.http2 = ParseHttp2Options(proto.explicit_http_config().http2_protocol_options(),
+                                     explicit_path.Field("http2_protocol_options"), translation);
+  }
   config.enable_trailers = http1.enable_trailers();
   config.name_case = ParseNameCase(http1, http1_path, translation);
   if (http1.allow_chunked_length()) {
@@ -162,7 +169,9 @@ upstream::ClusterConfig ParseCluster(const cds::Cluster& proto, const FieldPath&
   }
   ParseProtocolOptions(proto, path.Field("typed_extension_protocol_options"), translation, config);
   if (proto.has_transport_socket()) {
-    CheckTransportSocket(proto.transport_socket(), path.Field("transport_socket"), translation);
+    config.transport =
+        ParseUpstreamTransport(proto.transport_socket(), Concat("cluster '", proto.name(), "'"),
+                               path.Field("transport_socket"), translation);
   }
   // Other kinds of cluster may have names for addresses, which says nothing more.
   if (proto.has_load_assignment() && proto.type() == cds::Cluster::STATIC) {

@@ -10,7 +10,6 @@
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/core/v3/socket_option.pb.h"
-#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "google/protobuf/duration.pb.h"
 #include "source/config/read_file.h"
 #include "source/config/text.h"
@@ -227,13 +226,6 @@ std::string ParseDataSource(const core::DataSource& proto, uint64_t max_size, co
     translation.errors.Add(path.Field("watched_directory"), "not supported here");
   }
   return ReadDataSource(proto, max_size, path, translation);
-}
-
-void CheckTransportSocket(const core::TransportSocket& proto, const FieldPath& path,
-                          Translation& translation) {
-  using envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
-  if (proto.typed_config().Is<RawBuffer>()) return;
-  AddNoImplementation(proto.name(), proto.typed_config().type_url(), path, translation);
 }
 
 std::string_view TypeName(std::string_view type_url) {

@@ -1,7 +1,7 @@
 #pragma once
 
 // Translators of envoy.config.core.v3 values that many others need: addresses, socket options,
-// durations, data sources, transport sockets.
+// durations, data sources.
 //
 // Pure but for DataSource, which reads the file or environment variable that it names (main thread,
 // at start). What is wrong goes to Translation::errors with the field's path, and translating goes
@@ -23,6 +23,7 @@
 #include "source/net/address.h"
 #include "source/net/cidr.h"
 #include "source/net/socket.h"
+#include "source/tls/context_source.h"
 #include "source/tls/secret.h"
 #include "source/upstream/host.h"
 
@@ -54,6 +55,9 @@ struct Translation {
   std::string service_cluster = {};
   // Those of static_resources.secrets.
   absl::flat_hash_map<std::string, tls::SecretValue> secrets = {};
+  // Every TLS context met, and what they share.
+  std::vector<tls::ContextUse> tls_contexts = {};
+  tls::PartCache tls_parts = {};
 };
 
 // Not negative and below 2^63 ns. Values above 100 years mean 100 years, so that sums with a point
@@ -89,10 +93,6 @@ std::string ParseDataSource(const envoy::config::core::v3::DataSource& proto, ui
 // The same whether or not they are to be read again.
 std::string ReadDataSource(const envoy::config::core::v3::DataSource& proto, uint64_t max_size,
                            const FieldPath& path, Translation& translation);
-
-// Refuses every transport socket but plain text.
-void CheckTransportSocket(const envoy::config::core::v3::TransportSocket& proto,
-                          const FieldPath& path, Translation& translation);
 
 // "a.b.C" of "type.googleapis.com/a.b.C".
 std::string_view TypeName(std::string_view type_url);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/listener/v3/listener_components.pb.h"
@@ -14,6 +15,7 @@
 #include "source/config/http_connection_manager_config.h"
 #include "source/config/tcp_proxy_config.h"
 #include "source/config/text.h"
+#include "source/config/tls_config.h"
 
 namespace remora::config {
 namespace {
@@ -51,7 +53,8 @@ std::vector<std::string> ParseServerNames(const lds::FilterChainMatch& proto,
                              Concat("error adding listener '", address,
                                     "': partial wildcards are not supported in \"server_names\""));
     }
-    names.push_back(wildcard ? name.substr(1) : name);
+    // Names have no case, and SNI is looked up in lower case.
+    names.push_back(absl::AsciiStrToLower(wildcard ? name.substr(1) : name));
   }
   return names;
 }
@@ -177,7 +180,9 @@ std::shared_ptr<const FilterChain> ParseFilterChain(const lds::FilterChain& prot
                            translation);
   if (proto.has_metadata()) chain.metadata = ParseMetadata(proto.metadata());
   if (proto.has_transport_socket()) {
-    CheckTransportSocket(proto.transport_socket(), path.Field("transport_socket"), translation);
+    chain.transport =
+        ParseDownstreamTransport(proto.transport_socket(), Concat("listener '", address, "'"),
+                                 path.Field("transport_socket"), translation);
   }
   if (proto.has_transport_socket_connect_timeout()) {
     chain.transport_connect_timeout =

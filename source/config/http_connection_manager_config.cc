@@ -10,6 +10,7 @@
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "source/config/access_log_config.h"
 #include "source/config/http1_options_config.h"
+#include "source/config/http2_options_config.h"
 #include "source/config/http_filters_config.h"
 #include "source/config/local_reply_config.h"
 #include "source/config/matcher_config.h"
@@ -21,6 +22,8 @@ namespace {
 
 namespace core = envoy::config::core::v3;
 
+using connection_manager::ClientCertificatePolicy;
+using connection_manager::CodecType;
 using connection_manager::Config;
 using connection_manager::EscapedSlashes;
 using connection_manager::InternalAddresses;
@@ -42,13 +45,23 @@ ServerHeader ParseServerHeader(HttpConnectionManager::ServerHeaderTransformation
 
 void ParseCodec(const HttpConnectionManager& proto, const FieldPath& path, Translation& translation,
                 Config& config) {
-  if (proto.codec_type() != HttpConnectionManager::AUTO &&
-      proto.codec_type() != HttpConnectionManager::HTTP1) {
-    translation.errors.Add(
-        path.Field("codec_type"),
-        Concat("codec type ", HttpConnectionManager::CodecType_Name(proto.codec_type()),
-               " is not supported"));
+  switch (proto.codec_type()) {
+    case HttpConnectionManager::AUTO:
+      break;
+    case HttpConnectionManager::HTTP1:
+      config.codec = CodecType::kHttp1;
+      break;
+    case HttpConnectionManager::HTTP2:
+      config.codec = CodecType::kHttp2;
+      break;
+    default:
+      translation.errors.Add(
+          path.Field("codec_type"),
+          Concat("codec type ", HttpConnectionManager::CodecType_Name(proto.codec_type()),
+                 " is not supported"));
   }
+  config.http2 = ParseHttp2Options(proto.http2_protocol_options(),
+                                   path.Field("http2_protocol_options"), translation);
   const core::Http1ProtocolOptions& http1 = proto.http_protocol_options();
   config.accept_http_10 = http1.accept_http_10();
   config.default_host_for_http_10 = http1.default_host_for_http_10();
@@ -126,6 +139,34 @@ void ParseLimits(const HttpConnectionManager& proto, Config& config) {
   config.underscore_names = ParseUnderscores(common);
 }
 
+ClientCertificatePolicy ParseClientCertificatePolicy(const HttpConnectionManager& proto) {
+  using Mode = connection_manager::ClientCertificateMode;
+  ClientCertificatePolicy policy;
+  switch (proto.forward_client_cert_details()) {
+    case HttpConnectionManager::FORWARD_ONLY:
+      policy.mode = Mode::kForwardOnly;
+      break;
+    case HttpConnectionManager::APPEND_FORWARD:
+      policy.mode = Mode::kAppendForward;
+      break;
+    case HttpConnectionManager::SANITIZE_SET:
+      policy.mode = Mode::kSanitizeSet;
+      break;
+    case HttpConnectionManager::ALWAYS_FORWARD_ONLY:
+      policy.mode = Mode::kAlwaysForwardOnly;
+      break;
+    default:
+      break;
+  }
+  const auto& details = proto.set_current_client_cert_details();
+  policy.details.subject = details.subject().value();
+  policy.details.certificate = details.cert();
+  policy.details.chain = details.chain();
+  policy.details.dns = details.dns();
+  policy.details.uri = details.uri();
+  return policy;
+}
+
 InternalAddresses ParseInternalAddresses(const HttpConnectionManager::InternalAddressConfig& proto,
                                          const FieldPath& path, Translation& translation) {
   InternalAddresses internal;
@@ -177,6 +218,7 @@ void ParseHeaderPolicy(const HttpConnectionManager& proto, const FieldPath& path
         proto.internal_address_config(), path.Field("internal_address_config"), translation);
   }
   config.via = proto.via();
+  config.client_certificate = ParseClientCertificatePolicy(proto);
   config.scheme_to_overwrite = proto.scheme_header_transformation().scheme_to_overwrite();
 }
 

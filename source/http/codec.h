@@ -40,6 +40,10 @@ class ServerCodecStream : public ResponseSink, public MessageSource {
 
 // One response's place in a client codec: takes the request, and can be told to stop the response.
 class ClientCodecStream : public RequestSink, public MessageSource {
+ public:
+  // The first byte of the response has arrived (decides whether a retry is safe).
+  virtual bool ResponseStarted() const = 0;
+
  protected:
   ~ClientCodecStream() = default;
 };
@@ -69,7 +73,7 @@ class ServerCodecEvents {
   virtual void OnOutput() = 0;
   // Both directions of the stream have ended; the codec has forgotten it. `keep_alive` is false
   // when no further request can come: the session closes after the flush.
-  virtual void OnStreamDone(bool keep_alive) = 0;
+  virtual void OnStreamDone(ServerCodecStream& stream, bool keep_alive) = 0;
   // WantsInput() became true again, or reading should go on/stop: ask WantsInput().
   virtual void OnInputInterestChanged() = 0;
 
@@ -80,21 +84,15 @@ class ServerCodecEvents {
 class ServerCodec {
  public:
   virtual ~ServerCodec() = default;
-  // Consumes what it can of `input`. On error the connection is of no more use for requests: the
-  // session answers with error() if no response has started, and closes.
+  // Consumes what it can of `input`. On error the connection is of no more use for requests:
+  // error() is what HTTP/1 answers if no response has started; HTTP/2 has put a GOAWAY into the
+  // output.
   virtual absl::Status Dispatch(buffer::Buffer& input) = 0;
   // The peer's FIN. An error when it cuts a request short.
   virtual absl::Status OnInputEnd() = 0;
   virtual const CodecError& error() const = 0;
   // False while a complete request waits for its response, or its sink has paused it.
   virtual bool WantsInput() const = 0;
-  // After a failed Dispatch without a stream: a place for the error's response.
-  virtual ServerCodecStream& RejectedStream() = 0;
-  // The first bytes of a request's head are there, its end is not.
-  virtual bool HeadStarted() const = 0;
-  // Gives up the head that is being received, as a failed Dispatch would: no further request is
-  // read, and the returned place takes the answer.
-  virtual ServerCodecStream& RejectHead() = 0;
   // Every further response says that the connection ends (Connection: close, GOAWAY).
   virtual void GoAway() = 0;
 };
@@ -124,10 +122,8 @@ class ClientCodec {
   // The peer's FIN: ends a response that runs until close; an error when it cuts one short.
   virtual absl::Status OnInputEnd() = 0;
   virtual bool WantsInput() const = 0;
-  // No stream is active and a further one can be begun.
+  // A further stream can be begun. In HTTP/1 that is never so while one is active.
   virtual bool Reusable() const = 0;
-  // The first byte of the current response has arrived (decides whether a retry is safe).
-  virtual bool ResponseStarted() const = 0;
 };
 
 }  // namespace remora::http

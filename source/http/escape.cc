@@ -170,6 +170,30 @@ void EscapeControls(std::string& text, size_t begin) {
   });
 }
 
+void AppendUrlEncodedPem(std::string_view pem, std::string& out) {
+  for (const char c : pem) {
+    switch (c) {
+      case '\n':
+        out += "%0A";
+        break;
+      case ' ':
+        out += "%20";
+        break;
+      case '+':
+        out += "%2B";
+        break;
+      case '/':
+        out += "%2F";
+        break;
+      case '=':
+        out += "%3D";
+        break;
+      default:
+        out += c;
+    }
+  }
+}
+
 void AppendJsonString(std::string_view text, std::string& out) {
   out += '"';
   const size_t begin = out.size();

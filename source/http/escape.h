@@ -21,6 +21,9 @@ void EscapeJson(std::string& text, size_t begin);
 // C1 ones in their UTF-8 form, which terminals obey too. Everything else stays.
 void EscapeControls(std::string& text, size_t begin);
 
+// A certificate in PEM as it may stand in a header: line ends, spaces, `+`, `/` and `=` as %XX.
+void AppendUrlEncodedPem(std::string_view pem, std::string& out);
+
 // A JSON string with its quotes.
 void AppendJsonString(std::string_view text, std::string& out);
 // A JSON number: whole ones without a fraction.

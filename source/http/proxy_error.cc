@@ -40,6 +40,8 @@ constexpr std::array<ErrorReply, static_cast<size_t>(ErrorKind::kCount)> kReplie
     {408, Flag::kNone, "", "request_overall_timeout", "request timeout"},
     {504, Flag::kNone, "", "max_duration_timeout", "downstream duration timeout"},
     {503, Flag::kUpstreamOverflow, "", "maintenance_mode", "maintenance mode"},
+    {503, Flag::kUpstreamRemoteReset, "remote refused stream reset", "", ""},
+    {0, Flag::kDownstreamRemoteReset, "", "", ""},
 }};
 
 }  // namespace

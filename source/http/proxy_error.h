@@ -47,6 +47,8 @@ enum class ErrorKind : uint8_t {
   kMaxStreamDuration,
   // An operator keeps requests from the cluster.
   kMaintenance,
+  kRemoteRefused,    // the upstream has reset the stream without acting on it
+  kDownstreamReset,  // the client has reset the stream
   kCount,
 };
 

@@ -74,7 +74,6 @@ struct StreamInfo {
   const net::Address* downstream_remote = nullptr;
   const net::Address* upstream_remote = nullptr;
   const net::Address* upstream_local = nullptr;
-  const net::TlsFacts* upstream_tls = nullptr;  // while the exchange has its connection
   std::string_view response_code_details;
   std::string_view connection_termination_details;
   std::string_view route_name;

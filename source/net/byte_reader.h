@@ -3,7 +3,8 @@
 // ByteReader: takes numbers and length-prefixed blocks off the front of bytes that a peer sent.
 //
 // A plain value over bytes that outlive it; any thread. Reading past the end gives zeros and empty
-// views and is remembered, so a parser may read on and ask once (failed, AtEnd).
+// views and is remembered, so a parser may read on and ask once (failed, AtEnd). It copies
+// nothing: the views are as long valid as the bytes.
 
 #include <cstddef>
 #include <cstdint>

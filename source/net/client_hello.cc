@@ -104,7 +104,7 @@ void Join(std::string_view bytes, Fragments& fragments) {
     if (bytes.size() < 5) return;
     ByteReader reader(bytes.substr(3));
     const size_t length = reader.Number(2);
-    if (length == 0 || length > kMaxRecord) return end(ClientHelloParse::kNotTls);
+    if (length > kMaxRecord) return end(ClientHelloParse::kNotTls);
     const std::string_view fragment = bytes.substr(5, length);
     if (++records == 1) {
       message = fragment;
@@ -113,8 +113,7 @@ void Join(std::string_view bytes, Fragments& fragments) {
       fragments.joined.append(fragment);
       message = fragments.joined;
     }
-    if (message.empty()) return;
-    if (static_cast<uint8_t>(message[0]) != kClientHelloMessage) {
+    if (!message.empty() && static_cast<uint8_t>(message[0]) != kClientHelloMessage) {
       return end(ClientHelloParse::kNotTls);
     }
     const std::optional<size_t> size = MessageSize(message);

@@ -43,7 +43,7 @@ struct Accepted {
   std::string server_name;       // SNI as a listener filter saw it; empty: none
   std::vector<ConnectionValue> metadata;  // what listener filters left
   std::vector<ConnectionTlv> tlvs;        // of a PROXY header, to be passed on
-  std::string cluster;  // that a guard has chosen for a TCP proxy; empty: its own
+  std::string cluster;                    // that a guard has chosen for a TCP proxy; empty: its own
   std::unique_ptr<TransportSocket> transport;
 };
 
@@ -65,12 +65,14 @@ struct SessionTotals {
   event::TimePoint started = 0;
   uint64_t bytes_received = 0;
   uint64_t bytes_sent = 0;
-  bool protocol_known = false;  // a request was read: HTTP/1.1
+  bool protocol_known = false;  // a request was read
   bool broke_protocol = false;
   bool handshaking = false;  // its transport's handshake is not done
   // Valid as long as the session.
   const TlsFacts* tls = nullptr;       // null: plaintext
   std::string_view transport_failure;  // why its handshake failed
+  bool http2 = false;                  // it is HTTP/2
+  std::string_view details;            // %RESPONSE_CODE_DETAILS% of what has no response
 };
 
 class DownstreamSession : public event::Deferred {

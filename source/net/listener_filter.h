@@ -52,8 +52,7 @@ class ListenerFilter {
 };
 
 struct ListenerFilterSetup {
-  stats::Scope& scope;     // of the factory's scope name
-  stats::Scope& listener;  // `listener.<address>.`
+  stats::Scope& scope;  // of the factory's scope name
   stats::Shard& shard;
 };
 

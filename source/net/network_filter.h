@@ -57,6 +57,7 @@ struct GuardedConnection {
   std::string cluster;        // for the TCP proxy behind; empty: its own
   size_t asked = 0;           // how many guards have seen it
   std::string refusal;        // why, for the access log; empty: no reason is given
+  bool rate_limited = false;  // logs say so as Envoy's do, with URX
   event::Duration delay = 0;  // how long a refused connection is kept before it is closed
 };
 

@@ -2,8 +2,9 @@
 
 // PortPredicate: a condition on the port that a connection goes to.
 //
-// A plain value; any thread. An address without a port meets no range. The empty predicate holds
-// for nothing. Source: envoy.config.listener.v3.ListenerFilterChainMatchPredicate.
+// A plain value, made by the listener's translator; any thread. An address without a port meets no
+// range. The empty predicate holds for nothing. Asking it cannot fail and allocates nothing.
+// Source: envoy.config.listener.v3.ListenerFilterChainMatchPredicate.
 
 #include <algorithm>
 #include <cstdint>

@@ -48,8 +48,8 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
   filters_.continues_on_timeout = config_->continues_on_timeout;
   for (size_t i = 0; i < config_->listener_filters.size(); ++i) {
     const net::ListenerFilterFactory& factory = config_->listener_filters[i];
-    filters_.filters.push_back(factory.create(
-        factory.config.get(), {*scopes.filters[i], *scopes.listener, services_.worker.shard}));
+    filters_.filters.push_back(
+        factory.create(factory.config.get(), {*scopes.filters[i], services_.worker.shard}));
   }
   if (!config_->access_log.empty()) {
     CHECK(services_.log_files != nullptr);
@@ -235,13 +235,15 @@ std::unique_ptr<GuardRecord> ActiveListener::AskGuards(ListenerChain& chain,
                                                        net::Admission& admission,
                                                        event::Duration& delay) {
   if (!accepted.local.has_value()) accepted.local = net::LocalAddress(accepted.socket.fd());
-  auto record = std::make_unique<GuardRecord>(GuardRecord{
-      *accepted.local, accepted.remote, accepted.direct_remote, accepted.server_name, 0, ""});
+  auto record = std::make_unique<GuardRecord>(GuardRecord{*accepted.local, accepted.remote,
+                                                          accepted.direct_remote,
+                                                          accepted.server_name, 0, false, ""});
   net::GuardedConnection connection(record->local, record->remote, record->direct_remote,
                                     record->server_name);
   admission = chain.Admit(connection);
   delay = connection.delay;
   record->asked = connection.asked;
+  record->rate_limited = connection.rate_limited;
   accepted.cluster = std::move(connection.cluster);
   record->refusal = std::move(connection.refusal);
   if (chain.wants_first_bytes()) {
@@ -371,6 +373,10 @@ void ActiveListener::Log(const Open& open) {
   info.bytes_received = totals.bytes_received;
   info.bytes_sent = totals.bytes_sent;
   info.version_known = totals.protocol_known;
+  if (totals.http2) info.version = http::Version::kHttp2;
+  info.response_code_details = totals.details;
+  if (open.guarded != nullptr && open.guarded->rate_limited)
+    info.flags.Set(http::ResponseFlag::kUpstreamRetryLimitExceeded);
   info.connection_termination_details = facts.termination_details;
   if (totals.broke_protocol) info.flags.Set(http::ResponseFlag::kDownstreamProtocolError);
   formatter::Exchange exchange{info};

@@ -40,7 +40,12 @@ std::shared_ptr<const upstream::ClusterTable> MakeClusterTable(
     breaker_gauges.Declare(config);
     const std::string name = config.name;
     // Workers and main: the last slot is main's.
-    auto cluster = std::make_shared<const upstream::Cluster>(std::move(config), workers + 1, scope);
+    stats::Scope* http2_scope = nullptr;
+    if (config.protocol == upstream::Protocol::kHttp2) {
+      http2_scope = &store.AddScope(absl::StrCat("cluster.", config.stat_name(), ".http2"));
+    }
+    auto cluster = std::make_shared<const upstream::Cluster>(std::move(config), workers + 1, scope,
+                                                             http2_scope);
     const auto membership = scope.Make<upstream::ClusterMembership>(store.main_shard());
     uint64_t healthy = 0;
     uint64_t degraded = 0;

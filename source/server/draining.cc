@@ -32,8 +32,7 @@ Draining::Draining(runtime::ProcessState& process, event::Dispatcher& main,
       watch_(
           main.timers(), [](void* self) { static_cast<Draining*>(self)->WatchShutdown(); }, this) {}
 
-const net::Drain* Draining::Add(
-    std::shared_ptr<const config::ListenerConfig> listener) {
+const net::Drain* Draining::Add(std::shared_ptr<const config::ListenerConfig> listener) {
   Served& served = served_.emplace_back();
   served.config = std::move(listener);
   served.drain = std::make_unique<net::Drain>();

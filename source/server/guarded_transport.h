@@ -21,7 +21,8 @@ struct GuardRecord {
   net::Address remote;
   net::Address direct_remote;
   std::string server_name;
-  size_t asked = 0;     // how many guards have seen it
+  size_t asked = 0;  // how many guards have seen it
+  bool rate_limited = false;
   std::string refusal;  // for the access log
 };
 

@@ -12,25 +12,23 @@ namespace {
 
 net::ChainSetup Setup(const connection_manager::WorkerServices& services, stats::Scope& scope) {
   const upstream::WorkerResources& worker = services.worker;
-  return {scope,          worker.shard,   worker.dispatcher,        worker.blocks,
-          worker.random,  worker.runtime, services.last_connection, worker.index};
+  return {scope,         worker.shard,   worker.dispatcher,        worker.blocks,
+          worker.random, worker.runtime, services.last_connection, worker.index};
 }
 
 }  // namespace
 
 ListenerChain::ListenerChain(std::shared_ptr<const config::FilterChain> config,
                              const ChainScopes& scopes, const Surroundings& surroundings)
-    : config_(std::move(config)),
-      services_(surroundings.services),
-      session_scope_(scopes.session) {
+    : config_(std::move(config)), services_(surroundings.services), session_scope_(scopes.session) {
   if (config_->transport != nullptr) {
     transports_ = config_->transport->ForWorker(surroundings.listener, services_.worker.shard);
   }
   if (config_->http != nullptr) {
     http_ = std::make_shared<connection_manager::WorkerConfig>(
         config_->http, surroundings.services, surroundings.buffer_limit,
-        connection_manager::WorkerConfig::Scopes{*scopes.http, *scopes.listener_http,
-                                                 *scopes.http1},
+        connection_manager::WorkerConfig::Scopes{*scopes.http, *scopes.listener_http, *scopes.http1,
+                                                 *scopes.http2},
         surroundings.drain);
   }
   if (http_ != nullptr) http_->SetChain(config_->name, config_->metadata);

@@ -3,7 +3,8 @@
 // ListenerChain: one filter chain on one worker: its guards and what its sessions share.
 //
 // Owner: ActiveListener. Thread: the worker's. Sessions that outlive it keep the configuration that
-// they use. Nothing fails: what a guard refuses is an answer.
+// they use. Failures: what a guard refuses is an answer, and a transport that cannot be made safe
+// is null.
 
 #include <memory>
 #include <vector>

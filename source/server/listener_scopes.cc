@@ -15,6 +15,7 @@ ChainScopes MakeChainScopes(stats::Store& store, const config::FilterChain& chai
     const std::string& prefix = chain.http->stat_prefix;
     scopes.http = &store.AddScope(absl::StrCat("http.", prefix));
     scopes.http1 = &store.AddScope("http1");
+    scopes.http2 = &store.AddScope("http2");
     scopes.listener_http = &store.AddScope(absl::StrCat(listener, ".http.", prefix));
   }
   if (chain.tcp != nullptr) {

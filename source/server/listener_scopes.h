@@ -2,6 +2,8 @@
 
 // ListenerScopes: where the statistics of a listener are, made by main once for all its workers.
 //
+// With them goes what else all workers of a listener look at: whether it is drained, and how many
+// connections it has.
 // Owner of the scopes: the Store, which outlives the workers. Thread: main. Nothing fails.
 
 #include <vector>
@@ -17,6 +19,7 @@ namespace remora::server {
 struct ChainScopes {
   stats::Scope* http = nullptr;           // `http.<stat_prefix>.`
   stats::Scope* http1 = nullptr;          // `http1.`
+  stats::Scope* http2 = nullptr;          // `http2.`
   stats::Scope* listener_http = nullptr;  // `listener.<address>.http.<stat_prefix>.`
   stats::Scope* tcp = nullptr;            // `tcp.<stat_prefix>.`
   stats::Scope* session = nullptr;        // of an extension's session
@@ -24,9 +27,9 @@ struct ChainScopes {
 };
 
 struct ListenerScopes {
-  stats::Scope* listener = nullptr;      // `listener.<address>.`
-  std::vector<stats::Scope*> filters;    // of the listener filters
-  std::vector<ChainScopes> chains;       // in the order of ListenerConfig::AllChains
+  stats::Scope* listener = nullptr;    // `listener.<address>.`
+  std::vector<stats::Scope*> filters;  // of the listener filters
+  std::vector<ChainScopes> chains;     // in the order of ListenerConfig::AllChains
   const net::Drain* drain = nullptr;
   ListenerUsage* usage = nullptr;         // null: without limits
   ListenerUsage* global_usage = nullptr;  // of all listeners; null: without limits

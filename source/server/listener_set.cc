@@ -113,12 +113,16 @@ absl::Status ListenerSet::Start(Bound& bound) {
   for (size_t i = 0; i < workers_.size(); ++i) {
     stats::Scope& worker_scope =
         store_.AddScope(absl::StrCat(std::string(bound.scopes.listener->prefix()), "worker_", i));
-    // The worker may run already.
-    workers_[i]->dispatcher().Post([worker = workers_[i].get(), config = bound.config,
-                                    sockets = std::move(bound.sockets[i]), scopes = bound.scopes,
-                                    &worker_scope]() mutable {
+    Worker* const worker = workers_[i].get();
+    auto add = [worker, config = bound.config, sockets = std::move(bound.sockets[i]),
+                scopes = bound.scopes, &worker_scope]() mutable {
       worker->AddListener(std::move(config), std::move(sockets), scopes, worker_scope);
-    });
+    };
+    if (workers_run_) {
+      worker->dispatcher().Post(std::move(add));
+    } else {
+      add();
+    }
     stats_.listener_create_success.Inc();
   }
   return absl::OkStatus();

@@ -53,6 +53,9 @@ class ListenerSet {
   // Starts those that are bound, not started, and ready.
   absl::Status StartReady(const std::function<bool(const config::ListenerConfig&)>& ready);
 
+  // From now on the workers' threads are theirs.
+  void OnWorkersStarted() { workers_run_ = true; }
+
   // Of all listeners, in order.
   const std::vector<admin::ListenerStatus>& addresses() const { return addresses_; }
 
@@ -72,6 +75,7 @@ class ListenerSet {
   Draining& draining_;
   const std::vector<std::unique_ptr<Worker>>& workers_;
   std::vector<std::unique_ptr<ListenerUsage>> usages_;  // the first one is of all listeners
+  bool workers_run_ = false;
   std::vector<Bound> waiting_;
   std::vector<admin::ListenerStatus> addresses_;
 };

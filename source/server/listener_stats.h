@@ -3,7 +3,8 @@
 // What a listener counts on one worker: `listener.<address>.` and
 // `listener.<address>.worker_<N>.`.
 //
-// Owner: ActiveListener. Thread: its worker's. Nothing fails. Names are Envoy's.
+// Owner: ActiveListener. Thread: its worker's. Nothing fails. Units: numbers of connections, but
+// where a line says otherwise. Source: Envoy docs, listener statistics.
 
 #include "source/stats/group.h"
 

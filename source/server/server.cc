@@ -80,6 +80,7 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       secrets_({main_.dispatcher(), files_, store_, options_.dynamic_unknown_fields,
                 stats_.dynamic_unknown_fields},
                warmer_),
+      tls_(std::move(bootstrap_.tls_contexts), std::move(bootstrap_.tls_parts), secrets_),
       start_task_([](void* self) { static_cast<Server*>(self)->StartWhatIsReady(); }, this) {
   for (size_t i = 0; i < options_.concurrency; ++i) {
     stats::Shard& shard = store_.worker_shard(i);
@@ -128,7 +129,8 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
       [this](const admin::DrainRequest& request) { DrainListeners(request); },
       [this] { return runtime_.snapshot(); },
       [this](const admin::Parameters& overrides) { return runtime_.Modify(overrides); },
-      [this] { ReopenLogs(); }, bootstrap_.admin.allow_paths, [this] { return Unready(); }});
+      [this] { ReopenLogs(); }, bootstrap_.admin.allow_paths, [this] { return Unready(); },
+      [this] { return tls_.Served(); }});
   return environment;
 }
 
@@ -213,13 +215,15 @@ absl::Status Server::Initialize(bool listen) {
 }
 
 absl::Status Server::StartSecrets() {
+  const absl::Status status = tls_.Follow(*world_, store_);
   secrets_.Start();
-  return absl::OkStatus();
+  return status;
 }
 
 int Server::Run() {
   if (!StartWhatIsReady()) return 1;
   log_writer_.Start();
+  listeners_.OnWorkersStarted();
   for (auto& worker : workers_) worker->Start();
   listener_stats_.workers_started.Set(1);
   flush_timer_.Arm(clock_.Now() + bootstrap_.stats_flush_interval);
@@ -361,6 +365,7 @@ void Server::RefreshLogStats() {
 void Server::RefreshGauges() {
   RefreshLogStats();
   breaker_gauges_.Refresh(*world_->clusters);
+  stats_.days_until_first_cert_expiring.Set(tls_.DaysLeft(clock_.WallNow()));
   stats_.uptime.Set(static_cast<uint64_t>((clock_.Now() - started_) / event::kSecond));
   const struct mallinfo2 info = mallinfo2();
   stats_.memory_allocated.Set(info.uordblks + info.hblkhd);

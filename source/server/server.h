@@ -31,6 +31,7 @@
 #include "source/server/secret_contexts.h"
 #include "source/server/server_stats.h"
 #include "source/server/signals.h"
+#include "source/server/tls_contexts.h"
 #include "source/server/warmer.h"
 #include "source/server/worker.h"
 #include "source/stats/store.h"
@@ -128,6 +129,7 @@ class Server {
   ListenerSet listeners_;
   Warmer warmer_;
   SecretContexts secrets_;
+  TlsContexts tls_;
   event::TurnTask start_task_;  // something has become ready
   bool failed_ = false;
   net::Address admin_address_;

@@ -21,6 +21,8 @@ struct ServerStats {
   NamedGauge<"live"> live;                            // 1 while serving and not draining.
   NamedGauge<"state"> state;                          // 0 LIVE, 1 DRAINING, 2 PRE_INITIALIZING, 3.
   NamedGauge<"uptime"> uptime;                        // Seconds.
+  // Of all TLS contexts; 4294967295: there is none.
+  NamedGauge<"days_until_first_cert_expiring"> days_until_first_cert_expiring;
   NamedGauge<"total_connections"> total_connections;  // Downstream connections open; not admin's.
   NamedGauge<"memory_allocated"> memory_allocated;    // Bytes in use by the allocator.
   NamedGauge<"memory_heap_size"> memory_heap_size;    // Bytes it took from the system.

@@ -234,7 +234,7 @@ void Session::OnUpstreamConnected() {
 // It may be on the stack.
 void Session::DropUpstream() {
   to_upstream_.Disconnect();
-  to_client_.Disconnect();
+  to_client_.ForgetSender();
   connection_.dispatcher().DeferDelete(std::move(upstream_));
 }
 
@@ -361,9 +361,12 @@ void Session::OnClosed(net::CloseReason, int error) {
     CloseBoth(Upstream::EndedBy::kUs);
   }
   if (phase_ == Phase::kClosing) {
-    flushing_ = true;
-    config_->stats().upstream_flush_total.Inc();
-    config_->stats().upstream_flush_active.Inc();
+    // Else it closes in this turn too.
+    flushing_ = !upstream_->connection().output().empty() || to_upstream_.pipe_filled();
+    if (flushing_) {
+      config_->stats().upstream_flush_total.Inc();
+      config_->stats().upstream_flush_active.Inc();
+    }
     return;
   }
   upstream_->End(Upstream::EndedBy::kUs, phase_ == Phase::kOpen);
@@ -401,24 +404,28 @@ void Session::Abort() {
 
 void Session::Finish() {
   if (phase_ == Phase::kOver) return;
+  NoteEnd();
+  owner_.OnSessionClosed(*this);
+}
+
+void Session::Close() {
+  if (phase_ == Phase::kOver) return;
+  connection_.Close();
+  to_upstream_.Disconnect();
+  to_client_.Disconnect();
+  if (upstream_ != nullptr) upstream_->End(Upstream::EndedBy::kUs);
+  NoteEnd();
+}
+
+// Nothing that was asked for comes any more.
+void Session::NoteEnd() {
   if (flushing_) config_->stats().upstream_flush_active.Dec();
   phase_ = Phase::kOver;
   timer_.Disarm();
   if (duration_timer_.has_value()) duration_timer_->Disarm();
   if (log_timer_.has_value()) log_timer_->Disarm();
   turn_end_.Unlink();
-  Log(formatter::LogType::kTcpConnectionEnd);
-  owner_.OnSessionClosed(*this);
-}
-
-void Session::Close() {
-  if (phase_ == Phase::kOver) return;
-  if (flushing_) config_->stats().upstream_flush_active.Dec();
-  phase_ = Phase::kOver;
-  connection_.Close();
-  to_upstream_.Disconnect();
   to_client_.Disconnect();
-  if (upstream_ != nullptr) upstream_->End(Upstream::EndedBy::kUs);
   Log(formatter::LogType::kTcpConnectionEnd);
 }
 

@@ -96,6 +96,7 @@ class Session final : public net::DownstreamSession, public net::ConnectionHandl
   void Abort();
   void MaybeDrain();
   void Finish();
+  void NoteEnd();
 
   void OnIdleCheck();
   event::TimePoint LastMoved() const;

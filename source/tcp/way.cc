@@ -10,6 +10,11 @@ void Way::Connect(net::Connection& from, net::Connection& to, bool may_pipe) {
   may_pipe_ = may_pipe;
 }
 
+void Way::ForgetSender() {
+  if (pipe_ != nullptr && from_ != nullptr) from_->ReadInto(nullptr);
+  from_ = nullptr;
+}
+
 void Way::Disconnect() {
   if (pipe_ != nullptr) LeavePipe();
   from_ = nullptr;
@@ -58,7 +63,7 @@ void Way::EnterPipe() {
 }
 
 void Way::LeavePipe() {
-  from_->ReadInto(nullptr);
+  if (from_ != nullptr) from_->ReadInto(nullptr);
   to_->WriteFrom(nullptr);
   pipes_.Give(std::move(pipe_));
 }

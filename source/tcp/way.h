@@ -33,8 +33,10 @@ class Way {
   Way(const Way&) = delete;
   Way& operator=(const Way&) = delete;
 
-  // Both outlive this, or Disconnect comes first. `may_pipe`: neither changes or looks at bytes.
+  // Both outlive this, or are forgotten first. `may_pipe`: neither changes or looks at bytes.
   void Connect(net::Connection& from, net::Connection& to, bool may_pipe);
+  // The sender is gone; what it has sent still goes on its way.
+  void ForgetSender();
   // Forgets both; what is still in the pipe is lost.
   void Disconnect();
 
@@ -44,6 +46,8 @@ class Way {
 
   bool ended() const { return ended_; }
   bool piped() const { return pipe_ != nullptr; }
+  // There is something in the pipe.
+  bool pipe_filled() const { return pipe_ != nullptr && !pipe_->empty(); }
   // Taken from the sender.
   uint64_t bytes() const { return bytes_; }
 

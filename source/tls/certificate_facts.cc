@@ -133,8 +133,8 @@ std::string CommonName(x509_st& certificate) {
   const int index = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
   if (index < 0) return "";
   uint8_t* bytes = nullptr;
-  const int size = ASN1_STRING_to_UTF8(
-      &bytes, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index)));
+  const int size =
+      ASN1_STRING_to_UTF8(&bytes, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index)));
   if (size < 0) return "";
   bssl::UniquePtr<uint8_t> owned(bytes);
   return {reinterpret_cast<const char*>(bytes), static_cast<size_t>(size)};

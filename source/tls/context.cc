@@ -65,13 +65,13 @@ bool HasEcdsaCipher(const SSL_CLIENT_HELLO& hello) {
 }
 
 uint16_t GroupOf(int curve) {
-  return curve == NID_secp384r1 ? SSL_CURVE_SECP384R1
+  return curve == NID_secp384r1   ? SSL_CURVE_SECP384R1
          : curve == NID_secp521r1 ? SSL_CURVE_SECP521R1
                                   : SSL_CURVE_SECP256R1;
 }
 
 uint16_t SignatureOf(int curve) {
-  return curve == NID_secp384r1 ? SSL_SIGN_ECDSA_SECP384R1_SHA384
+  return curve == NID_secp384r1   ? SSL_SIGN_ECDSA_SECP384R1_SHA384
          : curve == NID_secp521r1 ? SSL_SIGN_ECDSA_SECP521R1_SHA512
                                   : SSL_SIGN_ECDSA_SECP256R1_SHA256;
 }
@@ -231,10 +231,9 @@ ssl_verify_result_t ContextCallbacks::OnVerify(SSL* ssl, uint8_t* alert) {
 int ContextCallbacks::OnSelectAlpn(SSL*, const uint8_t** out, uint8_t* out_size, const uint8_t* in,
                                    unsigned in_size, void* context) {
   const std::string& ours = static_cast<const Context*>(context)->alpn_;
-  const int found =
-      SSL_select_next_proto(const_cast<uint8_t**>(out), out_size,
-                            reinterpret_cast<const uint8_t*>(ours.data()),
-                            static_cast<unsigned>(ours.size()), in, in_size);
+  const int found = SSL_select_next_proto(const_cast<uint8_t**>(out), out_size,
+                                          reinterpret_cast<const uint8_t*>(ours.data()),
+                                          static_cast<unsigned>(ours.size()), in, in_size);
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
@@ -243,9 +242,8 @@ int ContextCallbacks::OnTicketKey(SSL* ssl, uint8_t* name, uint8_t* iv, EVP_CIPH
   const std::vector<Context::TicketKey>& keys = HandshakeOf(ssl).context->ticket_keys_;
   const auto start = [&](const Context::TicketKey& key, bool encrypting) {
     return HMAC_Init_ex(hmac, key.hmac, sizeof(key.hmac), EVP_sha256(), nullptr) &&
-           (encrypting
-                ? EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.aes, iv)
-                : EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.aes, iv));
+           (encrypting ? EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.aes, iv)
+                       : EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.aes, iv));
   };
   if (encrypt == 1) {
     const Context::TicketKey& key = keys.front();

@@ -54,7 +54,7 @@ std::string RejectedSuites(SSL_CTX* ssl, const std::vector<std::string>& suites)
   return absl::StrJoin(rejected, ", ");
 }
 
-STACK_OF(CRYPTO_BUFFER)* NamesOf(const PeerCheck& check) {
+STACK_OF(CRYPTO_BUFFER) * NamesOf(const PeerCheck& check) {
   STACK_OF(CRYPTO_BUFFER)* names = sk_CRYPTO_BUFFER_new_null();
   for (const TrustStore* store : check.stores()) {
     for (const BufferPtr& name : store->names()) {
@@ -132,15 +132,14 @@ absl::Status ContextBuilder::Begin(const CommonSettings& settings, uint16_t maxi
 }
 
 absl::Status ContextBuilder::SetCiphers(const CommonSettings& settings) {
-  const std::string ciphers = settings.cipher_suites.empty()
-                                  ? kDefaultCiphers
-                                  : absl::StrJoin(settings.cipher_suites, ":");
+  const std::string ciphers =
+      settings.cipher_suites.empty() ? kDefaultCiphers : absl::StrJoin(settings.cipher_suites, ":");
   if (!SSL_CTX_set_strict_cipher_list(ssl(), ciphers.c_str())) {
     ERR_clear_error();
-    return absl::InvalidArgumentError(absl::StrCat(
-        "Failed to initialize cipher suites ", ciphers,
-        ". The following ciphers were rejected when tried individually: ",
-        RejectedSuites(ssl(), settings.cipher_suites)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("Failed to initialize cipher suites ", ciphers,
+                     ". The following ciphers were rejected when tried individually: ",
+                     RejectedSuites(ssl(), settings.cipher_suites)));
   }
   const std::string curves =
       settings.curves.empty() ? kDefaultCurves : absl::StrJoin(settings.curves, ":");
@@ -217,9 +216,9 @@ absl::Status ContextBuilder::SetResumption(const ContextSecrets& secrets) {
     for (const Bytes& key : secrets.ticket_keys->keys) {
       static_assert(sizeof(Context::TicketKey) == TicketKeys::kKeySize);
       if (key.content.size() != TicketKeys::kKeySize) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "Incorrect TLS session ticket key length. Length ", key.content.size(),
-            ", expected length ", TicketKeys::kKeySize, "."));
+        return absl::InvalidArgumentError(
+            absl::StrCat("Incorrect TLS session ticket key length. Length ", key.content.size(),
+                         ", expected length ", TicketKeys::kKeySize, "."));
       }
       std::memcpy(&context_->ticket_keys_.emplace_back(), key.content.data(), key.content.size());
     }
@@ -302,8 +301,8 @@ absl::StatusOr<std::shared_ptr<const Context>> ContextBuilder::Client(
     done = UseCertificate(*context_->certificates_.front());
   }
   if (!done.ok()) return done;
-  auto check = PeerCheck::Build(secrets.validation.value_or(Validation()),
-                                PeerCheck::Peer::kServer, parts);
+  auto check =
+      PeerCheck::Build(secrets.validation.value_or(Validation()), PeerCheck::Peer::kServer, parts);
   if (!check.ok()) return check.status();
   context_->check_ = *std::move(check);
   SetVerification();

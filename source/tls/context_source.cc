@@ -2,13 +2,13 @@
 
 namespace remora::tls {
 
-absl::StatusOr<std::shared_ptr<const Context>> ContextSource::Build(
-    const ContextSecrets& secrets) const {
-  parts_->Sweep();
+absl::StatusOr<std::shared_ptr<const Context>> ContextSource::Build(const ContextSecrets& secrets,
+                                                                    PartCache& parts) const {
+  parts.Sweep();
   if (const auto* settings = std::get_if<ServerSettings>(&settings_); settings != nullptr) {
-    return BuildServerContext(*settings, secrets, *parts_);
+    return BuildServerContext(*settings, secrets, parts);
   }
-  return BuildClientContext(std::get<ClientSettings>(settings_), secrets, *parts_);
+  return BuildClientContext(std::get<ClientSettings>(settings_), secrets, parts);
 }
 
 }  // namespace remora::tls

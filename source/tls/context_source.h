@@ -23,13 +23,14 @@ class ContextSource {
  public:
   using Settings = std::variant<ServerSettings, ClientSettings>;
 
-  ContextSource(Settings settings, SecretNeeds needs, std::shared_ptr<PartCache> parts)
-      : settings_(std::move(settings)), needs_(std::move(needs)), parts_(std::move(parts)) {}
+  ContextSource(Settings settings, SecretNeeds needs)
+      : settings_(std::move(settings)), needs_(std::move(needs)) {}
 
   bool server() const { return std::holds_alternative<ServerSettings>(settings_); }
   const SecretNeeds& needs() const { return needs_; }
-  // Main.
-  absl::StatusOr<std::shared_ptr<const Context>> Build(const ContextSecrets& secrets) const;
+  // Main. `parts` is what all contexts of the process share.
+  absl::StatusOr<std::shared_ptr<const Context>> Build(const ContextSecrets& secrets,
+                                                       PartCache& parts) const;
   void Put(std::shared_ptr<const Context> context) const { slot_.Put(std::move(context)); }
   // Any thread; null: not ready.
   std::shared_ptr<const Context> Get() const { return slot_.Get(); }
@@ -37,8 +38,13 @@ class ContextSource {
  private:
   Settings settings_;
   SecretNeeds needs_;
-  std::shared_ptr<PartCache> parts_;  // main's
   mutable ContextSlot slot_;
+};
+
+// A context and whose it is.
+struct ContextUse {
+  std::string owner;  // "listener '0.0.0.0:443'", "cluster 'b'"
+  std::shared_ptr<const ContextSource> source;
 };
 
 }  // namespace remora::tls

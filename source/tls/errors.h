@@ -12,7 +12,7 @@
 namespace remora::tls {
 
 struct ErrorQueue {
-  std::string text;          // as above; empty: the queue was empty
+  std::string text;  // as above; empty: the queue was empty
   bool any = false;
   bool verify_failed = false;   // the peer's certificate was refused by us
   bool no_certificate = false;  // the peer sent none

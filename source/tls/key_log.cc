@@ -25,9 +25,8 @@ net::Address PeerAddress(int fd) {
 }
 
 bool Includes(const std::vector<net::CidrRange>& ranges, const net::Address& address) {
-  return ranges.empty() || std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) {
-           return range.Contains(address);
-         });
+  return ranges.empty() || std::any_of(ranges.begin(), ranges.end(),
+                                       [&](const auto& range) { return range.Contains(address); });
 }
 
 }  // namespace

@@ -115,8 +115,8 @@ absl::Status LoadedCertificate::ReadPkcs12(const Certificate& secret) {
   key_.reset(key);
   if (!read || key == nullptr || sk_X509_num(certificates.get()) == 0) {
     const std::string reason = TakeReason();
-    return absl::InvalidArgumentError(absl::StrCat("Failed to load pkcs12 from ",
-                                                   secret.pkcs12.Name(), ", BoringSSL: ", reason));
+    return absl::InvalidArgumentError(
+        absl::StrCat("Failed to load pkcs12 from ", secret.pkcs12.Name(), ", BoringSSL: ", reason));
   }
   // The leaf is the one that the key belongs to, wherever it stands.
   for (X509* certificate : certificates.get()) {
@@ -177,10 +177,9 @@ absl::StatusOr<std::shared_ptr<const LoadedCertificate>> LoadedCertificate::Load
   const bool pkcs12 = !secret.pkcs12.empty();
   loaded->path_ = pkcs12 ? secret.pkcs12.Name() : secret.chain.Name();
   if (!pkcs12 && (secret.chain.content.empty() || secret.private_key.content.empty())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("Failed to load incomplete certificate from ", secret.chain.Name(), ", ",
-                     secret.private_key.Name(),
-                     ": certificate chain and private key must both be set"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "Failed to load incomplete certificate from ", secret.chain.Name(), ", ",
+        secret.private_key.Name(), ": certificate chain and private key must both be set"));
   }
   absl::Status read = pkcs12 ? loaded->ReadPkcs12(secret) : loaded->ReadPem(secret);
   if (read.ok()) read = loaded->CheckLeaf(secret);

@@ -29,7 +29,8 @@ class LoadedCertificate {
   bool ecdsa() const { return curve_ != 0; }
   // NID of an ECDSA key's curve; 0: RSA.
   int curve() const { return curve_; }
-  // For SNI, lower-case: DNS names, or the common name where there are none. `*.` begins a wildcard.
+  // For SNI, lower-case: DNS names, or the common name where there are none. `*.` begins a
+  // wildcard.
   const std::vector<std::string>& server_names() const { return server_names_; }
   bool must_staple() const { return must_staple_; }
   // Empty: none was given.

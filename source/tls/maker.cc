@@ -41,10 +41,10 @@ std::unique_ptr<net::TransportMaker> Factory::ForWorker(stats::Scope& scope,
 Maker::Maker(std::shared_ptr<const ContextSource> source, stats::Scope& scope, stats::Shard& shard)
     : source_(std::move(source)),
       stats_(scope, shard),
-      not_ready_(source_->server() ? stats::Counter(scope.Make<ServerFactoryCounters>(shard)
-                                                        .secrets_not_ready)
-                                   : stats::Counter(scope.Make<ClientFactoryCounters>(shard)
-                                                        .secrets_not_ready)) {}
+      not_ready_(source_->server()
+                     ? stats::Counter(scope.Make<ServerFactoryCounters>(shard).secrets_not_ready)
+                     : stats::Counter(scope.Make<ClientFactoryCounters>(shard).secrets_not_ready)) {
+}
 
 std::unique_ptr<net::TransportSocket> Maker::Make(const net::TransportOptions& options) {
   std::shared_ptr<const Context> context = source_->Get();
@@ -86,8 +86,7 @@ std::unique_ptr<net::TransportSocket> Maker::MakeClient(std::shared_ptr<const Co
     return nullptr;
   }
   if (!transport->context().has_alpn() && !options.application_protocols.empty()) {
-    const absl::StatusOr<std::string> wire =
-        AlpnWire({std::string(options.application_protocols)});
+    const absl::StatusOr<std::string> wire = AlpnWire({std::string(options.application_protocols)});
     if (wire.ok()) {
       SSL_set_alpn_protos(transport->ssl(), reinterpret_cast<const uint8_t*>(wire->data()),
                           wire->size());
@@ -144,11 +143,10 @@ void Maker::OnFailure(const Transport& transport, const std::string& peer) {
   last_log_second_ = second;
   const std::vector<std::string>& expected = transport.handshake().names;
   REMORA_LOG(kConnection, kInfo, "TLS handshake with ", peer.empty() ? "-" : peer,
-             " failed: ", ToAbsl(transport.failure()),
-             "; server name ", Shown(transport.server_name()), ", protocol ",
-             Shown(transport.application_protocol()), ", its names ", Names(transport.peer()),
-             expected.empty() ? "" : ", expected ", absl::StrJoin(expected, ","), ", our names ",
-             Names(transport.local()),
+             " failed: ", ToAbsl(transport.failure()), "; server name ",
+             Shown(transport.server_name()), ", protocol ", Shown(transport.application_protocol()),
+             ", its names ", Names(transport.peer()), expected.empty() ? "" : ", expected ",
+             absl::StrJoin(expected, ","), ", our names ", Names(transport.local()),
              not_logged_ > 0 ? absl::StrCat(" (", not_logged_, " more not shown)") : "");
   not_logged_ = 0;
 }

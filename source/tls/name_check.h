@@ -5,7 +5,8 @@
 // Compiled from SubjectAltNameMatch values on main, immutable afterwards; any thread. A DNS name
 // that the configuration states exactly also fits a certificate's wildcard (`*.b` for `a.b`), as in
 // Envoy. Names are compared as counted bytes; one with a zero byte matches nothing. Compile fails
-// when a regular expression does not. Source: Envoy source/common/tls/cert_validator/san_matcher.cc.
+// when a regular expression does not. Source: Envoy
+// source/common/tls/cert_validator/san_matcher.cc.
 
 #include <memory>
 #include <string>

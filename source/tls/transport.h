@@ -104,8 +104,8 @@ class Transport final : public net::TransportSocket, public net::TlsFacts {
   uint8_t* out_ = nullptr;
   size_t out_room_ = 0;
   size_t out_size_ = 0;
-  std::string unsent_;   // encrypted; follows what is in `out_`
-  std::string unread_;   // received while the handshake was held
+  std::string unsent_;  // encrypted; follows what is in `out_`
+  std::string unread_;  // received while the handshake was held
   std::string failure_;
   std::unique_ptr<std::string> peer_text_;  // for the log; until the handshake is over
   std::string session_key_;

@@ -17,9 +17,9 @@ namespace remora::tls {
 namespace {
 
 // Where distributions keep all roots in one file: Debian, Red Hat, SUSE, Alpine.
-constexpr const char* kSystemRoots[] = {
-    "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
+constexpr const char* kSystemRoots[] = {"/etc/ssl/certs/ca-certificates.crt",
+                                        "/etc/pki/tls/certs/ca-bundle.crt",
+                                        "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
 
 using InfoStack = bssl::UniquePtr<STACK_OF(X509_INFO)>;
 
@@ -57,10 +57,9 @@ absl::Status TrustStore::AddAuthorities(const Bytes& pem, bool& has_crl) {
       X509_STORE_add_cert(store_.get(), item->x509);
       facts_.push_back(ReadFacts(*item->x509));
       BufferPtr name = NameBytes(*item->x509);
-      const bool known =
-          name == nullptr || std::any_of(names_.begin(), names_.end(), [&name](const auto& other) {
-            return SameBytes(name, other);
-          });
+      const bool known = name == nullptr ||
+                         std::any_of(names_.begin(), names_.end(),
+                                     [&name](const auto& other) { return SameBytes(name, other); });
       if (!known) names_.push_back(std::move(name));
     }
     if (item->crl != nullptr) {

@@ -5,10 +5,12 @@
 
 namespace remora::upstream {
 
-Cluster::Cluster(ClusterConfig config, size_t workers, stats::Scope& scope)
+Cluster::Cluster(ClusterConfig config, size_t workers, stats::Scope& scope,
+                 stats::Scope* http2_scope)
     : config_(std::move(config)),
       workers_(workers),
       scope_(scope),
+      http2_scope_(http2_scope),
       usage_(std::make_unique<UsageSlot[]>(workers * 2)) {
   hosts_.reserve(config_.hosts.size());
   for (const HostConfig& host : config_.hosts) {

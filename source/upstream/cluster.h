@@ -17,6 +17,7 @@
 
 #include "source/event/clock.h"
 #include "source/http/codec.h"
+#include "source/http/http2/options.h"
 #include "source/net/socket.h"
 #include "source/net/transport_factory.h"
 #include "source/stats/scope.h"
@@ -46,6 +47,8 @@ struct CircuitBreakerLimits {
 };
 
 enum class Priority : uint8_t { kDefault, kHigh };
+// What is spoken to the hosts.
+enum class Protocol : uint8_t { kHttp1, kHttp2 };
 
 struct ClusterConfig {
   std::string name;
@@ -65,6 +68,8 @@ struct ClusterConfig {
   uint32_t max_response_header_bytes = 80 * 1024;
   http::NameCase name_case = http::NameCase::kLower;
   bool enable_trailers = false;  // HTTP/1 trailers are passed on
+  Protocol protocol = Protocol::kHttp1;
+  http2::ProtocolOptions http2;
 
   const std::string& stat_name() const { return alt_stat_name.empty() ? name : alt_stat_name; }
 };
@@ -81,7 +86,9 @@ struct alignas(64) UsageSlot {
 class Cluster {
  public:
   // `workers` is how many threads will use it.
-  Cluster(ClusterConfig config, size_t workers, stats::Scope& scope);
+  // `http2_scope`: `cluster.<name>.http2.`; null: nobody counts there.
+  Cluster(ClusterConfig config, size_t workers, stats::Scope& scope,
+          stats::Scope* http2_scope = nullptr);
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
@@ -92,6 +99,7 @@ class Cluster {
   const HostTable* host_table() const { return host_table_.get(); }
   size_t workers() const { return workers_; }
   stats::Scope& scope() const { return scope_; }
+  stats::Scope* http2_scope() const { return http2_scope_; }
 
   UsageSlot& usage(Priority priority, size_t worker) const {
     return usage_[static_cast<size_t>(priority) * workers_ + worker];
@@ -105,6 +113,7 @@ class Cluster {
   ClusterConfig config_;
   size_t workers_;
   stats::Scope& scope_;
+  stats::Scope* http2_scope_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::unique_ptr<const HostTable> host_table_;
   std::unique_ptr<UsageSlot[]> usage_;

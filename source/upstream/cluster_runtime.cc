@@ -61,6 +61,13 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
   http1_options_.max_header_bytes = config().max_response_header_bytes;
   http1_options_.name_case = config().name_case;
   http1_options_.enable_trailers = config().enable_trailers;
+  if (config().protocol != Protocol::kHttp2) return;
+  http2_options_.protocol = config().http2;
+  http2_options_.max_headers = config().max_response_headers;
+  http2_options_.stream_buffer_limit = config().per_connection_buffer_limit;
+  if (cluster->http2_scope() != nullptr) {
+    http2_options_.stats = cluster->http2_scope()->Make<http2::Stats>(worker.shard);
+  }
 }
 
 ClusterRuntime::~ClusterRuntime() {

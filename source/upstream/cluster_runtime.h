@@ -13,6 +13,7 @@
 #include "source/base/random.h"
 #include "source/event/dispatcher.h"
 #include "source/http/http1/client_codec.h"
+#include "source/http/http2/options.h"
 #include "source/runtime/process_state.h"
 #include "source/runtime/runtime.h"
 #include "source/stats/code_counters.h"
@@ -60,6 +61,7 @@ class ClusterRuntime {
   // The runtime value that says how many requests in a hundred are refused.
   const std::string& maintenance_key() const { return maintenance_key_; }
   const http1::ClientOptions& http1_options() const { return http1_options_; }
+  const http2::CodecOptions& http2_options() const { return http2_options_; }
   // Counts a response (or a local reply in its place) by status; `internal` is the request's
   // origin.
   void CountResponse(uint16_t status, bool internal);
@@ -103,6 +105,7 @@ class ClusterRuntime {
   WorkerResources worker_;
   ClusterStats stats_;
   http1::ClientOptions http1_options_;
+  http2::CodecOptions http2_options_;
   stats::CodeCounters codes_;
   // `internal.` and `external.`: by origin of the request.
   struct Origin {

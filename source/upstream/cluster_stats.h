@@ -18,6 +18,7 @@ struct ClusterStats {
   NamedCounter<"upstream_cx_total"> upstream_cx_total;              // Connections begun.
   NamedGauge<"upstream_cx_active"> upstream_cx_active;              // Connections open or opening.
   NamedCounter<"upstream_cx_http1_total"> upstream_cx_http1_total;  // Of them HTTP/1.
+  NamedCounter<"upstream_cx_http2_total"> upstream_cx_http2_total;  // And HTTP/2.
   NamedCounter<"upstream_cx_connect_fail"> upstream_cx_connect_fail;  // Refused, unreachable, late.
   NamedCounter<"upstream_cx_connect_timeout"> upstream_cx_connect_timeout;  // Not up in time.
   // A TCP proxy gave up: max_connect_attempts.

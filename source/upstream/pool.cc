@@ -27,22 +27,22 @@ bool StreamLease::reused_connection() const {
   return connection_ != nullptr && connection_->reused();
 }
 
-bool StreamLease::wrote() const { return connection_ != nullptr && connection_->wrote(); }
+bool StreamLease::wrote() const { return connection_ != nullptr && connection_->wrote(*stream_); }
 
 bool StreamLease::response_began() const {
-  return connection_ != nullptr && connection_->response_began();
+  return connection_ != nullptr && stream_->ResponseStarted();
 }
 
 void StreamLease::Finish() {
   if (connection_ == nullptr) return;
-  stream_ = nullptr;
-  std::exchange(connection_, nullptr)->FinishExchange();
+  http::ClientCodecStream& stream = *std::exchange(stream_, nullptr);
+  std::exchange(connection_, nullptr)->FinishExchange(stream);
 }
 
 void StreamLease::Cancel() {
   if (connection_ == nullptr) return;
-  stream_ = nullptr;
-  std::exchange(connection_, nullptr)->CancelExchange();
+  http::ClientCodecStream& stream = *std::exchange(stream_, nullptr);
+  std::exchange(connection_, nullptr)->CancelExchange(stream);
 }
 
 Pool::Pool(ClusterRuntime& cluster, const Host& host, Priority priority)
@@ -100,6 +100,7 @@ Pool::Acquired Pool::Acquire(StreamUser& user) {
     }
     free->base::ListNode<PoolConnection>::Unlink();
     result.lease = Attach(*free, user);
+    if (free->TakesMore()) free_.PushFront(*free);
     return result;
   }
   if (!cluster_.Allows(Resource::kPending, user.wish.priority)) {
@@ -107,7 +108,7 @@ Pool::Acquired Pool::Acquire(StreamUser& user) {
     result.error = ProxyError{Side::kLocal, ErrorKind::kOverflow, kPendingFull, true};
     return result;
   }
-  if (connecting_ <= waiting_count_) {
+  if (ConnectingCapacity() <= waiting_count_) {
     ProxyError error;
     // One that wants a new connection cannot be served by those that there are.
     if (!StartConnection(error) && (all_.empty() || user.wish.fresh)) {
@@ -132,6 +133,7 @@ void Pool::CancelWaiting(StreamUser& user) {
 PoolConnection* Pool::TakeFree(const StreamWish& wish) {
   if (free_.empty() || wish.fresh) return nullptr;
   PoolConnection& youngest = free_.front();
+  if (youngest.multiplexes()) return &youngest;
   const event::Duration limit = wish.once ? idle_age_.limit_once() : idle_age_.limit_any();
   if (limit == IdleAge::kNever ||
       cluster_.worker().dispatcher.now() - youngest.idle_since() <= limit) {
@@ -163,9 +165,22 @@ bool Pool::MayConnect() const {
 
 void Pool::CloseIdle() {
   while (!free_.empty()) {
-    free_.front().End(PoolConnection::EndedBy::kUs,
-                      {Side::kLocal, ErrorKind::kConnectionTermination});
+    PoolConnection& connection = free_.front();
+    if (connection.in_use()) {
+      connection.Retire();
+    } else {
+      connection.End(PoolConnection::EndedBy::kUs,
+                     {Side::kLocal, ErrorKind::kConnectionTermination});
+    }
   }
+}
+
+uint64_t Pool::ConnectingCapacity() const {
+  const ClusterConfig& config = cluster_.config();
+  // As Envoy: what the host allows is not known yet.
+  return config.protocol == Protocol::kHttp2
+             ? uint64_t{connecting_} * config.http2.max_concurrent_streams
+             : connecting_;
 }
 
 void Pool::LearnIdleAge(event::Duration age) {
@@ -211,7 +226,6 @@ bool Pool::StartConnection(ProxyError& error) {
   ++connecting_;
   cluster_.Take(Resource::kConnection, priority_);
   stats.upstream_cx_total.Inc();
-  stats.upstream_cx_http1_total.Inc();
   stats.upstream_cx_active.Inc();
   AddOwn<uint64_t>(host_counters_.cx_total, 1);
   AddOwn<uint64_t>(host_counters_.cx_active, 1);
@@ -233,9 +247,9 @@ void Pool::OnFree(PoolConnection& connection) {
       continue;
     }
     user->OnStreamReady(Attach(connection, *user));
-    return;
+    if (!connection.TakesMore()) return;
   }
-  free_.PushFront(connection);
+  if (!connection.linked()) free_.PushFront(connection);
 }
 
 // The first in the queue that this connection is good for; null when there is none.
@@ -277,7 +291,7 @@ void Pool::Remove(PoolConnection& connection) {
 
 void Pool::ConnectForWaiters() {
   if (closing_) return;
-  while (connecting_ < waiting_count_) {
+  while (ConnectingCapacity() < waiting_count_) {
     ProxyError error;
     if (StartConnection(error)) continue;
     if (all_.empty()) OnConnectFailed(error);

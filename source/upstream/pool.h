@@ -3,7 +3,8 @@
 // Pool: the connections of one worker to one host, and the requests that wait for one.
 //
 // Owner: ClusterRuntime. Thread: its worker. HTTP/1: one stream a connection at a time; free
-// connections are used last in, first out (warm caches, warm congestion windows).
+// connections are used last in, first out (warm caches, warm congestion windows). HTTP/2: a
+// connection is free as long as it takes further streams; a new one is begun when all are full.
 //
 //   Acquire --free connection--> a stream at once
 //          |                     (not one older than what the host is known to keep, IdleAge)
@@ -116,8 +117,9 @@ class Pool final : public event::Deferred {
   bool busy() const;
   Priority priority() const { return priority_; }
   const IdleAge& idle_age() const { return idle_age_; }
-  // Closes connections that nobody uses.
+  // Closes connections that nobody uses. Those of HTTP/2 that are in use take no further stream.
   void CloseIdle();
+  bool HasWaiting() const { return waiting_count_ > 0; }
   // Ends everything: what is in flight fails, nothing new begins.
   void Close();
 
@@ -126,6 +128,8 @@ class Pool final : public event::Deferred {
   // The free connection that `wish` may use, or null.
   PoolConnection* TakeFree(const StreamWish& wish);
   bool MayConnect() const;
+  // How many streams the connections that are being begun will take at once.
+  uint64_t ConnectingCapacity() const;
   bool StartConnection(http::ProxyError& error);
   StreamUser* NextWaiting(const PoolConnection& connection);
   StreamLease Attach(PoolConnection& connection, StreamUser& user);

@@ -7,6 +7,7 @@
 
 #include "source/base/log.h"
 #include "source/upstream/cluster_runtime.h"
+#include "source/upstream/http2_exchanges.h"
 
 namespace remora::upstream {
 
@@ -36,7 +37,15 @@ PoolConnection::PoolConnection(Pool& pool, net::Socket socket,
       turn_end_(&OnTurnEnd, this),
       connection_(pool.cluster().worker().dispatcher, pool.cluster().worker().blocks,
                   std::move(socket), std::move(transport), *this, ConnectionOptions(pool)),
-      codec_(*this, connection_.output(), pool.cluster().http1_options()) {}
+      codec_(*this, connection_.output(), pool.cluster().http1_options()) {
+  const ClusterStats& stats = pool.cluster().stats();
+  if (pool.cluster().config().protocol == Protocol::kHttp2) {
+    stats.upstream_cx_http2_total.Inc();
+    http2_ = std::make_unique<Http2Exchanges>(*this, connection_);
+  } else {
+    stats.upstream_cx_http1_total.Inc();
+  }
+}
 
 PoolConnection::~PoolConnection() = default;
 
@@ -48,6 +57,7 @@ void PoolConnection::Start() {
 StreamLease PoolConnection::Begin(StreamUser& user) {
   timer_.Disarm();
   ++requests_;
+  if (http2_ != nullptr) return StreamLease(*this, http2_->Begin(user));
   user_ = &user;
   priority_ = user.wish.priority;
   cancelled_ = false;
@@ -78,8 +88,8 @@ void PoolConnection::OnTimer(void* self) {
   if (connection->connecting_) {
     stats.upstream_cx_connect_timeout.Inc();
     connection->End(EndedBy::kUs, {Side::kUpstream, ErrorKind::kConnectTimeout, {}, true});
-  } else if (connection->user_ == nullptr) {
-    if (connection->connection_.dispatcher().now() >= connection->ExpiresAt()) {
+  } else if (!connection->in_use()) {
+    if (connection->Expired()) {
       stats.upstream_cx_max_duration_reached.Inc();
     } else {
       stats.upstream_cx_idle_timeout.Inc();
@@ -89,7 +99,12 @@ void PoolConnection::OnTimer(void* self) {
 }
 
 void PoolConnection::OnInput(buffer::Buffer& input) {
-  if (user_ != nullptr && !connection_.wrote()) {
+  if (http2_ != nullptr) {
+    http2_->OnInput(input);
+    return;
+  }
+  // In a tunnel that ends here the host may speak first.
+  if (user_ != nullptr && !connection_.wrote() && !codec_.ResponseStarted()) {
     // An answer before the request has left: nobody asked for it, and it must not meet the request.
     pool_.cluster().stats().upstream_cx_protocol_error.Inc();
     input.Clear();
@@ -112,7 +127,7 @@ void PoolConnection::OnInput(buffer::Buffer& input) {
 }
 
 void PoolConnection::OnInputEnd() {
-  if (connection_.input_cut()) {
+  if (connection_.input_cut() || http2_ != nullptr) {
     // Anybody on the way can send a FIN: what only the end delimits may have been cut off.
     End(EndedBy::kHost, {Side::kUpstream, ErrorKind::kConnectionTermination});
     return;
@@ -132,25 +147,96 @@ void PoolConnection::OnInputEnd() {
 // An exchange that ended inside Dispatch leaves the connection free or of no more use.
 void PoolConnection::AfterDispatch() {
   if (user_ != nullptr || connecting_ || linked()) return;
-  const ClusterConfig& config = pool_.cluster().config();
-  const bool worn_out =
-      config.max_requests_per_connection != 0 && requests_ >= config.max_requests_per_connection;
-  const event::TimePoint now = connection_.dispatcher().now();
-  const bool expired = config.max_connection_duration > 0 && now >= ExpiresAt();
+  const bool worn_out = WornOut();
+  const bool expired = Expired();
   if (!codec_.Reusable() || worn_out || expired) {
     if (worn_out) pool_.cluster().stats().upstream_cx_max_requests.Inc();
     if (expired) pool_.cluster().stats().upstream_cx_max_duration_reached.Inc();
     End(EndedBy::kUs, {Side::kLocal, ErrorKind::kConnectionTermination});
     return;
   }
+  // Before the host does it, where it is known when the host does it.
+  ArmIdleTimer(true);
+  pool_.OnFree(*this);
+}
+
+bool PoolConnection::WornOut() const {
+  const uint32_t limit = pool_.cluster().config().max_requests_per_connection;
+  return limit != 0 && requests_ >= limit;
+}
+
+bool PoolConnection::Expired() const {
+  return pool_.cluster().worker().dispatcher.now() >= ExpiresAt();
+}
+
+// Nobody uses it from now on. `learnt`: what is known of the host's own timeout counts.
+void PoolConnection::ArmIdleTimer(bool learnt) {
+  const event::TimePoint now = connection_.dispatcher().now();
+  const event::Duration timeout = pool_.cluster().config().idle_timeout;
   idle_since_ = now;
   event::TimePoint close_at = ExpiresAt();
-  if (config.idle_timeout > 0) close_at = std::min(close_at, now + config.idle_timeout);
-  // Before the host does it, where it is known when the host does it.
+  if (timeout > 0) close_at = std::min(close_at, now + timeout);
   const event::Duration limit = pool_.idle_age().limit_any();
-  if (limit != IdleAge::kNever) close_at = std::min(close_at, now + limit);
+  if (learnt && limit != IdleAge::kNever) close_at = std::min(close_at, now + limit);
   if (close_at != event::Timer::kNever) timer_.Arm(close_at);
-  pool_.OnFree(*this);
+}
+
+bool PoolConnection::in_use() const {
+  return user_ != nullptr || (http2_ != nullptr && http2_->active());
+}
+
+// --- HTTP/2 ---
+
+bool PoolConnection::TakesMore() const {
+  return http2_ != nullptr && !connecting_ && !ended_ && http2_->MayBegin() && !WornOut() &&
+         !Expired();
+}
+
+bool PoolConnection::wrote(http::ClientCodecStream& stream) const {
+  return http2_ != nullptr ? http2_->Wrote(stream) : connection_.wrote();
+}
+
+void PoolConnection::Retire() {
+  base::ListNode<PoolConnection>::Unlink();
+  http2_->Retire();
+}
+
+void PoolConnection::OnHttp2Failed(std::string_view why) {
+  pool_.cluster().stats().upstream_cx_protocol_error.Inc();
+  REMORA_LOG(kPool, kDebug, "cluster ", pool_.cluster().name(), " host ",
+             pool_.host().address_text(), ": ", std::string(why));
+  End(EndedBy::kUs, {Side::kUpstream, ErrorKind::kProtocolError, why});
+}
+
+void PoolConnection::OnHttp2Dead() {
+  End(EndedBy::kUs, {Side::kUpstream, ErrorKind::kConnectionTermination});
+}
+
+// Streams have come, ended or been allowed: does the connection take more, or is it done?
+void PoolConnection::AfterHttp2Work() {
+  if (ended_ || connecting_) return;
+  const bool used_up = WornOut() || Expired();
+  if (used_up && !http2_->retired()) {
+    if (WornOut()) pool_.cluster().stats().upstream_cx_max_requests.Inc();
+    if (Expired()) pool_.cluster().stats().upstream_cx_max_duration_reached.Inc();
+    Retire();
+  }
+  if (http2_->retired()) {
+    base::ListNode<PoolConnection>::Unlink();
+    if (!http2_->active()) {
+      End(EndedBy::kUs, {Side::kLocal, ErrorKind::kConnectionTermination});
+    } else {
+      pool_.ConnectForWaiters();
+    }
+    return;
+  }
+  if (!http2_->active() && !timer_.armed()) ArmIdleTimer(false);
+  if (!TakesMore()) {
+    base::ListNode<PoolConnection>::Unlink();
+    pool_.ConnectForWaiters();
+  } else if (!linked() || pool_.HasWaiting()) {
+    pool_.OnFree(*this);
+  }
 }
 
 event::TimePoint PoolConnection::ExpiresAt() const {
@@ -159,7 +245,8 @@ event::TimePoint PoolConnection::ExpiresAt() const {
 }
 
 void PoolConnection::LearnFromClose() {
-  if (connecting_ || requests_ == 0) return;
+  // What ends a connection of HTTP/2 is no idle timeout alone, and GOAWAY tells of it.
+  if (connecting_ || requests_ == 0 || http2_ != nullptr) return;
   if (user_ == nullptr) {
     pool_.LearnIdleAge(connection_.dispatcher().now() - idle_since_);
   } else if (reused() && !codec_.ResponseStarted()) {
@@ -168,23 +255,35 @@ void PoolConnection::LearnFromClose() {
   }
 }
 
-void PoolConnection::FinishExchange() {
-  user_ = nullptr;
-  stream_ = nullptr;
-  pool_.cluster().Give(Resource::kRequest, priority_);
+void PoolConnection::CountFinished(Priority priority) {
+  pool_.cluster().Give(Resource::kRequest, priority);
   pool_.cluster().stats().upstream_rq_active.Dec();
   AddOwn<uint64_t>(pool_.host_counters_.rq_active, UINT64_MAX);
+}
+
+void PoolConnection::FinishExchange(http::ClientCodecStream& stream) {
+  if (http2_ != nullptr) {
+    CountFinished(http2_->Finish(stream));
+    return;
+  }
+  user_ = nullptr;
+  stream_ = nullptr;
+  CountFinished(priority_);
   // Ended from the request's side (not from Dispatch): look again when the stack has unwound.
   if (!in_dispatch_ && !ended_) connection_.dispatcher().AtTurnEnd(turn_end_);
 }
 
-void PoolConnection::CancelExchange() {
-  http::ClientCodecStream* stream = stream_;
+void PoolConnection::CancelExchange(http::ClientCodecStream& stream) {
   cancelled_ = true;
-  FinishExchange();
-  if (ended_ || stream == nullptr) return;
+  FinishExchange(stream);
+  if (ended_) return;
+  if (http2_ != nullptr) {
+    pool_.cluster().stats().upstream_rq_tx_reset.Inc();
+    http2_->Cancel(stream);
+    return;
+  }
   cut_ = true;  // it ends with the turn, and by this
-  stream->OnReset({Side::kLocal, ErrorKind::kLocalReset});
+  stream.OnReset({Side::kLocal, ErrorKind::kLocalReset});
   connection_.dispatcher().AtTurnEnd(turn_end_);
 }
 
@@ -209,11 +308,13 @@ void PoolConnection::OnInputInterestChanged() {
 
 void PoolConnection::OnOutputFull() {
   pool_.cluster().stats().upstream_flow_control_backed_up_total.Inc();
+  if (http2_ != nullptr) http2_->OnOutputFull();
   if (user_ != nullptr) user_->OnUpstreamFull();
 }
 
 void PoolConnection::OnOutputDrained() {
   pool_.cluster().stats().upstream_flow_control_drained_total.Inc();
+  if (http2_ != nullptr) http2_->OnOutputDrained();
   if (user_ != nullptr) user_->OnUpstreamDrained();
 }
 
@@ -248,7 +349,7 @@ void PoolConnection::End(EndedBy by, const ProxyError& error) {
   connection_.Close();
   base::ListNode<PoolConnection>::Unlink();
   stats.upstream_cx_destroy.Inc();
-  const bool active = user_ != nullptr || cut_;
+  const bool active = in_use() || cut_;
   if (codec_.close_announced()) stats.upstream_cx_close_notify.Inc();
   if (active) stats.upstream_cx_destroy_with_active_rq.Inc();
   if (by == EndedBy::kUs) {
@@ -274,6 +375,9 @@ void PoolConnection::End(EndedBy by, const ProxyError& error) {
     ProxyError told = error;
     told.safe_to_retry |= !connection_.wrote();
     user->OnReset(told);  // lets go of its lease
+  }
+  if (http2_ != nullptr) {
+    http2_->ResetAll(error);
   }
   if (was_connecting) {
     pool.OnConnectFailed(error);

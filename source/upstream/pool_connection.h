@@ -2,9 +2,9 @@
 
 // PoolConnection: one upstream connection with its client codec.
 //
-// Owner: Pool, then the dispatcher's deferred list. Thread: its worker. It carries one exchange at
-// a time, tells it when the connection is lost, and goes back to the pool when the codec says that
-// another exchange is possible.
+// Owner: Pool, then the dispatcher's deferred list. Thread: its worker. In HTTP/1 it carries one
+// exchange at a time, tells it when the connection is lost, and goes back to the pool when the
+// codec says that another exchange is possible. In HTTP/2 its exchanges are Http2Exchanges.
 
 #include "source/event/dispatcher.h"
 #include "source/http/http1/client_codec.h"
@@ -12,6 +12,8 @@
 #include "source/upstream/pool.h"
 
 namespace remora::upstream {
+
+class Http2Exchanges;
 
 class PoolConnection final : public event::Deferred,
                              public base::ListNode<PoolConnection>,
@@ -27,14 +29,24 @@ class PoolConnection final : public event::Deferred,
   bool reused() const { return requests_ > 1; }
   bool used() const { return requests_ > 0; }
   event::TimePoint idle_since() const { return idle_since_; }
-  bool wrote() const { return connection_.wrote(); }
-  bool response_began() const { return codec_.ResponseStarted(); }
+  bool wrote(http::ClientCodecStream& stream) const;
   // Unique in the process.
   uint64_t id() const { return id_; }
   // Known once it is connected.
   const net::Address& local_address() const { return local_; }
   bool connecting() const { return connecting_; }
-  bool in_use() const { return user_ != nullptr; }
+  bool multiplexes() const { return http2_ != nullptr; }
+  // HTTP/2: further streams are possible beside those that there are.
+  bool TakesMore() const;
+  // Takes no further stream, and closes when there is none.
+  void Retire();
+
+  // From Http2Exchanges.
+  ClusterRuntime& cluster() { return pool_.cluster(); }
+  void OnHttp2Failed(std::string_view why);
+  void OnHttp2Dead();
+  void AfterHttp2Work();
+  bool in_use() const;
   const net::TlsFacts* tls() const { return connection_.tls(); }
 
   // net::ConnectionHandler
@@ -58,8 +70,12 @@ class PoolConnection final : public event::Deferred,
 
   static void OnTimer(void* self);
   static void OnTurnEnd(void* self);
-  void FinishExchange();
-  void CancelExchange();
+  void FinishExchange(http::ClientCodecStream& stream);
+  void CancelExchange(http::ClientCodecStream& stream);
+  void CountFinished(Priority priority);
+  bool WornOut() const;
+  bool Expired() const;
+  void ArmIdleTimer(bool learnt);
   // Closes, tells the exchange why, and leaves the pool.
   void End(EndedBy by, const http::ProxyError& error);
   void AfterDispatch();
@@ -87,6 +103,7 @@ class PoolConnection final : public event::Deferred,
   event::TurnTask turn_end_;
   net::Connection connection_;
   http1::ClientCodec codec_;
+  std::unique_ptr<Http2Exchanges> http2_;  // null: HTTP/1
 };
 
 }  // namespace remora::upstream

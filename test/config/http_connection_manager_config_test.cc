@@ -40,11 +40,13 @@ TEST_CASE("a huge timeout leaves room for sums with a point in time") {
   CHECK(timeout < std::numeric_limits<event::Duration>::max() / 2);
 }
 
-TEST_CASE("other codecs than HTTP/1 are refused by name") {
+TEST_CASE("HTTP/3 is refused by name") {
   Parts parts;
   parts.manager = "codec_type: HTTP2";
+  CHECK(Faults(parts) == "");
+  parts.manager = "codec_type: HTTP3";
   CHECK(Faults(parts) ==
-        At(".codec_type", "value HTTP2 is not supported by this version of Remora"));
+        At(".codec_type", "value HTTP3 is not supported by this version of Remora"));
 }
 
 TEST_CASE("one terminal filter, last and enabled") {

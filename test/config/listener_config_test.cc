@@ -129,7 +129,7 @@ TEST_CASE("filter chains need something to tell them apart") {
 TEST_CASE("a filter chain's conditions") {
   const LoadedBootstrap loaded = Load(Chains({"{destination_port: 443, prefix_ranges: "
                                               "[{address_prefix: 10.0.0.0, prefix_len: 8}], "
-                                              "server_names: [a.b, \"*.c.d\"], "
+                                              "server_names: [A.b, \"*.c.D\"], "
                                               "transport_protocol: tls, "
                                               "application_protocols: [h2], "
                                               "direct_source_prefix_ranges: [{address_prefix: "

@@ -257,10 +257,11 @@ TEST_CASE("secrets of the bootstrap are read, and their names differ") {
 
 // --- files ---
 
+// `secret`: a flow map.
 std::string Response(const std::string& secret) {
-  return "version_info: \"0\"\nresources:\n- '@type': "
-         "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\n  " +
-         secret + "\n";
+  return "version_info: \"0\"\nresources:\n- {'@type': "
+         "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret, " +
+         secret.substr(1) + "\n";
 }
 
 SecretFile ReadFileOf(const TemporaryDirectory& directory, const std::string& text,
@@ -304,13 +305,13 @@ TEST_CASE("broken files say what is wrong and where") {
       {"version_info: '0'", "FILE:1:1: resources: Missing SDS resources for a in onConfigUpdate()",
        false},
       {Response("{name: b, generic_secret: {secret: {inline_string: x}}}"),
-       "FILE:4:4: resources[0].name: Unexpected SDS secret (expecting a): b", false},
+       "FILE:3:89: resources[0].name: Unexpected SDS secret (expecting a): b", false},
       {Response("{name: a, generic_secret: {secret: {inline_string: x}}}") +
            "- {'@type': type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret}\n",
        "FILE:2:1: resources: Unexpected SDS secrets length: 2", false},
       {Response("{name: a}"), "FILE:3:3: resources[0]: Secret type not implemented", false},
       {Response("{name: a, tls_certificate: {private_key: {filename: /no/such}}}"),
-       "FILE:4:45: resources[0].tls_certificate.private_key.filename: file /no/such does not exist",
+       "FILE:3:134: resources[0].tls_certificate.private_key.filename: file /no/such does not exist",
        false},
       {"resources: [{'@type': type.googleapis.com/google.protobuf.Duration, value: 1s}]",
        "FILE:1:13: resources[0]: Unable to unpack as "

@@ -95,7 +95,21 @@ def _manager(case, with_log):
     return _merge(config.get("hcm", ""), hcm)
 
 
+def _chains(case, folder, with_log):
+    """A listener with filter chains of its own; its connections are logged by the listener."""
+    defaults = {
+        "name": f"name: {case.id}\n", "stat_prefix": f"stat_prefix: {case.id}\n",
+        "address": "address: { socket_address: { address: 127.0.0.1, port_value: 0 } }\n",
+        "filter_chains": "filter_chains:\n" + case.config["chains"]}
+    if with_log:
+        defaults["access_log"] = "access_log:\n" + _log(case)
+    listener = _merge(case.config.get("listener", ""), defaults)
+    return ("-\n" + _indent(listener, 2)).replace("${log}", log_path(case, folder))
+
+
 def _listener(case, folder, with_log):
+    if "chains" in case.config:
+        return _chains(case, folder, with_log)
     filter_type = _TCP if case.raw else _HCM
     own = _tcp_proxy(case, with_log) if case.raw else _manager(case, with_log)
     listener = _merge(case.config.get("listener", ""), {

@@ -8,8 +8,8 @@ import dataclasses
 import os
 import re
 
-CONFIG_SECTIONS = ("tcp", "hcm", "routes", "vhost", "virtual_hosts", "route_config", "filters", "listener",
-                   "access_log")
+CONFIG_SECTIONS = ("tcp", "chains", "hcm", "routes", "vhost", "virtual_hosts", "route_config",
+                   "filters", "listener", "access_log")
 NAME = re.compile(r"\$\{(?!log\b)(\w+)\}")
 _ESCAPE = re.compile(r"\\(?:\{(?P<text>(?:[^}\\]|\\.)*?)\*(?P<times>\d+)\}|x(?P<hex>[0-9a-fA-F]{2})"
                      r"|(?P<one>[rnt0s\\|]))")
@@ -74,8 +74,8 @@ class Case:
 
     @property
     def raw(self):
-        """A TCP proxy's case: peers exchange bytes, not messages."""
-        return "tcp" in self.config
+        """A case without HTTP: peers exchange bytes, not messages."""
+        return "tcp" in self.config or "chains" in self.config
 
     def cluster_names(self):
         """Every cluster that the configuration or a script names."""

@@ -61,6 +61,14 @@ std::string_view ToText(http::ErrorKind kind) {
       return "connection_termination";
     case http::ErrorKind::kDownstreamClosed:
       return "downstream_closed";
+    case http::ErrorKind::kDownstreamReset:
+      return "downstream_reset";
+    case http::ErrorKind::kDownstreamProtocolError:
+      return "downstream_protocol_error";
+    case http::ErrorKind::kRemoteRefused:
+      return "remote_refused";
+    case http::ErrorKind::kProtocolError:
+      return "protocol_error";
     default:
       return "other";
   }

@@ -36,8 +36,8 @@ TEST_CASE("client hello: name and protocols") {
 }
 
 TEST_CASE("client hello: a client without extensions") {
-  const std::string body = "\x03\x01" + std::string(32, 'r') + Block("", 1) +
-                           Block("\x13\x01", 2) + Block(std::string(1, '\0'), 1);
+  const std::string body = "\x03\x01" + std::string(32, 'r') + Block("", 1) + Block("\x13\x01", 2) +
+                           Block(std::string(1, '\0'), 1);
   CHECK(Read(Records(HandshakeMessage(body))) == " []");
 }
 
@@ -59,8 +59,8 @@ TEST_CASE("client hello: what is no TLS is known with its first wrong byte") {
   CHECK(Read("GET / HTTP/1.1\r\n") == "not TLS");
   CHECK(Read("\x16") == "incomplete");
   CHECK(Read("\x16\x02") == "not TLS");
-  CHECK(Read("\x16\x03\x01\x40\x01") == "not TLS");  // a record of 16385 bytes
-  CHECK(Read(std::string("\x16\x03\x01\0\0", 5)) == "not TLS");
+  CHECK(Read("\x16\x03\x01\x40\x01") == "not TLS");                    // a record of 16385 bytes
+  CHECK(Read(std::string("\x16\x03\x01\0\0", 5)) == "incomplete");     // an empty record
   CHECK(Read(std::string("\x16\x03\x01\0\x04\x02", 6)) == "not TLS");  // a ServerHello
   CHECK(Read(std::string("\x80\x2e\x01\x03\x01", 5)) == "not TLS");    // SSL 2
   // An alert between two fragments.

@@ -258,6 +258,7 @@ class Runner {
     if (cluster == "up") UpstreamServer();
     route::RouteConfig& route = harness_.Route(Word(directive, last - 1), cluster, domain);
     if (!ends_connect_) return;
+    route.match.kind = route::PathMatch::Kind::kConnect;
     std::get<route::ForwardAction>(route.action).upgrades.push_back({"CONNECT", true, true});
   }
 

@@ -43,7 +43,8 @@ class TcpSimulation final : private Remote {
     Wire* wire = nullptr;
     uint32_t id = 0;  // 0: a host that does not know yet whose it is
     bool host = false;
-    size_t total = 0;  // what it sends
+    size_t total = 0;  // of what it sends
+    std::string text;
     size_t sent = 0;
     size_t reset_at = SIZE_MAX;  // byte of what it sends at which it resets
     size_t got = 0;

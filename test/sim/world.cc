@@ -101,7 +101,8 @@ void World::AddListener(std::shared_ptr<const config::ListenerConfig> config) {
   sockets.push_back(*std::move(socket));
   listeners_.push_back(std::make_unique<server::ActiveListener>(
       std::move(config), std::move(sockets), scopes,
-      server::ActiveListener::Surroundings{services_, worker_scope, connections_, pipes_, nullptr}));
+      server::ActiveListener::Surroundings{services_, worker_scope, connections_, pipes_,
+                                           nullptr}));
 }
 
 void World::Clear() {

@@ -153,6 +153,33 @@ TEST_CASE("tcp: a slow reader holds the sender back") {
   CheckSlowReader(1000, 65536);
 }
 
+TEST_CASE("tcp: what is on its way to a slow client survives the host's end") {
+  TcpWorld world;
+  Peer client = world.Connect();
+  Peer host = world.host.Accept();
+  client.FinishSending();
+  world.Turn();
+  Transfer down{host, client};
+  constexpr uint64_t kMuch = 64 * 1024 * 1024;
+  for (int quiet = 0; quiet < 20;) {
+    const uint64_t before = down.sent;
+    down.Send(kMuch, 1024 * 1024);
+    world.Turn(2);
+    quiet = down.sent == before ? quiet + 1 : 0;
+  }
+  CHECK(world.session->piped());
+  const uint64_t total = down.sent;
+  host.Close();
+  for (int i = 0; i < 10000 && !client.ended(); ++i) {
+    down.Receive();
+    world.Turn(2);
+  }
+  CHECK(down.correct);
+  CHECK(down.received == total);
+  CHECK(world.ended == 1);
+  CHECK(world.pipes.taken() == 0);
+}
+
 TEST_CASE("tcp: a reset in the middle of a piped transfer is one on the other side too") {
   TcpWorld world;
   Peer client = world.Connect();

@@ -9,6 +9,7 @@ _LIBRARIES = {
     "catch2": "/usr/include/catch2",
     "libevent": "/usr/include/event2",
     "llhttp": "/usr/share/llhttp",
+    "nghttp2": "/usr/include/nghttp2",
     "protobuf": "/usr/include/google/protobuf",
     "re2": "/usr/include/re2",
     "spdlog": "/usr/include/spdlog",

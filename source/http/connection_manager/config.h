@@ -17,8 +17,10 @@
 #include "source/access_log/logger.h"
 #include "source/event/clock.h"
 #include "source/http/codec.h"
+#include "source/http/connection_manager/client_certificate.h"
 #include "source/http/filter/filter.h"
 #include "source/http/filter/local_reply_rules.h"
+#include "source/http/http2/options.h"
 #include "source/http/route/route_table.h"
 #include "source/net/cidr.h"
 
@@ -36,8 +38,13 @@ struct InternalAddresses {
   bool Has(const net::Address& address) const;
 };
 
+// Which HTTP a listener's connections speak; kAuto: as their first bytes say.
+enum class CodecType : uint8_t { kAuto, kHttp1, kHttp2 };
+
 struct Config {
   std::string stat_prefix;
+  CodecType codec = CodecType::kAuto;
+  http2::ProtocolOptions http2;
   std::string server_name = "envoy";
   ServerHeader server_header = ServerHeader::kOverwrite;
 
@@ -70,6 +77,7 @@ struct Config {
   bool skip_xff_append = false;
   bool append_x_forwarded_port = false;
   std::optional<InternalAddresses> internal_addresses;  // absent: nothing is internal
+  ClientCertificatePolicy client_certificate;
   std::string via;
   std::string scheme_to_overwrite;  // empty: none
   bool generate_request_id = true;

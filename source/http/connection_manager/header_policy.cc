@@ -198,9 +198,8 @@ const net::Address* ApplyRequestPolicy(const Config& config, const Peer& peer, b
   } else {
     headers.RemoveAnyOf(kInternalOnly);
   }
-  // forward_client_cert_details SANITIZE, the only mode so far: a client's word for its certificate
-  // is never passed on.
-  headers.Remove(HeaderId::kXForwardedClientCert);
+  ApplyClientCertificate(config.client_certificate.mode, peer.presented_certificate,
+                         peer.certificate_element, headers);
   if (edge) headers.RemoveAnyOf(kEdgeStripped);
   if (!config.via.empty()) AppendValue(HeaderId::kVia, ", ", config.via, headers);
   if (edge && origin.client->is_ip()) {

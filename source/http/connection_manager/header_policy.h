@@ -27,6 +27,8 @@ struct Peer {
   std::string_view own_ip = {};
   uint16_t local_port = 0;  // where append_x_forwarded_port asks for it
   bool tls = false;
+  bool presented_certificate = false;         // the client has shown one
+  std::string_view certificate_element = {};  // see client_certificate.h; outlives the head
 };
 
 // A reason to refuse a request before any filter sees it, or nothing.

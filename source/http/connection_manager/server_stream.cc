@@ -4,13 +4,14 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "source/http/ascii.h"
 #include "source/http/codes.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/session.h"
+#include "source/net/tls_facts.h"
 #include "source/http/connection_manager/target_policy.h"
 #include "source/http/connection_manager/upgrade_policy.h"
 #include "source/http/grpc_timeout.h"
-#include "source/http/http1/ascii.h"
 #include "source/http/http1/details.h"
 
 namespace remora::connection_manager {
@@ -49,8 +50,15 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event
   connection_.filter_chain_metadata = config_.chain_metadata();
   info_.dynamic_metadata = session.metadata();
   connection_.local_source = this;
+  connection_.tls = session.tls();
+  connection_.requested_server_name =
+      connection_.tls != nullptr ? connection_.tls->server_name() : std::string_view();
   config_.stats().downstream_rq_total.Inc();
-  config_.stats().downstream_rq_http1_total.Inc();
+  if (session.speaks_http2()) {
+    config_.stats().downstream_rq_http2_total.Inc();
+  } else {
+    config_.stats().downstream_rq_http1_total.Inc();
+  }
   config_.stats().downstream_rq_active.Inc();
   if (config_.stream_deadlines()) {
     const Config& config = config_.config();
@@ -154,7 +162,7 @@ void ServerStream::AnswerExpectation(RequestHead& head) {
   if (head.expects_continue) {
     codec_->SendContinue();
     CountCode(100);
-  } else if (!http1::EqualsWord(head.headers.Get(HeaderId::kExpect), "100-continue")) {
+  } else if (!http::EqualsWord(head.headers.Get(HeaderId::kExpect), "100-continue")) {
     return;
   }
   head.headers.Remove(HeaderId::kExpect);
@@ -176,6 +184,11 @@ void ServerStream::OnHead(RequestHead& head) {
   const WorkerServices& services = config_.services();
   Peer peer{session_->remote(), services.own_ip};
   if (config_.config().append_x_forwarded_port) peer.local_port = session_->local().port();
+  if (connection_.tls != nullptr) {
+    peer.tls = true;
+    peer.certificate_element = session_->certificate_element();
+    peer.presented_certificate = session_->presented_certificate();
+  }
   info_.downstream_remote =
       ApplyRequestPolicy(config_.config(), peer, services.worker.random, head);
   CreateChain(&head, true);
@@ -264,6 +277,12 @@ void ServerStream::OnDeadline(void* self) {
 void ServerStream::OnTimeout(ErrorKind kind) {
   if (!active_) return;
   const Stats& stats = config_.stats();
+  if (response_done_ || aborted_) {
+    // HTTP/2: the client's window does not let the answer through.
+    config_.http2_options().stats.tx_flush_timeout.Inc();
+    codec_->OnReset({Side::kLocal, kind});
+    return;
+  }
   LocalReply reply = http::ReplyTo({Side::kLocal, kind});
   if (!request_done_) reply.status = 408;
   switch (kind) {

@@ -56,6 +56,9 @@ class ServerStream final : public http::RequestSink, public http::AddressSource 
   bool response_started() const { return response_started_; }
   bool response_done() const { return response_done_; }
   bool request_done() const { return request_done_; }
+  // A response was chosen, whether or not it has been sent.
+  bool answered() const { return info_.response_code != 0; }
+  event::TimePoint started() const { return info_.start; }
   http::StreamInfo& info() { return info_; }
 
   // After the end: statistics, then back to the state before Start.

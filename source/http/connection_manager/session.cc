@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "source/base/log.h"
+#include "source/http/connection_manager/http2_connection.h"
 #include "source/http/connection_manager/server_stream.h"
+#include "source/net/tls_facts.h"
 
 namespace remora::connection_manager {
 
@@ -41,7 +43,7 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
       connection_(config_->services().worker.dispatcher, config_->services().worker.blocks,
                   std::move(accepted.socket), std::move(accepted.transport), *this,
                   ConnectionOptions(*config_)),
-      codec_(*this, connection_.output(), config_->http1_options()) {
+      codec_(*this, connection_.output(), config_->http1_options(connection_.tls() != nullptr)) {
   const Stats& stats = config_->stats();
   stats.downstream_cx_total.Inc();
   stats.downstream_cx_active.Inc();
@@ -76,15 +78,33 @@ const net::Address& Session::local() {
 }
 
 net::SessionTotals Session::totals() const {
-  return {id_,
-          started_,
-          connection_.bytes_received(),
-          connection_.bytes_sent(),
-          requests_ > 0,
-          broke_protocol_,
-          connection_.handshaking(),
-          connection_.tls(),
-          connection_.transport_failure()};
+  net::SessionTotals totals;
+  totals.id = id_;
+  totals.started = started_;
+  totals.bytes_received = connection_.bytes_received();
+  totals.bytes_sent = connection_.bytes_sent();
+  totals.protocol_known = requests_ > 0;
+  totals.broke_protocol = broke_protocol_;
+  totals.handshaking = connection_.handshaking();
+  totals.tls = connection_.tls();
+  totals.transport_failure = connection_.transport_failure();
+  totals.http2 = http2_ != nullptr;
+  return totals;
+}
+
+bool Session::presented_certificate() {
+  return config_->config().client_certificate.mode != ClientCertificateMode::kSanitize &&
+         tls() != nullptr && tls()->peer() != nullptr;
+}
+
+std::string_view Session::certificate_element() {
+  const ClientCertificatePolicy& policy = config_->config().client_certificate;
+  if (!policy.describes() || tls() == nullptr || tls()->peer() == nullptr) return {};
+  if (certificate_element_ == nullptr) {
+    certificate_element_ =
+        std::make_unique<const std::string>(DescribeClientCertificate(policy.details, *tls()));
+  }
+  return *certificate_element_;
 }
 
 // --- timeouts ---
@@ -130,6 +150,11 @@ void Session::OnTimer(void* self) {
 
 void Session::OnIdle() {
   config_->stats().downstream_cx_idle_timeout.Inc();
+  if (http2_ != nullptr) {
+    // A request may be on its way.
+    http2_->StartDrain();
+    return;
+  }
   EndUnused();
 }
 
@@ -166,6 +191,10 @@ void Session::OnMaxDuration() {
   const Config& config = config_->config();
   config_->stats().downstream_cx_max_duration_reached.Inc();
   draining_ = true;
+  if (http2_ != nullptr) {
+    http2_->StartDrain();
+    return;
+  }
   if (config.http1_safe_max_connection_duration) {
     // Only a response may end it: a request on its way is never cut off.
     config_->stats().downstream_cx_http1_soft_drain.Inc();
@@ -182,12 +211,60 @@ void Session::OnMaxDuration() {
 
 // --- bytes in ---
 
+void Session::Recognize(const buffer::Buffer& input) {
+  // RFC 9113 section 3.4. As Envoy: so much of it is unlike any request.
+  constexpr std::string_view kPreface = "PRI * HTTP/2";
+  switch (config_->config().codec) {
+    case CodecType::kHttp1:
+      StartHttp1();
+      return;
+    case CodecType::kHttp2:
+      StartHttp2();
+      return;
+    case CodecType::kAuto:
+      break;
+  }
+  const net::TlsFacts* tls = connection_.tls();
+  if (tls != nullptr && !tls->application_protocol().empty()) {
+    // ALPN has settled it.
+    if (tls->application_protocol() == "h2") {
+      StartHttp2();
+    } else {
+      StartHttp1();
+    }
+    return;
+  }
+  char bytes[kPreface.size()];
+  const size_t size = std::min(input.length(), kPreface.size());
+  input.CopyOut(0, size, bytes);
+  if (std::string_view(bytes, size) != kPreface.substr(0, size)) {
+    StartHttp1();
+  } else if (size == kPreface.size()) {
+    StartHttp2();
+  }
+}
+
+void Session::StartHttp1() {
+  speaks_http1_ = true;
+  config_->stats().downstream_cx_http1_total.Inc();
+  config_->stats().downstream_cx_http1_active.Inc();
+}
+
+void Session::StartHttp2() {
+  config_->stats().downstream_cx_http2_total.Inc();
+  config_->stats().downstream_cx_http2_active.Inc();
+  head_since_ = 0;
+  AwaitRequest();
+  http2_ = std::make_unique<Http2Connection>(*this, *config_, connection_);
+}
+
 void Session::OnInput(buffer::Buffer& input) {
-  if (!spoke_) [[unlikely]] {
-    // A protocol is known by its first bytes.
-    spoke_ = true;
-    config_->stats().downstream_cx_http1_total.Inc();
-    config_->stats().downstream_cx_http1_active.Inc();
+  if (__builtin_expect(!speaks_http1_, 0)) {
+    if (http2_ == nullptr) Recognize(input);
+    if (http2_ != nullptr) {
+      http2_->OnInput(input);
+      return;
+    }
   }
   if (closing_ && stream_ == nullptr) {
     input.Clear();
@@ -207,6 +284,13 @@ void Session::OnInput(buffer::Buffer& input) {
 }
 
 void Session::OnInputEnd() {
+  if (http2_ != nullptr) {
+    if (!closing_) peer_ended_ = true;
+    closing_ = true;
+    http2_->AbortAll({Side::kDownstream, ErrorKind::kDownstreamClosed});
+    connection_.CloseAfterFlush(false);
+    return;
+  }
   in_dispatch_ = true;
   const absl::Status status = codec_.OnInputEnd();
   in_dispatch_ = false;
@@ -277,15 +361,56 @@ http::ServerCodecEvents::NewRequest Session::OnNewRequest(http::ServerCodecStrea
 }
 
 bool Session::ShouldCloseAfterResponse() {
+  // A connection of HTTP/2 goes on beside the response; it is told to end once.
+  if (http2_ != nullptr && http2_->draining()) return false;
   const uint32_t limit = config_->config().max_requests_per_connection;
   if (limit != 0 && requests_ >= limit) {
     config_->stats().downstream_cx_max_requests_reached.Inc();
-    return true;
+  } else if (closing_ || draining_) {
+    return http2_ == nullptr;
+  } else if (config_->DrainCloses()) {
+    config_->stats().downstream_cx_drain_close.Inc();
+  } else {
+    return false;
   }
-  if (closing_ || draining_) return true;
-  if (!config_->DrainCloses()) return false;
-  config_->stats().downstream_cx_drain_close.Inc();
-  return true;
+  if (http2_ == nullptr) return true;
+  http2_->StartDrain();
+  return false;
+}
+
+// --- HTTP/2 ---
+
+void Session::OnRequestBegan() {
+  wait_end_ = event::Timer::kNever;
+  timer_.Arm(DurationEnd());
+  ++requests_;
+}
+
+void Session::OnNothingInFlight() {
+  if (!closing_) AwaitRequest();
+}
+
+void Session::OnHttp2Failed(std::string_view why) {
+  config_->stats().downstream_cx_protocol_error.Inc();
+  broke_protocol_ = true;
+  REMORA_LOG(kHttp, kDebug, "protocol error from ", remote_.ToString(), ": ", std::string(why));
+  closing_ = true;
+  timer_.Disarm();
+  http2_->AbortAll({Side::kDownstream, ErrorKind::kDownstreamProtocolError, why});
+  connection_.CloseAfterFlush(true, config_->config().delayed_close_timeout);
+}
+
+void Session::OnHttp2Dead() {
+  closing_ = true;
+  timer_.Disarm();
+  http2_->AbortAll({Side::kDownstream, ErrorKind::kDownstreamClosed});
+  connection_.CloseAfterFlush(false);
+}
+
+void Session::EndAfterFlush() {
+  closing_ = true;
+  timer_.Disarm();
+  connection_.CloseAfterFlush(true, config_->config().delayed_close_timeout);
 }
 
 // The stream may still be on the stack: it is recycled when the turn ends.
@@ -300,7 +425,7 @@ void Session::FinishStream() {
   connection_.dispatcher().AtTurnEnd(turn_end_);
 }
 
-void Session::OnStreamDone(bool keep_alive) {
+void Session::OnStreamDone(http::ServerCodecStream&, bool keep_alive) {
   const bool request_done = stream_->request_done();
   FinishStream();
   if (!keep_alive || closing_) {
@@ -313,6 +438,7 @@ void Session::OnStreamDone(bool keep_alive) {
 }
 
 void Session::OnStreamAborted() {
+  if (http2_ != nullptr) return;  // its codec resets the stream, and goes on
   aborted_ = true;
   closing_ = true;
   connection_.dispatcher().AtTurnEnd(turn_end_);
@@ -332,11 +458,13 @@ void Session::OnTurnEnd(void* self) {
 
 void Session::OnOutputFull() {
   config_->stats().downstream_flow_control_paused_reading_total.Inc();
+  if (http2_ != nullptr) http2_->OnOutputFull();
   if (stream_ != nullptr) stream_->OnOutputFull();
 }
 
 void Session::OnOutputDrained() {
   config_->stats().downstream_flow_control_resumed_reading_total.Inc();
+  if (http2_ != nullptr) http2_->OnOutputDrained();
   if (stream_ != nullptr) stream_->OnOutputDrained();
 }
 
@@ -346,9 +474,10 @@ void Session::CountClose(bool remote) {
   if (ended_) return;
   ended_ = true;
   const Stats& stats = config_->stats();
-  const bool active = stream_ != nullptr || cut_;
+  const bool active = stream_ != nullptr || cut_ || (http2_ != nullptr && http2_->active());
   stats.downstream_cx_active.Dec();
-  if (spoke_) stats.downstream_cx_http1_active.Dec();
+  if (speaks_http1_) stats.downstream_cx_http1_active.Dec();
+  if (http2_ != nullptr) stats.downstream_cx_http2_active.Dec();
   stats.downstream_cx_destroy.Inc();
   if (active) stats.downstream_cx_destroy_active_rq.Inc();
   if (remote) {
@@ -372,11 +501,16 @@ void Session::OnClosed(net::CloseReason reason, int) {
     stream_->Abort({Side::kDownstream, ErrorKind::kDownstreamClosed});
     FinishStream();
   }
+  if (http2_ != nullptr) http2_->AbortAll({Side::kDownstream, ErrorKind::kDownstreamClosed});
   timer_.Disarm();
   owner_.OnSessionClosed(*this);
 }
 
 void Session::Drain() {
+  if (http2_ != nullptr) {
+    http2_->StartDrain();
+    return;
+  }
   closing_ = true;
   if (stream_ == nullptr) connection_.CloseAfterFlush(false);
 }
@@ -389,6 +523,7 @@ void Session::Close() {
     stream_.reset();
   }
   finished_.reset();
+  if (http2_ != nullptr) http2_->Drop();
   timer_.Disarm();
   connection_.Close();
 }

@@ -5,6 +5,8 @@
 // Owner: the worker's listener until the connection is closed, then the dispatcher's deferred list.
 // Thread: its worker. It feeds the codec, owns the streams that the codec begins, decides when the
 // connection ends (timeouts, Connection: close, protocol error, drain), and tells its owner.
+// Which HTTP it speaks is known before the first byte, or by its first bytes: those of HTTP/2 are
+// unlike any request. What only HTTP/2 needs is in Http2Connection.
 // One timer serves all its timeouts, because at most two of them run at once:
 //
 //   no stream, nothing received   idle_timeout           -> the connection ends
@@ -24,6 +26,7 @@
 
 namespace remora::connection_manager {
 
+class Http2Connection;
 class ServerStream;
 
 class Session final : public net::DownstreamSession,
@@ -56,10 +59,25 @@ class Session final : public net::DownstreamSession,
     return findings_ == nullptr || findings_->metadata.empty() ? nullptr : &findings_->metadata;
   }
   http::ConnectionStates& filter_states() { return filter_states_; }
+  // Null: plaintext.
+  const net::TlsFacts* tls() const { return connection_.tls(); }
+  bool presented_certificate();
+  // About the client's certificate, as the configuration wants it; made once. Empty: not wanted.
+  std::string_view certificate_element();
   // The response that begins now is the connection's last.
   bool ShouldCloseAfterResponse();
-  // A response was cut off: the connection is of no more use.
+  // A response was cut off: the connection of HTTP/1 is of no more use.
   void OnStreamAborted();
+  bool speaks_http2() const { return http2_ != nullptr; }
+
+  // From Http2Connection.
+  void OnRequestBegan();
+  void OnNothingInFlight();
+  // The client broke the protocol or costs too much; GOAWAY is in the output.
+  void OnHttp2Failed(std::string_view why);
+  // It gives no sign of life.
+  void OnHttp2Dead();
+  void EndAfterFlush();
 
   // net::ConnectionHandler
   void OnInput(buffer::Buffer& input) override;
@@ -71,7 +89,7 @@ class Session final : public net::DownstreamSession,
   // http::ServerCodecEvents
   NewRequest OnNewRequest(http::ServerCodecStream& stream) override;
   void OnOutput() override { connection_.Cork(); }
-  void OnStreamDone(bool keep_alive) override;
+  void OnStreamDone(http::ServerCodecStream& stream, bool keep_alive) override;
   void OnInputInterestChanged() override;
 
  private:
@@ -98,6 +116,9 @@ class Session final : public net::DownstreamSession,
   void EndUnused();
   void OnHeadTimeout();
   void OnMaxDuration();
+  void Recognize(const buffer::Buffer& input);
+  void StartHttp1();
+  void StartHttp2();
   void OnProtocolError();
   void UpdateReading();
   void FinishStream();
@@ -108,21 +129,22 @@ class Session final : public net::DownstreamSession,
   std::unique_ptr<const Findings> findings_;
   net::Address remote_;
   std::unique_ptr<const net::Address> local_;  // once somebody has asked
+  std::unique_ptr<const std::string> certificate_element_;  // once a request needed it
   http::ConnectionStates filter_states_;
   uint64_t id_;
   event::TimePoint started_;
   event::TimePoint head_since_ = 0;                   // 0: no half head is there
   event::TimePoint wait_end_ = event::Timer::kNever;  // of idleness, of the head, of the drain
   uint32_t requests_ = 0;
-  bool spoke_ = false;          // bytes came
   bool draining_ = false;       // old enough: the next response is the last
   bool drain_waiting_ = false;  // wait_end_ is the drain's
   bool broke_protocol_ = false;
-  bool closing_ = false;     // no further request is served
-  bool peer_ended_ = false;  // and it was the client that began to end it
-  bool aborted_ = false;     // close once what is queued is flushed
-  bool cut_ = false;         // the client ended it within a request
-  bool ended_ = false;       // statistics are done
+  bool closing_ = false;       // no further request is served
+  bool peer_ended_ = false;    // and it was the client that began to end it
+  bool aborted_ = false;       // close once what is queued is flushed
+  bool cut_ = false;           // the client ended it within a request
+  bool ended_ = false;         // statistics are done
+  bool speaks_http1_ = false;  // it is known
   bool in_dispatch_ = false;
   std::unique_ptr<ServerStream> stream_;    // HTTP/1: one at a time
   std::unique_ptr<ServerStream> finished_;  // recycled at the end of the turn
@@ -130,6 +152,7 @@ class Session final : public net::DownstreamSession,
   event::TurnTask turn_end_;
   net::Connection connection_;
   http1::ServerCodec codec_;
+  std::unique_ptr<Http2Connection> http2_;  // null: HTTP/1, or not known yet
 };
 
 }  // namespace remora::connection_manager

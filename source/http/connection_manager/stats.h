@@ -19,6 +19,8 @@ struct Stats {
   NamedGauge<"downstream_cx_active"> downstream_cx_active;              // Open now.
   NamedCounter<"downstream_cx_http1_total"> downstream_cx_http1_total;  // Of them HTTP/1.
   NamedGauge<"downstream_cx_http1_active"> downstream_cx_http1_active;
+  NamedCounter<"downstream_cx_http2_total"> downstream_cx_http2_total;  // And HTTP/2.
+  NamedGauge<"downstream_cx_http2_active"> downstream_cx_http2_active;
   NamedCounter<"downstream_cx_destroy"> downstream_cx_destroy;  // Closed, whoever did it.
   NamedCounter<"downstream_cx_destroy_local"> downstream_cx_destroy_local;
   NamedCounter<"downstream_cx_destroy_remote"> downstream_cx_destroy_remote;
@@ -45,6 +47,7 @@ struct Stats {
       downstream_flow_control_resumed_reading_total;
   NamedCounter<"downstream_rq_total"> downstream_rq_total;              // Requests begun.
   NamedCounter<"downstream_rq_http1_total"> downstream_rq_http1_total;  // Of them HTTP/1.
+  NamedCounter<"downstream_rq_http2_total"> downstream_rq_http2_total;  // And HTTP/2.
   NamedGauge<"downstream_rq_active"> downstream_rq_active;              // Without an end yet.
   NamedCounter<"downstream_rq_completed"> downstream_rq_completed;      // Answered.
   NamedCounter<"downstream_rq_1xx"> downstream_rq_1xx;
@@ -64,8 +67,10 @@ struct Stats {
       downstream_rq_redirected_with_normalized_path;
   NamedCounter<"downstream_rq_response_before_rq_complete">
       downstream_rq_response_before_rq_complete;
-  NamedCounter<"downstream_rq_rx_reset"> downstream_rq_rx_reset;    // Ended before both ways had.
-  NamedCounter<"downstream_rq_tx_reset"> downstream_rq_tx_reset;    // Cut off by us.
+  NamedCounter<"downstream_rq_rx_reset"> downstream_rq_rx_reset;  // Ended before both ways had.
+  NamedCounter<"downstream_rq_tx_reset"> downstream_rq_tx_reset;  // Cut off by us.
+  // Connections closed because clients reset most of what they began.
+  NamedCounter<"downstream_rq_too_many_premature_resets"> downstream_rq_too_many_premature_resets;
   NamedCounter<"downstream_rq_too_large"> downstream_rq_too_large;  // 413.
   NamedCounter<"rs_too_large"> rs_too_large;  // Response over the buffer limit.
   NamedHistogram<"downstream_rq_time", Unit::kMilliseconds> downstream_rq_time;

@@ -46,6 +46,14 @@ WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerSer
   http1_options_.max_header_bytes = config_->max_request_header_bytes;
   http1_options_.max_headers = config_->max_request_headers;
   http1_options_.default_host_for_http_10 = config_->default_host_for_http_10;
+  http2_options_.protocol = config_->http2;
+  http2_options_.max_header_bytes = config_->max_request_header_bytes;
+  http2_options_.max_headers = config_->max_request_headers;
+  http2_options_.stream_buffer_limit = buffer_limit;
+  http2_options_.underscore_names = config_->underscore_names;
+  http2_options_.stats = scopes.http2.Make<http2::Stats>(services.worker.shard);
+  http1_tls_options_ = http1_options_;
+  http1_tls_options_.secure = true;
 }
 
 WorkerConfig::~WorkerConfig() = default;

@@ -14,10 +14,11 @@
 #include "source/base/arena.h"
 #include "source/http/connection_manager/config.h"
 #include "source/http/connection_manager/date_cache.h"
-#include "source/net/drain.h"
 #include "source/http/connection_manager/stats.h"
 #include "source/http/filter/filter_chain.h"
 #include "source/http/http1/server_codec.h"
+#include "source/http/http2/options.h"
+#include "source/net/drain.h"
 #include "source/upstream/cluster_set.h"
 
 namespace remora::connection_manager {
@@ -41,6 +42,7 @@ class WorkerConfig {
     stats::Scope& manager;   // `http.<stat_prefix>.`
     stats::Scope& listener;  // `listener.<address>.http.<stat_prefix>.`
     stats::Scope& http1;     // `http1.`
+    stats::Scope& http2;     // `http2.`
   };
   // `drain` outlives this; null: nothing is ever drained.
   WorkerConfig(std::shared_ptr<const Config> config, const WorkerServices& services,
@@ -55,7 +57,10 @@ class WorkerConfig {
   const ListenerStats& listener_stats() const { return listener_stats_; }
   // Those for this request; null: one of which nothing is known.
   const http::WorkerFilters& FiltersFor(const http::RequestHead* head) const;
-  const http1::ServerOptions& http1_options() const { return http1_options_; }
+  const http1::ServerOptions& http1_options(bool tls) const {
+    return tls ? http1_tls_options_ : http1_options_;
+  }
+  const http2::CodecOptions& http2_options() const { return http2_options_; }
   const access_log::WorkerLoggers& loggers() const { return loggers_; }
   uint32_t buffer_limit() const { return buffer_limit_; }
   // The filter chain, for logs.
@@ -91,6 +96,8 @@ class WorkerConfig {
   std::vector<http::WorkerFilters> upgrade_filters_;  // as in the configuration
   access_log::WorkerLoggers loggers_;
   http1::ServerOptions http1_options_;
+  http1::ServerOptions http1_tls_options_;
+  http2::CodecOptions http2_options_;
   uint32_t buffer_limit_;
   std::string chain_name_;
   std::shared_ptr<const http::Metadata> chain_metadata_;

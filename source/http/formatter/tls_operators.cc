@@ -1,42 +1,157 @@
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "source/http/escape.h"
 #include "source/http/formatter/operator_table.h"
+#include "source/net/tls_facts.h"
 
 namespace remora::formatter {
+namespace {
+
+using net::CertificateFacts;
+using net::TlsFacts;
+
+const TlsFacts* Downstream(const Exchange& exchange) {
+  return exchange.info.connection == nullptr ? nullptr : exchange.info.connection->tls;
+}
+
+bool AppendText(std::string_view text, std::string& out) {
+  out += text;
+  return !text.empty();
+}
+
+// Commas in between, as Envoy.
+bool AppendList(const std::vector<std::string>& list, std::string& out) {
+  bool first = true;
+  for (const std::string& entry : list) {
+    if (!first) out += ',';
+    first = false;
+    out += entry;
+  }
+  return !list.empty();
+}
+
+template <std::string_view (TlsFacts::*kFact)() const>
+bool AppendFact(const Operator&, const Exchange& exchange, std::string& out) {
+  const TlsFacts* tls = Downstream(exchange);
+  return tls != nullptr && AppendText((tls->*kFact)(), out);
+}
+
+bool AppendSessionId(const Operator&, const Exchange& exchange, std::string& out) {
+  const TlsFacts* tls = Downstream(exchange);
+  return tls != nullptr && AppendText(tls->session_id(), out);
+}
+
+bool AppendHandshakeDuration(const Operator&, const Exchange& exchange, std::string& out) {
+  const TlsFacts* tls = Downstream(exchange);
+  if (tls == nullptr || tls->handshake_duration() == 0) return false;
+  AppendNumber(tls->handshake_duration() / event::kMillisecond, out);
+  return true;
+}
+
+using Whose = const CertificateFacts* (TlsFacts::*)() const;
+
+template <Whose kWhose>
+const CertificateFacts* Certificate(const Exchange& exchange) {
+  const TlsFacts* tls = Downstream(exchange);
+  return tls == nullptr ? nullptr : (tls->*kWhose)();
+}
+
+template <Whose kWhose, std::string CertificateFacts::* kField>
+bool AppendOf(const Operator&, const Exchange& exchange, std::string& out) {
+  const CertificateFacts* certificate = Certificate<kWhose>(exchange);
+  return certificate != nullptr && AppendText(certificate->*kField, out);
+}
+
+template <Whose kWhose, std::vector<std::string> CertificateFacts::* kField>
+bool AppendListOf(const Operator&, const Exchange& exchange, std::string& out) {
+  const CertificateFacts* certificate = Certificate<kWhose>(exchange);
+  return certificate != nullptr && AppendList(certificate->*kField, out);
+}
+
+bool AppendPeerPem(const Operator&, const Exchange& exchange, std::string& out) {
+  const CertificateFacts* peer = Certificate<&TlsFacts::peer>(exchange);
+  if (peer == nullptr) return false;
+  http::AppendUrlEncodedPem(peer->pem, out);
+  return true;
+}
+
+template <int64_t CertificateFacts::* kField>
+bool AppendTime(const Operator& self, const Exchange& exchange, std::string& out) {
+  const CertificateFacts* peer = Certificate<&TlsFacts::peer>(exchange);
+  if (peer == nullptr) return false;
+  self.rest->time.Append(peer->*kField * event::kSecond, out);
+  return true;
+}
+
+template <std::string CertificateFacts::* kField>
+bool AppendChain(const Operator&, const Exchange& exchange, std::string& out) {
+  const TlsFacts* tls = Downstream(exchange);
+  if (tls == nullptr || tls->peer_chain().empty()) return false;
+  bool first = true;
+  for (const CertificateFacts& certificate : tls->peer_chain()) {
+    if (!first) out += ',';
+    first = false;
+    out += certificate.*kField;
+  }
+  return true;
+}
+
+// Of the certificate above the peer's, where the peer sent it.
+template <std::string CertificateFacts::* kField>
+bool AppendIssuer(const Operator&, const Exchange& exchange, std::string& out) {
+  const TlsFacts* tls = Downstream(exchange);
+  return tls != nullptr && tls->peer_chain().size() > 1 &&
+         AppendText(tls->peer_chain()[1].*kField, out);
+}
+
+constexpr Whose kPeer = &TlsFacts::peer;
+constexpr Whose kLocal = &TlsFacts::local;
+using Facts = CertificateFacts;
+
+}  // namespace
 
 std::span<const OperatorEntry> TlsOperators() {
   using enum Arguments;
-  // Every connection is plaintext.
+  // Names in a peer's certificate are the peer's: marked so.
   static constexpr OperatorEntry kTable[] = {
-      {"DOWNSTREAM_HANDSHAKE_DURATION", kNone, &AppendNothing, true},
-      {"DOWNSTREAM_LOCAL_DNS_SAN", kNone, &AppendNothing},
-      {"DOWNSTREAM_LOCAL_EMAIL_SAN", kNone, &AppendNothing},
-      {"DOWNSTREAM_LOCAL_IP_SAN", kNone, &AppendNothing},
-      {"DOWNSTREAM_LOCAL_OTHERNAME_SAN", kNone, &AppendNothing},
-      {"DOWNSTREAM_LOCAL_SUBJECT", kNone, &AppendNothing},
-      {"DOWNSTREAM_LOCAL_URI_SAN", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_CERT", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_CERT_V_END", kOptional, &AppendNothing, false, false, &PrepareUtcTime},
-      {"DOWNSTREAM_PEER_CERT_V_START", kOptional, &AppendNothing, false, false, &PrepareUtcTime},
-      {"DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_CHAIN_SERIALS", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_DNS_SAN", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_EMAIL_SAN", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_FINGERPRINT_1", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_FINGERPRINT_256", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_IP_SAN", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_ISSUER", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_ISSUER_SERIAL", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_OTHERNAME_SAN", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_SERIAL", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_SUBJECT", kNone, &AppendNothing},
-      {"DOWNSTREAM_PEER_URI_SAN", kNone, &AppendNothing},
-      {"DOWNSTREAM_TLS_CIPHER", kNone, &AppendNothing},
-      {"DOWNSTREAM_TLS_GROUP", kNone, &AppendNothing},
-      {"DOWNSTREAM_TLS_SESSION_ID", kNone, &AppendNothing},
-      {"DOWNSTREAM_TLS_VERSION", kNone, &AppendNothing},
+      {"DOWNSTREAM_HANDSHAKE_DURATION", kNone, &AppendHandshakeDuration, true},
+      {"DOWNSTREAM_LOCAL_DNS_SAN", kNone, &AppendListOf<kLocal, &Facts::dns_sans>},
+      {"DOWNSTREAM_LOCAL_EMAIL_SAN", kNone, &AppendListOf<kLocal, &Facts::email_sans>},
+      {"DOWNSTREAM_LOCAL_IP_SAN", kNone, &AppendListOf<kLocal, &Facts::ip_sans>},
+      {"DOWNSTREAM_LOCAL_OTHERNAME_SAN", kNone, &AppendListOf<kLocal, &Facts::other_sans>},
+      {"DOWNSTREAM_LOCAL_SUBJECT", kNone, &AppendOf<kLocal, &Facts::subject>},
+      {"DOWNSTREAM_LOCAL_URI_SAN", kNone, &AppendListOf<kLocal, &Facts::uri_sans>},
+      {"DOWNSTREAM_PEER_CERT", kNone, &AppendPeerPem},
+      {"DOWNSTREAM_PEER_CERT_V_END", kOptional, &AppendTime<&Facts::not_after>, false, false,
+       &PrepareUtcTime},
+      {"DOWNSTREAM_PEER_CERT_V_START", kOptional, &AppendTime<&Facts::not_before>, false, false,
+       &PrepareUtcTime},
+      {"DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1", kNone, &AppendChain<&Facts::fingerprint_1>},
+      {"DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256", kNone, &AppendChain<&Facts::fingerprint_256>},
+      {"DOWNSTREAM_PEER_CHAIN_SERIALS", kNone, &AppendChain<&Facts::serial>},
+      {"DOWNSTREAM_PEER_DNS_SAN", kNone, &AppendListOf<kPeer, &Facts::dns_sans>, false, true},
+      {"DOWNSTREAM_PEER_EMAIL_SAN", kNone, &AppendListOf<kPeer, &Facts::email_sans>, false, true},
+      {"DOWNSTREAM_PEER_FINGERPRINT_1", kNone, &AppendOf<kPeer, &Facts::fingerprint_1>},
+      {"DOWNSTREAM_PEER_FINGERPRINT_256", kNone, &AppendOf<kPeer, &Facts::fingerprint_256>},
+      {"DOWNSTREAM_PEER_IP_SAN", kNone, &AppendListOf<kPeer, &Facts::ip_sans>},
+      {"DOWNSTREAM_PEER_ISSUER", kNone, &AppendOf<kPeer, &Facts::issuer>, false, true},
+      {"DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256", kNone, &AppendIssuer<&Facts::fingerprint_256>},
+      {"DOWNSTREAM_PEER_ISSUER_SERIAL", kNone, &AppendIssuer<&Facts::serial>},
+      {"DOWNSTREAM_PEER_OTHERNAME_SAN", kNone, &AppendListOf<kPeer, &Facts::other_sans>, false,
+       true},
+      {"DOWNSTREAM_PEER_SERIAL", kNone, &AppendOf<kPeer, &Facts::serial>},
+      {"DOWNSTREAM_PEER_SUBJECT", kNone, &AppendOf<kPeer, &Facts::subject>, false, true},
+      {"DOWNSTREAM_PEER_URI_SAN", kNone, &AppendListOf<kPeer, &Facts::uri_sans>, false, true},
+      {"DOWNSTREAM_TLS_CIPHER", kNone, &AppendFact<&TlsFacts::cipher>},
+      {"DOWNSTREAM_TLS_GROUP", kNone, &AppendFact<&TlsFacts::group>},
+      {"DOWNSTREAM_TLS_SESSION_ID", kNone, &AppendSessionId},
+      {"DOWNSTREAM_TLS_VERSION", kNone, &AppendFact<&TlsFacts::version>},
+      // Nothing reads greetings for fingerprints.
       {"TLS_JA3_FINGERPRINT", kNone, &AppendNothing},
       {"TLS_JA4_FINGERPRINT", kNone, &AppendNothing},
+      // The upstream connection may be gone when these are asked for.
       {"UPSTREAM_LOCAL_DNS_SAN", kNone, &AppendNothing},
       {"UPSTREAM_LOCAL_IP_SAN", kNone, &AppendNothing},
       {"UPSTREAM_LOCAL_URI_SAN", kNone, &AppendNothing},

@@ -1,7 +1,8 @@
 #include "source/http/http1/framing_rules.h"
 
+#include "source/http/ascii.h"
 #include "source/http/codes.h"
-#include "source/http/http1/ascii.h"
+#include "source/http/field_rules.h"
 #include "source/http/http1/details.h"
 
 namespace remora::http1 {
@@ -27,7 +28,7 @@ FramingDecision AcceptChunked() {
   return decision;
 }
 
-bool IsChunked(std::string_view coding) { return EqualsWord(coding, "chunked"); }
+bool IsChunked(std::string_view coding) { return http::EqualsWord(coding, "chunked"); }
 
 // CONNECT has no body in either direction; a 2xx answer turns the connection into a tunnel.
 FramingDecision DecideConnectRequest(const FramingInput& input, uint64_t length) {
@@ -47,19 +48,6 @@ FramingDecision DecideBodilessResponse(const FramingInput& input, uint64_t lengt
 
 }  // namespace
 
-bool ParseContentLength(std::string_view text, uint64_t& length) {
-  // 19 digits always fit in 64 bits, so no overflow can happen below.
-  if (text.empty() || text.size() > 19) return false;
-  uint64_t value = 0;
-  for (const char c : text) {
-    const unsigned digit = static_cast<unsigned>(c) - '0';
-    if (digit > 9) return false;
-    value = value * 10 + digit;
-  }
-  length = value;
-  return true;
-}
-
 FramingDecision DecideFraming(const FramingInput& input) {
   const uint16_t bad = input.is_response ? 502 : 400;
   const bool has_length = input.content_length_count > 0;
@@ -70,7 +58,8 @@ FramingDecision DecideFraming(const FramingInput& input) {
       return Reject(bad, detail::kContentLengthAndChunked);
     }
     if (input.content_length_count > 1) return Reject(bad, detail::kCodecError);
-    if (!ParseContentLength(input.content_length, length)) return Reject(bad, detail::kCodecError);
+    if (!http::ParseContentLength(input.content_length, length))
+      return Reject(bad, detail::kCodecError);
   }
   if (has_coding) {
     if (input.version == http::Version::kHttp10) {

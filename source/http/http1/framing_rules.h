@@ -40,7 +40,4 @@ struct FramingDecision {
 
 FramingDecision DecideFraming(const FramingInput& input);
 
-// Strict decimal: 1 to 19 digits and nothing else. False when it is no such number.
-bool ParseContentLength(std::string_view text, uint64_t& length);
-
 }  // namespace remora::http1

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "source/http/http1/ascii.h"
+#include "source/http/ascii.h"
 
 namespace remora::http1 {
 namespace {
@@ -35,13 +35,13 @@ bool AddConnectionTokens(std::string_view value, ConnectionTokens& tokens) {
     const std::string_view token = NextElement(value);
     if (token.empty()) continue;
     if (++tokens.count > ConnectionTokens::kMaxTokens) return false;
-    if (EqualsWord(token, "close")) {
+    if (http::EqualsWord(token, "close")) {
       tokens.close = true;
-    } else if (EqualsWord(token, "keep-alive")) {
+    } else if (http::EqualsWord(token, "keep-alive")) {
       tokens.keep_alive = true;
-    } else if (EqualsWord(token, "upgrade")) {
+    } else if (http::EqualsWord(token, "upgrade")) {
       tokens.upgrade = true;
-    } else if (!EqualsWord(token, "http2-settings")) {
+    } else if (!http::EqualsWord(token, "http2-settings")) {
       tokens.nominated[tokens.nominated_count++] = {token.data(), token.size()};
     }
   }
@@ -55,7 +55,7 @@ bool RemoveNominated(const ConnectionTokens& tokens, bool is_request, http::Head
     std::array<char, 64> small;
     char* lower =
         token.size() <= small.size() ? small.data() : headers.arena().AllocateBytes(token.size());
-    std::transform(token.begin(), token.end(), lower, ToLower);
+    std::transform(token.begin(), token.end(), lower, http::ToLower);
     const std::string_view name(lower, token.size());
     const HeaderId id = http::LookUpHeaderId(name);
     switch (id) {
@@ -79,7 +79,7 @@ bool RemoveNominated(const ConnectionTokens& tokens, bool is_request, http::Head
 
 bool ListHasToken(std::string_view list, std::string_view token) {
   while (!list.empty()) {
-    if (EqualsWord(NextElement(list), token)) return true;
+    if (http::EqualsWord(NextElement(list), token)) return true;
   }
   return false;
 }

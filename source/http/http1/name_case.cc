@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "source/http/http1/ascii.h"
+#include "source/http/ascii.h"
 
 namespace remora::http1 {
 namespace {
@@ -23,7 +23,7 @@ std::string_view FindName(std::string_view head, std::string_view name) {
   for (size_t at = head.find('\n'); at != std::string_view::npos; at = head.find('\n', at)) {
     ++at;
     if (at + name.size() < head.size() && head[at + name.size()] == ':' &&
-        EqualsWord(head.substr(at, name.size()), name)) {
+        http::EqualsWord(head.substr(at, name.size()), name)) {
       return head.substr(at, name.size());
     }
   }

@@ -2,8 +2,9 @@
 
 #include <cstring>
 
-#include "source/http/http1/ascii.h"
-#include "source/http/http1/byte_set.h"
+#include "source/http/ascii.h"
+#include "source/http/byte_set.h"
+#include "source/http/field_rules.h"
 #include "source/http/http1/details.h"
 
 namespace remora::http1 {
@@ -25,31 +26,6 @@ constexpr uint64_t kHopFields = Bit(HeaderId::kConnection) | Bit(HeaderId::kCont
                                 Bit(HeaderId::kTransferEncoding) | Bit(HeaderId::kUpgrade);
 static_assert(static_cast<unsigned>(HeaderId::kUpgrade) < 64);
 
-// Behind a body these could change what the head has already decided.
-constexpr uint64_t kHeadOnlyFields =
-    kHopFields | Bit(HeaderId::kAge) | Bit(HeaderId::kAuthorization) |
-    Bit(HeaderId::kCacheControl) | Bit(HeaderId::kContentEncoding) | Bit(HeaderId::kContentType) |
-    Bit(HeaderId::kCookie) | Bit(HeaderId::kDate) | Bit(HeaderId::kExpires) |
-    Bit(HeaderId::kForwarded) | Bit(HeaderId::kIfModifiedSince) | Bit(HeaderId::kIfNoneMatch) |
-    Bit(HeaderId::kLocation) | Bit(HeaderId::kRange) | Bit(HeaderId::kSetCookie) |
-    Bit(HeaderId::kTrailer) | Bit(HeaderId::kVary);
-constexpr std::string_view kHeadOnlyNames[] = {
-    "content-range",       "max-forwards",     "proxy-authenticate",
-    "proxy-authorization", "www-authenticate",
-};
-
-bool AllowedInTrailers(const HeaderEntry& entry) {
-  if (In(kHeadOnlyFields, entry.id)) return false;
-  if (entry.id >= HeaderId::kXEnvoyAttemptCount && entry.id <= HeaderId::kXForwardedProto) {
-    return false;
-  }
-  if (entry.id != HeaderId::kOther) return true;
-  for (const std::string_view name : kHeadOnlyNames) {
-    if (entry.name() == name) return false;
-  }
-  return true;
-}
-
 // The first `n` bytes of 16 are 0x20 when read from kCaseBits + 16 - n.
 alignas(16) constexpr uint8_t kCaseBits[32] = {
     0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20,
@@ -62,7 +38,7 @@ inline size_t LowerToken(char* name) {
     auto* block = reinterpret_cast<__m128i*>(at);
     const __m128i bytes = _mm_loadu_si128(block);
     const auto size =
-        static_cast<size_t>(std::countr_zero(kTokenBytes.Strangers(bytes) | 0x10000u));
+        static_cast<size_t>(std::countr_zero(http::kTokenBytes.Strangers(bytes) | 0x10000u));
     // As signed bytes, 'A' to 'Z' are the 26 highest after this addition.
     const __m128i shifted = _mm_add_epi8(bytes, _mm_set1_epi8(0x7f - 'Z'));
     const __m128i upper = _mm_cmpgt_epi8(shifted, _mm_set1_epi8(0x7f - 26));
@@ -134,7 +110,7 @@ bool TakeHopField(const HeaderEntry& entry, Section section, http::HeaderMap& he
       }
       return true;
     case HeaderId::kExpect:
-      fields.expects_continue = EqualsWord(value, "100-continue");
+      fields.expects_continue = http::EqualsWord(value, "100-continue");
       headers.AddNext();
       return true;
     case HeaderId::kUpgrade:
@@ -149,7 +125,7 @@ bool TakeHopField(const HeaderEntry& entry, Section section, http::HeaderMap& he
 }  // namespace
 
 HeadText TakeHead(buffer::Buffer& input, uint32_t size, base::Arena& arena) {
-  char* text = arena.AllocateBytes(size + kReadSlack);
+  char* text = arena.AllocateBytes(size + http::kReadSlack);
   const std::string_view front = input.Front();
   if (__builtin_expect(front.size() >= size, 1)) {
     std::memcpy(text, front.data(), size);
@@ -157,7 +133,7 @@ HeadText TakeHead(buffer::Buffer& input, uint32_t size, base::Arena& arena) {
     input.CopyOut(0, size, text);
   }
   input.Drain(size);
-  std::memset(text + size, 0, kReadSlack);
+  std::memset(text + size, 0, http::kReadSlack);
   return {text, size};
 }
 
@@ -180,7 +156,7 @@ bool ParseFields(const FieldLines& source, Section section, uint32_t max_fields,
       return false;
     }
     if (section == Section::kTrailers) {
-      if (AllowedInTrailers(entry)) headers.AddNext();
+      if (http::AllowedInTrailers(entry)) headers.AddNext();
     } else if (__builtin_expect(!In(kHopFields, entry.id), 1)) {
       headers.AddNext();
     } else if (!TakeHopField(entry, section, headers, fields)) {

@@ -9,7 +9,7 @@
 
 #include "source/base/check.h"
 #include "source/http/codes.h"
-#include "source/http/http1/framing_rules.h"
+#include "source/http/field_rules.h"
 #include "source/http/http1/name_case.h"
 
 namespace remora::http1 {
@@ -246,7 +246,7 @@ void PutResponseFraming(const http::ResponseHead& head, const ResponseContext& c
     // What a GET would have had; passed on as it came.
     uint64_t length = head.length;
     if (head.framing == http::Framing::kLength ||
-        ParseContentLength(head.headers.Get(HeaderId::kContentLength), length)) {
+        http::ParseContentLength(head.headers.Get(HeaderId::kContentLength), length)) {
       writer.PutLength(length);
     }
     return;

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "source/base/check.h"
+#include "source/http/ascii.h"
+#include "source/http/byte_set.h"
 #include "source/http/codes.h"
-#include "source/http/http1/ascii.h"
-#include "source/http/http1/byte_set.h"
 #include "source/http/http1/cross_check.h"
 #include "source/http/http1/details.h"
 #include "source/http/http1/field_bytes.h"
@@ -33,7 +33,7 @@ http::CodecError ErrorOf(HeadScanner::Result result) {
 bool MayBeginRequest(std::string_view text) {
   text = text.substr(0, 64);
   size_t size = 0;
-  while (size < text.size() && kTokenBytes.Has(text[size])) ++size;
+  while (size < text.size() && http::kTokenBytes.Has(text[size])) ++size;
   return size == text.size() || (size > 0 && text[size] == ' ');
 }
 
@@ -241,7 +241,7 @@ bool ServerCodec::AsksUpgrade(const RequestLine& line, const FieldSet& fields) c
   if (line.method_id == http::Method::kConnect) return false;
   // Clients that speak HTTP/2 too ask for it by the way (and to pass it on would hide what they
   // send then).
-  if (EqualsWord(fields.upgrade, "h2c")) return false;
+  if (http::EqualsWord(fields.upgrade, "h2c")) return false;
   return options_.ignores_upgrade == nullptr || !options_.ignores_upgrade(fields.upgrade);
 }
 
@@ -481,7 +481,7 @@ void ServerCodec::EndStream(bool keep_alive) {
   pause_ = http::PauseMask();
   response_ = ResponseState::kNone;
   request_ = keep_alive ? RequestState::kIdle : RequestState::kClosed;
-  events_.OnStreamDone(keep_alive);
+  events_.OnStreamDone(*this, keep_alive);
   if (keep_alive && !dispatching_) events_.OnInputInterestChanged();
 }
 

@@ -69,12 +69,15 @@ class ServerCodec final : public http::ServerCodec, private http::ServerCodecStr
   absl::Status OnInputEnd() override;
   const http::CodecError& error() const override { return error_; }
   bool WantsInput() const override;
-  http::ServerCodecStream& RejectedStream() override;
-  bool HeadStarted() const override {
-    return request_ == RequestState::kIdle && scanner_.started();
-  }
-  http::ServerCodecStream& RejectHead() override;
   void GoAway() override { going_away_ = true; }
+
+  // After a failed Dispatch without a stream: a place for the error's response.
+  http::ServerCodecStream& RejectedStream();
+  // The first bytes of a request's head are there, its end is not.
+  bool HeadStarted() const { return request_ == RequestState::kIdle && scanner_.started(); }
+  // Gives up the head that is being received, as a failed Dispatch would: no further request is
+  // read, and the returned place takes the answer.
+  http::ServerCodecStream& RejectHead();
 
  private:
   enum class RequestState : uint8_t {

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "source/http/http1/byte_set.h"
+#include "source/http/byte_set.h"
 #include "source/http/http1/details.h"
 
 namespace remora::http1 {
@@ -22,7 +22,7 @@ bool ReadVersion(const char* text, http::Version& version) {
 
 bool ParseRequestLine(std::string_view line, RequestLine& result, http::CodecError& error) {
   error = {400, detail::kCodecError};
-  const size_t method = kTokenBytes.Span(line.data(), line.size());
+  const size_t method = http::kTokenBytes.Span(line.data(), line.size());
   // method SP target SP version: at least one byte of method and target.
   if (method == 0 || line.size() < method + 3 + kVersionSize || line[method] != ' ') return false;
   const char* version = line.data() + line.size() - kVersionSize;
@@ -30,7 +30,7 @@ bool ParseRequestLine(std::string_view line, RequestLine& result, http::CodecErr
   result.method = line.substr(0, method);
   result.target = line.substr(method + 1, line.size() - method - 2 - kVersionSize);
   result.method_id = http::ParseMethod(result.method);
-  if (kTargetBytes.Span(result.target.data(), result.target.size()) != result.target.size()) {
+  if (http::kTargetBytes.Span(result.target.data(), result.target.size()) != result.target.size()) {
     error.detail = detail::kInvalidUrl;
     return false;
   }

@@ -34,7 +34,4 @@ struct HostField {
 bool ResolveTarget(const RequestLine& line, const HostField& host, const TargetRules& rules,
                    http::RequestHead& head, http::CodecError& error);
 
-// host[:port] with a host that could be a name or an address, and a port up to 65535.
-bool IsValidAuthority(std::string_view text);
-
 }  // namespace remora::http1

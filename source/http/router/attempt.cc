@@ -121,7 +121,12 @@ void Attempt::OnReset(const ProxyError& error) {
   const bool stale = error.kind == ErrorKind::kConnectionTermination &&
                      error.side == Side::kUpstream && lease_.reused_connection() &&
                      !lease_.response_began();
-  const bool began = lease_.wrote();
+  // An upstream of HTTP/2 says itself that it has not looked at the request (RFC 9113 section 8.7).
+  const bool refused = error.kind == ErrorKind::kRemoteRefused;
+  if (refused || error.kind == ErrorKind::kRemoteReset) {
+    pool_->cluster().stats().upstream_rq_rx_reset.Inc();
+  }
+  const bool began = lease_.wrote() && !refused;
   lease_.Finish();
   if (std::exchange(discarding_, false)) return;
   context_.SetResponseSource(nullptr);
@@ -129,7 +134,8 @@ void Attempt::OnReset(const ProxyError& error) {
   context_.request_source().Resume(http::PauseReason::kConnectionFull);
   // What was given to the kernel may have been acted on; an idempotent request may be sent again
   // all the same (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
-  if (stale && (error.safe_to_retry || !wish.once) && router_.CanSendAgain() && Replace()) return;
+  const bool safe = error.safe_to_retry || !wish.once;
+  if ((stale || refused) && safe && router_.CanSendAgain() && Replace()) return;
   NoteEnd(error);
   FinishRecord();
   router_.OnTryFailed(error, began);

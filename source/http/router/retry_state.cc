@@ -143,6 +143,7 @@ bool RetryState::WantsFailure(ErrorKind kind, bool began) const {
     return true;
   }
   if ((retry_on_ & route::kRetryOnResetBeforeRequest) && !began) return true;
+  if ((retry_on_ & route::kRetryOnRefusedStream) && kind == ErrorKind::kRemoteRefused) return true;
   return (retry_on_ & route::kRetryOnConnectFailure) && IsConnectFailure(kind);
 }
 

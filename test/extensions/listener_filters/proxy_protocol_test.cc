@@ -24,8 +24,7 @@ struct World {
     config = ProxyProtocol::Parse(fakes::ProtoFromText<Proto>(text), context);
     REQUIRE(config.has_value());
     stats::Scope& scope = store.AddScope(ProxyProtocol::StatScope(*config));
-    filter = ProxyProtocol::Create(
-        *config, {scope, store.AddScope("listener.l"), store.worker_shard(0)});
+    filter = ProxyProtocol::Create(*config, {scope, store.worker_shard(0)});
     findings.accepted.local = *net::Address::Ip("10.0.0.1", 80);
     findings.accepted.remote = *net::Address::Ip("10.0.0.2", 1);
   }
@@ -79,7 +78,7 @@ TEST_CASE("PROXY protocol: without a header") {
   World strict;
   CHECK(strict.Inspect("GET /") == "reject");
   CHECK(strict.Counted() ==
-        "listener.l.downstream_cx_proxy_proto_error: 1\nproxy_proto.not_found_disallowed: 1\n");
+        "downstream_cx_proxy_proto_error: 1\nproxy_proto.not_found_disallowed: 1\n");
   World lenient("allow_requests_without_proxy_protocol: true");
   CHECK(lenient.Inspect("PROX") == "more, look 536");
   CHECK(lenient.Inspect("PROXIMITY") == "continue, take 0");
@@ -90,9 +89,10 @@ TEST_CASE("PROXY protocol: broken headers close the connection even when none is
   World lenient("allow_requests_without_proxy_protocol: true");
   CHECK(lenient.Inspect("PROXY TCP4 x\r\n") == "reject");
   CHECK(lenient.Counted() ==
-        "listener.l.downstream_cx_proxy_proto_error: 1\nproxy_proto.versions.v1.error: 1\n");
+        "downstream_cx_proxy_proto_error: 1\nproxy_proto.versions.v1.error: 1\n");
   World cut;
-  CHECK(cut.Inspect("PROXY TCP4", true) == "reject");
+  CHECK(cut.Inspect("PROXY TCP4", true) == "more, look 536");
+  CHECK(cut.Counted() == "");
 }
 
 TEST_CASE("PROXY protocol: a version can be forbidden") {
@@ -100,7 +100,7 @@ TEST_CASE("PROXY protocol: a version can be forbidden") {
   CHECK(strict.Inspect("PROXY UNKNOWN\r\n") == "reject");
   CHECK(strict.Inspect(net::WriteProxyHeaderV2(kClient, kWanted, {})) == "continue, take 28");
   CHECK(strict.Counted() ==
-        "listener.l.downstream_cx_proxy_proto_error: 1\nproxy_proto.versions.v1.disallowed: 1\n"
+        "downstream_cx_proxy_proto_error: 1\nproxy_proto.versions.v1.disallowed: 1\n"
         "proxy_proto.versions.v2.found: 1\n");
   World lenient("disallowed_versions: V2 allow_requests_without_proxy_protocol: true");
   CHECK(lenient.Inspect(net::WriteProxyHeaderV2(kClient, kWanted, {})) == "continue, take 0");

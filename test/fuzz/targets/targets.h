@@ -34,6 +34,10 @@ void RunHttp1Response(std::string_view input);
 // Requests through server codec and client codec: what is forwarded, read by the strict parser of
 // test/harness, is exactly the requests that were accepted, or nothing.
 void RunHttp1Proxy(std::string_view input);
+// The same for HTTP/2: frames behind the preface, and the bridge from HTTP/2 to HTTP/1.
+void RunHttp2Request(std::string_view input);
+void RunHttp2Response(std::string_view input);
+void RunHttp2Proxy(std::string_view input);
 // Operations on a HeaderMap beside the same ones on a vector.
 void RunHeaderMap(std::string_view input);
 // A random route table beside the linear matcher.
@@ -42,6 +46,10 @@ void RunRouteTable(std::string_view input);
 void RunPath(std::string_view input);
 // Format strings: parsed, printed; a constant prints itself.
 void RunFormat(std::string_view input);
+// First bytes of a connection: what a prefix says for certain, the whole says too.
+void RunClientHello(std::string_view input);
+// The same, and what is read, written and read again, is the same.
+void RunProxyProtocol(std::string_view input);
 // Text to message to values: ends with values or with positioned errors.
 void RunConfig(std::string_view input);
 

@@ -80,7 +80,7 @@ http::ServerCodecEvents::NewRequest TestServer::OnNewRequest(http::ServerCodecSt
   return {arena.get(), recorder.get()};
 }
 
-void TestServer::OnStreamDone(bool keep_alive) {
+void TestServer::OnStreamDone(http::ServerCodecStream&, bool keep_alive) {
   log += keep_alive ? "done\n" : "done, close\n";
   stream = nullptr;
 }

@@ -92,7 +92,7 @@ class TestServer final : public http::ServerCodecEvents {
   // http::ServerCodecEvents
   NewRequest OnNewRequest(http::ServerCodecStream& stream) override;
   void OnOutput() override { ++outputs; }
-  void OnStreamDone(bool keep_alive) override;
+  void OnStreamDone(http::ServerCodecStream& stream, bool keep_alive) override;
   void OnInputInterestChanged() override { ++interest_changes; }
 
   Pools pools;

@@ -158,7 +158,7 @@ struct ForwardingServer final : http::ServerCodecEvents {
     return {&arena, &relay};
   }
   void OnOutput() override {}
-  void OnStreamDone(bool) override {}
+  void OnStreamDone(http::ServerCodecStream&, bool) override {}
   void OnInputInterestChanged() override {}
 
   Pools pools;

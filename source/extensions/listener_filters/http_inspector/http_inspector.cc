@@ -1,7 +1,6 @@
 #include "source/extensions/listener_filters/http_inspector/http_inspector.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
 
@@ -12,33 +11,22 @@ namespace {
 constexpr size_t kMostBytes = 64 * 1024;
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-// The methods that Envoy's HTTP/1 parser knows.
-constexpr std::string_view kMethods[] = {
-    "ACL",       "BIND",    "CHECKOUT", "CONNECT", "COPY",       "DELETE",      "GET",
-    "HEAD",      "LINK",    "LOCK",     "MERGE",   "MKACTIVITY", "MKCALENDAR",  "MKCOL",
-    "MOVE",      "MSEARCH", "NOTIFY",   "OPTIONS", "PATCH",      "POST",        "PROPFIND",
-    "PROPPATCH", "PURGE",   "PUT",      "REBIND",  "REPORT",     "SEARCH",      "SOURCE",
-    "SUBSCRIBE", "TRACE",   "UNBIND",   "UNLINK",  "UNLOCK",     "UNSUBSCRIBE",
-};
-
-bool BeginsMethod(std::string_view text) {
-  return std::any_of(std::begin(kMethods), std::end(kMethods),
-                     [text](std::string_view method) { return method.starts_with(text); });
+// What a method consists of (RFC 9110 section 5.6.2).
+bool IsTokenCharacter(char c) {
+  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+         (c != '\0' && kMarks.find(c) != std::string_view::npos);
 }
 
-bool IsMethod(std::string_view text) {
-  return std::find(std::begin(kMethods), std::end(kMethods), text) != std::end(kMethods);
-}
-
-// `line` without its end.
+// `line` without its end. As lenient as Envoy's parser, because a chain is chosen by the answer:
+// any method, and every version that is not 1.1 is taken for 1.0.
 HttpKind RecogniseLine(std::string_view line) {
-  const size_t target = line.find(' ');
-  const size_t version = line.rfind(' ');
-  if (target == std::string_view::npos || version < target + 2) return HttpKind::kNone;
-  if (!IsMethod(line.substr(0, target))) return HttpKind::kNone;
-  if (line.substr(version + 1) == "HTTP/1.1") return HttpKind::kHttp11;
-  if (line.substr(version + 1) == "HTTP/1.0") return HttpKind::kHttp10;
-  return HttpKind::kNone;
+  const size_t space = line.find(' ');
+  if (space == std::string_view::npos) return HttpKind::kNone;
+  const std::string_view method = line.substr(0, space);
+  if (!std::all_of(method.begin(), method.end(), IsTokenCharacter)) return HttpKind::kNone;
+  const std::string_view version = line.substr(line.rfind(' ') + 1);
+  return version == "HTTP/1.1" ? HttpKind::kHttp11 : HttpKind::kHttp10;
 }
 
 // `http_inspector.`
@@ -101,16 +89,10 @@ HttpKind RecogniseHttp(std::string_view bytes) {
   if (bytes.substr(0, shown) == kPreface.substr(0, shown)) {
     return shown == kPreface.size() ? HttpKind::kHttp2 : HttpKind::kUnclear;
   }
-  // A parser passes over empty lines in front of a request.
-  while (bytes.starts_with('\r') || bytes.starts_with('\n')) bytes.remove_prefix(1);
+  // Nobody waits for the end of a line that begins with no method.
+  if (!bytes.empty() && !IsTokenCharacter(bytes[0])) return HttpKind::kNone;
   const size_t end = bytes.find('\n');
-  if (end == std::string_view::npos) {
-    // Nobody waits for the end of a line that begins with no method.
-    const size_t space = bytes.find(' ');
-    const bool hopeful =
-        space == std::string_view::npos ? BeginsMethod(bytes) : IsMethod(bytes.substr(0, space));
-    return hopeful ? HttpKind::kUnclear : HttpKind::kNone;
-  }
+  if (end == std::string_view::npos) return HttpKind::kUnclear;
   std::string_view line = bytes.substr(0, end);
   if (line.ends_with('\r')) line.remove_suffix(1);
   return RecogniseLine(line);

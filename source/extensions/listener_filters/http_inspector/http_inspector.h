@@ -3,7 +3,8 @@
 // HttpInspector: recognises HTTP in the clear by its first line.
 //
 // Extension (see config/registry.h). Thread: a worker's. What is no HTTP is left to the filter
-// chain as it is. Source: Envoy source/extensions/filters/listener/http_inspector.
+// chain as it is. RecogniseHttp is pure, for tests and whoever else has first bytes.
+// Source: Envoy source/extensions/filters/listener/http_inspector.
 
 #include <memory>
 #include <optional>

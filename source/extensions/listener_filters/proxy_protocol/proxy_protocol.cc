@@ -39,12 +39,12 @@ struct VersionStats {
  private:
   static stats::Counter Make(const net::ListenerFilterSetup& setup, int version,
                              std::string_view name) {
-    return setup.scope.MakeCounter(
-        setup.shard, absl::StrCat("versions.v", version, ".", std::string(name)));
+    return setup.scope.MakeCounter(setup.shard,
+                                   absl::StrCat("versions.v", version, ".", std::string(name)));
   }
 };
 
-// `listener.<address>.`
+// Without a prefix.
 struct LegacyStats {
   stats::NamedCounter<"downstream_cx_proxy_proto_error"> downstream_cx_proxy_proto_error;
 };
@@ -59,7 +59,7 @@ class Reader final : public net::ListenerFilter {
         stats_(setup.scope.Make<ProxyProtocolStats>(setup.shard)),
         version_1_(setup, 1),
         version_2_(setup, 2),
-        legacy_(setup.listener.Make<LegacyStats>(setup.shard)) {}
+        legacy_(setup.scope.root().Make<LegacyStats>(setup.shard)) {}
 
   size_t most_bytes() const override { return kFirstLook; }
   Answer Inspect(std::string_view bytes, bool ended, net::Findings& findings) override;
@@ -78,8 +78,7 @@ class Reader final : public net::ListenerFilter {
   LegacyStats legacy_;
 };
 
-net::ListenerFilter::Answer Reader::Inspect(std::string_view bytes, bool ended,
-                                            net::Findings& findings) {
+net::ListenerFilter::Answer Reader::Inspect(std::string_view bytes, bool, net::Findings& findings) {
   ProxyHeader header;
   const ProxyHeaderParse parsed = net::ParseProxyHeader(bytes, header);
   if (header.version != 0 && !config_.version_allowed[header.version]) {
@@ -90,10 +89,6 @@ net::ListenerFilter::Answer Reader::Inspect(std::string_view bytes, bool ended,
   }
   switch (parsed) {
     case ProxyHeaderParse::kIncomplete:
-      if (ended) {
-        legacy_.downstream_cx_proxy_proto_error.Inc();
-        return Answer::kReject;
-      }
       findings.look = std::max(header.size, kFirstLook);
       return Answer::kMore;
     case ProxyHeaderParse::kAbsent:

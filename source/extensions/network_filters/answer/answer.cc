@@ -16,8 +16,8 @@ constexpr uint64_t kMaxResponse = 4096;
 // Sends `response` and closes; with none it sends back what comes.
 class AnswerSession final : public net::DownstreamSession, public net::ConnectionHandler {
  public:
-  AnswerSession(const std::string* response, const net::ChainSetup& setup,
-                net::SessionOwner& owner, net::Accepted accepted)
+  AnswerSession(const std::string* response, const net::ChainSetup& setup, net::SessionOwner& owner,
+                net::Accepted accepted)
       : response_(response),
         owner_(owner),
         id_(setup.NextConnection()),
@@ -49,6 +49,7 @@ class AnswerSession final : public net::DownstreamSession, public net::Connectio
     totals.handshaking = connection_.handshaking();
     totals.tls = connection_.tls();
     totals.transport_failure = connection_.transport_failure();
+    if (response_ != nullptr) totals.details = "direct_response";
     return totals;
   }
 

@@ -22,11 +22,12 @@ class Guard final : public net::ConnectionGuard {
         runtime_(setup.runtime),
         stats_(setup.scope.Make<ConnectionRateLimitStats>(setup.shard)) {}
 
-  net::Admission OnConnection(net::GuardedConnection&) override {
+  net::Admission OnConnection(net::GuardedConnection& connection) override {
     if (!config_.enabled.In(*runtime_) || config_.bucket->Take(1, dispatcher_.now())) {
       return net::Admission::kAdmit;
     }
     stats_.rate_limited.Inc();
+    connection.rate_limited = true;
     return net::Admission::kRefuse;
   }
 
@@ -45,8 +46,8 @@ std::optional<ConnectionRateLimit::Config> ConnectionRateLimit::Parse(
   event::TokenBucketSettings bucket;
   bucket.max_tokens = given.max_tokens();
   if (given.has_tokens_per_fill()) bucket.tokens_per_fill = given.tokens_per_fill().value();
-  bucket.fill_interval = config::ParseExtensionDuration(given.fill_interval(),
-                                                        "token_bucket.fill_interval", context);
+  bucket.fill_interval =
+      config::ParseExtensionDuration(given.fill_interval(), "token_bucket.fill_interval", context);
   if (bucket.fill_interval < kShortestInterval) {
     context.AddError("token_bucket.fill_interval",
                      "local rate limit token bucket fill timer must be >= 50ms");

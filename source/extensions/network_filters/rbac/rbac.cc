@@ -13,6 +13,11 @@ struct ConnectionRbacStats {
   stats::NamedCounter<"denied"> denied;
 };
 
+// Users write a prefix with or without its last dot.
+std::string WithDot(const std::string& prefix) {
+  return prefix.empty() || prefix.ends_with('.') ? prefix : prefix + ".";
+}
+
 class Guard final : public net::ConnectionGuard {
  public:
   Guard(const ConnectionRbac::Config& config, const net::ChainSetup& setup)
@@ -53,7 +58,7 @@ std::optional<ConnectionRbac::Config> ConnectionRbac::Parse(const Proto& proto,
                                                             config::ConfigContext& context) {
   Config config;
   config.stat_prefix = proto.stat_prefix();
-  config.shadow_prefix = proto.shadow_rules_stat_prefix();
+  config.shadow_prefix = WithDot(proto.shadow_rules_stat_prefix());
   const size_t errors = context.errors().size();
   if (proto.has_rules()) config.rules = config::ParseRbac(proto.rules(), "rules", context);
   if (proto.has_shadow_rules()) {
@@ -68,9 +73,7 @@ std::optional<ConnectionRbac::Config> ConnectionRbac::Parse(const Proto& proto,
 }
 
 std::string ConnectionRbac::StatScope(const Config& config) {
-  // Users write the prefix with or without its dot, as for every prefix of Envoy's.
-  const std::string& prefix = config.stat_prefix;
-  return absl::StrCat(prefix, prefix.ends_with('.') ? "" : ".", "rbac");
+  return absl::StrCat(WithDot(config.stat_prefix), "rbac");
 }
 
 std::unique_ptr<net::ConnectionGuard> ConnectionRbac::Create(const Config& config,

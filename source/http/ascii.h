@@ -8,7 +8,7 @@
 
 #include <string_view>
 
-namespace remora::http1 {
+namespace remora::http {
 
 constexpr char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
@@ -21,4 +21,4 @@ constexpr bool EqualsWord(std::string_view text, std::string_view word) {
   return true;
 }
 
-}  // namespace remora::http1
+}  // namespace remora::http

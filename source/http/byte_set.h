@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace remora::http1 {
+namespace remora::http {
 
 class ByteSet {
  public:
@@ -73,4 +73,4 @@ inline constexpr ByteSet kHostBytes("-._~%!$&'()*+;=" REMORA_DIGIT REMORA_ALPHA)
 // Bytes behind a text that Span and the field parser may read.
 inline constexpr size_t kReadSlack = 32;
 
-}  // namespace remora::http1
+}  // namespace remora::http

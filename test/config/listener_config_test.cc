@@ -105,7 +105,8 @@ std::string Chains(const std::vector<std::string>& matches, const std::string& m
 
 std::string ChainFaults(const std::vector<std::string>& matches) {
   std::string text;
-  for (const ConfigError& error : Load(Chains(matches)).errors.errors()) {
+  const LoadedBootstrap loaded = Load(Chains(matches));
+  for (const ConfigError& error : loaded.errors.errors()) {
     text += error.path.substr(std::string("static_resources.listeners[0].").size()) + ": " +
             error.message + "\n";
   }

@@ -13,9 +13,13 @@ TEST_CASE("a plain route has no extras") {
 
 TEST_CASE("virtual clusters: the first that takes a request, else `other`") {
   RouteTableConfig config = OneHost({MakeRoute("r", Prefix("/"))});
-  HeaderMatch get{.name = ":method", .kind = HeaderMatch::Kind::kString};
+  HeaderMatch get;
+  get.name = ":method";
+  get.kind = HeaderMatch::Kind::kString;
   get.string = {StringMatch::Kind::kExact, "GET"};
-  HeaderMatch path{.name = ":path", .kind = HeaderMatch::Kind::kString};
+  HeaderMatch path;
+  path.name = ":path";
+  path.kind = HeaderMatch::Kind::kString;
   path.string = {StringMatch::Kind::kPrefix, "/a"};
   config.virtual_hosts[0].virtual_clusters = {{"reads", {get, path}}, {"gets", {get}}};
   const auto table = MustBuild(std::move(config));

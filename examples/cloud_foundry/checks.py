@@ -7,6 +7,7 @@ makes the namespaces and starts it.
 --envoy leaves out what Remora promises beyond Envoy."""
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -145,6 +146,8 @@ def check_main(platform):
 
 
 def main():
+    # So that what was started is stopped, too, when the time is up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('cloud_foundry: ended by a signal'))
     arguments = sys.argv[1:]
     envoy = '--envoy' in arguments
     binary, folder = [argument for argument in arguments if argument != '--envoy']

@@ -2,6 +2,7 @@
 with a root of its own in which /etc/cf-assets holds the binary and the configuration."""
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import time
@@ -58,11 +59,14 @@ class Sidecar:
             time.sleep(0.005)
         return None
 
-    def memory(self):
-        """MiB of its own that the proxy, the shell's child, has."""
+    def proxy(self):
+        """The process of the proxy, the shell's child."""
         with open('/proc/%d/task/%d/children' % (self.process.pid, self.process.pid)) as children:
-            proxy = int(children.read().split()[0])
-        with open('/proc/%d/status' % proxy) as status:
+            return int(children.read().split()[0])
+
+    def memory(self):
+        """MiB of its own that the proxy has."""
+        with open('/proc/%d/status' % self.proxy()) as status:
             for line in status:
                 if line.startswith('RssAnon:'):
                     return int(line.split()[1]) / 1024
@@ -73,6 +77,9 @@ class Sidecar:
 
     def stop(self):
         """As garden does it: SIGTERM to the shell, whose trap kills the group."""
+        proxy = None
+        with contextlib.suppress(OSError, IndexError):
+            proxy = os.pidfd_open(self.proxy())
         if self.alive():
             self.process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -80,5 +87,9 @@ class Sidecar:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        if proxy is not None:
+            # Nobody's child any more: until it has ended, its ports are open.
+            select.select([proxy], [], [], 5)
+            os.close(proxy)
         with open(self.log) as log:
             self.printed = log.read()

@@ -47,12 +47,15 @@ fail() {
   exit 1
 }
 
-# In the pod, the application is root and the proxy is the user that the rules leave alone.
-in_client() { nsenter --net="/run/netns/$client" "$@"; }
-in_pod() { nsenter --net="/run/netns/$pod" "$@"; }
-as_proxy() {
-  in_pod setpriv --reuid="$proxy_user" --regid="$proxy_user" --clear-groups "$@"
-}
+# In the pod, the application is root and the proxy is the user that the rules leave alone. Arrays,
+# so that what runs in the background is the command itself and can be ended.
+client_command=(nsenter --net="/run/netns/$client")
+pod_command=(nsenter --net="/run/netns/$pod")
+proxy_command=("${pod_command[@]}" setpriv --reuid="$proxy_user" --regid="$proxy_user"
+  --clear-groups)
+in_client() { "${client_command[@]}" "$@"; }
+in_pod() { "${pod_command[@]}" "$@"; }
+as_proxy() { "${proxy_command[@]}" "$@"; }
 
 # link NAMESPACE INTERFACE NET.HOST NAMESPACE INTERFACE NET.HOST: a cable between the two, with
 # the addresses 10.50.NET.HOST and fd50:NET::HOST.
@@ -90,14 +93,14 @@ rules=(--inbound-ports all --inbound-except-ports 8081,22
 intercept "${rules[@]}" >"$work/error" 2>&1 || skip "no rules can be made: $(cat "$work/error")"
 intercept --remove >/dev/null
 
-in_client python3 "$here/web.py" catalogue 80 8000 >>"$work/log" 2>&1 &
+"${client_command[@]}" python3 "$here/web.py" catalogue 80 8000 >>"$work/log" 2>&1 &
 started+=($!)
-in_pod python3 "$here/web.py" app 8080 8081 9090 9091 >>"$work/log" 2>&1 &
+"${pod_command[@]}" python3 "$here/web.py" app 8080 8081 9090 9091 >>"$work/log" 2>&1 &
 started+=($!)
 # The proxy's file is read by another user: from a copy, wherever it lies.
 install -m 755 "$proxy" "$work/remora"
 install -m 644 "$here/envoy.yaml" "$work/envoy.yaml"
-as_proxy "$work/remora" -c "$work/envoy.yaml" --concurrency 1 >>"$work/log" 2>&1 &
+"${proxy_command[@]}" "$work/remora" -c "$work/envoy.yaml" --concurrency 1 >>"$work/log" 2>&1 &
 started+=($!)
 
 ready() {

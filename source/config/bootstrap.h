@@ -55,7 +55,7 @@ struct BootstrapConfig {
   // Those of all listeners and clusters; the ones that wait for secrets are empty.
   std::vector<tls::ContextUse> tls_contexts;
   tls::PartCache tls_parts;  // what they share
-  std::string log_format;  // a pattern for base::StartLog; empty: not given
+  std::string log_format;    // a pattern for base::StartLog; empty: not given
   event::Duration stats_flush_interval = 5 * event::kSecond;
   bool stats_flush_on_admin = false;  // histograms are brought up to date when they are asked for
   stats::Matcher stats_matcher;

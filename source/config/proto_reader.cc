@@ -73,6 +73,16 @@ bool MeansNothingWhenEmpty(const std::string& name) {
   return std::find(std::begin(kNames), std::end(kNames), snake) != std::end(kNames);
 }
 
+// The unsupported fields that are maps of protobuf: there, `{}` is what a field that was never set
+// looks like. Writers that give every field its default value (Cloud Foundry's cells) have them
+// all.
+bool IsUnsupportedMap(const std::string& name) {
+  static constexpr std::string_view kNames[] = {"certificate_provider_instances",
+                                                "dynamic_parameters", "named_endpoints"};
+  const std::string snake = SnakeCase(name).value_or(name);
+  return std::find(std::begin(kNames), std::end(kNames), snake) != std::end(kNames);
+}
+
 const EnumValueDescriptor* FindEnumValue(const EnumDescriptor& type, const std::string& name) {
   if (const EnumValueDescriptor* value = type.FindValueByName(name)) return value;
   std::string upper = absl::AsciiStrToUpper(name);
@@ -321,6 +331,7 @@ void MessageReader::UnknownField(const Node::Entry& entry, const Message& messag
   const Descriptor& type = *message.GetDescriptor();
   const FieldPath field_path = path.Field(entry.key);
   const bool reserved = IsReserved(type, entry.key);
+  if (reserved && IsUnsupportedMap(entry.key) && IsDefaultValue(*entry.value)) return;
   const bool switches_on =
       reserved && entry.value->kind == NodeKind::kMap && !MeansNothingWhenEmpty(entry.key);
   if (IsDefaultValue(*entry.value) && !switches_on) {

@@ -59,8 +59,7 @@ Matcher Not(Matcher part) {
   return matcher;
 }
 
-Matcher ParsePermission(const Permission& proto, const std::string& field,
-                        ConfigContext& context) {
+Matcher ParsePermission(const Permission& proto, const std::string& field, ConfigContext& context) {
   switch (proto.rule_case()) {
     case Permission::kAndRules:
       return ParseAll(Kind::kAnd, proto.and_rules().rules(), field + ".and_rules.rules", context,
@@ -138,11 +137,10 @@ std::shared_ptr<const rbac::Rules> ParseRbac(const envoy::config::rbac::v3::RBAC
   std::map<std::string, rbac::Policy> policies;
   for (const auto& [name, policy] : proto.policies()) {
     const std::string place = Concat(field, ".policies[\"", name, "\"]");
-    policies[name] = {name,
-                      ParseAll(Kind::kOr, policy.permissions(), place + ".permissions", context,
-                               ParsePermission),
-                      ParseAll(Kind::kOr, policy.principals(), place + ".principals", context,
-                               ParsePrincipal)};
+    policies[name] = {
+        name,
+        ParseAll(Kind::kOr, policy.permissions(), place + ".permissions", context, ParsePermission),
+        ParseAll(Kind::kOr, policy.principals(), place + ".principals", context, ParsePrincipal)};
   }
   if (context.errors().size() > errors) return nullptr;
   std::vector<rbac::Policy> ordered;

@@ -177,8 +177,7 @@ class Connection final : public event::Flushable {
   void OnTransportFailed();
   // What waits to be sent: the transport's own, the buffer's, the pipe's.
   bool HasOutput() const {
-    return !output_.empty() || transport_pending_ ||
-           (out_pipe_ != nullptr && !out_pipe_->empty());
+    return !output_.empty() || transport_pending_ || (out_pipe_ != nullptr && !out_pipe_->empty());
   }
   IoResult WriteOutput();
   void Read();

@@ -63,8 +63,7 @@ std::string DenialText(std::string_view policy) {
                                   policy.empty() ? "none" : std::string(policy), "]");
   // Details are one word.
   std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }, '_');
+      text.begin(), text.end(), [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }, '_');
   return text;
 }
 

@@ -48,10 +48,10 @@ struct Matcher {
   bool Matches(const Subject& subject) const;
 
   Kind kind = Kind::kAny;
-  std::vector<Matcher> parts;               // kAnd, kOr: of these; kNot: the one
-  std::optional<net::CidrRange> range;      // the kinds with an IP
-  int32_t first_port = 0;                   // kDestinationPorts: from here
-  int32_t end_port = 0;                     // to before here
+  std::vector<Matcher> parts;           // kAnd, kOr: of these; kNot: the one
+  std::optional<net::CidrRange> range;  // the kinds with an IP
+  int32_t first_port = 0;               // kDestinationPorts: from here
+  int32_t end_port = 0;                 // to before here
   // kServerName; kAuthenticated, where null is any peer.
   std::shared_ptr<const route::StringMatcher> text;
 };

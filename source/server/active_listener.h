@@ -53,7 +53,7 @@ class ActiveListener final : public net::AcceptHandler,
     stats::Scope& worker_scope;          // `listener.<address>.worker_<N>.`
     std::atomic<uint64_t>& connections;  // of the whole worker; written by it alone
     net::PipePool& pipes;
-    ListenerDirectory* directory;        // null: there are no other listeners
+    ListenerDirectory* directory;  // null: there are no other listeners
   };
   // One socket an address; none when the listener does not bind.
   ActiveListener(std::shared_ptr<const config::ListenerConfig> config,

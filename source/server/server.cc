@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "source/admin/admin_filter.h"
 #include "source/base/log.h"
+#include "source/tcp/config.h"
 
 namespace remora::server {
 
@@ -343,6 +344,7 @@ absl::Status Server::OpenLogs() {
     status.Update(open(listener->access_log));
     for (const auto& chain : listener->AllChains()) {
       if (chain->http != nullptr) status.Update(open(chain->http->access_log));
+      if (chain->tcp != nullptr) status.Update(open(chain->tcp->access_log));
     }
   }
   return status;

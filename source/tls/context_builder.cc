@@ -105,7 +105,7 @@ class ContextBuilder {
   absl::Status SetResumption(const ContextSecrets& secrets);
   void SetVerification();
 
-  std::shared_ptr<Context> context_;
+  std::unique_ptr<Context> context_;
 };
 
 absl::Status ContextBuilder::Begin(const CommonSettings& settings, uint16_t maximum) {

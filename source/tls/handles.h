@@ -2,8 +2,9 @@
 
 // Owners of BoringSSL's objects, for headers that must not include BoringSSL's.
 //
-// Each is a unique_ptr whose deleter gives back one reference. Thread: that of the owner; where
-// BoringSSL counts references, other threads may hold others. Nothing fails.
+// Each is a unique_ptr whose deleter gives back one reference.
+// Thread: that of the owner; where BoringSSL counts references, other threads may hold others.
+// Nothing fails.
 
 #include <memory>
 

@@ -3,7 +3,8 @@
 // KeyLog: appends the session keys of chosen connections to a file that Wireshark reads.
 //
 // Made on main with its context; any worker writes, one whole line a call. Open fails when the file
-// cannot be written. It blocks on the disk: it is for finding faults. Source: NSS key log format.
+// cannot be written; a line that cannot is logged and lost. It blocks on the disk: it is for
+// finding faults. Source: NSS key log format.
 
 #include <memory>
 #include <string_view>

@@ -173,7 +173,7 @@ absl::Status LoadedCertificate::ReadOcsp(const Certificate& secret) {
 
 absl::StatusOr<std::shared_ptr<const LoadedCertificate>> LoadedCertificate::Load(
     const Certificate& secret) {
-  std::shared_ptr<LoadedCertificate> loaded(new LoadedCertificate);
+  std::unique_ptr<LoadedCertificate> loaded(new LoadedCertificate);
   const bool pkcs12 = !secret.pkcs12.empty();
   loaded->path_ = pkcs12 ? secret.pkcs12.Name() : secret.chain.Name();
   if (!pkcs12 && (secret.chain.content.empty() || secret.private_key.content.empty())) {

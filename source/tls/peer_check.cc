@@ -99,7 +99,7 @@ absl::Status PeerCheck::ReadStores(const Validation& validation, PartCache& part
 
 absl::StatusOr<std::shared_ptr<const PeerCheck>> PeerCheck::Build(const Validation& validation,
                                                                   Peer peer, PartCache& parts) {
-  std::shared_ptr<PeerCheck> check(new PeerCheck);
+  std::unique_ptr<PeerCheck> check(new PeerCheck);
   check->peer_ = peer;
   check->allow_expired_ = validation.allow_expired;
   check->accept_untrusted_ = validation.accept_untrusted;

@@ -1,5 +1,7 @@
 #include "source/tls/slice_bio.h"
 
+#include <openssl/bio.h>
+
 #include <algorithm>
 #include <cstring>
 

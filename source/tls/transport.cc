@@ -73,8 +73,11 @@ net::TransportSocket::Started Transport::Start(int fd) {
   out_ = out;
   out_room_ = sizeof(out);
   net::IoResult result;
-  Shake(result);  // only writes the greeting; what can fail shows up in the next Read
+  Shake(result);  // only writes the greeting
   SendOut(fd, result);
+  out_ = nullptr;
+  out_room_ = 0;
+  untold_ = state_ == State::kFailed;
   return Started::kHandshake;
 }
 
@@ -85,6 +88,10 @@ void Transport::Release() {
 
 net::IoResult Transport::Read(int fd, buffer::Buffer& input, size_t budget, bool peer_closed) {
   net::IoResult result;
+  if (std::exchange(untold_, false)) {
+    result.next = Next::kFailed;
+    return result;
+  }
   if (state_ == State::kFailed) return ThrowAway(fd);
   if (handshake_.held && handshake_.greeted) {
     // What comes now can wait in the kernel, but not the news that nobody waits any more.
@@ -125,9 +132,7 @@ net::IoResult Transport::Read(int fd, buffer::Buffer& input, size_t budget, bool
     }
     if (state_ == State::kOpen && !Decrypt(input, budget, result)) break;
   }
-  if (result.connected || state_ == State::kFailed) {
-    if (state_ == State::kFailed) SendOut(fd, result);
-  }
+  if (state_ == State::kFailed) SendOut(fd, result);
   KeepOut();
   result.pending = !unsent_.empty();
   out_ = nullptr;

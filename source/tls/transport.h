@@ -95,6 +95,7 @@ class Transport final : public net::TransportSocket, public net::TlsFacts {
   std::shared_ptr<const Context> context_;
   TransportEvents& events_;
   State state_ = State::kHandshaking;
+  bool untold_ = false;   // it failed in Start
   bool proceed_ = false;  // there is something to do before anything is received
   Handshake handshake_;
   SslPtr ssl_;

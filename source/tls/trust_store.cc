@@ -95,7 +95,7 @@ absl::StatusOr<std::shared_ptr<const TrustStore>> TrustStore::Build(const Bytes&
   const std::string key =
       PartCache::KeyOf({authorities.content, crl.content, crl_leaf_only ? "leaf" : "all"});
   if (auto found = parts.Find<TrustStore>("trust", key); found != nullptr) return found;
-  std::shared_ptr<TrustStore> built(new TrustStore);
+  std::unique_ptr<TrustStore> built(new TrustStore);
   built->store_.reset(X509_STORE_new());
   built->path_ = authorities.Name();
   bool has_crl = false;

@@ -105,9 +105,9 @@ TEST_CASE("standard streams, listeners, the administration interface") {
   INFO(loaded.errors.ToString());
   REQUIRE(loaded.config.has_value());
   const ListenerConfig& listener = *loaded.config->listeners.at(0);
-  REQUIRE(listener.http->access_log.size() == 2);
-  CHECK(listener.http->access_log[0]->path == "/dev/stdout");
-  CHECK(listener.http->access_log[1]->path == "/dev/stderr");
+  REQUIRE(listener.filter_chains.at(0)->http->access_log.size() == 2);
+  CHECK(listener.filter_chains.at(0)->http->access_log[0]->path == "/dev/stdout");
+  CHECK(listener.filter_chains.at(0)->http->access_log[1]->path == "/dev/stderr");
   REQUIRE(listener.access_log.size() == 1);
   REQUIRE(loaded.config->admin.access_log.size() == 2);
   CHECK(loaded.config->admin.access_log[1]->path == "/dev/null");

@@ -105,7 +105,8 @@ std::string Chains(const std::vector<std::string>& matches, const std::string& m
 
 std::string ChainFaults(const std::vector<std::string>& matches) {
   std::string text;
-  for (const ConfigError& error : Load(Chains(matches)).errors.errors()) {
+  const LoadedBootstrap loaded = Load(Chains(matches));
+  for (const ConfigError& error : loaded.errors.errors()) {
     text += error.path.substr(std::string("static_resources.listeners[0].").size()) + ": " +
             error.message + "\n";
   }
@@ -127,15 +128,16 @@ TEST_CASE("filter chains need something to tell them apart") {
 }
 
 TEST_CASE("a filter chain's conditions") {
-  const LoadedBootstrap loaded = Load(Chains({"{destination_port: 443, prefix_ranges: "
-                                              "[{address_prefix: 10.0.0.0, prefix_len: 8}], "
-                                              "server_names: [A.b, \"*.c.D\"], "
-                                              "transport_protocol: tls, "
-                                              "application_protocols: [h2], "
-                                              "direct_source_prefix_ranges: [{address_prefix: "
-                                              "::, prefix_len: 0}], source_type: EXTERNAL, "
-                                              "source_prefix_ranges: [{address_prefix: 1.2.3.4, "
-                                              "prefix_len: 32}], source_ports: [1, 2]}"}));
+  const LoadedBootstrap loaded =
+      Load(Chains({"{destination_port: 443, prefix_ranges: "
+                   "[{address_prefix: 10.0.0.0, prefix_len: 8}], "
+                   "server_names: [A.b, \"*.c.D\"], "
+                   "transport_protocol: tls, "
+                   "application_protocols: [h2], "
+                   "direct_source_prefix_ranges: [{address_prefix: "
+                   "::, prefix_len: 0}], source_type: EXTERNAL, "
+                   "source_prefix_ranges: [{address_prefix: 1.2.3.4, "
+                   "prefix_len: 32}], source_ports: [1, 2]}"}));
   REQUIRE(loaded.config.has_value());
   const net::FilterChainMatch& match = loaded.config->listeners.at(0)->filter_chains.at(0)->match;
   CHECK(match.destination_port == 443);

@@ -173,7 +173,9 @@ void PrintListener(const ListenerConfig& listener, std::ostream& out) {
       << Keepalive(listener.options.keepalive);
   PrintOptions(listener.options.options, out);
   out << "\n";
-  PrintManager(*listener.http, out);
+  for (const auto& chain : listener.AllChains()) {
+    if (chain->http != nullptr) PrintManager(*chain->http, out);
+  }
 }
 
 void PrintCluster(const upstream::ClusterConfig& cluster, std::ostream& out) {

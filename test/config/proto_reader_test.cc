@@ -433,6 +433,16 @@ TEST_CASE("reader: an empty map for an unsupported field") {
   CHECK(outcome.report.passed_over.at("").at(0).path == "common_lb_config");
 }
 
+TEST_CASE("reader: an unsupported field that is a map says nothing when it is empty") {
+  for (const std::string key : {"named_endpoints", "namedEndpoints"}) {
+    const Outcome outcome = Read("name: x\n" + key + ": {}");
+    CHECK(outcome.report.errors.ToString() == "");
+    CHECK(outcome.report.warnings.ToString() == "");
+  }
+  CHECK(Read("named_endpoints: {a: {}}").report.errors.ToString() ==
+        "f:1:1: named_endpoints: not supported by this version of Remora\n");
+}
+
 TEST_CASE("reader: all errors at once, and what can be read is read") {
   const Outcome outcome = Read(
       "name: 5\nflag: true\ninner: {name: a, port_value: x, prot_value: 1}\ntimeout: 5m\n"

@@ -109,10 +109,11 @@ TEST_CASE("what a TCP proxy is refused for") {
   CHECK_FALSE(
       Wrong("stat_prefix: t, weighted_clusters: {clusters: [{name: a, weight: 0}]}").empty());
   // What is not there is named.
-  for (const std::string field :
-       {"tunneling_config: {hostname: h}", "on_demand: {}", "metadata_match: {filter_metadata: {}}",
-        "proxy_protocol_tlvs: [{type: 1}]", "hash_policy: [{filter_state: {key: k}}]"}) {
-    const std::string wrong = Wrong("stat_prefix: t, cluster: c, " + field);
+  for (const char* field :
+       {"tunneling_config: {hostname: h}", "on_demand: {odcds_config: {ads: {}}}",
+        "metadata_match: {filter_metadata: {envoy.lb: {a: b}}}", "proxy_protocol_tlvs: [{type: 1}]",
+        "hash_policy: [{filter_state: {key: k}}]"}) {
+    const std::string wrong = Wrong(std::string("stat_prefix: t, cluster: c, ") + field);
     INFO(wrong);
     CHECK(wrong.find("not supported") != std::string::npos);
   }

@@ -55,7 +55,7 @@ void AddExtension(X509* to, X509* issuer, int nid, const std::string& value) {
   X509V3_CTX context;
   X509V3_set_ctx(&context, issuer, to, nullptr, nullptr, 0);
   bssl::UniquePtr<X509_EXTENSION> extension(
-      X509V3_EXT_conf_nid(nullptr, &context, nid, const_cast<char*>(value.c_str())));
+      X509V3_EXT_nconf_nid(nullptr, &context, nid, value.c_str()));
   REQUIRE(extension != nullptr);
   REQUIRE(X509_add_ext(to, extension.get(), -1));
 }

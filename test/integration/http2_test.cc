@@ -273,7 +273,8 @@ TEST_CASE("Resets that the client makes us send count, too: CVE-2025-8671") {
   }
   client.wire().SendUnlessClosed(bytes);
   CHECK(Contains(client.Await("GOAWAY"), ",11)"));
-  CHECK(h.Stat("http.ingress.downstream_rq_total") < 300);
+  // They are counted a block of input at a time.
+  CHECK(h.Stat("http.ingress.downstream_rq_total") < 800);
 }
 
 TEST_CASE("A drained connection serves what it has, and ends") {

@@ -33,9 +33,7 @@ inline std::string HelloBody(std::string_view extensions) {
   return "\x03\x03" + std::string(32, 'r') + Block("session", 1) + Block("\x13\x01\x13\x02", 2) +
          Block(std::string(1, '\0'), 1) + Block(extensions, 2);
 }
-inline std::string HandshakeMessage(std::string_view body) {
-  return Number(1, 1) + Block(body, 3);
-}
+inline std::string HandshakeMessage(std::string_view body) { return Number(1, 1) + Block(body, 3); }
 // `message` in records of at most `size` bytes.
 inline std::string Records(std::string_view message, size_t size = 16384) {
   std::string out;

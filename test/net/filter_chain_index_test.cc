@@ -23,9 +23,8 @@ struct Visitor {
 int Find(const std::vector<FilterChainMatch>& chains, const Visitor& visitor) {
   FilterChainIndex index;
   for (size_t i = 0; i < chains.size(); ++i) REQUIRE(index.Add(chains[i], i));
-  const auto found =
-      index.Find({visitor.local, visitor.remote, visitor.direct_remote, visitor.server_name,
-                  visitor.transport, &visitor.protocols});
+  const auto found = index.Find({visitor.local, visitor.remote, visitor.direct_remote,
+                                 visitor.server_name, visitor.transport, &visitor.protocols});
   return found.has_value() ? static_cast<int>(*found) : -1;
 }
 

@@ -39,8 +39,8 @@ struct Visitor {
 };
 
 bool Matches(const Matcher& matcher, const Visitor& visitor) {
-  return matcher.Matches({visitor.local, visitor.remote, visitor.direct_remote,
-                          visitor.server_name, visitor.tls});
+  return matcher.Matches(
+      {visitor.local, visitor.remote, visitor.direct_remote, visitor.server_name, visitor.tls});
 }
 
 Matcher Of(Kind kind, std::vector<Matcher> parts = {}) {
@@ -80,11 +80,12 @@ TEST_CASE("access rules: addresses, ports and names") {
   CHECK(Matches(In(Kind::kDirectRemoteIp, "10.9.0.1", 32), visitor));
   CHECK(Matches(Ports(443, 444), visitor));
   CHECK_FALSE(Matches(Ports(400, 443), visitor));
-  CHECK(Matches(Text(Kind::kServerName, route::StringMatch::Kind::kSuffix, ".example.com"),
-                visitor));
+  CHECK(
+      Matches(Text(Kind::kServerName, route::StringMatch::Kind::kSuffix, ".example.com"), visitor));
   Visitor nameless;
   nameless.server_name = "";
-  CHECK_FALSE(Matches(Text(Kind::kServerName, route::StringMatch::Kind::kSuffix, ".com"), nameless));
+  CHECK_FALSE(
+      Matches(Text(Kind::kServerName, route::StringMatch::Kind::kSuffix, ".com"), nameless));
   CHECK(Matches(Text(Kind::kServerName, route::StringMatch::Kind::kExact, ""), nameless));
 }
 
@@ -136,9 +137,8 @@ TEST_CASE("access rules: the first policy that matches decides") {
   const Visitor visitor;
   const auto decide = [&visitor](Rules::Action action, std::vector<Policy> policies) {
     const Rules rules(action, std::move(policies));
-    const Rules::Decision decision =
-        rules.Decide({visitor.local, visitor.remote, visitor.direct_remote, visitor.server_name,
-                      visitor.tls});
+    const Rules::Decision decision = rules.Decide(
+        {visitor.local, visitor.remote, visitor.direct_remote, visitor.server_name, visitor.tls});
     return std::string(decision.allowed ? "allowed " : "denied ") + std::string(decision.policy);
   };
   const Policy all{"all", Of(Kind::kAny), Of(Kind::kAny)};

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "test/sim/kernel.h"
 #include "test/sim/world.h"
 
 namespace remora::sim {

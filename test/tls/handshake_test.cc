@@ -133,22 +133,22 @@ TEST_CASE("tls: a client certificate can be demanded, with its names") {
   }
   SECTION("missing") {
     world.client_secrets.certificates.clear();
-    CHECK(world.Meet() == "| connected(TLSv1.3) failed ");
+    CHECK(world.Meet() == "failed | connected(TLSv1.3) failed ");
     CHECK(world.last_counters == "fail_verify_no_cert ");
     CHECK(world.client_failure.find("CERTIFICATE_REQUIRED") != std::string::npos);
     CHECK(world.server_failure ==
-          "TLS_error:|268435655:SSL routines:OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE:"
+          "TLS_error:|268435648:SSL routines:OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE:"
           "TLS_error_end");
   }
   SECTION("missing, TLS 1.2") {
     world.client.maximum = Version::kTls12;
     world.client_secrets.certificates.clear();
-    CHECK(world.Meet() == "| failed ");
+    CHECK(world.Meet() == "failed | failed ");
     CHECK(world.client_failure.find("HANDSHAKE_FAILURE") != std::string::npos);
   }
   SECTION("of another authority") {
     world.client_secrets.certificates = {ToSecret(world.stranger.Issue({.common_name = "x"}))};
-    CHECK(world.Meet() == "| connected(TLSv1.3) failed ");
+    CHECK(world.Meet() == "failed | connected(TLSv1.3) failed ");
     CHECK(world.last_counters == "fail_verify_error ");
     CHECK(world.client_failure.find("UNKNOWN_CA") != std::string::npos);
     CHECK(world.server_failure.find("CERTIFICATE_VERIFY_FAILED:verify cert failed: "
@@ -158,7 +158,7 @@ TEST_CASE("tls: a client certificate can be demanded, with its names") {
   SECTION("expired") {
     world.client_secrets.certificates = {ToSecret(
         world.authority.Issue({.common_name = "x", .valid_from = -7200, .valid_for = -3600}))};
-    CHECK(world.Meet() == "| connected(TLSv1.3) failed ");
+    CHECK(world.Meet() == "failed | connected(TLSv1.3) failed ");
     CHECK(world.client_failure.find("CERTIFICATE_EXPIRED") != std::string::npos);
     world.server_secrets.validation->allow_expired = true;
     CHECK(world.Meet() == "connected(TLSv1.3) | connected(TLSv1.3) ");
@@ -166,7 +166,7 @@ TEST_CASE("tls: a client certificate can be demanded, with its names") {
   SECTION("with another name") {
     world.server_secrets.validation->subject_alt_names = {
         Name(SubjectAltNameMatch::Type::kDns, "router.test")};
-    CHECK(world.Meet() == "| connected(TLSv1.3) failed ");
+    CHECK(world.Meet() == "failed | connected(TLSv1.3) failed ");
     CHECK(world.last_counters == "fail_verify_san ");
     CHECK(world.client_failure.find("CERTIFICATE_UNKNOWN") != std::string::npos);
     CHECK(world.server_failure.find("verify cert failed: SAN matcher") != std::string::npos);
@@ -180,7 +180,7 @@ TEST_CASE("tls: a client certificate can be demanded, with its names") {
     const fakes::Minted minted = world.authority.Issue({.common_name = "x"});
     world.client_secrets.certificates = {ToSecret(minted)};
     world.server_secrets.validation->crl = Inline(world.authority.Revoke({minted.serial}));
-    CHECK(world.Meet() == "| connected(TLSv1.3) failed ");
+    CHECK(world.Meet() == "failed | connected(TLSv1.3) failed ");
     CHECK(world.client_failure.find("CERTIFICATE_REVOKED") != std::string::npos);
     world.server_secrets.validation->crl = Inline(world.authority.Revoke({"7"}));
     CHECK(world.Meet() == "connected(TLSv1.3) | connected(TLSv1.3) ");
@@ -191,7 +191,7 @@ TEST_CASE("tls: a client certificate can be demanded, with its names") {
     CHECK(world.Meet() == "connected(TLSv1.3) | connected(TLSv1.3) ");
     world.server_secrets.validation->subject_alt_names = {
         Name(SubjectAltNameMatch::Type::kDns, "router.test")};
-    CHECK(world.Meet() == "| connected(TLSv1.3) failed ");
+    CHECK(world.Meet() == "failed | connected(TLSv1.3) failed ");
     CHECK(world.last_counters == "fail_verify_no_cert ");
   }
 }
@@ -244,13 +244,13 @@ TEST_CASE("tls: SPIFFE: each trust domain has its own authority") {
   // An authority speaks for its own domain only.
   world.client_secrets.certificates = {
       ToSecret(world.stranger.Issue({.common_name = "x", .names = {"URI:spiffe://d/client"}}))};
-  CHECK(world.Meet() == "| connected(TLSv1.3) failed ");
+  CHECK(world.Meet() == "failed | connected(TLSv1.3) failed ");
   world.client_secrets.certificates = {
       ToSecret(world.stranger.Issue({.common_name = "x", .names = {"URI:spiffe://e/client"}}))};
   CHECK(world.Meet() == "connected(TLSv1.3) | connected(TLSv1.3) ");
   world.client_secrets.certificates = {
       ToSecret(world.stranger.Issue({.common_name = "x", .names = {"URI:spiffe://f/client"}}))};
-  CHECK(world.Meet() == "| connected(TLSv1.3) failed ");
+  CHECK(world.Meet() == "failed | connected(TLSv1.3) failed ");
   CHECK(world.server_failure.find("no trust bundle store") != std::string::npos);
 }
 

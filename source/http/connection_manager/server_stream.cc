@@ -8,11 +8,11 @@
 #include "source/http/codes.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/session.h"
-#include "source/net/tls_facts.h"
 #include "source/http/connection_manager/target_policy.h"
 #include "source/http/connection_manager/upgrade_policy.h"
 #include "source/http/grpc_timeout.h"
 #include "source/http/http1/details.h"
+#include "source/net/tls_facts.h"
 
 namespace remora::connection_manager {
 

@@ -128,7 +128,7 @@ class Session final : public net::DownstreamSession,
   net::SessionOwner& owner_;
   std::unique_ptr<const Findings> findings_;
   net::Address remote_;
-  std::unique_ptr<const net::Address> local_;  // once somebody has asked
+  std::unique_ptr<const net::Address> local_;               // once somebody has asked
   std::unique_ptr<const std::string> certificate_element_;  // once a request needed it
   http::ConnectionStates filter_states_;
   uint64_t id_;

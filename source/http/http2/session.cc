@@ -78,6 +78,8 @@ absl::Status Session::Dispatch(buffer::Buffer& input) {
       break;
     }
     input.Drain(static_cast<size_t>(taken));
+    // Streams that the peer has made us reset are over with this block, and are counted.
+    FlushFrames();
   }
   input_ = nullptr;
   DeliverResumed();
@@ -272,6 +274,8 @@ void Session::Adopt(std::unique_ptr<Stream> stream) {
 
 void Session::OnStreamClosed(Stream& stream, uint32_t error_code) {
   stream.id_ = 0;
+  // The rest of its block may still come.
+  if (block_stream_ == &stream) block_stream_ = nullptr;
   if (error_code != NGHTTP2_NO_ERROR) stream.reset_ = true;
   // Only the answer's reader decides when all of it was read.
   if (role_ == Role::kClient && !stream.reset_ && stream.input_ == Stream::Direction::kBody) {

@@ -43,7 +43,8 @@ struct World {
   // The counters that are not 0, "name: value" each.
   std::string Counted() {
     std::string text;
-    for (const stats::Metric& metric : store.TakeSnapshot().metrics()) {
+    const stats::Snapshot snapshot = store.TakeSnapshot();
+    for (const stats::Metric& metric : snapshot.metrics()) {
       if (metric.value == 0) continue;
       text += std::string(metric.name) + ": " + std::to_string(metric.value) + "\n";
     }

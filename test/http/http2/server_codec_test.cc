@@ -175,6 +175,23 @@ TEST_CASE("an answer before the end of its request ends the request") {
   CHECK(server.Frames().empty());
 }
 
+TEST_CASE("trailers whose rest comes when the exchange is over are nobody's") {
+  TestServer server;
+  server.Open();
+  const std::string block = wire::Block({{"a", "b"}, {"c", "d"}});
+  REQUIRE(server
+              .Feed(wire::Headers(1, wire::Post(), false) +
+                    wire::Frame(wire::kHeaders, wire::kEndStream, 1, block.substr(0, 5)))
+              .ok());
+  server.Respond(1, 200, "");
+  server.Frames();
+  CHECK(server.codec.streams() == 0);
+  REQUIRE(
+      server.Feed(wire::Frame(wire::kContinuation, wire::kEndHeaders, 1, block.substr(5))).ok());
+  REQUIRE(server.Feed(wire::Headers(3, wire::Get())).ok());
+  CHECK(server.Events() == "r1:head(POST /) r1:done r2:head(GET /) r2:end");
+}
+
 TEST_CASE("a client's reset ends the exchange") {
   TestServer server;
   server.Open();

@@ -17,9 +17,8 @@ TEST_CASE("virtual clusters: the first that takes a request, else `other`") {
   get.name = ":method";
   get.kind = HeaderMatch::Kind::kString;
   get.string = {StringMatch::Kind::kExact, "GET"};
-  HeaderMatch path;
+  HeaderMatch path = get;
   path.name = ":path";
-  path.kind = HeaderMatch::Kind::kString;
   path.string = {StringMatch::Kind::kPrefix, "/a"};
   config.virtual_hosts[0].virtual_clusters = {{"reads", {get, path}}, {"gets", {get}}};
   const auto table = MustBuild(std::move(config));

@@ -49,7 +49,7 @@ class AnswerSession final : public net::DownstreamSession, public net::Connectio
     totals.handshaking = connection_.handshaking();
     totals.tls = connection_.tls();
     totals.transport_failure = connection_.transport_failure();
-    if (response_ != nullptr) totals.details = "direct_response";
+    if (answered_) totals.details = "direct_response";
     return totals;
   }
 
@@ -71,12 +71,14 @@ class AnswerSession final : public net::DownstreamSession, public net::Connectio
  private:
   void Answer() {
     if (response_ == nullptr) return;
+    answered_ = true;
     connection_.output().Append(*response_);
     connection_.Cork();
     connection_.CloseAfterFlush(true);
   }
 
   const std::string* response_;  // null: echo
+  bool answered_ = false;
   net::SessionOwner& owner_;
   uint64_t id_;
   event::TimePoint started_;

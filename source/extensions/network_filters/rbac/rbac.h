@@ -24,7 +24,7 @@ struct ConnectionRbac {
   using Proto = envoy::extensions::filters::network::rbac::v3::RBAC;
   struct Config {
     std::string stat_prefix;
-    std::string shadow_prefix;  // in front of the names of what shadow rules count
+    std::string shadow_prefix;                  // in front of the names of what shadow rules count
     std::shared_ptr<const rbac::Rules> rules;   // null: everything is admitted
     std::shared_ptr<const rbac::Rules> shadow;  // only count; null: none
   };

@@ -30,7 +30,7 @@ std::string ReadLink(const std::string& path) {
 }
 
 std::string Join(const std::string& directory, const std::string& name) {
-  return directory == "/" ? "/" + name : absl::StrCat(directory, "/", name);
+  return absl::StrCat(directory == "/" ? "" : directory, "/", name);
 }
 
 // Where a move would change what a path means: each link on the way to it, and itself, as the

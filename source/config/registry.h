@@ -15,6 +15,7 @@
 //     static http::FilterPtr Create(const Config&, http::FilterContext&);
 //     static std::unique_ptr<http::FilterWorkerState> CreateWorkerState(const Config&,
 //                                                       const http::WorkerSetup&);  // optional
+//     static std::vector<std::string> LogFiles(const Config&);  // optional: access logs' files
 //     static constexpr bool kTerminal = true;        // optional
 //   };
 //
@@ -186,6 +187,9 @@ bool ParseFilter(const google::protobuf::Any& any, ConfigContext& context,
   factory.create = [](const void* value, http::FilterContext& filter_context) {
     return E::Create(*static_cast<const typename E::Config*>(value), filter_context);
   };
+  if constexpr (requires { E::LogFiles(*config); }) {
+    factory.log_files = E::LogFiles(*static_cast<const typename E::Config*>(factory.config.get()));
+  }
   if constexpr (HasWorkerState<E>) {
     factory.create_worker_state = [](const void* value, const http::WorkerSetup& setup) {
       return E::CreateWorkerState(*static_cast<const typename E::Config*>(value), setup);

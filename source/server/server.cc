@@ -332,19 +332,27 @@ void Server::ReopenLogs() {
 }
 
 absl::Status Server::OpenLogs() {
-  const auto open = [this](const access_log::LoggerList& loggers) {
-    for (const auto& logger : loggers) {
-      absl::StatusOr<access_log::LogFile*> file = log_writer_.Open(logger->path);
-      if (!file.ok()) return file.status();
-    }
-    return absl::OkStatus();
+  absl::Status status;
+  const auto open_file = [this, &status](const std::string& path) {
+    status.Update(log_writer_.Open(path).status());
   };
-  absl::Status status = open(bootstrap_.admin.access_log);
+  const auto open = [&open_file](const access_log::LoggerList& loggers) {
+    for (const auto& logger : loggers) open_file(logger->path);
+  };
+  const auto open_filters = [&open_file](const std::vector<http::FilterFactory>& filters) {
+    for (const http::FilterFactory& filter : filters) {
+      for (const std::string& path : filter.log_files) open_file(path);
+    }
+  };
+  open(bootstrap_.admin.access_log);
   for (const auto& listener : *world_->listeners) {
-    status.Update(open(listener->access_log));
+    open(listener->access_log);
     for (const auto& chain : listener->AllChains()) {
-      if (chain->http != nullptr) status.Update(open(chain->http->access_log));
-      if (chain->tcp != nullptr) status.Update(open(chain->tcp->access_log));
+      if (chain->tcp != nullptr) open(chain->tcp->access_log);
+      if (chain->http == nullptr) continue;
+      open(chain->http->access_log);
+      open_filters(chain->http->filters);
+      for (const auto& upgrade : chain->http->upgrade_filters) open_filters(upgrade.filters);
     }
   }
   return status;

@@ -23,6 +23,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "source/base/arena.h"
 #include "source/event/dispatcher.h"
@@ -79,6 +80,8 @@ struct FilterFactory {
                                                             const WorkerSetup& setup) = nullptr;
   bool terminal = false;
   bool disabled = false;  // runs only where a per-route FilterConfig enables it
+  // Files that it writes access logs to; they are opened before the configuration is applied.
+  std::vector<std::string> log_files = {};
 };
 
 }  // namespace remora::http

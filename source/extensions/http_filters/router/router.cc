@@ -25,6 +25,12 @@ std::optional<Router::Config> Router::Parse(const Proto& proto, config::ConfigCo
   return config;
 }
 
+std::vector<std::string> Router::LogFiles(const Config& config) {
+  std::vector<std::string> files;
+  for (const auto& logger : config.upstream_log) files.push_back(logger->path);
+  return files;
+}
+
 http::FilterPtr Router::Create(const Config& config, http::FilterContext& context) {
   return context.arena().Make<router::RouterFilter>(config, context);
 }

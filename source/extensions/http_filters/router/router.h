@@ -8,6 +8,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "source/config/registry.h"
 #include "source/http/router/router_filter.h"
@@ -27,6 +29,7 @@ struct Router {
   static http::FilterPtr Create(const Config& config, http::FilterContext& context);
   static std::unique_ptr<http::FilterWorkerState> CreateWorkerState(const Config& config,
                                                                     const http::WorkerSetup& setup);
+  static std::vector<std::string> LogFiles(const Config& config);
 };
 
 }  // namespace remora::extensions

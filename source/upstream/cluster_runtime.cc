@@ -78,8 +78,8 @@ ClusterRuntime::~ClusterRuntime() {
   }
 }
 
-std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(
-    const Host& host, std::string_view protocols) {
+std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(const Host& host,
+                                                                    std::string_view protocols) {
   if (transports_ == nullptr) return std::make_unique<net::Plaintext>();
   net::TransportOptions options;
   options.peer = &host.address();

@@ -13,7 +13,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "source/tls/certificate_facts.h"
 
@@ -247,8 +246,7 @@ PeerVerdict PeerCheck::Judge(stack_st_X509& chain, const std::vector<std::string
     });
     if (!fits) {
       return Refuse(verdict, Fault::kName, SSL_AD_CERTIFICATE_UNKNOWN,
-                    absl::StrCat("verify cert failed: verify SAN list, expected SANs: [",
-                                 absl::StrJoin(*names, ", "), "], certificate SANs: [",
+                    absl::StrCat("verify cert failed: SAN matcher, certificate SANs are [",
                                  Shown(presented), "]"));
     }
     verdict.validated = true;

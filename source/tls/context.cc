@@ -160,7 +160,8 @@ const LoadedCertificate* Context::Choose(const SSL_CLIENT_HELLO& hello) const {
   if (!name.empty()) {
     auto found = by_name_.find(name);
     const size_t dot = name.find('.');
-    if (found == by_name_.end() && dot != std::string::npos) found = by_name_.find(name.substr(dot));
+    if (found == by_name_.end() && dot != std::string::npos)
+      found = by_name_.find(name.substr(dot));
     const bool fits = found != by_name_.end();
     if (const LoadedCertificate* picked = fits ? pick(found->second) : nullptr) return picked;
     // One of that name that the client cannot check is better than one of another name.

@@ -153,20 +153,19 @@ const LoadedCertificate* Context::Choose(const SSL_CLIENT_HELLO& hello) const {
   if (certificates_.size() == 1) return first;
   const auto pick = [&hello](const Choice& choice) -> const LoadedCertificate* {
     if (choice.ecdsa != nullptr && Takes(hello, choice.ecdsa->curve())) return choice.ecdsa;
-    return choice.rsa != nullptr ? choice.rsa : choice.ecdsa;
+    return choice.rsa;
   };
   const char* sent = SSL_get_servername(hello.ssl, TLSEXT_NAMETYPE_host_name);
   const std::string name = absl::AsciiStrToLower(sent != nullptr ? sent : "");
   if (!name.empty()) {
-    if (const auto exact = by_name_.find(name); exact != by_name_.end()) {
-      return pick(exact->second);
-    }
+    auto found = by_name_.find(name);
     const size_t dot = name.find('.');
-    if (dot != std::string::npos) {
-      const auto wildcard = by_name_.find(name.substr(dot));
-      if (wildcard != by_name_.end()) return pick(wildcard->second);
-    }
-    if (!server_settings_.full_scan_on_sni_mismatch) return first;
+    if (found == by_name_.end() && dot != std::string::npos)
+      found = by_name_.find(name.substr(dot));
+    const bool fits = found != by_name_.end();
+    if (const LoadedCertificate* picked = fits ? pick(found->second) : nullptr) return picked;
+    // One of that name that the client cannot check is better than one of another name.
+    if (!server_settings_.full_scan_on_sni_mismatch) return fits ? found->second.ecdsa : first;
   }
   for (const auto& certificate : certificates_) {
     if (!certificate->ecdsa() || Takes(hello, certificate->curve())) return certificate.get();

@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <string.h>
 
 #include "absl/strings/str_cat.h"
 
@@ -20,16 +21,24 @@ ErrorQueue TakeErrors(std::string_view detail) {
     const int reason = ERR_GET_REASON(error);
     const bool verify = of_ssl && reason == SSL_R_CERTIFICATE_VERIFY_FAILED;
     out.verify_failed |= verify;
-    out.no_certificate |= of_ssl && reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE;
+    const bool none = of_ssl && reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE;
+    out.no_certificate |= none;
     if (out.text.empty()) out.text = "TLS_error:";
     absl::StrAppend(&out.text, "|", error, ":", OrEmpty(ERR_lib_error_string(error)).data(),
                     ":OPENSSL_internal:", OrEmpty(ERR_reason_error_string(error)).data());
+    if (none) out.text += ":peer did not provide required client certificate";
     if (verify && !detail.empty()) {
       absl::StrAppend(&out.text, ":", absl::string_view(detail.data(), detail.size()));
     }
   }
   if (out.any) out.text += ":TLS_error_end";
   return out;
+}
+
+std::string SystemFailure(int error) {
+  return absl::StrCat("TLS_error:|", ERR_PACK(ERR_LIB_SYS, error),
+                      ":system library:OPENSSL_internal:", OrEmpty(strerrordesc_np(error)).data(),
+                      ":TLS_error_end");
 }
 
 std::string TakeReason() {

@@ -21,6 +21,9 @@ struct ErrorQueue {
 // `detail` says more about a refused certificate.
 ErrorQueue TakeErrors(std::string_view detail = {});
 
+// The same of an error number of the system: the connection broke while it shook hands.
+std::string SystemFailure(int error);
+
 // The first reason alone: "BAD_DECRYPT"; "unknown" when there is none.
 std::string TakeReason();
 

@@ -45,6 +45,19 @@ std::string_view TrustDomainOf(const std::vector<SubjectAltName>& names) {
   return {};
 }
 
+// In what is said of a refused peer: its names are its own choice, so escaped and bounded.
+constexpr size_t kShownNames = 1024;
+
+std::string Shown(const std::vector<SubjectAltName>& names) {
+  std::string shown;
+  for (const SubjectAltName& name : names) {
+    if (!shown.empty()) shown += ", ";
+    if (shown.size() + name.value.size() > kShownNames) return shown + "...";
+    shown += absl::CHexEscape(name.value);
+  }
+  return shown;
+}
+
 PeerVerdict Refuse(PeerVerdict verdict, PeerVerdict::Fault fault, int alert, std::string reason) {
   verdict.fault = fault;
   verdict.alert = static_cast<uint8_t>(alert);
@@ -194,6 +207,13 @@ bool PeerCheck::HashFits(x509_st& leaf) const {
 }
 
 PeerVerdict PeerCheck::Check(stack_st_X509& chain, const std::vector<std::string>* names) const {
+  PeerVerdict verdict = Judge(chain, names);
+  // Counted, and let in all the same.
+  verdict.accepted |= accept_untrusted_;
+  return verdict;
+}
+
+PeerVerdict PeerCheck::Judge(stack_st_X509& chain, const std::vector<std::string>* names) const {
   using Fault = PeerVerdict::Fault;
   PeerVerdict verdict;
   X509& leaf = *sk_X509_value(&chain, 0);
@@ -214,9 +234,6 @@ PeerVerdict PeerCheck::Check(stack_st_X509& chain, const std::vector<std::string
     verdict.validated = VerifyChain(chain, *store, verdict);
     if (!verdict.validated) {
       verdict.fault = Fault::kChain;
-      if (!accept_untrusted_) return verdict;
-      // Counted, and let in all the same.
-      verdict.accepted = true;
       return verdict;
     }
   }
@@ -229,17 +246,19 @@ PeerVerdict PeerCheck::Check(stack_st_X509& chain, const std::vector<std::string
     });
     if (!fits) {
       return Refuse(verdict, Fault::kName, SSL_AD_CERTIFICATE_UNKNOWN,
-                    "verify cert failed: verify SAN list");
+                    absl::StrCat("verify cert failed: SAN matcher, certificate SANs are [",
+                                 Shown(presented), "]"));
     }
     verdict.validated = true;
   }
   if (!names_.empty() && !names_.Holds(presented)) {
     return Refuse(verdict, Fault::kName, SSL_AD_CERTIFICATE_UNKNOWN,
-                  "verify cert failed: SAN matcher");
+                  absl::StrCat("verify cert failed: SAN matcher, certificate SANs are [",
+                               Shown(presented), "]"));
   }
   if (!hashes_.empty() || !pins_.empty()) {
     if (!HashFits(leaf)) {
-      return Refuse(verdict, Fault::kHash, SSL_AD_CERTIFICATE_UNKNOWN,
+      return Refuse(verdict, Fault::kHash, SSL_AD_BAD_CERTIFICATE_HASH_VALUE,
                     "verify cert failed: cert hash and spki");
     }
     verdict.validated = true;

@@ -44,9 +44,9 @@ class PeerCheck {
   PeerVerdict Check(stack_st_X509& chain, const std::vector<std::string>* names) const;
 
   // A peer without a certificate cannot be acceptable.
-  bool demands_certificate() const { return !names_.empty() || !hashes_.empty() || !pins_.empty(); }
+  bool demands_certificate() const { return has_rules() && !accept_untrusted_; }
   // There is anything to check at all.
-  bool asks() const { return demands_certificate() || trust_ != nullptr || !domains_.empty(); }
+  bool asks() const { return has_rules() || trust_ != nullptr || !domains_.empty(); }
   // All bundles.
   std::vector<const TrustStore*> stores() const;
   // Its part of a server's session identity: sessions of another check are not resumed.
@@ -54,6 +54,9 @@ class PeerCheck {
 
  private:
   PeerCheck() = default;
+  bool has_rules() const { return !names_.empty() || !hashes_.empty() || !pins_.empty(); }
+  // Check, before untrusted peers are accepted.
+  PeerVerdict Judge(stack_st_X509& chain, const std::vector<std::string>* names) const;
   absl::Status ReadHashes(const Validation& validation);
   absl::Status ReadStores(const Validation& validation, PartCache& parts);
   // Null: the leaf belongs to no trust domain.

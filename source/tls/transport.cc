@@ -117,6 +117,7 @@ net::IoResult Transport::Read(int fd, buffer::Buffer& input, size_t budget, bool
       if (n <= 0) {
         result.next = n < 0 ? Next::kError : state_ == State::kOpen ? Next::kCut : Next::kEnd;
         result.error = n < 0 ? errno : 0;
+        if (n < 0 && state_ == State::kHandshaking) failure_ = SystemFailure(result.error);
         break;
       }
       in_ = in;

@@ -15,7 +15,7 @@ std::string_view OrEmpty(const char* text) { return text != nullptr ? text : "";
 }  // namespace
 
 std::string_view Transport::version() const {
-  return state_ == State::kOpen ? OrEmpty(SSL_get_version(ssl_.get())) : "";
+  return OrEmpty(SSL_get_version(ssl_.get()));
 }
 
 std::string_view Transport::cipher() const {

@@ -78,11 +78,13 @@ ClusterRuntime::~ClusterRuntime() {
   }
 }
 
-std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(const Host& host) {
+std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(const Host& host,
+                                                                    std::string_view protocols) {
   if (transports_ == nullptr) return std::make_unique<net::Plaintext>();
   net::TransportOptions options;
   options.peer = &host.address();
   options.hostname = host.config().hostname;
+  options.application_protocols = protocols;
   return transports_->Make(options);
 }
 

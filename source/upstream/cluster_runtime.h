@@ -86,7 +86,8 @@ class ClusterRuntime {
   void Give(Resource resource, Priority priority);
   uint64_t NextConnectionId();
   // For a connection to `host`; null: it cannot be made safe now.
-  std::unique_ptr<net::TransportSocket> MakeTransport(const Host& host);
+  std::unique_ptr<net::TransportSocket> MakeTransport(const Host& host,
+                                                      std::string_view protocols = {});
 
   // The router keeps it while a request uses it; a cluster that leaves the table lives so long.
   void AddUser() { ++users_; }

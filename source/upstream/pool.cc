@@ -210,7 +210,8 @@ bool Pool::StartConnection(ProxyError& error) {
     error = {Side::kLocal, ErrorKind::kLocalConnectFailure, {}, true};
     return false;
   }
-  std::unique_ptr<net::TransportSocket> transport = cluster_.MakeTransport(host_);
+  std::unique_ptr<net::TransportSocket> transport = cluster_.MakeTransport(
+      host_, cluster_.config().protocol == Protocol::kHttp2 ? "h2" : "http/1.1");
   if (transport == nullptr) {
     stats.upstream_cx_total.Inc();
     stats.upstream_cx_connect_fail.Inc();

@@ -324,7 +324,7 @@ void PoolConnection::OnClosed(net::CloseReason reason, int error) {
     const std::string_view failure = connection_.transport_failure();
     const ErrorKind kind =
         connecting_ ? ErrorKind::kConnectFailure : ErrorKind::kConnectionTermination;
-    End(EndedBy::kUs, {Side::kUpstream, kind, failure, connecting_, true});
+    End(EndedBy::kHost, {Side::kUpstream, kind, failure, connecting_, true});
     return;
   }
   if (connecting_) {

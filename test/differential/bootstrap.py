@@ -5,13 +5,22 @@ when the piece has a field of that name. Names are made unique by the case's id;
 the cluster "up" of its case.
 """
 
+import os
 import re
 
 import casefile
+import secure
 
 _HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3." \
        "HttpConnectionManager"
 _TCP = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
+_TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+_SERVER = """\
+common_tls_context:
+  tls_certificates:
+  - certificate_chain: { filename: "${certs}/server.pem" }
+    private_key: { filename: "${certs}/server.key" }
+"""
 _ROUTER = """\
 - name: envoy.filters.http.router
   typed_config:
@@ -95,6 +104,19 @@ def _manager(case, with_log):
     return _merge(config.get("hcm", ""), hcm)
 
 
+def _transport_socket(case):
+    """Of the only chain: fields of a DownstreamTlsContext, with the server's certificate."""
+    if "downstream_tls" not in case.config:
+        return ""
+    context = _merge(case.config["downstream_tls"], {"common_tls_context": _SERVER})
+    return _indent(f"""\
+transport_socket:
+  name: tls
+  typed_config:
+    "@type": {_TLS}
+""" + _indent(context, 4), 4)
+
+
 def _chains(case, folder, with_log):
     """A listener with filter chains of its own; its connections are logged by the listener."""
     defaults = {
@@ -121,7 +143,7 @@ def _listener(case, folder, with_log):
     - name: the_filter
       typed_config:
         "@type": {filter_type}
-""" + _indent(own, 8)).replace("${log}", log_path(case, folder))
+""" + _indent(own, 8) + _transport_socket(case)).replace("${log}", log_path(case, folder))
 
 
 def _cluster(case, name, ports):
@@ -143,6 +165,17 @@ def _named(case, text):
     return casefile.NAME.sub(lambda found: f"{case.id}_{found[1]}", text)
 
 
+def certificates(folder):
+    """Where the certificates are, next to the proxies' own folders."""
+    return os.path.join(os.path.dirname(folder), "certs")
+
+
+def _with_certificates(text, folder):
+    text = text.replace("${certs}", certificates(folder))
+    return re.sub(r"\$\{hash_(\w+)\}",
+                  lambda found: secure.hash_of(certificates(folder), found[1]), text)
+
+
 def write(group, cases, ports, folder, with_log=True):
     """The bootstrap's YAML. `ports`: {(case id, upstream): port}."""
     listeners = clusters = ""
@@ -151,7 +184,7 @@ def write(group, cases, ports, folder, with_log=True):
         listeners += _named(case, _listener(case, folder, with_log))
         for name in case.cluster_names():
             clusters += _named(case, _cluster(case, name, own))
-    return f"""\
+    return _with_certificates(f"""\
 node: {{ id: differential, cluster: differential }}
 admin:
   address: {{ socket_address: {{ address: 127.0.0.1, port_value: 0 }} }}
@@ -160,4 +193,4 @@ static_resources:
   listeners:
 {_indent(listeners, 2)}\
   clusters:
-{_indent(clusters, 2)}"""
+{_indent(clusters, 2)}""", folder)

@@ -8,9 +8,11 @@ import dataclasses
 import os
 import re
 
+import secure
+
 CONFIG_SECTIONS = ("tcp", "chains", "hcm", "routes", "vhost", "virtual_hosts", "route_config",
-                   "filters", "listener", "access_log")
-NAME = re.compile(r"\$\{(?!log\b)(\w+)\}")
+                   "filters", "listener", "access_log", "downstream_tls")
+NAME = re.compile(r"\$\{(?!log\b|certs\b|hash_)(\w+)\}")
 _ESCAPE = re.compile(r"\\(?:\{(?P<text>(?:[^}\\]|\\.)*?)\*(?P<times>\d+)\}|x(?P<hex>[0-9a-fA-F]{2})"
                      r"|(?P<one>[rnt0s\\|]))")
 _ONE = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "s": b" ", "\\": b"\\", "|": b"|"}
@@ -37,6 +39,7 @@ class Client:
     label: str
     source: str = ""
     steps: list = dataclasses.field(default_factory=list)
+    wishes: secure.Wishes = None     # It speaks TLS.
 
 
 @dataclasses.dataclass
@@ -58,6 +61,7 @@ class Case:
     clusters: dict = dataclasses.field(default_factory=dict)     # name -> YAML
     endpoints: dict = dataclasses.field(default_factory=dict)    # name -> upstreams of the cluster
     refused: set = dataclasses.field(default_factory=set)
+    secured: dict = dataclasses.field(default_factory=dict)      # upstream -> secure.Wishes
     clients: list = dataclasses.field(default_factory=list)
     answers: dict = dataclasses.field(default_factory=dict)      # upstream -> [Answer]
     ignored: list = dataclasses.field(default_factory=list)
@@ -77,12 +81,18 @@ class Case:
         """A case without HTTP: peers exchange bytes, not messages."""
         return "tcp" in self.config or "chains" in self.config
 
+    @property
+    def needs_certificates(self):
+        texts = list(self.config.values()) + list(self.clusters.values())
+        return bool(self.secured) or "downstream_tls" in self.config or any(
+            "${certs}" in text for text in texts)
+
     def cluster_names(self):
         """Every cluster that the configuration or a script names."""
         texts = list(self.config.values()) + list(self.clusters.values())
         named = {name for text in texts for name in NAME.findall(text)} or {"up"}
         members = {member for of in self.endpoints.values() for member in of}
-        named |= set(self.clusters) | set(self.endpoints)
+        named |= set(self.clusters) | set(self.endpoints) | set(self.secured)
         return sorted(named | ((set(self.answers) | self.refused) - members))
 
     def upstreams_of(self, cluster):
@@ -228,15 +238,25 @@ class _Reader:
         self._section = append
 
     def _client(self, words):
-        source = ""
+        source, wishes = "", None
+        if "tls" in words:
+            at = words.index("tls")
+            wishes = self._wishes(words[at + 1:])
+            del words[at:]
         if "from" in words:
             at = words.index("from")
             source = words[at + 1]
             del words[at:at + 2]
         label = words[0] if words else str(len(self._case.clients) + 1)
-        client = Client(label, source)
+        client = Client(label, source, wishes=wishes)
         self._case.clients.append(client)
         self._to_steps(client.steps)
+
+    def _wishes(self, words):
+        try:
+            return secure.Wishes(words)
+        except ValueError as error:
+            return self._fail(f"tls: {error}")
 
     def _upstream(self, words):
         if not words:
@@ -264,6 +284,9 @@ class _Reader:
             case.pending = rest
         elif word == "patience":
             case.patience = float(rest)
+        elif word == "secure":
+            name, *words = rest.split()
+            case.secured[name] = self._wishes(words)
         elif word == "refuse":
             case.refused.update(rest.split())
         elif word == "ignore":

@@ -37,7 +37,7 @@ IGNORED_COUNTERS = [
 
 # Not there, or different on purpose: docs/differences.md, "Statistics".
 IGNORED_COUNTERS += [
-    "cluster.*.canary.*", "http.rq_reset_after_downstream_response_started",
+    "cluster.*.canary.*", "*.ssl.certificate.*", "http.rq_reset_after_downstream_response_started",
     # Who looks first: the client for the end, or the proxy at the clock.
     "http.downstream_cx_delayed_close_timeout",
 ]
@@ -106,6 +106,10 @@ class Run:
             yield f"{prefix} tunnel {json.dumps(reader.tunnel.decode('latin-1'))}"
 
     @staticmethod
+    def _secure(prefix, channel):
+        return [f"{prefix} tls {note}" for note in channel.notes] if channel else []
+
+    @staticmethod
     def _client_end(client):
         """Who closes first after `connection: close` is up to the proxy's delayed close."""
         finals = [message for message in client.reader.messages if message.status >= 200]
@@ -120,6 +124,7 @@ class Run:
             prefix = f"client {client.label}"
             if client.connection.fate != "open":
                 client.reader.end()
+            lines += self._secure(prefix, client.connection.channel)
             for number, message in enumerate(client.reader.messages, 1):
                 lines += [f"{prefix} #{number} {line}" for line in self._message(message)]
             lines += self._reader(prefix, client.reader)
@@ -127,6 +132,7 @@ class Run:
         for upstream in self.upstreams:
             for number, connection in enumerate(upstream.connections, 1):
                 prefix = f"{upstream.name} {number}"
+                lines += self._secure(prefix, connection.connection.channel)
                 for order, message in connection.requests:
                     lines += [f"{prefix} #{order} {line}" for line in self._message(message)]
                 lines += self._reader(prefix, connection.reader)

@@ -16,9 +16,10 @@ DEFAULT_ANSWER = casefile.Answer("complete", [
 class Connection:
     """A socket, and the end that the other side gave it."""
 
-    def __init__(self, sock, raw=False):
+    def __init__(self, sock, raw=False, channel=None):
         self.sock = sock
         self.raw = raw               # How the other side ends it is told apart.
+        self.channel = channel       # Its TLS.
         self.fate = "open"           # open, closed or reset (by the proxy), we closed
         self.changed = asyncio.Event()
         sock.setblocking(False)
@@ -36,14 +37,25 @@ class Connection:
             except OSError:
                 data, end = b"", "closed"
             if not data:
+                if self.channel:
+                    self.channel.end_of_input()
                 if self.fate == "open":
                     self.fate = end
                 self.changed.set()
                 return
+            if self.channel:
+                data, answer = self.channel.feed(data)
+                await self._send(answer)
             on_bytes(data)
             self.changed.set()
 
+    async def greet(self):
+        await self._send(self.channel.start())
+
     async def send(self, data):
+        await self._send(self.channel.seal(data) if self.channel else data)
+
+    async def _send(self, data):
         try:
             await asyncio.get_running_loop().sock_sendall(self.sock, data)
         except OSError:
@@ -52,6 +64,8 @@ class Connection:
     def end(self, how):
         """close, reset or half-close."""
         try:
+            if self.channel and how != "reset":
+                self.sock.send(self.channel.finish())
             if how == "half-close":
                 self.sock.shutdown(socket.SHUT_WR)
                 return
@@ -77,8 +91,9 @@ class Connection:
 class Client:
     """One connection to the proxy's listener."""
 
-    def __init__(self, label, source, port, raw=False):
+    def __init__(self, label, source, port, raw=False, channel=None):
         self.label = label
+        self.channel = channel
         self.raw = raw
         self.methods = []
         self.reader = messages.Reader(True, self.methods)
@@ -100,7 +115,9 @@ class Client:
             await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self._port))
         except OSError:
             pass
-        self.connection = Connection(sock, self.raw)
+        self.connection = Connection(sock, self.raw, self.channel)
+        if self.channel:
+            await self.connection.greet()
         self._task = asyncio.create_task(self._read())
 
     async def _read(self):
@@ -165,7 +182,7 @@ class UpstreamConnection:
     """What one connection brought, and the answers to it."""
 
     def __init__(self, sock, upstream):
-        self.connection = Connection(sock, upstream.raw)
+        self.connection = Connection(sock, upstream.raw, upstream.new_channel())
         self.requests = []           # (order over all connections, Message)
         self.reader = messages.Reader(False)
         if upstream.raw:
@@ -240,8 +257,9 @@ class UpstreamConnection:
 class Upstream:
     """A port of 127.0.0.1 that answers by script, or one that refuses."""
 
-    def __init__(self, name, answers, refuses=False, raw=False):
+    def __init__(self, name, answers, refuses=False, raw=False, new_channel=lambda: None):
         self.name = name
+        self.new_channel = new_channel
         self.raw = raw
         self.requests = 0
         self.connections = []

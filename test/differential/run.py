@@ -8,6 +8,7 @@ differs that no case explains, 2 when the suite could not run.
 import argparse
 import asyncio
 import dataclasses
+import functools
 import glob
 import os
 import re
@@ -21,6 +22,7 @@ import casefile
 import observation
 import peers
 import proxies
+import secure
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DIFFERENCES = os.path.join(HERE, "..", "..", "docs", "differences.md")
@@ -110,7 +112,8 @@ class Suite:
             case = outcome.case
             for name in case.upstream_names():
                 refuses = name in case.refused
-                upstream = peers.Upstream(name, case.answers.get(name, []), refuses, case.raw)
+                upstream = peers.Upstream(name, case.answers.get(name, []), refuses, case.raw,
+                                          self._upstream_channels(case, name))
                 upstream.start(refuses)
                 proxy.upstreams[case.id, name] = upstream
         yaml = self._yaml(proxy, group, [outcome.case for outcome in outcomes.values()])
@@ -154,14 +157,34 @@ class Suite:
             for upstream in proxy.upstreams.values():
                 await upstream.close()
 
+    def _upstream_channels(self, case, name):
+        """A function that makes the TLS of a connection to the upstream, or None for plain."""
+        wishes = case.secured.get(name)
+        if not wishes:
+            return lambda: None
+        context = functools.partial(wishes.context, os.path.join(self._folder, "certs"), True)
+        return lambda: secure.Channel(context(), True)
+
+    def _client_channel(self, script, clients, contexts):
+        """A session is resumed in the context that it came from."""
+        wishes = script.wishes
+        if not wishes:
+            return None
+        before = clients.get(wishes.resume)
+        context = contexts[wishes.resume] if before else wishes.context(
+            os.path.join(self._folder, "certs"), False)
+        contexts[script.label] = context
+        return secure.Channel(context, False, wishes.sni, before and before.channel.session)
+
     async def _case(self, proxy, case, options):
         patience = case.patience * options.slow
-        clients = {}
+        clients, contexts = {}, {}
         scripts = case.clients or [casefile.Client("1", "", [])]
         for script in scripts:
             client = clients.get(script.label)
             if not client:
-                client = peers.Client(script.label, script.source, proxy.ports[case.id], case.raw)
+                client = peers.Client(script.label, script.source, proxy.ports[case.id], case.raw,
+                                      self._client_channel(script, clients, contexts))
                 clients[script.label] = client
             await client.run(script.steps, patience)
         for client in clients.values():
@@ -292,7 +315,10 @@ def _compare(arguments):
         with_log = _logs_supported(arguments, folder)
         if not with_log:
             print("this build has no access log: log lines are not compared")
-        for group, cases in _chosen(arguments):
+        chosen = _chosen(arguments)
+        if any(case.needs_certificates for _, cases in chosen for case in cases):
+            secure.make_certificates(os.path.join(folder, "certs"))
+        for group, cases in chosen:
             begun = time.monotonic()
             suite = Suite(arguments, folder, with_log)
             outcomes = asyncio.run(_run_group(suite, group, cases, arguments, documented))

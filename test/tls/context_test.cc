@@ -143,7 +143,9 @@ TEST_CASE("tls context: a list of 100,000 revoked certificates") {
   Endpoint server(ServerSettings(), secrets);
   ContextSecrets client_secrets;
   client_secrets.certificates = {ToSecret(authority.Issue({.common_name = "client"}))};
-  Endpoint client(ClientSettings(), client_secrets);
+  ClientSettings settings;
+  settings.max_session_keys = 0;  // a resumed session would not search the list again
+  Endpoint client(settings, client_secrets);
   for (int i = 0; i < 3; ++i) {
     Pair pair(client, server);
     CHECK(pair.server.Take() == "connected(TLSv1.2) ");

@@ -47,6 +47,10 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
   const Stats& stats = config_->stats();
   stats.downstream_cx_total.Inc();
   stats.downstream_cx_active.Inc();
+  if (tls() != nullptr) {
+    stats.downstream_cx_ssl_total.Inc();
+    stats.downstream_cx_ssl_active.Inc();
+  }
   AwaitRequest();
 }
 
@@ -476,6 +480,7 @@ void Session::CountClose(bool remote) {
   const Stats& stats = config_->stats();
   const bool active = stream_ != nullptr || cut_ || (http2_ != nullptr && http2_->active());
   stats.downstream_cx_active.Dec();
+  if (tls() != nullptr) stats.downstream_cx_ssl_active.Dec();
   if (speaks_http1_) stats.downstream_cx_http1_active.Dec();
   if (http2_ != nullptr) stats.downstream_cx_http2_active.Dec();
   stats.downstream_cx_destroy.Inc();

@@ -15,8 +15,10 @@ using stats::NamedHistogram;
 using stats::Unit;
 
 struct Stats {
-  NamedCounter<"downstream_cx_total"> downstream_cx_total;              // Connections accepted.
-  NamedGauge<"downstream_cx_active"> downstream_cx_active;              // Open now.
+  NamedCounter<"downstream_cx_total"> downstream_cx_total;          // Connections accepted.
+  NamedGauge<"downstream_cx_active"> downstream_cx_active;          // Open now.
+  NamedCounter<"downstream_cx_ssl_total"> downstream_cx_ssl_total;  // Of them TLS.
+  NamedGauge<"downstream_cx_ssl_active"> downstream_cx_ssl_active;
   NamedCounter<"downstream_cx_http1_total"> downstream_cx_http1_total;  // Of them HTTP/1.
   NamedGauge<"downstream_cx_http1_active"> downstream_cx_http1_active;
   NamedCounter<"downstream_cx_http2_total"> downstream_cx_http2_total;  // And HTTP/2.

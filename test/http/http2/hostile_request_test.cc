@@ -188,6 +188,29 @@ TEST_CASE("heads that are accepted") {
   }
 }
 
+// What HTTP/1 would take for the whole request must not be there yet when more bytes come.
+TEST_CASE("the last announced byte does not go on before the end of the request is known") {
+  const std::string head = wire::Headers(1, wire::Post({{"content-length", "5"}}), false);
+  for (const std::string& last : {wire::Data(1, "45", true), wire::Data(1, "45") + wire::Data(1, "", true),
+                                  wire::Data(1, "45") + wire::Headers(1, {{"a", "b"}})}) {
+    TestServer server;
+    server.Open();
+    REQUIRE(server.Feed(head + wire::Data(1, "123")).ok());
+    CHECK(server.Exchange(1).recorder.body == "123");
+    REQUIRE(server.Feed(last).ok());
+    CHECK(server.Exchange(1).recorder.body == "12345");
+    CHECK(server.Exchange(1).recorder.ends == 1);
+  }
+  for (const std::string& too_much : {wire::Data(1, "456"), wire::Data(1, "45") + wire::Data(1, "6")}) {
+    for (const size_t piece : {1, 1000}) {
+      TestServer server;
+      server.Open();
+      CHECK_FALSE(server.FeedPieces(head + wire::Data(1, "123") + too_much, piece).ok());
+      CHECK(server.Exchange(1).recorder.body == "123");
+    }
+  }
+}
+
 TEST_CASE("bodies that are not what was announced") {
   const std::string length5 = wire::Headers(1, wire::Post({{"content-length", "5"}}), false);
   const std::string any = wire::Headers(1, wire::Post(), false);

@@ -74,7 +74,7 @@ void Http2Connection::LookAtCodec() {
   if (ended_) return;
   if (codec_.failed()) {
     session_.OnHttp2Failed(codec_.error().detail);
-  } else if (drain_ == DrainState::kLast && streams_.empty()) {
+  } else if ((drain_ == DrainState::kLast || codec_.peer_going_away()) && streams_.empty()) {
     session_.EndAfterFlush();
   }
 }

@@ -71,13 +71,8 @@ absl::Status Session::Dispatch(buffer::Buffer& input) {
   input_ = &input;
   while (!input.empty() && !failed_) {
     const std::string_view piece = input.Front();
-    const ssize_t taken = nghttp2_session_mem_recv(
-        library_->session, reinterpret_cast<const uint8_t*>(piece.data()), piece.size());
-    if (taken < 0) {
-      if (!failed_) Fail(NGHTTP2_PROTOCOL_ERROR, detail::kProtocolError);
-      break;
-    }
-    input.Drain(static_cast<size_t>(taken));
+    if (!ReadPiece(piece)) break;
+    input.Drain(piece.size());
     // Streams that the peer has made us reset are over with this block, and are counted.
     FlushFrames();
   }
@@ -91,6 +86,21 @@ absl::Status Session::Dispatch(buffer::Buffer& input) {
   }
   if (failed_) input.Clear();
   return Result();
+}
+
+bool Session::ReadPiece(std::string_view piece) {
+  const size_t size = role_ == Role::kServer ? watch_.Read(piece) : piece.size();
+  const ssize_t taken = nghttp2_session_mem_recv(
+      library_->session, reinterpret_cast<const uint8_t*>(piece.data()), size);
+  if (failed_) return false;
+  if (taken < 0) {
+    Fail(NGHTTP2_PROTOCOL_ERROR, detail::kProtocolError);
+  } else if (watch_.found() == FrameWatch::Finding::kStreamClosed) {
+    Fail(NGHTTP2_STREAM_CLOSED, detail::kProtocolError);
+  } else if (watch_.found() == FrameWatch::Finding::kPriority) {
+    Fail(NGHTTP2_PROTOCOL_ERROR, detail::kProtocolError);
+  }
+  return !failed_;
 }
 
 absl::Status Session::Result() const {
@@ -273,6 +283,7 @@ void Session::Adopt(std::unique_ptr<Stream> stream) {
 }
 
 void Session::OnStreamClosed(Stream& stream, uint32_t error_code) {
+  if (stream.end_received_) watch_.AddEnded(stream.id_);
   stream.id_ = 0;
   // The rest of its block may still come.
   if (block_stream_ == &stream) block_stream_ = nullptr;

@@ -30,7 +30,7 @@ std::string ReadLink(const std::string& path) {
 }
 
 std::string Join(const std::string& directory, const std::string& name) {
-  return directory == "/" ? "/" + name : absl::StrCat(directory, "/", name);
+  return absl::StrCat(directory == "/" ? "" : directory, "/", name);
 }
 
 // Where a move would change what a path means: each link on the way to it, and itself, as the
@@ -48,7 +48,7 @@ std::vector<std::pair<std::string, std::string>> FollowLinks(const std::string& 
       steps.emplace_back(directory, name);
       const std::vector<std::string> parts = absl::StrSplit(target, '/', absl::SkipEmpty());
       left.insert(left.begin(), parts.begin(), parts.end());
-      if (target.starts_with('/')) directory = "/";
+      if (target.starts_with('/')) directory.assign(1, '/');
     } else if (left.empty()) {
       steps.emplace_back(directory, name);
     } else {

@@ -33,18 +33,11 @@ void ResponseFlags::AppendTo(std::string& out, const std::string_view* names) co
     out += '-';
     return;
   }
-  bool first = true;
-  // Envoy prints them in the order in which they are set: the end of the tries is known before what
-  // the last one ends as.
-  constexpr auto kFirst = static_cast<unsigned>(ResponseFlag::kUpstreamRetryLimitExceeded);
-  if (Has(ResponseFlag::kUpstreamRetryLimitExceeded)) {
-    first = false;
-    out += names[kFirst];
-  }
+  out += names[static_cast<unsigned>(first_)];
   for (unsigned i = 0; i < static_cast<unsigned>(ResponseFlag::kCount); ++i) {
-    if (i == kFirst || !Has(static_cast<ResponseFlag>(i))) continue;
-    if (!first) out += ',';
-    first = false;
+    const auto flag = static_cast<ResponseFlag>(i);
+    if (flag == first_ || !Has(flag)) continue;
+    out += ',';
     out += names[i];
   }
 }

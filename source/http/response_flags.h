@@ -62,17 +62,21 @@ ResponseFlag FlagOfWord(std::string_view word);
 class ResponseFlags {
  public:
   void Set(ResponseFlag flag) {
-    if (flag != ResponseFlag::kNone) bits_ |= uint32_t{1} << static_cast<unsigned>(flag);
+    if (flag == ResponseFlag::kNone) return;
+    if (empty()) first_ = flag;
+    bits_ |= uint32_t{1} << static_cast<unsigned>(flag);
   }
   bool Has(ResponseFlag flag) const { return (bits_ >> static_cast<unsigned>(flag)) & 1; }
   bool empty() const { return bits_ == 0; }
-  // "-" when empty, else the words joined by ",".
+  // "-" when empty, else the words joined by ",": the one that was set first, then the others as
+  // they stand above. (Envoy keeps the order of all of them; more than two are never set.)
   std::string ToString() const;
   // The same, appended; `names` are kFlagWords or kFlagNames.
   void AppendTo(std::string& out, const std::string_view* names) const;
 
  private:
   uint32_t bits_ = 0;
+  ResponseFlag first_ = ResponseFlag::kNone;
 };
 
 }  // namespace remora::http

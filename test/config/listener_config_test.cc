@@ -138,6 +138,7 @@ TEST_CASE("a filter chain's conditions") {
                    "::, prefix_len: 0}], source_type: EXTERNAL, "
                    "source_prefix_ranges: [{address_prefix: 1.2.3.4, "
                    "prefix_len: 32}], source_ports: [1, 2]}"}));
+  INFO(loaded.errors.ToString());
   REQUIRE(loaded.config.has_value());
   const net::FilterChainMatch& match = loaded.config->listeners.at(0)->filter_chains.at(0)->match;
   CHECK(match.destination_port == 443);

@@ -251,7 +251,7 @@ TEST_CASE("sources that there are not yet are refused by name") {
 
 TEST_CASE("secrets of the bootstrap are read, and their names differ") {
   CHECK(Printed("static_resources: {secrets: [{name: a, generic_secret: {secret: {inline_string: "
-                "x}}}, {name: a, generic_secret: {secret: {inline_string: y}}}]}") ==
+                "x}}}, {name: a, generic_secret: {secret: {inline_string: z}}}]}") ==
         "1: static_resources.secrets[1].name: Duplicate static generic_secret secret name a\n");
 }
 

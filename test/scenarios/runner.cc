@@ -124,7 +124,7 @@ class Runner {
     if (handler == kHandlers.end()) throw std::runtime_error("unknown: " + directive.words[0]);
     const bool describes = directive.words[0] == "set" || directive.words[0] == "route" ||
                            directive.words[0] == "direct" || directive.words[0] == "filter" ||
-                           (directive.words[0] == "log" && Word(directive, 1) == "format");
+                           (directive.words[0] == "log" && directive.words.size() > 1);
     if (!describes && !started_) {
       started_ = true;
       harness_.Start();

@@ -92,7 +92,7 @@ bool Upstream::Read(Connection& connection) {
     Begin(connection, bytes.substr(0, end + 2));
     acted = true;
   }
-  if (connection.tunnel) return ReadTunnel(connection);
+  if (connection.tunnel && connection.request_whole) return ReadTunnel(connection);
   if (connection.request_whole) {
     ledger_.Violation("upstream " + std::to_string(port_) +
                       " got bytes behind a request: " + bytes.substr(0, 100));
@@ -148,7 +148,9 @@ void Upstream::Begin(Connection& connection, const std::string& head) {
   connection.attempt = connection.exchange->attempts.size();
   Attempt& attempt = connection.exchange->attempts.emplace_back();
   attempt.port = port_;
-  if (connection.exchange->tunnel.asked && Chance(70)) {
+  // Any 2xx accepts a CONNECT.
+  const Tunnel& tunnel = connection.exchange->tunnel;
+  if (tunnel.asked && (tunnel.connect || Chance(70))) {
     PlanTunnel(connection, *connection.exchange, attempt);
   } else {
     Plan(connection, *connection.exchange, attempt);

@@ -158,8 +158,11 @@ void Shadow::OnUpstreamDrained() {
 
 // Sends what there is. An answer may have come before the request's end: then nobody asks for more.
 void Shadow::FlushBody() {
+  // The connection's output may drain behind the end.
+  if (end_sent_) return;
   if (!body_.empty()) lease_.stream()->OnData(body_);
   if (!request_ended_ || !lease_.active()) return;
+  end_sent_ = true;
   lease_.stream()->OnEnd(trailers_);
 }
 

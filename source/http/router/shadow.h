@@ -94,6 +94,7 @@ class Shadow final : public upstream::StreamUser, public event::Deferred, public
   bool waiting_ = false;
   bool full_ = false;
   bool request_ended_ = false;
+  bool end_sent_ = false;
   bool answered_ = false;
   bool finished_ = false;
 };

@@ -13,7 +13,7 @@ UsableHosts::UsableHosts(const std::vector<std::unique_ptr<Host>>& all,
     if (host->healthy()) healthy.push_back(host.get());
     if (host->degraded()) degraded.push_back(host.get());
   }
-  panic = all.empty() ||
+  panic = (all.empty() && panic_threshold_percent > 0) ||
           (healthy.size() + degraded.size()) * 100 < all.size() * panic_threshold_percent;
   if (panic) {
     for (const auto& host : all) hosts.push_back(host.get());

@@ -95,6 +95,7 @@ http::ServerCodecEvents::NewRequest Http2Connection::OnNewRequest(http::ServerCo
   ServerStream& begun = *stream;
   streams_[&codec] = {std::move(stream), false};
   begun.Start(session_, codec, 0);
+  begun.info().version = http::Version::kHttp2;  // also of one that is refused
   if (output_full_) begun.OnOutputFull();
   return {&begun.arena(), &begun, &begun.info().downstream_wire};
 }

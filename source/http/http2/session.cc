@@ -201,10 +201,7 @@ void Session::OnField(std::string_view name, std::string_view value) {
 bool Session::OnBlockEnd(bool ends) {
   Stream* const stream = std::exchange(block_stream_, nullptr);
   if (stream == nullptr || stream->reset_) return true;
-  if (block_.fault() != HeaderBlock::Fault::kNone) {
-    stream->OnMalformed(block_.fault());
-    return !failed_;
-  }
+  // Also one with a fault: a request that is refused has begun, and is counted and logged.
   stream->OnBlock(block_, ends);
   return !failed_;
 }
@@ -216,13 +213,13 @@ bool Session::OnBody(Stream* stream, const char* data, size_t size) {
   }
   buffer::Buffer body(input_->pool());
   body.AppendFront(*input_, static_cast<size_t>(data - input_->Front().data()), size);
-  if (!stream->TakeData(body)) stream->OnMalformed(HeaderBlock::Fault::kMalformed);
+  if (!stream->TakeData(body)) stream->OnMalformed(HeaderBlock::Fault::kWrongLength);
   return !failed_;
 }
 
 bool Session::OnBodyEnd(Stream& stream) {
   if (stream.reset_) return true;
-  if (!stream.FinishInput()) stream.OnMalformed(HeaderBlock::Fault::kMalformed);
+  if (!stream.FinishInput()) stream.OnMalformed(HeaderBlock::Fault::kWrongLength);
   return !failed_;
 }
 
@@ -250,7 +247,9 @@ void Session::OnMalformed(Stream& stream, HeaderBlock::Fault fault) {
     stream.SendReset(NGHTTP2_PROTOCOL_ERROR);
   } else {
     stats.rx_messaging_error.Inc();
-    if (!options_.protocol.stream_error_on_invalid_message) {
+    // As in Envoy, a request of another length than announced costs its stream alone.
+    const bool length = role_ == Role::kServer && fault == HeaderBlock::Fault::kWrongLength;
+    if (!length && !options_.protocol.stream_error_on_invalid_message) {
       Fail(NGHTTP2_PROTOCOL_ERROR, fault == HeaderBlock::Fault::kInvalidField
                                        ? detail::kInvalidHeaderField
                                        : detail::kMessagingViolation);

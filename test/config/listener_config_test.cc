@@ -135,7 +135,7 @@ TEST_CASE("a filter chain's conditions") {
                    "transport_protocol: tls, "
                    "application_protocols: [h2], "
                    "direct_source_prefix_ranges: [{address_prefix: "
-                   "::, prefix_len: 0}], source_type: EXTERNAL, "
+                   "'::', prefix_len: 0}], source_type: EXTERNAL, "
                    "source_prefix_ranges: [{address_prefix: 1.2.3.4, "
                    "prefix_len: 32}], source_ports: [1, 2]}"}));
   INFO(loaded.errors.ToString());

@@ -311,7 +311,8 @@ TEST_CASE("broken files say what is wrong and where") {
        "FILE:2:1: resources: Unexpected SDS secrets length: 2", false},
       {Response("{name: a}"), "FILE:3:3: resources[0]: Secret type not implemented", false},
       {Response("{name: a, tls_certificate: {private_key: {filename: /no/such}}}"),
-       "FILE:3:134: resources[0].tls_certificate.private_key.filename: file /no/such does not exist",
+       "FILE:3:134: resources[0].tls_certificate.private_key.filename: file /no/such does not "
+       "exist",
        false},
       {"resources: [{'@type': type.googleapis.com/google.protobuf.Duration, value: 1s}]",
        "FILE:1:13: resources[0]: Unable to unpack as "

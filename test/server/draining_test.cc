@@ -10,9 +10,9 @@ namespace remora::server {
 namespace {
 
 using config::TrafficDirection;
-using net::Drain;
 using event::kMillisecond;
 using event::kSecond;
+using net::Drain;
 
 // Main and one worker, both turned by hand, and three listeners without sockets.
 struct World {

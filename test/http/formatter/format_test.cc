@@ -250,8 +250,8 @@ TEST_CASE("what is not there prints a dash, or nothing") {
 
 TEST_CASE("flags, details and failures") {
   Sample sample;
-  sample.info.flags.Set(http::ResponseFlag::kUpstreamConnectionFailure);
   sample.info.flags.Set(http::ResponseFlag::kUpstreamRetryLimitExceeded);
+  sample.info.flags.Set(http::ResponseFlag::kUpstreamConnectionFailure);
   sample.info.response_code_details = "upstream reset{a b\tc}";
   sample.info.upstream_failure = "delayed connect error: 111";
   sample.connection.termination_details = "closed by us";

@@ -465,6 +465,8 @@ TEST_CASE("A websocket crosses from HTTP/2 to HTTP/1 and back") {
 
 TEST_CASE("A preface with garbage behind it ends as HTTP/2 does") {
   Harness h;
+  auto up = h.Upstream("up").Respond(200, "hi");
+  h.Route("/", "up");
   h.Start();
   Wire wire = Connect(h.Address());
   wire.Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n");

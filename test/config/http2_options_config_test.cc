@@ -28,7 +28,7 @@ TEST_CASE("HTTP/2 options have Envoy's defaults") {
   const http2::ProtocolOptions options = Options("");
   CHECK(options.hpack_table_size == 4096);
   CHECK(options.max_concurrent_streams == 1024);
-  CHECK(options.initial_stream_window_size == 16 * 1024 * 1024);
+  CHECK(options.initial_stream_window_size == 0);
   CHECK(options.initial_connection_window_size == 24 * 1024 * 1024);
   CHECK(options.max_outbound_frames == 10000);
   CHECK(options.max_outbound_control_frames == 1000);

@@ -38,6 +38,7 @@ class Client:
     """One connection's steps; a client may appear in several sections."""
     label: str
     source: str = ""
+    http2: bool = False              # Its text is frames, one a line: frames.py.
     steps: list = dataclasses.field(default_factory=list)
     wishes: secure.Wishes = None     # It speaks TLS.
 
@@ -247,10 +248,15 @@ class _Reader:
             at = words.index("from")
             source = words[at + 1]
             del words[at:at + 2]
+        http2 = "http2" in words
+        if http2:
+            words.remove("http2")
         label = words[0] if words else str(len(self._case.clients) + 1)
-        client = Client(label, source, wishes=wishes)
+        client = Client(label, source, http2, wishes=wishes)
         self._case.clients.append(client)
         self._to_steps(client.steps)
+        if http2:
+            self._section = lambda text: client.steps.append(Step("frame", text))
 
     def _wishes(self, words):
         try:

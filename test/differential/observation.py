@@ -128,6 +128,7 @@ class Run:
             for number, message in enumerate(client.reader.messages, 1):
                 lines += [f"{prefix} #{number} {line}" for line in self._message(message)]
             lines += self._reader(prefix, client.reader)
+            lines += [f"{prefix} farewell {code}" for code in getattr(client.reader, "farewells", ())]
             lines.append(f"{prefix} ends {self._client_end(client)}")
         for upstream in self.upstreams:
             for number, connection in enumerate(upstream.connections, 1):

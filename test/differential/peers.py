@@ -6,6 +6,7 @@ import socket
 import struct
 
 import casefile
+import frames
 import messages
 
 _REQUEST_LINE = re.compile(rb"^([A-Z]+) \S+ HTTP/1\.[01]\r?$", re.MULTILINE)
@@ -91,16 +92,17 @@ class Connection:
 class Client:
     """One connection to the proxy's listener."""
 
-    def __init__(self, label, source, port, raw=False, channel=None):
-        self.label = label
+    def __init__(self, script, port, raw=False, channel=None):
+        self.label = script.label
         self.channel = channel
         self.raw = raw
         self.methods = []
-        self.reader = messages.Reader(True, self.methods)
+        self.reader = frames.Reader() if script.http2 else messages.Reader(True, self.methods)
         if raw:
             self.reader.begin_tunnel()
         self.connection = None
-        self._source = source
+        self._source = script.source
+        self._http2 = script.http2
         self._port = port
         self._task = None
         self._received = 0
@@ -119,6 +121,8 @@ class Client:
         if self.channel:
             await self.connection.greet()
         self._task = asyncio.create_task(self._read())
+        if self._http2:
+            await self.connection.send(frames.PREFACE)
 
     async def _read(self):
         await self.connection.read_all(self._on_bytes)
@@ -137,6 +141,10 @@ class Client:
             if step.what == "send":
                 self.methods += [m.decode() for m in _REQUEST_LINE.findall(step.value)]
                 await self.connection.send(step.value)
+            elif step.what == "frame":
+                if ":method=" in step.value:
+                    self.methods.append("")  # One more answer to wait for.
+                await self.connection.send(frames.encode(step.value, casefile.unescape))
             elif step.what == "wait":
                 await asyncio.sleep(step.value)
             elif step.what == "receive":

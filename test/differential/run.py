@@ -183,7 +183,7 @@ class Suite:
         for script in scripts:
             client = clients.get(script.label)
             if not client:
-                client = peers.Client(script.label, script.source, proxy.ports[case.id], case.raw,
+                client = peers.Client(script, proxy.ports[case.id], case.raw,
                                       self._client_channel(script, clients, contexts))
                 clients[script.label] = client
             await client.run(script.steps, patience)

@@ -463,5 +463,32 @@ TEST_CASE("A websocket crosses from HTTP/2 to HTTP/1 and back") {
   CHECK(client.Await("DATA(1") == "DATA(1,down)");
 }
 
+TEST_CASE("A preface with garbage behind it ends as HTTP/2 does") {
+  Harness h;
+  auto up = h.Upstream("up").Respond(200, "hi");
+  h.Route("/", "up");
+  h.Start();
+  Wire wire = Connect(h.Address());
+  wire.Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n");
+  const std::string bytes = wire.ReceiveAll();
+  CHECK_FALSE(Contains(bytes, "HTTP/1.1"));
+  CHECK(Contains(bytes, std::string_view("\0\0\x08\x07\0\0\0\0\0", 9)));  // GOAWAY
+}
+
+TEST_CASE("A client that says GOAWAY gets the answers it waits for, and the end") {
+  Harness h;
+  auto up = h.Upstream("up");
+  h.Route("/", "up");
+  h.Start();
+  FrameWire client = Http2Client(h);
+  client.Get(1, "/");
+  Wire origin = up.Accept();
+  origin.ReceiveUntil("\r\n\r\n");
+  client.Send(wire::GoAway(0, 0));
+  origin.Send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
+  CHECK(client.Receive(1).body == "hi");
+  CHECK(client.wire().AwaitEnd() == WireEnd::kFin);
+}
+
 }  // namespace
 }  // namespace remora::harness

@@ -74,7 +74,7 @@ void Http2Connection::LookAtCodec() {
   if (ended_) return;
   if (codec_.failed()) {
     session_.OnHttp2Failed(codec_.error().detail);
-  } else if (drain_ == DrainState::kLast && streams_.empty()) {
+  } else if ((drain_ == DrainState::kLast || codec_.peer_going_away()) && streams_.empty()) {
     session_.EndAfterFlush();
   }
 }
@@ -95,6 +95,7 @@ http::ServerCodecEvents::NewRequest Http2Connection::OnNewRequest(http::ServerCo
   ServerStream& begun = *stream;
   streams_[&codec] = {std::move(stream), false};
   begun.Start(session_, codec, 0);
+  begun.info().version = http::Version::kHttp2;  // also of one that is refused
   if (output_full_) begun.OnOutputFull();
   return {&begun.arena(), &begun, &begun.info().downstream_wire};
 }

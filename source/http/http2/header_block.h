@@ -40,6 +40,7 @@ class HeaderBlock {
     kMalformed,     // fields that make no message
     kTooLarge,      // bytes or fields
     kUnderscore,
+    kWrongLength,  // a body that is not what was announced: found by the stream
   };
 
   // The options outlive the block.

@@ -6,6 +6,7 @@
 // outlive the codecs that point at them. Thread: any, immutable. Nothing fails: a translator has
 // checked the ranges (RFC 9113 section 6.5.2).
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -28,10 +29,12 @@ struct ProtocolOptions {
   static constexpr uint32_t kMaxStreams = 0x7fffffff;
   static constexpr uint32_t kLeastWindow = 65535;
   static constexpr uint32_t kLargestWindow = 0x7fffffff;
+  static constexpr uint32_t kDefaultStreamWindow = 16 * 1024 * 1024;
 
   uint32_t hpack_table_size = 4096;
   uint32_t max_concurrent_streams = 1024;
-  uint32_t initial_stream_window_size = 16 * 1024 * 1024;
+  // 0: the default, see CodecOptions.
+  uint32_t initial_stream_window_size = 0;
   uint32_t initial_connection_window_size = 24 * 1024 * 1024;
   bool allow_connect = false;  // extended CONNECT (RFC 8441)
   // What may wait for a peer that does not read.
@@ -57,6 +60,16 @@ struct CodecOptions {
   uint32_t stream_buffer_limit = 1024 * 1024;
   http::UnderscoreNames underscore_names = http::UnderscoreNames::kAllow;
   Stats stats;
+
+  // The window of a stream. Where none is configured it is the default for a client's upload, and
+  // for an upstream's answer no more than a stream may buffer: all of it can lie here when the
+  // reader is slow.
+  uint32_t StreamWindow(bool server) const {
+    if (protocol.initial_stream_window_size != 0) return protocol.initial_stream_window_size;
+    constexpr uint32_t kDefault = ProtocolOptions::kDefaultStreamWindow;
+    if (server || stream_buffer_limit == 0) return kDefault;
+    return std::clamp(stream_buffer_limit, ProtocolOptions::kLeastWindow, kDefault);
+  }
 };
 
 }  // namespace remora::http2

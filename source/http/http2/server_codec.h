@@ -44,6 +44,8 @@ class ServerCodec final : public http::ServerCodec, private SessionEvents {
   // The client costs too much: GOAWAY, and nothing more is read. `why` is a literal.
   void GiveUp(std::string_view why);
   size_t streams() const { return session_.streams(); }
+  // The client has said GOAWAY: nghttp2 answers nothing more once the last stream is over.
+  bool peer_going_away() const { return session_.peer_going_away(); }
 
  private:
   class RequestStream;

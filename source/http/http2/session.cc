@@ -49,7 +49,7 @@ void Session::SendPreface() {
     add(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, protocol.max_concurrent_streams);
     if (protocol.allow_connect) add(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1);
   }
-  add(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, protocol.initial_stream_window_size);
+  add(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options_.StreamWindow(role_ == Role::kServer));
   // RFC 9218: no tree of priorities, so none that a peer could make us walk.
   add(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1);
   for (const auto& [id, value] : protocol.custom_settings) add(id, value);
@@ -71,13 +71,8 @@ absl::Status Session::Dispatch(buffer::Buffer& input) {
   input_ = &input;
   while (!input.empty() && !failed_) {
     const std::string_view piece = input.Front();
-    const ssize_t taken = nghttp2_session_mem_recv(
-        library_->session, reinterpret_cast<const uint8_t*>(piece.data()), piece.size());
-    if (taken < 0) {
-      if (!failed_) Fail(NGHTTP2_PROTOCOL_ERROR, detail::kProtocolError);
-      break;
-    }
-    input.Drain(static_cast<size_t>(taken));
+    if (!ReadPiece(piece)) break;
+    input.Drain(piece.size());
     // Streams that the peer has made us reset are over with this block, and are counted.
     FlushFrames();
   }
@@ -91,6 +86,21 @@ absl::Status Session::Dispatch(buffer::Buffer& input) {
   }
   if (failed_) input.Clear();
   return Result();
+}
+
+bool Session::ReadPiece(std::string_view piece) {
+  const size_t size = role_ == Role::kServer ? watch_.Read(piece) : piece.size();
+  const ssize_t taken = nghttp2_session_mem_recv(
+      library_->session, reinterpret_cast<const uint8_t*>(piece.data()), size);
+  if (failed_) return false;
+  if (taken < 0) {
+    Fail(NGHTTP2_PROTOCOL_ERROR, detail::kProtocolError);
+  } else if (watch_.found() == FrameWatch::Finding::kStreamClosed) {
+    Fail(NGHTTP2_STREAM_CLOSED, detail::kProtocolError);
+  } else if (watch_.found() == FrameWatch::Finding::kPriority) {
+    Fail(NGHTTP2_PROTOCOL_ERROR, detail::kProtocolError);
+  }
+  return !failed_;
 }
 
 absl::Status Session::Result() const {
@@ -191,10 +201,7 @@ void Session::OnField(std::string_view name, std::string_view value) {
 bool Session::OnBlockEnd(bool ends) {
   Stream* const stream = std::exchange(block_stream_, nullptr);
   if (stream == nullptr || stream->reset_) return true;
-  if (block_.fault() != HeaderBlock::Fault::kNone) {
-    stream->OnMalformed(block_.fault());
-    return !failed_;
-  }
+  // Also one with a fault: a request that is refused has begun, and is counted and logged.
   stream->OnBlock(block_, ends);
   return !failed_;
 }
@@ -206,13 +213,13 @@ bool Session::OnBody(Stream* stream, const char* data, size_t size) {
   }
   buffer::Buffer body(input_->pool());
   body.AppendFront(*input_, static_cast<size_t>(data - input_->Front().data()), size);
-  if (!stream->TakeData(body)) stream->OnMalformed(HeaderBlock::Fault::kMalformed);
+  if (!stream->TakeData(body)) stream->OnMalformed(HeaderBlock::Fault::kWrongLength);
   return !failed_;
 }
 
 bool Session::OnBodyEnd(Stream& stream) {
   if (stream.reset_) return true;
-  if (!stream.FinishInput()) stream.OnMalformed(HeaderBlock::Fault::kMalformed);
+  if (!stream.FinishInput()) stream.OnMalformed(HeaderBlock::Fault::kWrongLength);
   return !failed_;
 }
 
@@ -240,7 +247,9 @@ void Session::OnMalformed(Stream& stream, HeaderBlock::Fault fault) {
     stream.SendReset(NGHTTP2_PROTOCOL_ERROR);
   } else {
     stats.rx_messaging_error.Inc();
-    if (!options_.protocol.stream_error_on_invalid_message) {
+    // As in Envoy, a request of another length than announced costs its stream alone.
+    const bool length = role_ == Role::kServer && fault == HeaderBlock::Fault::kWrongLength;
+    if (!length && !options_.protocol.stream_error_on_invalid_message) {
       Fail(NGHTTP2_PROTOCOL_ERROR, fault == HeaderBlock::Fault::kInvalidField
                                        ? detail::kInvalidHeaderField
                                        : detail::kMessagingViolation);
@@ -273,6 +282,7 @@ void Session::Adopt(std::unique_ptr<Stream> stream) {
 }
 
 void Session::OnStreamClosed(Stream& stream, uint32_t error_code) {
+  if (stream.end_received_) watch_.AddEnded(stream.id_);
   stream.id_ = 0;
   // The rest of its block may still come.
   if (block_stream_ == &stream) block_stream_ = nullptr;

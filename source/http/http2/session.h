@@ -24,6 +24,7 @@
 #include "source/base/intrusive_list.h"
 #include "source/buffer/buffer.h"
 #include "source/http/http2/flood_guard.h"
+#include "source/http/http2/frame_watch.h"
 #include "source/http/http2/stream.h"
 
 namespace remora::http2 {
@@ -105,6 +106,8 @@ class Session {
 
   void SendPreface();
   void FlushFrames();
+  // False: the session has failed, and nothing more is read.
+  bool ReadPiece(std::string_view piece);
   void DeliverResumed();
   void TellDrained();
   void TellOutbound();
@@ -121,6 +124,7 @@ class Session {
   const CodecOptions& options_;
   std::unique_ptr<Library> library_;
   FloodGuard guard_;
+  FrameWatch watch_;  // of a server
   HeaderBlock block_;
   std::vector<std::unique_ptr<Stream>> streams_;
   base::IntrusiveList<Stream, ResumedTag> resumed_;

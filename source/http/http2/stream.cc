@@ -83,7 +83,7 @@ bool Stream::TakeData(buffer::Buffer& data) {
     Credit(size);
     return input_ == Direction::kEnded;
   }
-  if (pause_.paused() || delivering_ || !held_.empty()) {
+  if (pause_.paused() || delivering_ || !held_.empty() || AwaitsEnd()) {
     held_.MoveFrom(data);
     return true;
   }
@@ -92,6 +92,10 @@ bool Stream::TakeData(buffer::Buffer& data) {
   delivering_ = false;
   Credit(size);
   return true;
+}
+
+bool Stream::AwaitsEnd() const {
+  return session_.role_ == Session::Role::kServer && expected_ == 0 && !end_received_;
 }
 
 bool Stream::FinishInput() {
@@ -103,7 +107,7 @@ bool Stream::FinishInput() {
 }
 
 void Stream::Deliver() {
-  if (delivering_ || input_ != Direction::kBody) return;
+  if (delivering_ || input_ != Direction::kBody || AwaitsEnd()) return;
   delivering_ = true;
   size_t left = kDeliveredAtOnce;
   while (!held_.empty() && !pause_.paused() && left > 0 && input_ == Direction::kBody) {

@@ -94,6 +94,9 @@ class Stream : public base::ListNode<Stream, ResumedTag>,
 
   // False when the bytes are more than the head has announced.
   bool TakeData(buffer::Buffer& data);
+  // All announced bytes of a request are here, and END_STREAM is not. What HTTP/1 would take for
+  // the whole request does not go on before it is known that nothing else follows.
+  bool AwaitsEnd() const;
   // Frames of the message; `head`: HEADERS, with their CONTINUATION frames.
   void CountReceived(size_t payload, bool head);
   void CountSent(size_t payload, bool head);

@@ -21,6 +21,7 @@ struct Request final : public http::RequestSink {
     Require(!head.path.empty() || head.framing == http::Framing::kTunnel, "a request without path");
     // A request without authority is answered by the connection manager.
     if (!forwards || head.framing == http::Framing::kTunnel || head.authority.empty()) return;
+    empty_announced = head.framing == http::Framing::kLength && head.length == 0;
     forwarded = std::make_unique<Forwarded>(pools, options, arena);
     forwarded->stream->OnHead(head);
   }
@@ -38,12 +39,13 @@ struct Request final : public http::RequestSink {
   void OnReset(const http::ProxyError&) override {
     Require(!over, "told twice that it is over");
     over = true;
-    if (forwarded != nullptr && !parts.ended) forwarded->CheckUnfinished();
+    if (forwarded != nullptr && !parts.ended && !empty_announced) forwarded->CheckUnfinished();
   }
 
   Pools& pools;
   bool forwards;
   bool over = false;
+  bool empty_announced = false;  // the head alone is the whole request
   base::Arena arena;
   http1::ClientOptions options;
   Parts parts;
@@ -72,7 +74,7 @@ class Server final : public http2::ServerEvents {
     std::string text;
     for (const auto& request : requests_) {
       if (request->parts.ended) text += request->parts.ToString() + "\n";
-      if (request->forwarded != nullptr && !request->parts.ended) {
+      if (request->forwarded != nullptr && !request->parts.ended && !request->empty_announced) {
         request->forwarded->CheckUnfinished();
       }
     }

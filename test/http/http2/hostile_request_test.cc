@@ -188,16 +188,56 @@ TEST_CASE("heads that are accepted") {
   }
 }
 
-TEST_CASE("bodies that are not what was announced") {
+// What HTTP/1 would take for the whole request must not be there yet when more bytes come.
+TEST_CASE("the last announced byte does not go on before the end of the request is known") {
+  const std::string head = wire::Headers(1, wire::Post({{"content-length", "5"}}), false);
+  for (const std::string& last :
+       {wire::Data(1, "45", true), wire::Data(1, "45") + wire::Data(1, "", true),
+        wire::Data(1, "45") + wire::Headers(1, {{"a", "b"}})}) {
+    TestServer server;
+    server.Open();
+    REQUIRE(server.Feed(head + wire::Data(1, "123")).ok());
+    CHECK(server.Exchange(1).recorder.body == "123");
+    REQUIRE(server.Feed(last).ok());
+    CHECK(server.Exchange(1).recorder.body == "12345");
+    CHECK(server.Exchange(1).recorder.ends == 1);
+  }
+  for (const std::string& too_much :
+       {wire::Data(1, "456"), wire::Data(1, "45") + wire::Data(1, "6")}) {
+    for (const size_t piece : {1, 1000}) {
+      TestServer server;
+      server.Open();
+      CHECK(server.FeedPieces(head + wire::Data(1, "123") + too_much, piece).ok());
+      CHECK(server.Exchange(1).recorder.body.size() < 5);
+      CHECK(server.Frames() == "RST_STREAM(1,1)");
+    }
+  }
+}
+
+TEST_CASE("bodies that are not what was announced end their stream") {
   const std::string length5 = wire::Headers(1, wire::Post({{"content-length", "5"}}), false);
-  const std::string any = wire::Headers(1, wire::Post(), false);
   const std::vector<std::pair<const char*, std::string>> cases = {
       {"short", length5 + wire::Data(1, "1234", true)},
       {"long", length5 + wire::Data(1, "123456", true)},
       {"long, in pieces", length5 + wire::Data(1, "123") + wire::Data(1, "456")},
-      {"short with trailers", length5 + wire::Data(1, "123") + wire::Headers(1, {{"a", "b"}})},
       {"something where nothing was announced",
        wire::Headers(1, wire::Post({{"content-length", "0"}}), false) + wire::Data(1, "GET /")},
+  };
+  for (const auto& [what, bytes] : cases) {
+    INFO(what);
+    TestServer server;
+    server.Open();
+    CHECK(server.Feed(bytes).ok());
+    CHECK(server.Exchange(1).recorder.ends == 0);
+    CHECK(server.Frames() == "RST_STREAM(1,1)");
+  }
+}
+
+TEST_CASE("trailers that are refused end the connection") {
+  const std::string length5 = wire::Headers(1, wire::Post({{"content-length", "5"}}), false);
+  const std::string any = wire::Headers(1, wire::Post(), false);
+  const std::vector<std::pair<const char*, std::string>> cases = {
+      {"short with trailers", length5 + wire::Data(1, "123") + wire::Headers(1, {{"a", "b"}})},
       {"trailers with pseudo-header", any + wire::Headers(1, {{":path", "/"}})},
       {"trailers with upper case", any + wire::Headers(1, {{"A", "b"}})},
       {"trailers with CRLF", any + wire::Headers(1, {{"a", "b\r\nc"}})},

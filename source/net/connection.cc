@@ -191,7 +191,8 @@ void Connection::Read() {
   // too.
   const size_t budget = std::min(kReadBudget, options_.output_limit);
   TakeIn(in_pipe_ != nullptr ? in_pipe_->Fill(socket_.fd(), budget)
-                             : transport_->Read(socket_.fd(), input_, budget, peer_closed_));
+                             : transport_->Read(socket_.fd(), input_, budget,
+                                                  peer_closed_ || options_.reads_until_empty));
 }
 
 void Connection::TakeIn(const IoResult& result) {

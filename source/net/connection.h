@@ -78,6 +78,10 @@ class Connection final : public event::Flushable {
 
   struct Options {
     size_t output_limit = 1024 * 1024;
+    // A short read is followed by another. libevent does not tell a reset from room to write, so
+    // one that came with the last bytes shows in a further read only. For who may never write or
+    // time out: it costs a system call a message.
+    bool reads_until_empty = false;
     stats::Counter received;  // bytes, added as they are read
     stats::Counter sent;
   };

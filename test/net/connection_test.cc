@@ -368,6 +368,17 @@ TEST_CASE("connection: R4 a reset is told by the I/O, also while paused") {
   }
 }
 
+// Found by the TCP simulation (seed 1): one event tells of bytes and of the reset behind them, and
+// looks like one of bytes alone.
+TEST_CASE("connection: R4 a reset right behind bytes is seen by who reads until empty") {
+  Connection::Options options;
+  options.reads_until_empty = true;
+  World world(fakes::TcpPair(), options);
+  world.peer.Send("half");
+  world.peer.Abort();
+  CHECK(world.TurnAndTake() == "input(half) closed(peer,ECONNRESET) ");
+}
+
 TEST_CASE("connection: R4 writing to a peer that is gone") {
   World world;
   world.connection.PauseReading();

@@ -134,6 +134,8 @@ void Client::SendTunnel() {
     End(true);
   } else if (tunnel_sent_ == text.size()) {
     next_ = leaves ? next_ : event::Timer::kNever;
+    // Who never reads again is cut off in the end, by the idle or the delayed-close timeout.
+    if (!leaves) wire_->reading = true;
     if (tunnel_end_ != TunnelEnd::kFin) return;
     fin_sent_ = tunnel_->tunnel.client_fin = true;
     wire_->SendFin();

@@ -94,8 +94,11 @@ bool Upstream::Read(Connection& connection) {
   }
   if (connection.tunnel && connection.request_whole) return ReadTunnel(connection);
   if (connection.request_whole) {
-    ledger_.Violation("upstream " + std::to_string(port_) +
-                      " got bytes behind a request: " + bytes.substr(0, 100));
+    // The next request may come as soon as the answer is whole, before what nobody asked for.
+    if (!connection.unasked) {
+      ledger_.Violation("upstream " + std::to_string(port_) +
+                        " got bytes behind a request: " + bytes.substr(0, 100));
+    }
     connection.wire->Reset();
     Close(connection);
     return true;
@@ -133,7 +136,7 @@ void Upstream::Begin(Connection& connection, const std::string& head) {
   ++requests_;
   connection.answering = true;
   connection.request_whole = false;
-  connection.early = false;
+  connection.early = connection.unasked = false;
   connection.idle_close = event::Timer::kNever;
   connection.exchange = ledger_.Find(FieldOf(head, "x-sim-id"));
   if (habits_.mirror) {
@@ -245,6 +248,7 @@ void Upstream::Plan(Connection& connection, Exchange& exchange, Attempt& attempt
   } else if (fault < 25) {
     // An answer that nobody asked for, right behind the one that was.
     attempt.plain = closes;
+    connection.unasked = !closes;
     if (!closes) {
       text +=
           "HTTP/1.1 200 OK\r\nx-sim-id: 0\r\nX-Sim-Attempt: 999\r\ncontent-length: 6\r\n\r\npoison";

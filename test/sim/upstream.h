@@ -58,6 +58,7 @@ class Upstream {
     bool answering = false;
     bool request_whole = false;
     bool early = false;          // answers before the request is whole
+    bool unasked = false;        // behind the answer comes one that nobody asked for
     Exchange* copied = nullptr;  // of a mirror: the exchange that this is a copy of
     bool tunnel = false;         // accepted
     size_t tunnel_got = 0;

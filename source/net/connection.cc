@@ -192,7 +192,7 @@ void Connection::Read() {
   const size_t budget = std::min(kReadBudget, options_.output_limit);
   TakeIn(in_pipe_ != nullptr ? in_pipe_->Fill(socket_.fd(), budget)
                              : transport_->Read(socket_.fd(), input_, budget,
-                                                  peer_closed_ || options_.reads_until_empty));
+                                                peer_closed_ || options_.reads_until_empty));
 }
 
 void Connection::TakeIn(const IoResult& result) {

@@ -14,9 +14,7 @@ std::string_view OrEmpty(const char* text) { return text != nullptr ? text : "";
 
 }  // namespace
 
-std::string_view Transport::version() const {
-  return OrEmpty(SSL_get_version(ssl_.get()));
-}
+std::string_view Transport::version() const { return OrEmpty(SSL_get_version(ssl_.get())); }
 
 std::string_view Transport::cipher() const {
   const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl_.get());

@@ -6,7 +6,6 @@
 // outlive the codecs that point at them. Thread: any, immutable. Nothing fails: a translator has
 // checked the ranges (RFC 9113 section 6.5.2).
 
-#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -61,14 +60,10 @@ struct CodecOptions {
   http::UnderscoreNames underscore_names = http::UnderscoreNames::kAllow;
   Stats stats;
 
-  // The window of a stream. Where none is configured it is the default for a client's upload, and
-  // for an upstream's answer no more than a stream may buffer: all of it can lie here when the
-  // reader is slow.
-  uint32_t StreamWindow(bool server) const {
-    if (protocol.initial_stream_window_size != 0) return protocol.initial_stream_window_size;
-    constexpr uint32_t kDefault = ProtocolOptions::kDefaultStreamWindow;
-    if (server || stream_buffer_limit == 0) return kDefault;
-    return std::clamp(stream_buffer_limit, ProtocolOptions::kLeastWindow, kDefault);
+  // The window of a stream: all of it can lie here when the reader is slow.
+  uint32_t StreamWindow() const {
+    return protocol.initial_stream_window_size != 0 ? protocol.initial_stream_window_size
+                                                    : ProtocolOptions::kDefaultStreamWindow;
   }
 };
 

@@ -49,7 +49,7 @@ void Session::SendPreface() {
     add(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, protocol.max_concurrent_streams);
     if (protocol.allow_connect) add(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1);
   }
-  add(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options_.StreamWindow(role_ == Role::kServer));
+  add(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options_.StreamWindow());
   // RFC 9218: no tree of priorities, so none that a peer could make us walk.
   add(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1);
   for (const auto& [id, value] : protocol.custom_settings) add(id, value);

@@ -174,17 +174,11 @@ TEST_CASE("bodies around the edges of frames and windows") {
   }
 }
 
-TEST_CASE("the window of an answer is what a stream may buffer, unless one is configured") {
+TEST_CASE("the window of a stream is 16 MiB, unless another one is configured") {
   CodecOptions options;
-  CHECK(options.StreamWindow(true) == 16 * 1024 * 1024);
-  CHECK(options.StreamWindow(false) == 1024 * 1024);
-  options.stream_buffer_limit = 1000;
-  CHECK(options.StreamWindow(false) == 65535);
-  options.stream_buffer_limit = 0;
-  CHECK(options.StreamWindow(false) == 16 * 1024 * 1024);
+  CHECK(options.StreamWindow() == 16 * 1024 * 1024);
   options.protocol.initial_stream_window_size = 100000;
-  CHECK(options.StreamWindow(false) == 100000);
-  CHECK(options.StreamWindow(true) == 100000);
+  CHECK(options.StreamWindow() == 100000);
 }
 
 }  // namespace

@@ -48,6 +48,11 @@ TEST_CASE("lb_policy and its options") {
   CHECK(least.choice_count == 3);
   CHECK(least.active_request_bias == 0.5);
   CHECK(least.active_request_bias_key == "k");
+  const Balancing bias_alone = Parsed(
+      "lb_policy: LEAST_REQUEST\nleast_request_lb_config: {active_request_bias: {default_value: "
+      "0.5}}");
+  CHECK(bias_alone.active_request_bias == 0.5);
+  CHECK(bias_alone.active_request_bias_key.empty());
 
   const Balancing ring = Parsed(
       "lb_policy: RING_HASH\nring_hash_lb_config: {minimum_ring_size: 10, maximum_ring_size: 20, "

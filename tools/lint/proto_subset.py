@@ -110,6 +110,9 @@ GENERIC_MESSAGES = {
 # Rules that the reference has dropped since the package was made.
 RULES_DROPPED = {
     'envoy.config.core.v3.KeyValueAppend.entry': 'record has taken its place',
+    'envoy.config.core.v3.RuntimeDouble.runtime_key': 'empty: the default holds',
+    'envoy.config.core.v3.RuntimeFeatureFlag.runtime_key': 'empty: the default holds',
+    'envoy.config.core.v3.RuntimeUInt32.runtime_key': 'empty: the default holds',
     'envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry.value': 'empty: any value',
 }
 

@@ -70,7 +70,12 @@ void FileEvent::Unregister() {
 }
 
 Dispatcher::Dispatcher(Clock& clock)
-    : clock_(clock), now_(clock.Now()), wheel_(now_), loop_(std::make_unique<Loop>()) {
+    : clock_(clock),
+      now_(clock.Now()),
+      wheel_(now_),
+      loop_(std::make_unique<Loop>()),
+      sweep_timer_(
+          wheel_, [](void* self) { static_cast<Dispatcher*>(self)->Sweep(); }, this) {
   event_config* config = event_config_new();
   CHECK(config != nullptr);
   // No locks: only this thread touches the base. No time cache: nobody asks libevent for the time.
@@ -146,6 +151,15 @@ void Dispatcher::EndTurn() {
     delete object;
   }
   in_turn_ = false;
+}
+
+void Dispatcher::Sweep() {
+  base::IntrusiveList<TurnTask, TaskTag> tasks;
+  tasks.Splice(sweep_tasks_);
+  while (!tasks.empty()) {
+    TurnTask& task = tasks.PopFront();
+    task.callback_(task.argument_);
+  }
 }
 
 void Dispatcher::OnTimerFd() {

@@ -74,8 +74,7 @@ Dispatcher::Dispatcher(Clock& clock)
       now_(clock.Now()),
       wheel_(now_),
       loop_(std::make_unique<Loop>()),
-      sweep_timer_(
-          wheel_, [](void* self) { static_cast<Dispatcher*>(self)->Sweep(); }, this) {
+      sweep_timer_(wheel_, [](void* self) { static_cast<Dispatcher*>(self)->Sweep(); }, this) {
   event_config* config = event_config_new();
   CHECK(config != nullptr);
   // No locks: only this thread touches the base. No time cache: nobody asks libevent for the time.

@@ -399,7 +399,8 @@ TEST_CASE("connection: R4 a reset right behind bytes is found behind the peer's 
   CHECK(world.TurnAndTake() == "closed(peer,EPIPE) ");
 }
 
-TEST_CASE("connection: R4 what is read and answered is not looked at again, what is still is, once") {
+TEST_CASE(
+    "connection: R4 what is read and answered is not looked at again, what is still is, once") {
   World world(fakes::TcpPair());
   for (int i = 1; i <= 3; ++i) {
     world.peer.Send("request");

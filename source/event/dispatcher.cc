@@ -14,6 +14,8 @@
 namespace remora::event {
 namespace {
 
+constexpr Duration kBusySweepPeriod = 4 * Dispatcher::kSweepPeriod;
+
 int64_t ReadClock(clockid_t id) {
   timespec t;
   clock_gettime(id, &t);  // cannot fail for these two clocks
@@ -153,6 +155,9 @@ void Dispatcher::EndTurn() {
 }
 
 void Dispatcher::Sweep() {
+  if (sweep_tasks_.empty()) return;
+  // Under load there is always something, and each sweep wakes the thread: the next one is later.
+  sweep_timer_.Arm(now_ + kBusySweepPeriod);
   base::IntrusiveList<TurnTask, TaskTag> tasks;
   tasks.Splice(sweep_tasks_);
   while (!tasks.empty()) {

@@ -78,7 +78,7 @@ void Connection::OnReadAgain(void* self) {
 }
 
 void Connection::ReadAtTurnEnd() {
-  reads_at_turn_end_ = true;
+  if (std::exchange(reads_at_turn_end_, true)) return;
   read_again_.Unlink();  // it may wait for a sweep
   dispatcher_.AtTurnEnd(read_again_);
 }

@@ -19,7 +19,6 @@ namespace {
 net::Connection::Options ConnectionOptions(const WorkerConfig& config) {
   net::Connection::Options options;
   options.output_limit = config.buffer_limit();
-  options.reads_until_empty = true;
   options.received = config.stats().downstream_cx_rx_bytes_total;
   options.sent = config.stats().downstream_cx_tx_bytes_total;
   return options;

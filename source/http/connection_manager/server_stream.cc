@@ -350,7 +350,7 @@ void ServerStream::ResponseSide::OnEnd(http::HeaderMap* trailers) {
   stream.response_done_ = true;
   stream.response_trailers_ = trailers;
   stream.info_.response_end = stream.config_.services().worker.dispatcher.now();
-  if (!stream.request_done_ && !stream.upgraded_) {
+  if (!stream.request_done_) {
     stream.config_.stats().downstream_rq_response_before_rq_complete.Inc();
   }
   stream.codec_->OnEnd(trailers);

@@ -433,7 +433,9 @@ void RouterFilter::OnTryHead(http::ResponseHead& head) {
   }
   CountResponse(head.status);
   CountHostResult(head.status);
-  if (!config_.suppress_envoy_headers) {
+  // The request of a tunnel has no end to count from.
+  if (!config_.suppress_envoy_headers &&
+      (request_ended_ || request_->framing != http::Framing::kTunnel)) {
     // An early answer has waited for nothing yet.
     const event::Duration waited = request_ended_ ? info.upstream_first_byte - request_end_ : 0;
     head.headers.SetReference(HeaderId::kXEnvoyUpstreamServiceTime,

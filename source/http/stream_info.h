@@ -7,6 +7,7 @@
 // Times are nanoseconds (0: not yet), sizes bytes. Nothing in it fails.
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "source/event/clock.h"
@@ -74,6 +75,7 @@ struct StreamInfo {
   const net::Address* downstream_remote = nullptr;
   const net::Address* upstream_remote = nullptr;
   const net::Address* upstream_local = nullptr;
+  std::shared_ptr<const net::TlsFacts> upstream_tls;  // of the last try; null: plaintext
   std::string_view response_code_details;
   std::string_view connection_termination_details;
   std::string_view route_name;

@@ -19,6 +19,7 @@
 namespace remora::net {
 class Address;
 class TlsFacts;
+struct ClientFingerprints;
 }  // namespace remora::net
 
 namespace remora::http {
@@ -44,6 +45,7 @@ struct ConnectionFacts {
   std::string_view termination_details;    // why we ended it
   std::string_view transport_failure;      // of its handshake
   const net::TlsFacts* tls = nullptr;      // null: plaintext
+  const net::ClientFingerprints* fingerprints = nullptr;
   const Metadata* listener_metadata = nullptr;
   const Metadata* filter_chain_metadata = nullptr;
 

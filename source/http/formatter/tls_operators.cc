@@ -4,6 +4,7 @@
 
 #include "source/http/escape.h"
 #include "source/http/formatter/operator_table.h"
+#include "source/net/downstream_session.h"
 #include "source/net/tls_facts.h"
 
 namespace remora::formatter {
@@ -54,6 +55,13 @@ bool AppendHandshakeDuration(const Operator&, const Exchange& exchange, std::str
   if (tls == nullptr || tls->handshake_duration() == 0) return false;
   AppendNumber(tls->handshake_duration() / event::kMillisecond, out);
   return true;
+}
+
+template <std::string net::ClientFingerprints::* kKind>
+bool AppendFingerprint(const Operator&, const Exchange& exchange, std::string& out) {
+  const http::ConnectionFacts* connection = exchange.info.connection;
+  return connection != nullptr && connection->fingerprints != nullptr &&
+         AppendText(connection->fingerprints->*kKind, out);
 }
 
 using Whose = const CertificateFacts* (TlsFacts::*)() const;
@@ -156,9 +164,8 @@ std::span<const OperatorEntry> TlsOperators() {
       {"DOWNSTREAM_TLS_GROUP", kNone, &AppendFact<&TlsFacts::group>},
       {"DOWNSTREAM_TLS_SESSION_ID", kNone, &AppendSessionId<&Downstream>},
       {"DOWNSTREAM_TLS_VERSION", kNone, &AppendFact<&TlsFacts::version>},
-      // Nothing reads greetings for fingerprints.
-      {"TLS_JA3_FINGERPRINT", kNone, &AppendNothing},
-      {"TLS_JA4_FINGERPRINT", kNone, &AppendNothing},
+      {"TLS_JA3_FINGERPRINT", kNone, &AppendFingerprint<&net::ClientFingerprints::ja3>},
+      {"TLS_JA4_FINGERPRINT", kNone, &AppendFingerprint<&net::ClientFingerprints::ja4>},
       {"UPSTREAM_LOCAL_DNS_SAN", kNone, &AppendListOf<kLocal, &Facts::dns_sans, &Upstream>},
       {"UPSTREAM_LOCAL_IP_SAN", kNone, &AppendListOf<kLocal, &Facts::ip_sans, &Upstream>},
       {"UPSTREAM_LOCAL_URI_SAN", kNone, &AppendListOf<kLocal, &Facts::uri_sans, &Upstream>},

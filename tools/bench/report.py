@@ -109,6 +109,8 @@ def _traffic_tables(results, names):
         cpu.append(row)
         for name in names:
             busy = results.median(scenario.name, name, "busy")
+            if busy is None:
+                continue             # It cannot do that.
             rps = results.median(scenario.name, name, "rps")
             mark = "" if busy >= scenarios.SATURATED else " *"
             rates.append([f"{scenario.title}: {name}", _number(rps, 0) + mark,

@@ -264,8 +264,8 @@ std::optional<tls::Secret> ParseSecret(const tlsv3::Secret& proto, const FieldPa
       break;
     }
     case tlsv3::Secret::kValidationContext: {
-      tls::Validation validation = ParseValidation(
-          proto.validation_context(), path.Field("validation_context"), translation);
+      tls::Validation validation = ParseValidation(proto.validation_context(),
+                                                   path.Field("validation_context"), translation);
       validation.name = proto.name();
       secret.value = std::move(validation);
       break;

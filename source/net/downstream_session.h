@@ -76,7 +76,7 @@ struct SessionTotals {
   bool broke_protocol = false;
   bool handshaking = false;  // its transport's handshake is not done
   // Valid as long as the session.
-  const TlsFacts* tls = nullptr;       // null: plaintext
+  const TlsFacts* tls = nullptr;  // null: plaintext
   const ClientFingerprints* fingerprints = nullptr;
   std::string_view transport_failure;  // why its handshake failed
   bool http2 = false;                  // it is HTTP/2

@@ -37,9 +37,7 @@ absl::flat_hash_map<std::string, Owner> FindOwners(const config::World& world,
 
 void ShowExpiration(const std::string& name, const net::CertificateFacts& facts,
                     stats::Scope& scope, stats::Shard& shard) {
-  scope
-      .MakeGauge(shard,
-                 absl::StrCat("ssl.certificate.", name, ".expiration_unix_time_seconds"))
+  scope.MakeGauge(shard, absl::StrCat("ssl.certificate.", name, ".expiration_unix_time_seconds"))
       .Set(static_cast<uint64_t>(std::max<int64_t>(0, facts.not_after)));
 }
 
@@ -55,9 +53,9 @@ void ShowExpirations(const tls::ContextSecrets& secrets, const tls::Context& con
   const std::vector<const tls::TrustStore*> stores = context.check()->stores();
   for (size_t i = 0; i < stores.size(); ++i) {
     if (stores[i]->facts().empty()) continue;
-    ShowExpiration(validation.trust_domains.empty() ? validation.name
-                                                    : absl::StrCat("unnamed_ca_cert_", i),
-                   stores[i]->facts().front(), scope, shard);
+    ShowExpiration(
+        validation.trust_domains.empty() ? validation.name : absl::StrCat("unnamed_ca_cert_", i),
+        stores[i]->facts().front(), scope, shard);
   }
 }
 
@@ -72,11 +70,10 @@ SecretContext::Setup TlsContexts::MakeSetup(const tls::ContextUse& use, stats::S
                     const tls::ContextSecrets& secrets) -> absl::StatusOr<SecretContext::Publish> {
     absl::StatusOr<std::shared_ptr<const tls::Context>> context = source->Build(secrets, parts_);
     if (!context.ok()) return context.status();
-    return SecretContext::Publish(
-        [source, context = *std::move(context), secrets, &scope, &shard] {
-          source->Put(context);
-          ShowExpirations(secrets, *context, scope, shard);
-        });
+    return SecretContext::Publish([source, context = *std::move(context), secrets, &scope, &shard] {
+      source->Put(context);
+      ShowExpirations(secrets, *context, scope, shard);
+    });
   };
   return setup;
 }

@@ -78,7 +78,8 @@ std::string CipherHash(Numbers ciphers) {
 }
 
 std::string ExtensionHash(Numbers extensions, const Numbers& signature_algorithms) {
-  std::erase_if(extensions, [](uint16_t type) { return type == kServerName || type == kProtocols; });
+  std::erase_if(extensions,
+                [](uint16_t type) { return type == kServerName || type == kProtocols; });
   if (extensions.empty()) return kNoHash;
   std::sort(extensions.begin(), extensions.end());
   std::string text = Hexadecimal(extensions);
@@ -115,12 +116,11 @@ std::string Ja4(const net::ClientHello& hello) {
   const bool named =
       std::find(extensions.begin(), extensions.end(), kServerName) != extensions.end();
   const std::string_view version = VersionText(shape);
-  return absl::StrCat(
-      "t", absl::string_view(version.data(), version.size()), named ? "d" : "i",
-      absl::StrFormat("%02d%02d", std::min<size_t>(ciphers.size(), 99),
-                      std::min<size_t>(extensions.size(), 99)),
-      ProtocolText(hello.protocols), "_", CipherHash(ciphers), "_",
-      ExtensionHash(extensions, shape.signature_algorithms));
+  return absl::StrCat("t", absl::string_view(version.data(), version.size()), named ? "d" : "i",
+                      absl::StrFormat("%02d%02d", std::min<size_t>(ciphers.size(), 99),
+                                      std::min<size_t>(extensions.size(), 99)),
+                      ProtocolText(hello.protocols), "_", CipherHash(ciphers), "_",
+                      ExtensionHash(extensions, shape.signature_algorithms));
 }
 
 }  // namespace remora::tls

@@ -110,8 +110,8 @@ absl::Status LoadedCertificate::ReadPkcs12(const Certificate& secret) {
            secret.pkcs12.content.size());
   EVP_PKEY* key = nullptr;
   bssl::UniquePtr<STACK_OF(X509)> certificates(sk_X509_new_null());
-  const int read =
-      PKCS12_get_key_and_certs(&key, certificates.get(), &in, secret.password.content.str().c_str());
+  const int read = PKCS12_get_key_and_certs(&key, certificates.get(), &in,
+                                            secret.password.content.str().c_str());
   key_.reset(key);
   if (!read || key == nullptr || sk_X509_num(certificates.get()) == 0) {
     const std::string reason = TakeReason();

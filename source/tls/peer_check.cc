@@ -141,8 +141,8 @@ absl::StatusOr<std::shared_ptr<const PeerCheck>> PeerCheck::Build(const Validati
   for (const TrustDomain& domain : validation.trust_domains) {
     identity += PartCache::KeyOf({domain.name, domain.bundle.content.str()});
   }
-  check->identity_ =
-      PartCache::KeyOf({identity, validation.trusted_ca.content.str(), validation.crl.content.str()});
+  check->identity_ = PartCache::KeyOf(
+      {identity, validation.trusted_ca.content.str(), validation.crl.content.str()});
   return std::shared_ptr<const PeerCheck>(std::move(check));
 }
 

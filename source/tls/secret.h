@@ -35,7 +35,7 @@ struct Bytes {
 // TlsCertificate: chain and key in PEM, or both in PKCS #12.
 struct Certificate {
   std::string name = {};  // for statistics: the secret's, or made up
-  Bytes chain = {};  // the leaf first
+  Bytes chain = {};       // the leaf first
   Bytes private_key = {};
   Bytes pkcs12 = {};
   Bytes password = {};     // of private_key or pkcs12

@@ -92,8 +92,8 @@ absl::StatusOr<std::shared_ptr<const TrustStore>> TrustStore::Build(const Bytes&
                                                                     const Bytes& crl,
                                                                     bool crl_leaf_only,
                                                                     PartCache& parts) {
-  const std::string key =
-      PartCache::KeyOf({authorities.content.str(), crl.content.str(), crl_leaf_only ? "leaf" : "all"});
+  const std::string key = PartCache::KeyOf(
+      {authorities.content.str(), crl.content.str(), crl_leaf_only ? "leaf" : "all"});
   if (auto found = parts.Find<TrustStore>("trust", key); found != nullptr) return found;
   std::unique_ptr<TrustStore> built(new TrustStore);
   built->store_.reset(X509_STORE_new());

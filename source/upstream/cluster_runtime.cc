@@ -55,8 +55,8 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
       maintenance_key_(absl::StrCat("upstream.maintenance_mode.", cluster->name())),
       balancer_(MakeLoadBalancer(*cluster, {worker.random, worker.runtime})) {
   const auto add_transport = [&](const std::shared_ptr<const net::TransportFactory>& factory) {
-    transports_.push_back(
-        factory == nullptr ? nullptr : factory->ForWorker(cluster->scope(), worker.shard));
+    transports_.push_back(factory == nullptr ? nullptr
+                                             : factory->ForWorker(cluster->scope(), worker.shard));
   };
   add_transport(config().transport);
   for (const TransportMatch& match : config().transport_matches) add_transport(match.transport);

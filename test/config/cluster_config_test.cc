@@ -123,10 +123,12 @@ TEST_CASE("endpoints choose their transport by metadata, then by their locality'
   const std::string at = "endpoint: {address: {pipe: {path: /a}}}";
   const LoadedBootstrap loaded = Load(
       "static_resources: {clusters: [{name: c, transport_socket_matches: ["
-      "{name: both, match: {a: x, n: 1}, " + raw + ", {name: one, match: {a: x}, " + raw +
-      ", {name: list, match: {l: [1, {b: true}]}, " + raw +
+      "{name: both, match: {a: x, n: 1}, " +
+      raw + ", {name: one, match: {a: x}, " + raw + ", {name: list, match: {l: [1, {b: true}]}, " +
+      raw +
       "], load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: ["
-      "{" + at + "}, {" + at + ", " + values + "{a: x, n: 1, more: 2}}}}, {" + at + ", " + values +
+      "{" +
+      at + "}, {" + at + ", " + values + "{a: x, n: 1, more: 2}}}}, {" + at + ", " + values +
       "{a: x, n: 2}}}}, {" + at + ", " + values + "{a: y}}}}, {" + at + ", " + values +
       "{l: [1, {b: true}]}}}}]}, {" + values + "{a: x}}}, lb_endpoints: [{" + at + "}, {" + at +
       ", " + values + "{l: [1, {b: true}]}}}}]}]}}]}");

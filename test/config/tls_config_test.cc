@@ -124,8 +124,10 @@ TEST_CASE("tls config: what is wrong stands at the context") {
 TEST_CASE("tls config: a thousand clusters with one bundle hold one store and one text") {
   const fakes::Authority authority("test authority");
   Translating t;
-  const std::string context = "common_tls_context: {validation_context: {trusted_ca: "
-                              "{inline_string: " + Quoted(authority.pem()) + "}}}";
+  const std::string context =
+      "common_tls_context: {validation_context: {trusted_ca: "
+      "{inline_string: " +
+      Quoted(authority.pem()) + "}}}";
   std::vector<std::shared_ptr<const net::TransportFactory>> factories;
   for (int i = 0; i < 1000; ++i) factories.push_back(t.Parse(false, context));
   INFO(t.Errors());

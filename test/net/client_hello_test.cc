@@ -112,10 +112,10 @@ TEST_CASE("client hello: it has its limit") {
 }
 
 TEST_CASE("client hello: its shape, when it is asked for") {
-  const std::string extensions =
-      Extension(10, Block(std::string("\x00\x1d\x00\x17", 4), 2)) +
-      Extension(11, Block(std::string(1, '\0'), 1)) + ServerName("a") +
-      Extension(13, Block("\x04\x03\x08\x04", 2)) + Extension(43, Block("\x03\x04\x03\x03", 1));
+  const std::string extensions = Extension(10, Block(std::string("\x00\x1d\x00\x17", 4), 2)) +
+                                 Extension(11, Block(std::string(1, '\0'), 1)) + ServerName("a") +
+                                 Extension(13, Block("\x04\x03\x08\x04", 2)) +
+                                 Extension(43, Block("\x03\x04\x03\x03", 1));
   ClientHello hello;
   REQUIRE(ParseClientHello(Hello(extensions), hello, true) == ClientHelloParse::kComplete);
   using Numbers = std::vector<uint16_t>;

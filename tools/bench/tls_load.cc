@@ -263,8 +263,7 @@ class Load {
     while (Begin()) {
       const auto began = Clock::now();
       if (!open) {
-        SSL_SESSION* session =
-            options_.mode == Mode::kResumed ? connection.kept().get() : nullptr;
+        SSL_SESSION* session = options_.mode == Mode::kResumed ? connection.kept().get() : nullptr;
         open = connection.Open(options_.port, session);
         // A session that was offered and not taken is another scenario.
         if (open && session != nullptr && !connection.resumed()) open = false;
@@ -288,8 +287,7 @@ class Load {
     std::vector<std::unique_ptr<Connection>> held;
     for (uint64_t i = 0; i < options_.connections && errors_ <= kMaxErrors; ++i) {
       auto connection = std::make_unique<Connection>(context_.get());
-      const int status =
-          connection->Open(options_.port, nullptr) ? connection->Ask(request_) : 0;
+      const int status = connection->Open(options_.port, nullptr) ? connection->Ask(request_) : 0;
       if (status == 0) {
         ++errors_;
         continue;
@@ -324,8 +322,8 @@ class Load {
         "\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f}\n",
         all.size(), static_cast<unsigned long long>(errors_),
         static_cast<unsigned long long>(non_2xx_), seconds,
-        static_cast<double>(all.size()) / seconds, PercentileUs(all, 0.50),
-        PercentileUs(all, 0.90), PercentileUs(all, 0.99));
+        static_cast<double>(all.size()) / seconds, PercentileUs(all, 0.50), PercentileUs(all, 0.90),
+        PercentileUs(all, 0.99));
   }
 
   const Options options_;

@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 
-from world import expect, free_port, run, until
+from world import address, expect, free_port, run, until
 
 REQUEST = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
 
@@ -125,6 +125,28 @@ def s_server_host(world):
                                line)
 
 
+def transports_by_endpoint(world):
+    """One endpoint of a cluster speaks TLS and says so in its metadata, the other does not."""
+    port = free_port()
+    endpoints = [
+        {"endpoint": {"address": address(port)}, "metadata": {"filter_metadata": {
+            "envoy.transport_socket_match": {"tls": True}}}},
+        {"endpoint": {"address": address(world.http_port)}}]
+    cluster = {
+        "transport_socket_matches": [
+            {"name": "secure", "match": {"tls": True},
+             "transport_socket": world.upstream("server.test", certs=("client",))}],
+        "load_assignment": {"cluster_name": "origin", "endpoints": [{"lb_endpoints": endpoints}]}}
+    with _Host(world, port, "-tls1_3"), world.proxy(cluster=cluster) as proxy:
+        answers = [_fetch(proxy) for _ in range(4)]
+        secure = sum("New, TLSv1.3" in answer or "Reused, TLSv1.3" in answer for answer in answers)
+        plain = answers.count("client none\n")
+        expect((secure, plain) == (2, 2), f"{answers}")
+        stats = proxy.stats()
+        expect(stats["cluster.origin.secure.total_match_count"] == 1, "not counted")
+        expect(stats["cluster.origin.default.total_match_count"] == 1, "not counted")
+
+
 def _lines(path):
     with open(path, encoding="utf-8") as file:
         return len(file.readlines())
@@ -190,4 +212,5 @@ def curl_both_ways(world):
 CASES = ((s_client_versions, ("openssl",)), (s_client_renegotiation, ("openssl",)),
          (s_client_protocols, ("openssl",)), (s_client_resumption, ("openssl",)),
          (half_closed, ("openssl",)), (s_server_host, ("openssl", "curl")),
+         (transports_by_endpoint, ("openssl", "curl")),
          (curl_both_ways, ("openssl", "curl")))

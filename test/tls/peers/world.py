@@ -123,7 +123,7 @@ class World:
         """A proxy, to be used by `with`: one listener, one cluster."""
         self._runs += 1
         listener = {"name": "main", "stat_prefix": "main",
-                    "address": _address(0),
+                    "address": address(0),
                     "filter_chains": [{"filters": [_http(log) if kind == "http" else _tcp()],
                                        **(chain or {})}]}
         if transport:
@@ -131,10 +131,10 @@ class World:
         default = self.http_port if kind == "http" else self.tcp_port
         origin = {"name": "origin", "connect_timeout": "5s",
                   "load_assignment": {"cluster_name": "origin", "endpoints": [{"lb_endpoints": [
-                      {"endpoint": {"address": _address(port or default)}}]}]}}
+                      {"endpoint": {"address": address(port or default)}}]}]}}
         origin.update(cluster or {})
         config = {"node": {"id": "test", "cluster": "test"},
-                  "admin": {"address": _address(0)},
+                  "admin": {"address": address(0)},
                   "static_resources": {"listeners": [listener], "clusters": [origin]}}
         folder = os.path.join(self.folder, f"run{self._runs}")
         return subject.Subject(self.binary, folder, json.dumps(config))
@@ -159,7 +159,7 @@ class World:
             expect(get(client).startswith("client "), "another client is not served")
 
 
-def _address(port):
+def address(port):
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 

@@ -86,7 +86,8 @@ void Inspector::Keep(net::ClientHello hello, net::Findings& findings) {
 
 }  // namespace
 
-std::optional<TlsInspector::Config> TlsInspector::Parse(const Proto& proto, config::ConfigContext&) {
+std::optional<TlsInspector::Config> TlsInspector::Parse(const Proto& proto,
+                                                        config::ConfigContext&) {
   return Config{proto.enable_ja3_fingerprinting().value(),
                 proto.enable_ja4_fingerprinting().value()};
 }

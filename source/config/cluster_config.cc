@@ -14,6 +14,7 @@
 #include "source/config/load_balancing_config.h"
 #include "source/config/text.h"
 #include "source/config/tls_config.h"
+#include "source/config/transport_match_config.h"
 
 namespace remora::config {
 namespace {
@@ -178,6 +179,7 @@ upstream::ClusterConfig ParseCluster(const cds::Cluster& proto, const FieldPath&
     config.hosts =
         ParseLoadAssignment(proto.load_assignment(), path.Field("load_assignment"), translation);
   }
+  ParseTransportMatches(proto, path, translation, config);
   return config;
 }
 

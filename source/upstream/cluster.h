@@ -50,6 +50,12 @@ enum class Priority : uint8_t { kDefault, kHigh };
 // What is spoken to the hosts.
 enum class Protocol : uint8_t { kHttp1, kHttp2 };
 
+// How bytes travel to hosts whose metadata chose it.
+struct TransportMatch {
+  std::string name;
+  std::shared_ptr<const net::TransportFactory> transport;  // null: plaintext
+};
+
 struct ClusterConfig {
   std::string name;
   std::string alt_stat_name;  // empty: the name
@@ -60,6 +66,7 @@ struct ClusterConfig {
   std::vector<HostConfig> hosts;
   Balancing balancing = {};
   std::shared_ptr<const net::TransportFactory> transport;  // null: plaintext
+  std::vector<TransportMatch> transport_matches;
   // Upstream HTTP: how long an unused connection is kept (0: for ever), and how often it is used.
   event::Duration idle_timeout = 3600 * event::kSecond;
   uint32_t max_requests_per_connection = 0;     // 0: no limit

@@ -54,9 +54,12 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
       retried_{{cluster->scope(), worker.shard, "retry.upstream_rq_"}, {}, false},
       maintenance_key_(absl::StrCat("upstream.maintenance_mode.", cluster->name())),
       balancer_(MakeLoadBalancer(*cluster, {worker.random, worker.runtime})) {
-  if (config().transport != nullptr) {
-    transports_ = config().transport->ForWorker(cluster->scope(), worker.shard);
-  }
+  const auto add_transport = [&](const std::shared_ptr<const net::TransportFactory>& factory) {
+    transports_.push_back(factory == nullptr ? nullptr
+                                             : factory->ForWorker(cluster->scope(), worker.shard));
+  };
+  add_transport(config().transport);
+  for (const TransportMatch& match : config().transport_matches) add_transport(match.transport);
   http1_options_.max_headers = config().max_response_headers;
   http1_options_.max_header_bytes = config().max_response_header_bytes;
   http1_options_.name_case = config().name_case;
@@ -80,12 +83,13 @@ ClusterRuntime::~ClusterRuntime() {
 
 std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(const Host& host,
                                                                     std::string_view protocols) {
-  if (transports_ == nullptr) return std::make_unique<net::Plaintext>();
+  net::TransportMaker* transports = transports_[host.config().transport].get();
+  if (transports == nullptr) return std::make_unique<net::Plaintext>();
   net::TransportOptions options;
   options.peer = &host.address();
   options.hostname = host.config().hostname;
   options.application_protocols = protocols;
-  return transports_->Make(options);
+  return transports->Make(options);
 }
 
 Pool* ClusterRuntime::PickPool() {

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "source/base/random.h"
@@ -125,7 +126,8 @@ class ClusterRuntime {
   uint32_t users_ = 0;
   event::TurnTask* when_unused_ = nullptr;
   std::string maintenance_key_;
-  std::unique_ptr<net::TransportMaker> transports_;  // null: plaintext
+  // By HostConfig::transport; null: plaintext.
+  std::vector<std::unique_ptr<net::TransportMaker>> transports_;
   std::unique_ptr<LoadBalancer> balancer_;
   absl::flat_hash_map<const Host*, std::unique_ptr<Pool>> pools_[2];  // by priority
   const Host* last_host_ = nullptr;  // most clusters of a sidecar have one host

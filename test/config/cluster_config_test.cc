@@ -115,5 +115,36 @@ TEST_CASE("limits of connection pools and of a connection's age") {
         At(".circuit_breakers.per_host_thresholds[0]", "Unsupported field in per_host_thresholds"));
 }
 
+TEST_CASE("endpoints choose their transport by metadata, then by their locality's") {
+  const std::string values = "metadata: {filter_metadata: {envoy.transport_socket_match: ";
+  const std::string raw =
+      "transport_socket: {name: raw, typed_config: {'@type': type.googleapis.com/"
+      "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}}";
+  const std::string at = "endpoint: {address: {pipe: {path: /a}}}";
+  const LoadedBootstrap loaded = Load(
+      "static_resources: {clusters: [{name: c, transport_socket_matches: ["
+      "{name: both, match: {a: x, n: 1}, " +
+      raw + ", {name: one, match: {a: x}, " + raw + ", {name: list, match: {l: [1, {b: true}]}, " +
+      raw +
+      "], load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: ["
+      "{" +
+      at + "}, {" + at + ", " + values + "{a: x, n: 1, more: 2}}}}, {" + at + ", " + values +
+      "{a: x, n: 2}}}}, {" + at + ", " + values + "{a: y}}}}, {" + at + ", " + values +
+      "{l: [1, {b: true}]}}}}]}, {" + values + "{a: x}}}, lb_endpoints: [{" + at + "}, {" + at +
+      ", " + values + "{l: [1, {b: true}]}}}}]}]}}]}");
+  INFO(loaded.errors.ToString());
+  REQUIRE(loaded.config.has_value());
+  const upstream::ClusterConfig& cluster = loaded.config->clusters[0];
+  std::vector<uint32_t> transports;
+  for (const upstream::HostConfig& host : cluster.hosts) transports.push_back(host.transport);
+  CHECK(transports == std::vector<uint32_t>{0, 1, 2, 0, 3, 2, 3});
+  REQUIRE(cluster.transport_matches.size() == 3);
+  CHECK(cluster.transport_matches[0].name == "both");
+  CHECK(cluster.transport_matches[0].transport == nullptr);
+  CHECK(FaultsWith("transport_socket_matches: [{name: a, transport_socket: {name: x}}]") ==
+        At(".transport_socket_matches[0].transport_socket",
+           "Didn't find a registered implementation for 'x' with type URL: ''"));
+}
+
 }  // namespace
 }  // namespace remora::config

@@ -36,8 +36,25 @@ TCP_TRAFFIC = (
     Scenario("tcp100", "TCP proxy: 100 B answers", "wrk", mode="tcp"),
     Scenario("tcp1m", "TCP proxy: 1 MiB answers", "wrk", path="b1m", connections=8, mode="tcp"),
 )
+# Through TLS that ends at the proxy; the tool is tls_load, whose mode comes first.
+TLS_TRAFFIC = (
+    Scenario("tls-get3", "TLS: keep-alive GET, 3 headers", "tls_load", connections=32,
+             mode="tls-p256", arguments=("--mode=keepalive",)),
+    Scenario("tls-get10", "TLS: keep-alive GET, 10 headers", "tls_load", connections=32,
+             mode="tls-p256", arguments=("--mode=keepalive", "--headers=10")),
+    Scenario("tls-full-p256", "TLS: a full handshake a request, P-256", "tls_load",
+             connections=16, mode="tls-p256", arguments=("--mode=full",)),
+    Scenario("tls-full-rsa", "TLS: a full handshake a request, RSA-2048", "tls_load",
+             connections=16, mode="tls-rsa", arguments=("--mode=full",)),
+    Scenario("tls-resumed", "TLS: a resumed handshake a request", "tls_load", connections=16,
+             mode="tls-p256", arguments=("--mode=resumed",)),
+    Scenario("mtls-get3", "mTLS: keep-alive GET, 3 headers", "tls_load", connections=32,
+             mode="mtls", arguments=("--mode=keepalive",)),
+    Scenario("mtls-full", "mTLS: a full handshake a request, P-256", "tls_load", connections=16,
+             mode="mtls", arguments=("--mode=full",)),
+)
 # Not traffic in windows: measured by functions of run.py.
-OTHERS = ("routes", "extras", "idle", "start")
+OTHERS = ("routes", "extras", "idle", "tls-idle", "start")
 ROUTE_COUNTS = (1, 1000, 10000)
 ROUTED = ("remora", "envoy")
 # What a configuration turns on, and what each may cost Remora, in microseconds of CPU a request.
@@ -74,21 +91,20 @@ class Driver:
         self._core, self._proxy_core = process.cores()
 
     def warm(self, subject, path, connections):
-        self._load(subject.port, path, connections, self._warm_seconds, ())
+        self._load(subject, path, connections, self._warm_seconds, ())
 
     def measure(self, subject, scenario, path=None):
         """Thaws the subject, warms it, measures one window, freezes it again."""
         path = path or "/" + scenario.path
         subject.process.check_alive()
         subject.process.thaw()
-        self._load(subject.port, path, scenario.connections, self._warm_seconds,
-                   scenario.arguments)
+        self._load(subject, path, scenario.connections, self._warm_seconds, scenario.arguments)
         stolen = process.stolen_ns(self._proxy_core)
         ran, waited = subject.process.scheduled_ns()
         if scenario.tool == "wrk":
             figures = self._run_wrk(subject.port, path, scenario)
         else:
-            figures = self._load(subject.port, path, scenario.connections, self._seconds,
+            figures = self._load(subject, path, scenario.connections, self._seconds,
                                  scenario.arguments)
         ran_after, waited_after = subject.process.scheduled_ns()
         lost = waited_after - waited + process.stolen_ns(self._proxy_core) - stolen
@@ -105,9 +121,10 @@ class Driver:
             busy=(ran_after - ran) / window_ns, waited=lost / window_ns,
             errors=figures["errors"] + figures["non_2xx"])
 
-    def _load(self, port, path, connections, seconds, arguments):
-        argv = [self._tools["load"], f"--port={port}", f"--path={path}",
-                f"--connections={connections}", f"--seconds={seconds}", *arguments]
+    def _load(self, subject, path, connections, seconds, arguments):
+        argv = [self._tools["tls_load" if subject.tls else "load"], f"--port={subject.port}",
+                f"--path={path}", f"--connections={connections}", f"--seconds={seconds}",
+                *certificate_arguments(subject), *arguments]
         return json.loads(process.run_tool(argv, self._core, seconds + 30))
 
     def _run_wrk(self, port, path, scenario):
@@ -116,6 +133,12 @@ class Driver:
                 f"http://127.0.0.1:{port}{path}", "--", str(scenario.headers)]
         output = process.run_tool(argv, self._core, self._seconds + 30)
         return json.loads(output[output.rindex("{"):])
+
+
+def certificate_arguments(subject):
+    """Of tls_load, where clients must have a certificate."""
+    own = subject.client_certificate
+    return (f"--cert={own}.pem", f"--key={own}.key") if own else ()
 
 
 def mirrored(items, round_index):

@@ -51,6 +51,7 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event
   info_.dynamic_metadata = session.metadata();
   connection_.local_source = this;
   connection_.tls = session.tls();
+  connection_.fingerprints = session.fingerprints();
   connection_.requested_server_name =
       connection_.tls != nullptr ? connection_.tls->server_name() : std::string_view();
   config_.stats().downstream_rq_total.Inc();

@@ -58,12 +58,13 @@ Session::~Session() { Close(); }
 
 std::unique_ptr<const Session::Findings> Session::TakeFindings(net::Accepted& accepted) {
   if (accepted.server_name.empty() && accepted.metadata.empty() &&
-      accepted.direct_remote == accepted.remote) [[likely]] {
+      accepted.fingerprints == nullptr && accepted.direct_remote == accepted.remote) [[likely]] {
     return nullptr;
   }
   auto findings = std::make_unique<Findings>();
   findings->direct_remote = std::move(accepted.direct_remote);
   findings->server_name = std::move(accepted.server_name);
+  findings->fingerprints = std::move(accepted.fingerprints);
   for (net::ConnectionValue& value : accepted.metadata) {
     http::MetadataValue& space = findings->metadata[value.name_space];
     space.kind = http::MetadataValue::Kind::kStruct;
@@ -91,6 +92,7 @@ net::SessionTotals Session::totals() const {
   totals.broke_protocol = broke_protocol_;
   totals.handshaking = connection_.handshaking();
   totals.tls = connection_.tls();
+  totals.fingerprints = fingerprints();
   totals.transport_failure = connection_.transport_failure();
   totals.http2 = http2_ != nullptr;
   return totals;

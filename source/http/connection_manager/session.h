@@ -58,6 +58,9 @@ class Session final : public net::DownstreamSession,
   const http::Metadata* metadata() const {
     return findings_ == nullptr || findings_->metadata.empty() ? nullptr : &findings_->metadata;
   }
+  const net::ClientFingerprints* fingerprints() const {
+    return findings_ == nullptr ? nullptr : findings_->fingerprints.get();
+  }
   http::ConnectionStates& filter_states() { return filter_states_; }
   // Null: plaintext.
   const net::TlsFacts* tls() const { return connection_.tls(); }
@@ -97,6 +100,7 @@ class Session final : public net::DownstreamSession,
   struct Findings {
     net::Address direct_remote;
     std::string server_name;
+    std::unique_ptr<const net::ClientFingerprints> fingerprints;
     http::Metadata metadata;
   };
 

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace remora::net {
@@ -27,6 +29,30 @@ absl::StatusOr<Address> Address::Ip(std::string_view ip, uint16_t port) {
     return address;
   }
   return absl::InvalidArgumentError(absl::StrCat("malformed IP address: ", text));
+}
+
+absl::StatusOr<Address> Address::IpPort(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  uint32_t port = 0;
+  if (colon == std::string_view::npos ||
+      !absl::SimpleAtoi(std::string(text.substr(colon + 1)), &port) || port > UINT16_MAX ||
+      !absl::ascii_isdigit(static_cast<unsigned char>(text[colon + 1]))) {
+    return absl::InvalidArgumentError("malformed port");
+  }
+  std::string_view ip = text.substr(0, colon);
+  const bool brackets = ip.starts_with('[') && ip.ends_with(']');
+  if (brackets) ip = ip.substr(1, ip.size() - 2);
+  absl::StatusOr<Address> address = Ip(ip, static_cast<uint16_t>(port));
+  if (address.ok() && brackets != (address->kind() == Kind::kIpv6)) {
+    return absl::InvalidArgumentError("IPv6 addresses, and only they, stand in brackets");
+  }
+  return address;
+}
+
+Address Address::WithPort(uint16_t port) const {
+  Address changed = *this;
+  changed.port_ = port;
+  return changed;
 }
 
 Address Address::FromIpBytes(std::string_view bytes, uint16_t port) {

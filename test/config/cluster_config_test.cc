@@ -21,11 +21,38 @@ std::string FaultsWith(const std::string& lines) {
 TEST_CASE("other kinds of cluster and balancer are refused by name") {
   const std::string unsupported = " is not supported by this version of Remora";
   CHECK(FaultsWith("type: STATIC") == "");
-  for (const std::string type : {"STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"}) {
+  for (const std::string type : {"STRICT_DNS", "LOGICAL_DNS", "EDS"}) {
     CHECK(FaultsWith("type: " + type) == At(".type", "value " + type + unsupported));
   }
   CHECK(FaultsWith("lb_policy: CLUSTER_PROVIDED") ==
-        At(".lb_policy", "value CLUSTER_PROVIDED" + unsupported));
+        At(".lb_policy",
+           "cluster: LB policy CLUSTER_PROVIDED cannot be combined with cluster type STATIC"));
+}
+
+// The faults of a cluster of type ORIGINAL_DST.
+std::string OriginalDstFaults(const std::string& fields) {
+  return Printed("static_resources: {clusters: [{name: c, type: ORIGINAL_DST" + fields + "}]}");
+}
+
+TEST_CASE("ORIGINAL_DST: what goes with it and what does not") {
+  const std::string provided = ", lb_policy: CLUSTER_PROVIDED";
+  CHECK(OriginalDstFaults(provided).find("1: ") == std::string::npos);
+  CHECK(OriginalDstFaults(provided +
+                          ", cleanup_interval: 1s, original_dst_lb_config: {use_http_header: true, "
+                          "http_header_name: X-To, upstream_port_override: 80, metadata_key: {key: "
+                          "a, path: [{key: b}]}}")
+            .find("1: ") == std::string::npos);
+  CHECK(OriginalDstFaults("") ==
+        "1: static_resources.clusters[0]: cluster: LB policy ROUND_ROBIN is not valid for Cluster "
+        "type ORIGINAL_DST. Only 'CLUSTER_PROVIDED' is allowed with cluster type "
+        "'ORIGINAL_DST'\n");
+  CHECK(OriginalDstFaults(provided + ", load_assignment: {cluster_name: c}") ==
+        "1: static_resources.clusters[0].load_assignment: ORIGINAL_DST clusters must have no load "
+        "assignment configured\n");
+  CHECK(OriginalDstFaults(provided + ", original_dst_lb_config: {http_header_name: a}") ==
+        "1: static_resources.clusters[0].original_dst_lb_config.http_header_name: ORIGINAL_DST "
+        "cluster: invalid config http_header_name=a and use_http_header is false. Set "
+        "use_http_header to true if http_header_name is desired.\n");
 }
 
 TEST_CASE("endpoints have addresses, not names") {

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstring>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
@@ -33,10 +32,11 @@ absl::StatusOr<Address> Address::Ip(std::string_view ip, uint16_t port) {
 
 absl::StatusOr<Address> Address::IpPort(std::string_view text) {
   const size_t colon = text.rfind(':');
+  const std::string port_text(colon == std::string_view::npos ? "" : text.substr(colon + 1));
   uint32_t port = 0;
-  if (colon == std::string_view::npos ||
-      !absl::SimpleAtoi(std::string(text.substr(colon + 1)), &port) || port > UINT16_MAX ||
-      !absl::ascii_isdigit(static_cast<unsigned char>(text[colon + 1]))) {
+  // SimpleAtoi would also take signs and spaces.
+  if (port_text.find_first_not_of("0123456789") != std::string::npos ||
+      !absl::SimpleAtoi(port_text, &port) || port > UINT16_MAX) {
     return absl::InvalidArgumentError("malformed port");
   }
   std::string_view ip = text.substr(0, colon);

@@ -315,7 +315,10 @@ void Session::OnInputEnd() {
     case Phase::kOpen:
       to_upstream_.OnInputEnd();
       // As Envoy: TLS that ends without saying so has ended both ways.
-      if (to_client_.ended() || connection_.input_cut()) CloseBoth(Upstream::EndedBy::kUs);
+      if (to_client_.ended() || connection_.input_cut()) {
+        CountFlush();
+        CloseBoth(Upstream::EndedBy::kUs);
+      }
       return;
     case Phase::kConnecting:
       client_ended_early_ = true;
@@ -386,6 +389,15 @@ void Session::CloseBoth(Upstream::EndedBy by) {
   upstream_->connection().CloseAfterFlush(false, 0);
 }
 
+// The client is gone, and the host has not got everything.
+void Session::CountFlush() {
+  if (flushing_) return;
+  flushing_ = !upstream_->connection().output().empty() || to_upstream_.pipe_filled();
+  if (!flushing_) return;
+  config_->stats().upstream_flush_total.Inc();
+  config_->stats().upstream_flush_active.Inc();
+}
+
 void Session::MaybeDrain() {
   if (phase_ != Phase::kOpen || !config_->DrainCloses()) return;
   config_->stats().downstream_cx_drain_close.Inc();
@@ -404,12 +416,7 @@ void Session::OnClosed(net::CloseReason, int error) {
     CloseBoth(Upstream::EndedBy::kUs);
   }
   if (phase_ == Phase::kClosing) {
-    // Else it closes in this turn too.
-    flushing_ = !upstream_->connection().output().empty() || to_upstream_.pipe_filled();
-    if (flushing_) {
-      config_->stats().upstream_flush_total.Inc();
-      config_->stats().upstream_flush_active.Inc();
-    }
+    CountFlush();
     return;
   }
   upstream_->End(Upstream::EndedBy::kUs, phase_ == Phase::kOpen);

@@ -99,6 +99,7 @@ class Session final : public net::DownstreamSession, public net::ConnectionHandl
   void CloseBoth(Upstream::EndedBy by);
   // Both connections close now.
   void Abort();
+  void CountFlush();
   void MaybeDrain();
   void Finish();
   void NoteEnd();

@@ -540,6 +540,23 @@ TEST_CASE("connection: a closing peer that does not read is not waited for for e
   CHECK(world.connection.closed());
 }
 
+TEST_CASE("connection: what the linger time cuts off ends in a reset, what was sent in a FIN") {
+  for (const size_t size : {size_t{100}, size_t{20'000'000}}) {
+    World world(fakes::TcpPair());
+    world.Write(std::string(size, 'x'));
+    world.connection.CloseAfterFlush(true);
+    world.Turn();
+    world.clock.Advance(1100 * kMillisecond);
+    world.Turn();
+    CHECK(world.connection.closed());
+    char piece[65536];
+    ssize_t n = 0;
+    while ((n = recv(world.peer.fd(), piece, sizeof(piece), 0)) > 0) {
+    }
+    CHECK((n == 0) == (size == 100));
+  }
+}
+
 TEST_CASE("connection: FIN after the flush, reading goes on") {
   World world;
   world.Write("request");

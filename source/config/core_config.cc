@@ -173,6 +173,11 @@ std::shared_ptr<const net::Source> ParseSource(const core::BindConfig& proto, co
   source->freebind = proto.freebind().value();
   source->options =
       ParseSocketOptions(proto.socket_options(), path.Field("socket_options"), translation);
+  for (const net::SocketOption& option : source->options) {
+    if (option.state != net::SocketOption::State::kListening) continue;
+    translation.warnings.Add(path.Field("socket_options"),
+                             "STATE_LISTENING of a connection: accepted without effect");
+  }
   if (proto.has_source_address()) {
     std::optional<ParsedAddress> parsed =
         ParseSocketAddress(proto.source_address(), path.Field("source_address"), translation);

@@ -102,6 +102,14 @@ void ParseLegacy(const cds::Cluster& proto, const FieldPath& path, Translation& 
       break;
     case cds::Cluster::ROUND_ROBIN:
       break;
+    case cds::Cluster::CLUSTER_PROVIDED:
+      // ORIGINAL_DST has no balancer.
+      if (proto.type() != cds::Cluster::ORIGINAL_DST) {
+        translation.errors.Add(path.Field("lb_policy"),
+                               "cluster: LB policy CLUSTER_PROVIDED cannot be combined with "
+                               "cluster type STATIC");
+      }
+      break;
     default:
       translation.errors.Add(
           path.Field("lb_policy"),

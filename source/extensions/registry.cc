@@ -28,6 +28,7 @@
 #include "source/extensions/http_filters/router/router.h"
 #include "source/extensions/listener_filters/http_inspector/http_inspector.h"
 #include "source/extensions/listener_filters/original_dst/original_dst.h"
+#include "source/extensions/listener_filters/original_src/original_src.h"
 #include "source/extensions/listener_filters/proxy_protocol/proxy_protocol.h"
 #include "source/extensions/listener_filters/tls_inspector/tls_inspector.h"
 #include "source/extensions/network_filters/answer/answer.h"
@@ -50,6 +51,7 @@ void RegisterAll(config::Registry& registry) {
 
   registry.AddListenerFilter<HttpInspector>();
   registry.AddListenerFilter<OriginalDst>();
+  registry.AddListenerFilter<OriginalSrc>();
   registry.AddListenerFilter<ProxyProtocol>();
   registry.AddListenerFilter<TlsInspector>();
 

@@ -63,7 +63,7 @@ class Run:
         text = _UUID.sub(lambda found: f"<uuid {text[found.start() + 14]}>", text)
         text = _DATE.sub("<date>", text)
         for port, name in self._ports:
-            text = re.sub(rf"(?<=:){port}\b", name, text)
+            text = re.sub(rf"(?<=[: ]){port}\b", name, text)
         text = re.sub(r"\b(127\.0\.0\.\d+:)(3[2-9]|[45]\d|60)\d{3}\b", r"\1<port>", text)
         return re.sub(rf"\b{re.escape(self.case.id)}_(\w+)", r"${\1}", text).replace(
             self.case.id, "<case>")

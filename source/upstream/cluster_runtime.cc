@@ -61,7 +61,7 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
   http1_options_.max_header_bytes = config().max_response_header_bytes;
   http1_options_.name_case = config().name_case;
   http1_options_.enable_trailers = config().enable_trailers;
-  if (config().protocol != Protocol::kHttp2) return;
+  if (config().protocol == Protocol::kHttp1) return;
   http2_options_.protocol = config().http2;
   http2_options_.max_headers = config().max_response_headers;
   http2_options_.stream_buffer_limit = config().per_connection_buffer_limit;
@@ -71,10 +71,12 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
 }
 
 ClusterRuntime::~ClusterRuntime() {
-  for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
-    auto& pools = pools_[static_cast<size_t>(priority)];
-    for (size_t i = pools.size(); i > 0; --i) Give(Resource::kPool, priority);
-    pools.clear();
+  for (const bool http2 : {false, true}) {
+    for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
+      Pools& pools = PoolsOf(priority, http2);
+      for (size_t i = pools.size(); i > 0; --i) Give(Resource::kPool, priority);
+      pools.clear();
+    }
   }
 }
 
@@ -96,14 +98,14 @@ Pool* ClusterRuntime::PickPool() {
     return nullptr;
   }
   if (host == last_host_) return last_pool_;
-  last_pool_ = PoolOf(*host, Priority::kDefault);
+  last_pool_ = PoolOf(*host, Priority::kDefault, false);
   last_host_ = last_pool_ != nullptr ? host : nullptr;
   return last_pool_;
 }
 
 Pool* ClusterRuntime::PickPool(const HostWish& wish) {
   const Host* host = PickHost(wish);
-  return host == nullptr ? nullptr : PoolOf(*host, wish.priority);
+  return host == nullptr ? nullptr : PoolOf(*host, wish.priority, wish.http2);
 }
 
 // As Envoy: a host that is not wanted is chosen anew so many times, and taken then all the same.
@@ -122,8 +124,11 @@ const Host* ClusterRuntime::PickHost(const HostWish& wish) {
   return host;
 }
 
-Pool* ClusterRuntime::PoolOf(const Host& host, Priority priority) {
-  auto& pools = pools_[static_cast<size_t>(priority)];
+Pool* ClusterRuntime::PoolOf(const Host& host, Priority priority, bool http2) {
+  Protocol protocol = config().protocol;
+  const bool separate = http2 && protocol == Protocol::kAsDownstream;
+  if (protocol == Protocol::kAsDownstream) protocol = http2 ? Protocol::kHttp2 : Protocol::kHttp1;
+  Pools& pools = PoolsOf(priority, separate);
   const auto found = pools.find(&host);
   if (found != pools.end()) return found->second.get();
   if (!Allows(Resource::kPool, priority) && !MakeRoomForPool(priority)) {
@@ -131,20 +136,23 @@ Pool* ClusterRuntime::PoolOf(const Host& host, Priority priority) {
     return nullptr;
   }
   Take(Resource::kPool, priority);
-  return pools.emplace(&host, std::make_unique<Pool>(*this, host, priority)).first->second.get();
+  auto pool = std::make_unique<Pool>(*this, host, priority, protocol);
+  return pools.emplace(&host, std::move(pool)).first->second.get();
 }
 
 // As Envoy: any pool that nobody uses goes, with its connections.
 bool ClusterRuntime::MakeRoomForPool(Priority priority) {
-  auto& pools = pools_[static_cast<size_t>(priority)];
-  for (auto it = pools.begin(); it != pools.end(); ++it) {
-    if (it->second->busy()) continue;
-    if (last_pool_ == it->second.get()) last_host_ = nullptr;
-    Give(Resource::kPool, priority);
-    it->second->Close();
-    worker_.dispatcher.DeferDelete(std::move(it->second));
-    pools.erase(it);
-    return true;
+  for (const bool http2 : {false, true}) {
+    Pools& pools = PoolsOf(priority, http2);
+    for (auto it = pools.begin(); it != pools.end(); ++it) {
+      if (it->second->busy()) continue;
+      if (last_pool_ == it->second.get()) last_host_ = nullptr;
+      Give(Resource::kPool, priority);
+      it->second->Close();
+      worker_.dispatcher.DeferDelete(std::move(it->second));
+      pools.erase(it);
+      return true;
+    }
   }
   return false;
 }

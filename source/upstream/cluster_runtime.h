@@ -44,6 +44,7 @@ struct HostWish {
   size_t avoid_count = 0;
   uint32_t more_picks = 0;
   std::optional<uint64_t> hash = std::nullopt;  // of the request, by its route's hash policy
+  bool http2 = false;  // the request came with HTTP/2: counts for clusters that follow it
 };
 
 class ClusterRuntime {
@@ -78,6 +79,8 @@ class ClusterRuntime {
   Pool* PickPool(const HostWish& wish);
   // Requests' hashes decide which host they get.
   bool wants_hash() const { return cluster_->host_table() != nullptr; }
+  // What is spoken to hosts depends on HostWish::http2.
+  bool follows_downstream() const { return config().protocol == Protocol::kAsDownstream; }
 
   // Circuit breakers. Take counts one more when that is allowed; Give takes it back.
   enum class Resource : uint8_t { kConnection, kPending, kRequest, kRetry, kPool };
@@ -99,7 +102,11 @@ class ClusterRuntime {
   void CloseIdle();
 
  private:
-  Pool* PoolOf(const Host& host, Priority priority);
+  using Pools = absl::flat_hash_map<const Host*, std::unique_ptr<Pool>>;
+  Pools& PoolsOf(Priority priority, bool http2) {
+    return pools_[2 * static_cast<size_t>(http2) + static_cast<size_t>(priority)];
+  }
+  Pool* PoolOf(const Host& host, Priority priority, bool http2);
   bool MakeRoomForPool(Priority priority);
 
   std::shared_ptr<const Cluster> cluster_;
@@ -127,7 +134,7 @@ class ClusterRuntime {
   std::string maintenance_key_;
   std::unique_ptr<net::TransportMaker> transports_;  // null: plaintext
   std::unique_ptr<LoadBalancer> balancer_;
-  absl::flat_hash_map<const Host*, std::unique_ptr<Pool>> pools_[2];  // by priority
+  Pools pools_[4];  // by priority; behind them those of HTTP/2 where requests decide
   const Host* last_host_ = nullptr;  // most clusters of a sidecar have one host
   Pool* last_pool_ = nullptr;
 };

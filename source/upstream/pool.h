@@ -5,6 +5,7 @@
 // Owner: ClusterRuntime. Thread: its worker. HTTP/1: one stream a connection at a time; free
 // connections are used last in, first out (warm caches, warm congestion windows). HTTP/2: a
 // connection is free as long as it takes further streams; a new one is begun when all are full.
+// Where ALPN decides, the host's last choice says how many streams a new connection will take.
 //
 //   Acquire --free connection--> a stream at once
 //          |                     (not one older than what the host is known to keep, IdleAge)
@@ -97,7 +98,7 @@ class Pool final : public event::Deferred {
   // ProxyError::detail of a refusal by max_pending_requests: no host was asked.
   static constexpr std::string_view kPendingFull = "max_pending_requests";
 
-  Pool(ClusterRuntime& cluster, const Host& host, Priority priority);
+  Pool(ClusterRuntime& cluster, const Host& host, Priority priority, Protocol protocol);
   ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -116,6 +117,7 @@ class Pool final : public event::Deferred {
   // Somebody waits for a connection or uses one.
   bool busy() const;
   Priority priority() const { return priority_; }
+  Protocol protocol() const { return protocol_; }
   const IdleAge& idle_age() const { return idle_age_; }
   // Closes connections that nobody uses. Those of HTTP/2 that are in use take no further stream.
   void CloseIdle();
@@ -147,6 +149,8 @@ class Pool final : public event::Deferred {
   ClusterRuntime& cluster_;
   const Host& host_;
   const Priority priority_;  // whose breakers count its connections
+  const Protocol protocol_;  // not kAsDownstream
+  bool expects_http2_;       // of the next connection
   bool closing_ = false;
   HostCounters& host_counters_;
   std::vector<std::unique_ptr<PoolConnection>> all_;

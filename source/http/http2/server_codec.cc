@@ -167,7 +167,7 @@ void ServerCodec::RequestStream::OnEnd(http::HeaderMap* trailers) {
 void ServerCodec::RequestStream::OnReset(const ProxyError& error) {
   sink_ = nullptr;
   wire_ = nullptr;
-  SendReset(error.kind == ErrorKind::kProtocolError ? kProtocolError : kInternalError);
+  SendResetBehindOutput(error.kind == ErrorKind::kProtocolError ? kProtocolError : kInternalError);
 }
 
 void ServerCodec::RequestStream::SendContinue() {

@@ -231,10 +231,28 @@ void Stream::WakeLibrary() {
 void Stream::SendReset(uint32_t error_code) {
   if (reset_) return;
   reset_ = true;
+  reset_code_ = error_code;
+  SubmitReset();
+  StopInput();
+}
+
+void Stream::SendResetBehindOutput(uint32_t error_code) {
+  if (reset_) return;
+  if (output_ != Direction::kBody || id_ == 0) {
+    SendReset(error_code);
+    return;
+  }
+  reset_ = true;
+  reset_code_ = error_code;
+  StopInput();
+  session_.resetting_.PushBack(*this);
+  session_.events_.OnOutput();
+}
+
+void Stream::SubmitReset() {
   session_.options_.stats.pending_send_bytes.Sub(pending_.length());
   pending_.Clear();
   base::ListNode<Stream, DrainedTag>::Unlink();
-  StopInput();
   if (id_ == 0) {
     // Never begun, or over for the library: it only has to go.
     if (!std::exchange(closed_, true)) session_.options_.stats.deferred_stream_close.Inc();
@@ -242,7 +260,7 @@ void Stream::SendReset(uint32_t error_code) {
     return;
   }
   const int result =
-      nghttp2_submit_rst_stream(session_.library_->session, NGHTTP2_FLAG_NONE, id_, error_code);
+      nghttp2_submit_rst_stream(session_.library_->session, NGHTTP2_FLAG_NONE, id_, reset_code_);
   DCHECK(result == 0);
   if (result == 0) session_.events_.OnOutput();
 }

@@ -28,6 +28,7 @@ class Session;
 
 struct ResumedTag;
 struct DrainedTag;
+struct ResettingTag;
 
 // Fields that outlive the message they came from.
 class OwnedFields {
@@ -42,7 +43,8 @@ class OwnedFields {
 };
 
 class Stream : public base::ListNode<Stream, ResumedTag>,
-               public base::ListNode<Stream, DrainedTag> {
+               public base::ListNode<Stream, DrainedTag>,
+               public base::ListNode<Stream, ResettingTag> {
  public:
   explicit Stream(Session& session);
   virtual ~Stream();
@@ -81,6 +83,9 @@ class Stream : public base::ListNode<Stream, ResumedTag>,
   // `trailers` empty: none.
   void SendEnd(const std::vector<WireField>& trailers);
   void SendReset(uint32_t error_code);
+  // The same behind the bytes that the peer's window lets through: a reader has some use for the
+  // beginning of an answer that is cut off.
+  void SendResetBehindOutput(uint32_t error_code);
 
   Session& session_;
   Direction input_ = Direction::kHead;
@@ -104,6 +109,7 @@ class Stream : public base::ListNode<Stream, ResumedTag>,
   void Deliver();
   void Credit(size_t size);
   void WakeLibrary();
+  void SubmitReset();
 
   int32_t id_ = 0;    // 0: not known to nghttp2 yet
   size_t index_ = 0;  // in Session::streams_
@@ -112,6 +118,7 @@ class Stream : public base::ListNode<Stream, ResumedTag>,
   bool output_full_ = false;
   bool deferred_ = false;  // nghttp2 waits for more to send
   bool closed_ = false;    // nghttp2 has forgotten it; it goes when the sink has everything
+  uint32_t reset_code_ = 0;
   uint64_t expected_ = kAnyLength;
   buffer::Buffer held_;
   buffer::Buffer pending_;

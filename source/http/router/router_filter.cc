@@ -104,9 +104,14 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
   if (policy_ != nullptr && !policy_->mirrors.empty() && head.framing != http::Framing::kTunnel) {
     StartMirrors(head);
   }
-  BeginTry(attempt_.wish.priority == upstream::Priority::kDefault && !hash_.has_value()
-               ? cluster_->PickPool()
-               : cluster_->PickPool({.priority = attempt_.wish.priority, .hash = hash_}));
+  if (attempt_.wish.priority == upstream::Priority::kDefault && !hash_.has_value() &&
+      !cluster_->follows_downstream()) [[likely]] {
+    BeginTry(cluster_->PickPool());
+  } else {
+    BeginTry(cluster_->PickPool({.priority = attempt_.wish.priority,
+                                 .hash = hash_,
+                                 .http2 = head.version == http::Version::kHttp2}));
+  }
   return Answer::kContinue;
 }
 
@@ -405,6 +410,7 @@ void RouterFilter::TryAgain() {
   if (!config_.suppress_envoy_headers) SetExpectedTimeout(timeouts_, elapsed, *request_);
   upstream::HostWish wish = retry_->NextHost();
   wish.hash = hash_;
+  wish.http2 = request_->version == http::Version::kHttp2;
   BeginTry(cluster_->PickPool(wish));
 }
 

@@ -62,6 +62,7 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
   http1_options_.name_case = config().name_case;
   http1_options_.enable_trailers = config().enable_trailers;
   if (config().protocol == Protocol::kHttp1) return;
+  http2_options_.memory = &http2_memory_;
   http2_options_.protocol = config().http2;
   http2_options_.max_headers = config().max_response_headers;
   http2_options_.stream_buffer_limit = config().per_connection_buffer_limit;

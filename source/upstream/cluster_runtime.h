@@ -113,6 +113,7 @@ class ClusterRuntime {
   WorkerResources worker_;
   ClusterStats stats_;
   http1::ClientOptions http1_options_;
+  http2::Memory http2_memory_;
   http2::CodecOptions http2_options_;
   stats::CodeCounters codes_;
   // `internal.` and `external.`: by origin of the request.

@@ -13,6 +13,7 @@
 
 #include "source/event/clock.h"
 #include "source/http/codec.h"
+#include "source/http/http2/memory.h"
 #include "source/http/http2/stats.h"
 
 namespace remora::http2 {
@@ -60,6 +61,7 @@ struct CodecOptions {
   uint32_t stream_buffer_limit = 1024 * 1024;
   http::UnderscoreNames underscore_names = http::UnderscoreNames::kAllow;
   Stats stats;
+  Memory* memory = nullptr;  // of the worker's connections; null: the heap
 
   // The window of a stream: all of it can lie here when the reader is slow. Where none is
   // configured it is half of what a stream may buffer, so that window and the reader's connection

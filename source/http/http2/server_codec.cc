@@ -52,7 +52,7 @@ class ServerCodec::RequestStream final : public Stream, public http::ServerCodec
 };
 
 std::unique_ptr<Stream> ServerCodec::OnPeerStream() {
-  return std::make_unique<RequestStream>(*this);
+  return std::unique_ptr<Stream>(new (session_.options().memory) RequestStream(*this));
 }
 
 absl::Status ServerCodec::OnInputEnd() {

@@ -19,6 +19,7 @@
 #include "source/buffer/buffer.h"
 #include "source/http/http2/head_writer.h"
 #include "source/http/http2/header_block.h"
+#include "source/http/http2/memory.h"
 #include "source/http/message.h"
 #include "source/http/wire_bytes.h"
 
@@ -50,6 +51,9 @@ class Stream : public base::ListNode<Stream, ResumedTag>,
   virtual ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
+  static void* operator new(size_t size, Memory* memory);
+  static void operator delete(void* piece) { Memory::Free(piece); }
+  static void operator delete(void* piece, Memory*) { Memory::Free(piece); }
 
   int32_t id() const { return id_; }
 

@@ -50,6 +50,7 @@ TEST_CASE("a paused stream holds its bytes, and nobody else's") {
 
 TEST_CASE("a resumed stream delivers a part a turn") {
   CodecOptions options;
+  options.protocol.initial_stream_window_size = 1024 * 1024;
   TestServer server(options);
   server.Open();
   REQUIRE(server.Feed(wire::Headers(1, wire::Post(), false)).ok());

@@ -49,7 +49,12 @@ struct CircuitBreakerLimits {
 
 enum class Priority : uint8_t { kDefault, kHigh };
 // What is spoken to the hosts.
-enum class Protocol : uint8_t { kHttp1, kHttp2 };
+enum class Protocol : uint8_t {
+  kHttp1,
+  kHttp2,
+  kByAlpn,        // each connection's TLS handshake decides
+  kAsDownstream,  // what the request came with
+};
 
 // How bytes travel to hosts whose metadata chose it.
 struct TransportMatch {

@@ -69,7 +69,8 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
   http1_options_.max_header_bytes = config().max_response_header_bytes;
   http1_options_.name_case = config().name_case;
   http1_options_.enable_trailers = config().enable_trailers;
-  if (config().protocol != Protocol::kHttp2) return;
+  if (config().protocol == Protocol::kHttp1) return;
+  http2_options_.memory = &http2_memory_;
   http2_options_.protocol = config().http2;
   http2_options_.max_headers = config().max_response_headers;
   http2_options_.stream_buffer_limit = config().per_connection_buffer_limit;
@@ -79,10 +80,12 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
 }
 
 ClusterRuntime::~ClusterRuntime() {
-  for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
-    Pools& pools = pools_[static_cast<size_t>(priority)];
-    for (size_t i = pools.size(); i > 0; --i) Give(Resource::kPool, priority);
-    pools.clear();
+  for (const bool http2 : {false, true}) {
+    for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
+      Pools& pools = PoolsOf(priority, http2);
+      for (size_t i = pools.size(); i > 0; --i) Give(Resource::kPool, priority);
+      pools.clear();
+    }
   }
 }
 
@@ -116,14 +119,14 @@ Pool* ClusterRuntime::PickPool() {
     return nullptr;
   }
   if (host == last_host_) return last_pool_;
-  last_pool_ = PoolOf(*host, Priority::kDefault, nullptr);
+  last_pool_ = PoolOf(*host, {});
   last_host_ = last_pool_ != nullptr ? host : nullptr;
   return last_pool_;
 }
 
 Pool* ClusterRuntime::PickPool(const HostWish& wish) {
   const Host* host = PickHost(wish);
-  return host == nullptr ? nullptr : PoolOf(*host, wish.priority, wish.passage);
+  return host == nullptr ? nullptr : PoolOf(*host, wish);
 }
 
 // As Envoy: a host that is not wanted is chosen anew so many times, and taken then all the same.
@@ -174,9 +177,14 @@ std::optional<net::Address> ClusterRuntime::FinishDestination(const net::Address
   return port.has_value() ? found.WithPort(*port) : found;
 }
 
-Pool* ClusterRuntime::PoolOf(const Host& host, Priority priority, net::Passage* passage) {
-  Pools& pools = pools_[static_cast<size_t>(priority)];
-  const PoolKey key(&host, passage);
+Pool* ClusterRuntime::PoolOf(const Host& host, const HostWish& wish) {
+  Protocol protocol = config().protocol;
+  const bool separate = wish.http2 && protocol == Protocol::kAsDownstream;
+  if (protocol == Protocol::kAsDownstream) {
+    protocol = wish.http2 ? Protocol::kHttp2 : Protocol::kHttp1;
+  }
+  Pools& pools = PoolsOf(wish.priority, separate);
+  const PoolKey key(&host, wish.passage);
   const auto found = pools.find(key);
   if (found != pools.end()) return found->second.get();
   if (!Allows(Resource::kPool, priority) && !MakeRoomForPool(priority)) {
@@ -184,17 +192,19 @@ Pool* ClusterRuntime::PoolOf(const Host& host, Priority priority, net::Passage* 
     return nullptr;
   }
   Take(Resource::kPool, priority);
-  auto pool = std::make_unique<Pool>(*this, host, priority, passage);
+  auto pool = std::make_unique<Pool>(*this, host, wish.priority, protocol, wish.passage);
   return pools.emplace(key, std::move(pool)).first->second.get();
 }
 
 // As Envoy: any pool that nobody uses goes, with its connections.
 bool ClusterRuntime::MakeRoomForPool(Priority priority) {
-  Pools& pools = pools_[static_cast<size_t>(priority)];
-  for (auto it = pools.begin(); it != pools.end(); ++it) {
-    if (it->second->busy()) continue;
-    Remove(pools, it);
-    return true;
+  for (const bool http2 : {false, true}) {
+    Pools& pools = PoolsOf(priority, http2);
+    for (auto it = pools.begin(); it != pools.end(); ++it) {
+      if (it->second->busy()) continue;
+      Remove(pools, it);
+      return true;
+    }
   }
   return false;
 }
@@ -210,7 +220,8 @@ void ClusterRuntime::Remove(Pools& pools, Pools::iterator pool) {
 }
 
 void ClusterRuntime::Dismiss(Pool& pool) {
-  Pools& pools = pools_[static_cast<size_t>(pool.priority())];
+  Pools& pools =
+      PoolsOf(pool.priority(), follows_downstream() && pool.protocol() == Protocol::kHttp2);
   Remove(pools, pools.find(PoolKey(&pool.host(), pool.passage())));
 }
 

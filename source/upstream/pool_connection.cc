@@ -38,16 +38,20 @@ PoolConnection::PoolConnection(Pool& pool, net::Socket socket,
       connection_(pool.cluster().worker().dispatcher, pool.cluster().worker().blocks,
                   std::move(socket), std::move(transport), *this, ConnectionOptions(pool)),
       codec_(*this, connection_.output(), pool.cluster().http1_options()) {
-  const ClusterStats& stats = pool.cluster().stats();
-  if (pool.cluster().config().protocol == Protocol::kHttp2) {
+  if (pool.protocol() != Protocol::kByAlpn) Speak(pool.protocol());
+}
+
+PoolConnection::~PoolConnection() = default;
+
+void PoolConnection::Speak(Protocol protocol) {
+  const ClusterStats& stats = pool_.cluster().stats();
+  if (protocol == Protocol::kHttp2) {
     stats.upstream_cx_http2_total.Inc();
     http2_ = std::make_unique<Http2Exchanges>(*this, connection_);
   } else {
     stats.upstream_cx_http1_total.Inc();
   }
 }
-
-PoolConnection::~PoolConnection() = default;
 
 void PoolConnection::Start() {
   timer_.Arm(started_ + pool_.cluster().config().connect_timeout);
@@ -75,6 +79,11 @@ void PoolConnection::OnConnected() {
   connecting_ = false;
   timer_.Disarm();
   local_ = connection_.LocalAddress();
+  if (pool_.protocol() == Protocol::kByAlpn) {
+    // As Envoy: a host that does not say what it chose speaks HTTP/1.
+    const bool chose = tls() != nullptr && tls()->application_protocol() == "h2";
+    Speak(chose ? Protocol::kHttp2 : Protocol::kHttp1);
+  }
   const event::TimePoint now = connection_.dispatcher().now();
   idle_since_ = now;
   pool_.cluster().stats().upstream_cx_connect_ms.Record(

@@ -161,6 +161,37 @@ TEST_CASE("a cluster's HTTP options are found by key and type") {
            std::string("Unable to unpack as ") + kOptions + ": the type is ''"));
 }
 
+TEST_CASE("what is spoken to hosts: one protocol, the client's, or what ALPN says") {
+  const auto cluster = [](const std::string& versions, const std::string& more) {
+    Parts parts;
+    parts.cluster = "typed_extension_protocol_options: {" + std::string(kOptions) +
+                    ": {\"@type\": type.googleapis.com/" + kOptions + ", " + versions + "}}\n" + more;
+    return Load(Bootstrap(parts));
+  };
+  const std::string http2 = "http2_protocol_options: {max_concurrent_streams: 7}";
+  const std::string both = "{http_protocol_options: {enable_trailers: true}, " + http2 + "}";
+  using upstream::Protocol;
+  CHECK(cluster("explicit_http_config: {http_protocol_options: {}}", "").config->clusters[0].protocol ==
+        Protocol::kHttp1);
+  CHECK(cluster("explicit_http_config: {" + http2 + "}", "").config->clusters[0].protocol ==
+        Protocol::kHttp2);
+  const auto follows = cluster("use_downstream_protocol_config: " + both, "").config->clusters[0];
+  CHECK(follows.protocol == Protocol::kAsDownstream);
+  CHECK(follows.enable_trailers);
+  CHECK(follows.http2.max_concurrent_streams == 7);
+  const auto by_alpn =
+      cluster("auto_config: " + both,
+              "transport_socket: {name: tls, typed_config: {\"@type\": type.googleapis.com/"
+              "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}")
+          .config->clusters[0];
+  CHECK(by_alpn.protocol == Protocol::kByAlpn);
+  CHECK(by_alpn.enable_trailers);
+  CHECK(by_alpn.http2.max_concurrent_streams == 7);
+  CHECK(FaultsWith("typed_extension_protocol_options: {" + std::string(kOptions) +
+                   ": {\"@type\": type.googleapis.com/" + kOptions + ", auto_config: {}}}") ==
+        At("", "ALPN configured for cluster up which has a non-ALPN transport socket"));
+}
+
 TEST_CASE("a connection timeout in nanoseconds") {
   Parts parts;
   parts.cluster = "connect_timeout: 0.000000001s";

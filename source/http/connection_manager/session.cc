@@ -306,6 +306,7 @@ void Session::OnInputEnd() {
   if (http2_ != nullptr) {
     if (!closing_) peer_ended_ = true;
     closing_ = true;
+    cut_ |= http2_->active();
     http2_->AbortAll({Side::kDownstream, ErrorKind::kDownstreamClosed});
     connection_.CloseAfterFlush(false);
     return;
@@ -415,6 +416,7 @@ void Session::OnHttp2Failed(std::string_view why) {
   REMORA_LOG(kHttp, kDebug, "protocol error from ", remote_.ToString(), ": ", std::string(why));
   closing_ = true;
   timer_.Disarm();
+  cut_ |= http2_->active();
   http2_->AbortAll({Side::kDownstream, ErrorKind::kDownstreamProtocolError, why});
   connection_.CloseAfterFlush(true, config_->config().delayed_close_timeout);
 }
@@ -422,6 +424,7 @@ void Session::OnHttp2Failed(std::string_view why) {
 void Session::OnHttp2Dead() {
   closing_ = true;
   timer_.Disarm();
+  cut_ |= http2_->active();
   http2_->AbortAll({Side::kDownstream, ErrorKind::kDownstreamClosed});
   connection_.CloseAfterFlush(false);
 }

@@ -155,7 +155,7 @@ class Session final : public net::DownstreamSession,
   bool closing_ = false;       // no further request is served
   bool peer_ended_ = false;    // and it was the client that began to end it
   bool aborted_ = false;       // close once what is queued is flushed
-  bool cut_ = false;           // the client ended it within a request
+  bool cut_ = false;           // it ended within a request
   bool ended_ = false;         // statistics are done
   bool speaks_http1_ = false;  // it is known
   bool in_dispatch_ = false;

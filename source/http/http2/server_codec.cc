@@ -52,7 +52,7 @@ class ServerCodec::RequestStream final : public Stream, public http::ServerCodec
 };
 
 std::unique_ptr<Stream> ServerCodec::OnPeerStream() {
-  return std::make_unique<RequestStream>(*this);
+  return std::unique_ptr<Stream>(new (session_.options().memory) RequestStream(*this));
 }
 
 absl::Status ServerCodec::OnInputEnd() {
@@ -167,7 +167,7 @@ void ServerCodec::RequestStream::OnEnd(http::HeaderMap* trailers) {
 void ServerCodec::RequestStream::OnReset(const ProxyError& error) {
   sink_ = nullptr;
   wire_ = nullptr;
-  SendReset(error.kind == ErrorKind::kProtocolError ? kProtocolError : kInternalError);
+  SendResetBehindOutput(error.kind == ErrorKind::kProtocolError ? kProtocolError : kInternalError);
 }
 
 void ServerCodec::RequestStream::SendContinue() {

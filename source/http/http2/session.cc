@@ -79,8 +79,9 @@ absl::Status Session::Dispatch(buffer::Buffer& input) {
   input_ = nullptr;
   DeliverResumed();
   dispatching_ = false;
-  // What the peer is owed; or nghttp2's last word to one that broke the rules.
-  if (!failed_ && nghttp2_session_want_write(library_->session) != 0) {
+  // What the peer is owed, or nghttp2's last word to one that broke the rules; and sources whose
+  // bytes have left with this input are told.
+  if (!failed_ && (nghttp2_session_want_write(library_->session) != 0 || !drained_.empty())) {
     Flush();
     events_.OnOutput();
   }
@@ -317,6 +318,10 @@ void Session::Flush() {
   flushing_ = true;
   guard_.Drained(written_ - output_.length());
   FlushFrames();
+  if (!resetting_.empty()) {
+    while (!resetting_.empty()) resetting_.PopFront().SubmitReset();
+    FlushFrames();
+  }
   TellOutbound();
   flushing_ = false;
   TellDrained();

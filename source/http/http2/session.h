@@ -129,6 +129,7 @@ class Session {
   std::vector<std::unique_ptr<Stream>> streams_;
   base::IntrusiveList<Stream, ResumedTag> resumed_;
   base::IntrusiveList<Stream, DrainedTag> drained_;
+  base::IntrusiveList<Stream, ResettingTag> resetting_;  // reset once what they have is out
   buffer::Buffer* input_ = nullptr;  // within Dispatch
   Stream* block_stream_ = nullptr;   // whose block is being read; null: nobody's
   uint64_t written_ = 0;             // bytes ever put into the output

@@ -106,7 +106,7 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     StartMirrors(head);
   }
   const bool plain = attempt_.wish.priority == upstream::Priority::kDefault && !hash_.has_value() &&
-                     !WantsConnection();
+                     !cluster_->follows_downstream() && !WantsConnection();
   BeginTry(plain ? cluster_->PickPool() : cluster_->PickPool(HostFor(head)));
   return Answer::kContinue;
 }
@@ -120,6 +120,7 @@ upstream::HostWish RouterFilter::HostFor(const http::RequestHead& head) {
   upstream::HostWish wish;
   wish.priority = attempt_.wish.priority;
   wish.hash = hash_;
+  wish.http2 = head.version == http::Version::kHttp2;
   if (!WantsConnection()) [[likely]]
     return wish;
   const http::StreamInfo& info = context_.stream_info();

@@ -13,7 +13,7 @@ TEST_CASE("a client says its limits first") {
   const std::string bytes = client.Bytes();
   CHECK(bytes.substr(0, 24) == "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
   CHECK(client.reader.Read(bytes.substr(24)) ==
-        "SETTINGS(2=0,4=16777216,9=1) WINDOW_UPDATE(0,25100289)");
+        "SETTINGS(2=0,4=524288,9=1) WINDOW_UPDATE(0,25100289)");
 }
 
 TEST_CASE("a request without a body and its answer") {

@@ -187,11 +187,11 @@ Pool* ClusterRuntime::PoolOf(const Host& host, const HostWish& wish) {
   const PoolKey key(&host, wish.passage);
   const auto found = pools.find(key);
   if (found != pools.end()) return found->second.get();
-  if (!Allows(Resource::kPool, priority) && !MakeRoomForPool(priority)) {
+  if (!Allows(Resource::kPool, wish.priority) && !MakeRoomForPool(wish.priority)) {
     stats_.upstream_cx_pool_overflow.Inc();
     return nullptr;
   }
-  Take(Resource::kPool, priority);
+  Take(Resource::kPool, wish.priority);
   auto pool = std::make_unique<Pool>(*this, host, wish.priority, protocol, wish.passage);
   return pools.emplace(key, std::move(pool)).first->second.get();
 }

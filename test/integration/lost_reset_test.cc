@@ -80,7 +80,7 @@ void Upgrade(Client& client, Wire& upstream, World& world) {
   upstream = world.up.Accept();
   upstream.ReceiveRequest();
   upstream.Send("HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nhi");
-  CHECK(client.ReceiveUntil("hi").ends_with("\r\n\r\nhi"));
+  client.ReceiveUntil("\r\n\r\nhi");
 }
 
 TEST_CASE("An upstream's reset right behind a part of its answer ends the answer") {

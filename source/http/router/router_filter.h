@@ -139,8 +139,8 @@ class RouterFilter final : public http::Filter {
   std::string_view alt_stat_name_;
   CountedIn counted_in_;
   std::optional<uint64_t> hash_;
-  const net::Address* destination_ = nullptr;   // in the arena; null: the cluster's choice
-  std::vector<std::string_view> cookies_;       // for the response, in the arena
+  const net::Address* destination_ = nullptr;  // in the arena; null: the cluster's choice
+  std::vector<std::string_view> cookies_;      // for the response, in the arena
   base::ArenaPtr<RetryState> retry_;
   base::ArenaPtr<Mirrors> mirrors_;
 };

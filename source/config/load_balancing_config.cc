@@ -105,9 +105,10 @@ void ParseLegacy(const cds::Cluster& proto, const FieldPath& path, Translation& 
     case cds::Cluster::CLUSTER_PROVIDED:
       // ORIGINAL_DST has no balancer.
       if (proto.type() != cds::Cluster::ORIGINAL_DST) {
-        translation.errors.Add(path.Field("lb_policy"),
-                               "cluster: LB policy CLUSTER_PROVIDED cannot be combined with "
-                               "cluster type STATIC");
+        translation.errors.Add(
+            path.Field("lb_policy"),
+            Concat("cluster manager: cluster provided LB specified but cluster '", proto.name(),
+                   "' did not provide one. Check cluster documentation."));
       }
       break;
     default:

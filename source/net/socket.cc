@@ -220,7 +220,9 @@ Address OriginalDestination(int fd) {
       0) {
     return Address();
   }
-  return Address::FromSocket(storage, length);
+  // The kernel answers for every connection that it tracks.
+  const Address original = Address::FromSocket(storage, length);
+  return original == local ? Address() : original;
 }
 
 }  // namespace remora::net

@@ -26,7 +26,8 @@ TEST_CASE("other kinds of cluster and balancer are refused by name") {
   }
   CHECK(FaultsWith("lb_policy: CLUSTER_PROVIDED") ==
         At(".lb_policy",
-           "cluster: LB policy CLUSTER_PROVIDED cannot be combined with cluster type STATIC"));
+           "cluster manager: cluster provided LB specified but cluster 'c0' did not provide one. "
+           "Check cluster documentation."));
 }
 
 // The faults of a cluster of type ORIGINAL_DST.
@@ -36,12 +37,13 @@ std::string OriginalDstFaults(const std::string& fields) {
 
 TEST_CASE("ORIGINAL_DST: what goes with it and what does not") {
   const std::string provided = ", lb_policy: CLUSTER_PROVIDED";
-  CHECK(OriginalDstFaults(provided).find("1: ") == std::string::npos);
-  CHECK(OriginalDstFaults(provided +
-                          ", cleanup_interval: 1s, original_dst_lb_config: {use_http_header: true, "
-                          "http_header_name: X-To, upstream_port_override: 80, metadata_key: {key: "
-                          "a, path: [{key: b}]}}")
-            .find("1: ") == std::string::npos);
+  CHECK_FALSE(OriginalDstFaults(provided).starts_with("1: "));
+  CHECK_FALSE(OriginalDstFaults(
+                  provided +
+                  ", cleanup_interval: 1s, original_dst_lb_config: {use_http_header: true, "
+                  "http_header_name: X-To, upstream_port_override: 80, metadata_key: {key: a, "
+                  "path: [{key: b}]}}")
+                  .starts_with("1: "));
   CHECK(OriginalDstFaults("") ==
         "1: static_resources.clusters[0]: cluster: LB policy ROUND_ROBIN is not valid for Cluster "
         "type ORIGINAL_DST. Only 'CLUSTER_PROVIDED' is allowed with cluster type "

@@ -160,8 +160,8 @@ TEST_CASE("original_src: upstream connections come from the client's address, ma
         h.Listener("port").listener_filters = filters(", bind_port: true");
         h.Start();
         Shell(
-            "iptables -t nat -A OUTPUT -m mark --mark 123 -p tcp --dport 81 -j REDIRECT "
-            "--to-ports 80");
+            "iptables -t nat -A OUTPUT -m mark --mark 123 -p tcp --dport 81 -j DNAT "
+            "--to-destination 10.9.9.9:80");
         const std::string header =
             net::WriteProxyHeaderV1(*net::Address::Ip("192.0.2.77", 7777), Service(80));
         Client client = h.Connect("tcp");

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "source/base/log.h"
+#include "source/net/tls_facts.h"
 #include "source/upstream/cluster_runtime.h"
 #include "source/upstream/http2_exchanges.h"
 

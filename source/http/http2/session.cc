@@ -247,9 +247,9 @@ void Session::OnMalformed(Stream& stream, HeaderBlock::Fault fault) {
   } else if (fault == HeaderBlock::Fault::kUnderscore) {
     stream.SendReset(NGHTTP2_PROTOCOL_ERROR);
   } else {
-    stats.rx_messaging_error.Inc();
-    // As in Envoy, a request of another length than announced costs its stream alone.
-    const bool length = role_ == Role::kServer && fault == HeaderBlock::Fault::kWrongLength;
+    // As in Envoy, a message of another length than announced costs its stream alone.
+    const bool length = fault == HeaderBlock::Fault::kWrongLength;
+    if (!length || role_ == Role::kServer) stats.rx_messaging_error.Inc();
     if (!length && !options_.protocol.stream_error_on_invalid_message) {
       Fail(NGHTTP2_PROTOCOL_ERROR, fault == HeaderBlock::Fault::kInvalidField
                                        ? detail::kInvalidHeaderField

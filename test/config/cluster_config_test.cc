@@ -86,14 +86,16 @@ TEST_CASE("what is spoken to hosts: one protocol, the client's, or what ALPN say
   const auto cluster = [](const std::string& versions, const std::string& more) {
     Parts parts;
     parts.cluster = "typed_extension_protocol_options: {" + std::string(kOptions) +
-                    ": {\"@type\": type.googleapis.com/" + kOptions + ", " + versions + "}}\n" + more;
+                    ": {\"@type\": type.googleapis.com/" + kOptions + ", " + versions + "}}\n" +
+                    more;
     return Load(Bootstrap(parts));
   };
   const std::string http2 = "http2_protocol_options: {max_concurrent_streams: 7}";
   const std::string both = "{http_protocol_options: {enable_trailers: true}, " + http2 + "}";
   using upstream::Protocol;
-  CHECK(cluster("explicit_http_config: {http_protocol_options: {}}", "").config->clusters[0].protocol ==
-        Protocol::kHttp1);
+  CHECK(cluster("explicit_http_config: {http_protocol_options: {}}", "")
+            .config->clusters[0]
+            .protocol == Protocol::kHttp1);
   CHECK(cluster("explicit_http_config: {" + http2 + "}", "").config->clusters[0].protocol ==
         Protocol::kHttp2);
   const auto follows = cluster("use_downstream_protocol_config: " + both, "").config->clusters[0];

@@ -62,8 +62,8 @@ class FrameWire {
 
   Wire wire_;
   wire::FrameReader reader_;
-  std::deque<Frame> early_;    // read while a body was sent
-  uint32_t own_window_ = 0;    // 0: as good as none
+  std::deque<Frame> early_;  // read while a body was sent
+  uint32_t own_window_ = 0;  // 0: as good as none
   int64_t first_window_ = 65535;
   int64_t connection_window_ = 65535;
   std::map<uint32_t, int64_t> windows_;

@@ -140,7 +140,7 @@ TEST_CASE("All pairs of protocols carry bodies around the edges of windows and b
 
 TEST_CASE("A reader that stands still for a while gets all of a long answer") {
   for (const uint32_t window : {0u, 65535u, 1048576u}) {
-    for (const bool two : {false, true}) {       // what the upstream half speaks
+    for (const bool two : {false, true}) {        // what the upstream half speaks
       for (const bool client2 : {false, true}) {  // and the client
         INFO(window << " " << two << " " << client2);
         Chain chain(window, false);

@@ -11,7 +11,8 @@
 namespace remora::harness {
 namespace {
 
-// How far an exchange goes before somebody ends it. What is sent in two halves is "part" and "rest".
+// How far an exchange goes before somebody ends it. What is sent in two halves is "part" and
+// "rest".
 enum class Moment {
   kRequestHead,
   kRequestBody,
@@ -48,8 +49,9 @@ class PairedExchange {
       AwaitRequest("rest");
     }
     if (last >= Moment::kResponseHead) {
-      SendResponse(upstream2_ ? wire::Headers(1, {{":status", "200"}, {"content-length", "8"}}, false)
-                              : "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n");
+      SendResponse(upstream2_
+                       ? wire::Headers(1, {{":status", "200"}, {"content-length", "8"}}, false)
+                       : "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n");
       AwaitResponse(client2_ ? "HEADERS(1" : "\r\n\r\n");
     }
     if (last >= Moment::kResponseBody) {

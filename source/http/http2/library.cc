@@ -88,9 +88,10 @@ Session::Library::Library(Session& owner) {
   constexpr uint64_t kNoLimit = 1 << 30;
   nghttp2_option_set_stream_reset_rate_limit(option, kNoLimit, kNoLimit);
   nghttp2_mem memory = MemoryOf(owner.options_.memory);
-  const int result = owner.role_ == Role::kServer
-                         ? nghttp2_session_server_new3(&session, callbacks, &owner, option, &memory)
-                         : nghttp2_session_client_new3(&session, callbacks, &owner, option, &memory);
+  const int result =
+      owner.role_ == Role::kServer
+          ? nghttp2_session_server_new3(&session, callbacks, &owner, option, &memory)
+          : nghttp2_session_client_new3(&session, callbacks, &owner, option, &memory);
   CHECK(result == 0);
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);

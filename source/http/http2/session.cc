@@ -343,8 +343,8 @@ void Session::FlushFrames() {
 }
 
 void Session::MoveData(Stream& stream, std::string_view frame_head, size_t size) {
-  // More than one read brings: the peer is slow, and bytes that wait are packed, because in front of
-  // moved ones the head would keep a block to itself.
+  // More than one read brings: the peer is slow, and bytes that wait are packed, because in front
+  // of moved ones the head would keep a block to itself.
   constexpr size_t kBacklog = 256 * 1024;
   const bool packs = output_.length() > kBacklog;
   output_.Append(frame_head);

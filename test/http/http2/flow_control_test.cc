@@ -204,8 +204,9 @@ TEST_CASE("what waits for a slow peer is packed, and stays what it was") {
   CodecOptions options;
   options.stream_buffer_limit = 0;
   TestServer server(options);
-  REQUIRE(server.Feed(wire::Preface() + wire::Settings({{4, 0x7fffffff}}) +
-                      wire::WindowUpdate(0, 0x7fff0000 - 65535))
+  REQUIRE(server
+              .Feed(wire::Preface() + wire::Settings({{4, 0x7fffffff}}) +
+                    wire::WindowUpdate(0, 0x7fff0000 - 65535))
               .ok());
   server.Frames();
   REQUIRE(server.Feed(wire::Headers(1, wire::Get())).ok());

@@ -73,7 +73,8 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
   http2_options_.memory = &http2_memory_;
   http2_options_.protocol = config().http2;
   http2_options_.max_headers = config().max_response_headers;
-  http2_options_.stream_buffer_limit = config().per_connection_buffer_limit;
+  // The other half is for what waits in the connection's output.
+  http2_options_.stream_buffer_limit = config().per_connection_buffer_limit / 2;
   if (cluster->http2_scope() != nullptr) {
     http2_options_.stats = cluster->http2_scope()->Make<http2::Stats>(worker.shard);
   }

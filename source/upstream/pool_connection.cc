@@ -232,6 +232,8 @@ void PoolConnection::AfterHttp2Work() {
     Retire();
   }
   if (http2_->retired()) {
+    // It was free until the host said GOAWAY: one that we retire is not.
+    if (linked()) pool_.cluster().stats().upstream_cx_close_notify.Inc();
     base::ListNode<PoolConnection>::Unlink();
     if (!http2_->active()) {
       End(EndedBy::kUs, {Side::kLocal, ErrorKind::kConnectionTermination});
@@ -359,7 +361,9 @@ void PoolConnection::End(EndedBy by, const ProxyError& error) {
   connection_.Close();
   base::ListNode<PoolConnection>::Unlink();
   stats.upstream_cx_destroy.Inc();
-  const bool active = in_use() || cut_;
+  // As Envoy: what breaks HTTP/2 resets the streams first.
+  const bool broken = http2_ != nullptr && error.kind == ErrorKind::kProtocolError;
+  const bool active = (in_use() && !broken) || cut_;
   if (codec_.close_announced()) stats.upstream_cx_close_notify.Inc();
   if (active) stats.upstream_cx_destroy_with_active_rq.Inc();
   if (by == EndedBy::kUs) {

@@ -64,7 +64,7 @@ class PairedExchange {
     if (client2_) {
       framed_client_->Send(wire::RstStream(1, 8));
     } else {
-      client_->Close();
+      client_->Reset();  // a FIN alone ends the request only
     }
   }
 

@@ -139,7 +139,6 @@ bool ClientCodec::ResponseStream::BeginResponse(HeaderBlock& block, bool ends) {
 bool ClientCodec::ResponseStream::TakeTrailers(HeaderBlock& block) {
   auto* const trailers = arena_.New<http::HeaderMap>(arena_);
   if (!block.TakeTrailers(*trailers)) return false;
-  session_.options().stats.trailers.Inc();
   if (!trailers->empty()) trailers_ = trailers;
   return true;
 }

@@ -164,10 +164,11 @@ void ServerCodec::RequestStream::OnEnd(http::HeaderMap* trailers) {
   if (input_ != Direction::kEnded) StopInput();
 }
 
-void ServerCodec::RequestStream::OnReset(const ProxyError& error) {
+void ServerCodec::RequestStream::OnReset(const ProxyError&) {
   sink_ = nullptr;
   wire_ = nullptr;
-  SendResetBehindOutput(error.kind == ErrorKind::kProtocolError ? kProtocolError : kInternalError);
+  // As Envoy: it is not the client that broke a protocol.
+  SendResetBehindOutput(kInternalError);
 }
 
 void ServerCodec::RequestStream::SendContinue() {

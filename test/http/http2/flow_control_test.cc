@@ -200,6 +200,36 @@ TEST_CASE("a source is told as soon as its bytes have left with the client's cre
   CHECK(client.Events() == "drained");
 }
 
+TEST_CASE("what waits for a slow peer is packed, and stays what it was") {
+  CodecOptions options;
+  options.stream_buffer_limit = 0;
+  TestServer server(options);
+  REQUIRE(server
+              .Feed(wire::Preface() + wire::Settings({{4, 0x7fffffff}}) +
+                    wire::WindowUpdate(0, 0x7fff0000 - 65535))
+              .ok());
+  server.Frames();
+  REQUIRE(server.Feed(wire::Headers(1, wire::Get())).ok());
+  server.RespondHead(1, 200, Framing::kStreamed);
+  server.Frames();
+  std::string body;
+  for (int i = 0; body.size() < 1000000; ++i) body += std::to_string(i) + ",";
+  for (size_t at = 0; at < body.size(); at += 20000) {
+    server.RespondData(1, body.substr(at, 20000));
+  }
+  server.codec.Flush();
+  std::string received;
+  const std::string bytes = server.Bytes();
+  for (size_t at = 0; at < bytes.size();) {
+    const auto byte = [&bytes, at](size_t i) { return static_cast<uint8_t>(bytes.at(at + i)); };
+    const size_t size = byte(0) << 16 | byte(1) << 8 | byte(2);
+    REQUIRE(byte(3) == wire::kData);
+    received += bytes.substr(at + 9, size);
+    at += 9 + size;
+  }
+  CHECK(received == body);
+}
+
 TEST_CASE("an answer that is cut off goes out as far as it has come") {
   TestServer server(SmallWindows());
   REQUIRE(server.Feed(wire::Preface() + wire::Settings({{4, 3}})).ok());

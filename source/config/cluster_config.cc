@@ -7,6 +7,7 @@
 #include "envoy/config/cluster/v3/circuit_breaker.pb.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/core/v3/protocol.pb.h"
+#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "envoy/type/metadata/v3/metadata.pb.h"
 #include "envoy/type/v3/percent.pb.h"
@@ -16,6 +17,8 @@
 #include "source/config/load_balancing_config.h"
 #include "source/config/proxy_transport_config.h"
 #include "source/config/text.h"
+#include "source/config/tls_config.h"
+#include "source/config/transport_match_config.h"
 
 namespace remora::config {
 namespace {
@@ -146,6 +149,22 @@ void ParseCircuitBreakers(const cds::CircuitBreakers& proto, const FieldPath& pa
   ParsePerHost(proto, path.Field("per_host_thresholds"), translation, config);
 }
 
+// The options of HTTP/1 and HTTP/2, of whichever message has them both.
+template <class Versions>
+void ParseVersions(const Versions& proto, const FieldPath& path, Translation& translation,
+                   upstream::ClusterConfig& config) {
+  const envoy::config::core::v3::Http1ProtocolOptions& http1 = proto.http_protocol_options();
+  const FieldPath http1_path = path.Field("http_protocol_options");
+  config.enable_trailers = http1.enable_trailers();
+  config.name_case = ParseNameCase(http1, http1_path, translation);
+  if (http1.allow_chunked_length()) {
+    translation.errors.Add(http1_path.Field("allow_chunked_length"),
+                           "not supported for upstream connections");
+  }
+  config.http2 = ParseHttp2Options(proto.http2_protocol_options(),
+                                   path.Field("http2_protocol_options"), translation);
+}
+
 void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
                       Translation& translation, upstream::ClusterConfig& config) {
   const envoy::config::core::v3::HttpProtocolOptions& common = proto.common_http_protocol_options();
@@ -167,20 +186,19 @@ void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
     translation.errors.Add(common_path.Field("max_stream_duration"),
                            "not supported for upstream connections");
   }
-  const envoy::config::core::v3::Http1ProtocolOptions& http1 =
-      proto.explicit_http_config().http_protocol_options();
-  const FieldPath explicit_path = path.Field("explicit_http_config");
-  const FieldPath http1_path = explicit_path.Field("http_protocol_options");
-  if (proto.explicit_http_config().has_http2_protocol_options()) {
-    config.protocol = upstream::Protocol::kHttp2;
-    config.http2 = ParseHttp2Options(proto.explicit_http_config().http2_protocol_options(),
-                                     explicit_path.Field("http2_protocol_options"), translation);
-  }
-  config.enable_trailers = http1.enable_trailers();
-  config.name_case = ParseNameCase(http1, http1_path, translation);
-  if (http1.allow_chunked_length()) {
-    translation.errors.Add(http1_path.Field("allow_chunked_length"),
-                           "not supported for upstream connections");
+  if (proto.has_use_downstream_protocol_config()) {
+    config.protocol = upstream::Protocol::kAsDownstream;
+    ParseVersions(proto.use_downstream_protocol_config(),
+                  path.Field("use_downstream_protocol_config"), translation, config);
+  } else if (proto.has_auto_config()) {
+    config.protocol = upstream::Protocol::kByAlpn;
+    ParseVersions(proto.auto_config(), path.Field("auto_config"), translation, config);
+  } else {
+    if (proto.explicit_http_config().has_http2_protocol_options()) {
+      config.protocol = upstream::Protocol::kHttp2;
+    }
+    ParseVersions(proto.explicit_http_config(), path.Field("explicit_http_config"), translation,
+                  config);
   }
 }
 
@@ -201,6 +219,12 @@ void ParseProtocolOptions(const cds::Cluster& proto, const FieldPath& path,
       ParseHttpOptions(options, entry, translation, config);
     }
   }
+}
+
+// Raw buffers are the one transport socket without ALPN.
+bool ChoosesProtocol(const cds::Cluster& proto) {
+  using envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
+  return proto.has_transport_socket() && !proto.transport_socket().typed_config().Is<RawBuffer>();
 }
 
 }  // namespace
@@ -239,11 +263,16 @@ upstream::ClusterConfig ParseCluster(const cds::Cluster& proto, const FieldPath&
         ParseClusterTransport(proto.transport_socket(), Concat("cluster '", proto.name(), "'"),
                               path.Field("transport_socket"), translation);
   }
+  if (config.protocol == upstream::Protocol::kByAlpn && !ChoosesProtocol(proto)) {
+    translation.errors.Add(path, Concat("ALPN configured for cluster ", proto.name(),
+                                        " which has a non-ALPN transport socket"));
+  }
   // Other kinds of cluster may have names for addresses, which says nothing more.
   if (proto.has_load_assignment() && proto.type() == cds::Cluster::STATIC) {
     config.hosts =
         ParseLoadAssignment(proto.load_assignment(), path.Field("load_assignment"), translation);
   }
+  ParseTransportMatches(proto, path, translation, config);
   return config;
 }
 

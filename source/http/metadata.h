@@ -22,6 +22,8 @@ struct MetadataValue {
   // As compact JSON, keys in order.
   void AppendJson(std::string& out) const;
 
+  bool operator==(const MetadataValue&) const = default;
+
   Kind kind = Kind::kNull;
   bool boolean = false;
   double number = 0;

@@ -7,6 +7,7 @@
 // Times are nanoseconds (0: not yet), sizes bytes. Nothing in it fails.
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "source/event/clock.h"
@@ -19,6 +20,7 @@ namespace remora::net {
 class Address;
 class Passage;
 class TlsFacts;
+struct ClientFingerprints;
 }  // namespace remora::net
 
 namespace remora::http {
@@ -48,6 +50,7 @@ struct ConnectionFacts {
   std::string_view termination_details;    // why we ended it
   std::string_view transport_failure;      // of its handshake
   const net::TlsFacts* tls = nullptr;      // null: plaintext
+  const net::ClientFingerprints* fingerprints = nullptr;
   const Metadata* listener_metadata = nullptr;
   const Metadata* filter_chain_metadata = nullptr;
 
@@ -80,6 +83,7 @@ struct StreamInfo {
   const net::Address* downstream_remote = nullptr;
   const net::Address* upstream_remote = nullptr;
   const net::Address* upstream_local = nullptr;
+  std::shared_ptr<const net::TlsFacts> upstream_tls;  // of the last try; null: plaintext
   std::string_view response_code_details;
   std::string_view connection_termination_details;
   std::string_view route_name;

@@ -334,6 +334,7 @@ void ActiveListener::LogWithoutSession(const net::Findings& findings, std::strin
   facts.local = &local;
   facts.direct_remote = &accepted.direct_remote;
   facts.requested_server_name = accepted.server_name;
+  facts.fingerprints = accepted.fingerprints.get();
   http::StreamInfo info;
   info.connection = &facts;
   info.downstream_remote = &accepted.remote;
@@ -360,6 +361,7 @@ void ActiveListener::Log(const Open& open) {
   facts.transport_failure = totals.transport_failure;
   if (totals.tls != nullptr) facts.requested_server_name = totals.tls->server_name();
   facts.tls = totals.tls;
+  facts.fingerprints = totals.fingerprints;
   facts.termination_details = open.ended_because;
   if (open.guarded != nullptr) {
     facts.direct_remote = &open.guarded->direct_remote;

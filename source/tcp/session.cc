@@ -7,6 +7,7 @@
 
 #include "source/base/hash.h"
 #include "source/base/log.h"
+#include "source/net/tls_facts.h"
 
 namespace remora::tcp {
 
@@ -19,7 +20,6 @@ namespace {
 net::Connection::Options ConnectionOptions(const WorkerConfig& config) {
   net::Connection::Options options;
   options.output_limit = config.buffer_limit();
-  options.reads_until_empty = true;
   options.received = config.stats().downstream_cx_rx_bytes_total;
   options.sent = config.stats().downstream_cx_tx_bytes_total;
   return options;
@@ -38,6 +38,7 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
                  ? std::make_unique<const net::Address>(*std::move(accepted.local))
                  : nullptr),
       server_name_(std::move(accepted.server_name)),
+      fingerprints_(std::move(accepted.fingerprints)),
       // The worker's index in the low bits keeps numbers of different workers apart.
       id_(++config_->services().last_connection << 10 | config_->services().worker.index),
       started_(config_->services().worker.dispatcher.now()),
@@ -98,6 +99,7 @@ net::SessionTotals Session::totals() const {
   totals.bytes_sent = connection_.bytes_sent();
   totals.handshaking = connection_.handshaking();
   totals.tls = connection_.tls();
+  totals.fingerprints = fingerprints_.get();
   totals.transport_failure = connection_.transport_failure();
   return totals;
 }
@@ -259,7 +261,10 @@ void Session::OnUpstreamConnected() {
   const bool plain = connection_.tls() == nullptr && upstream.tls() == nullptr;
   to_upstream_.Connect(connection_, upstream, plain);
   to_client_.Connect(upstream, connection_, plain);
-  if (!config_->loggers().empty()) upstream_local_ = upstream.LocalAddress();
+  if (!config_->loggers().empty()) {
+    upstream_local_ = upstream.LocalAddress();
+    if (upstream.tls() != nullptr) upstream_tls_ = upstream.tls()->Keep();
+  }
   const Config& config = config_->config();
   if (config.access_log_on_connected) Log(formatter::LogType::kTcpUpstreamConnected);
   if (config.idle_timeout > 0) timer_.Arm(connect_end_ + config.idle_timeout);

@@ -127,6 +127,7 @@ class Session final : public net::DownstreamSession, public net::ConnectionHandl
   std::unique_ptr<const net::Address> local_;  // once somebody has asked
   std::unique_ptr<net::Passage> passage_;  // once a cluster has; outlives the upstream connection
   std::string server_name_;
+  std::unique_ptr<const net::ClientFingerprints> fingerprints_;
   uint64_t id_;
   event::TimePoint started_;
   Phase phase_ = Phase::kIdle;
@@ -148,6 +149,7 @@ class Session final : public net::DownstreamSession, public net::ConnectionHandl
   std::string host_name_;
   std::optional<net::Address> host_address_;
   std::optional<net::Address> upstream_local_;
+  std::shared_ptr<const net::TlsFacts> upstream_tls_;
   std::string upstream_failure_;
   uint64_t upstream_id_ = 0;
   event::TimePoint connect_begin_ = 0;

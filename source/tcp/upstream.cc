@@ -21,7 +21,6 @@ namespace {
 net::Connection::Options ConnectionOptions(ClusterRuntime& cluster) {
   net::Connection::Options options;
   options.output_limit = cluster.config().per_connection_buffer_limit;
-  options.reads_until_empty = true;
   options.received = cluster.stats().upstream_cx_rx_bytes_total;
   options.sent = cluster.stats().upstream_cx_tx_bytes_total;
   return options;

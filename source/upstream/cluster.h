@@ -49,7 +49,18 @@ struct CircuitBreakerLimits {
 
 enum class Priority : uint8_t { kDefault, kHigh };
 // What is spoken to the hosts.
-enum class Protocol : uint8_t { kHttp1, kHttp2 };
+enum class Protocol : uint8_t {
+  kHttp1,
+  kHttp2,
+  kByAlpn,        // each connection's TLS handshake decides
+  kAsDownstream,  // what the request came with
+};
+
+// How bytes travel to hosts whose metadata chose it.
+struct TransportMatch {
+  std::string name;
+  std::shared_ptr<const net::TransportFactory> transport;  // null: plaintext
+};
 
 // Hosts are where connections wanted to go.
 struct OriginalDestination {
@@ -72,6 +83,7 @@ struct ClusterConfig {
   bool pool_per_connection = false;                         // of the downstream
   Balancing balancing = {};
   std::shared_ptr<const net::TransportFactory> transport;  // null: plaintext
+  std::vector<TransportMatch> transport_matches;
   // Upstream HTTP: how long an unused connection is kept (0: for ever), and how often it is used.
   event::Duration idle_timeout = 3600 * event::kSecond;
   uint32_t max_requests_per_connection = 0;     // 0: no limit

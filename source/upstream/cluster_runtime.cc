@@ -54,10 +54,13 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
       retried_{{cluster->scope(), worker.shard, "retry.upstream_rq_"}, {}, false},
       maintenance_key_(absl::StrCat("upstream.maintenance_mode.", cluster->name())),
       balancer_(MakeLoadBalancer(*cluster, {worker.random, worker.runtime})) {
-  if (config().transport != nullptr) {
-    transports_ = config().transport->ForWorker(cluster->scope(), worker.shard);
-    wants_passage_ = config().transport->shows_client();
-  }
+  const auto add_transport = [&](const std::shared_ptr<const net::TransportFactory>& factory) {
+    transports_.push_back(factory == nullptr ? nullptr
+                                             : factory->ForWorker(cluster->scope(), worker.shard));
+    wants_passage_ |= factory != nullptr && factory->shows_client();
+  };
+  add_transport(config().transport);
+  for (const TransportMatch& match : config().transport_matches) add_transport(match.transport);
   wants_passage_ |= config().pool_per_connection;
   if (config().original_destination.has_value()) {
     destinations_ = std::make_unique<Destinations>(*this);
@@ -66,20 +69,24 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
   http1_options_.max_header_bytes = config().max_response_header_bytes;
   http1_options_.name_case = config().name_case;
   http1_options_.enable_trailers = config().enable_trailers;
-  if (config().protocol != Protocol::kHttp2) return;
+  if (config().protocol == Protocol::kHttp1) return;
+  http2_options_.memory = &http2_memory_;
   http2_options_.protocol = config().http2;
   http2_options_.max_headers = config().max_response_headers;
-  http2_options_.stream_buffer_limit = config().per_connection_buffer_limit;
+  // The other half is for what waits in the connection's output.
+  http2_options_.stream_buffer_limit = config().per_connection_buffer_limit / 2;
   if (cluster->http2_scope() != nullptr) {
     http2_options_.stats = cluster->http2_scope()->Make<http2::Stats>(worker.shard);
   }
 }
 
 ClusterRuntime::~ClusterRuntime() {
-  for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
-    Pools& pools = pools_[static_cast<size_t>(priority)];
-    for (size_t i = pools.size(); i > 0; --i) Give(Resource::kPool, priority);
-    pools.clear();
+  for (const bool http2 : {false, true}) {
+    for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
+      Pools& pools = PoolsOf(priority, http2);
+      for (size_t i = pools.size(); i > 0; --i) Give(Resource::kPool, priority);
+      pools.clear();
+    }
   }
 }
 
@@ -93,13 +100,14 @@ absl::StatusOr<net::Socket> ClusterRuntime::StartConnect(const Host& host,
 std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(const Host& host,
                                                                     const net::Passage* passage,
                                                                     std::string_view protocols) {
-  if (transports_ == nullptr) return std::make_unique<net::Plaintext>();
+  net::TransportMaker* transports = transports_[host.config().transport].get();
+  if (transports == nullptr) return std::make_unique<net::Plaintext>();
   net::TransportOptions options;
   options.peer = &host.address();
   options.hostname = host.config().hostname;
   options.application_protocols = protocols;
   options.passage = passage;
-  return transports_->Make(options);
+  return transports->Make(options);
 }
 
 Pool* ClusterRuntime::PickPool() {
@@ -112,14 +120,14 @@ Pool* ClusterRuntime::PickPool() {
     return nullptr;
   }
   if (host == last_host_) return last_pool_;
-  last_pool_ = PoolOf(*host, Priority::kDefault, nullptr);
+  last_pool_ = PoolOf(*host, {});
   last_host_ = last_pool_ != nullptr ? host : nullptr;
   return last_pool_;
 }
 
 Pool* ClusterRuntime::PickPool(const HostWish& wish) {
   const Host* host = PickHost(wish);
-  return host == nullptr ? nullptr : PoolOf(*host, wish.priority, wish.passage);
+  return host == nullptr ? nullptr : PoolOf(*host, wish);
 }
 
 // As Envoy: a host that is not wanted is chosen anew so many times, and taken then all the same.
@@ -170,27 +178,34 @@ std::optional<net::Address> ClusterRuntime::FinishDestination(const net::Address
   return port.has_value() ? found.WithPort(*port) : found;
 }
 
-Pool* ClusterRuntime::PoolOf(const Host& host, Priority priority, net::Passage* passage) {
-  Pools& pools = pools_[static_cast<size_t>(priority)];
-  const PoolKey key(&host, passage);
+Pool* ClusterRuntime::PoolOf(const Host& host, const HostWish& wish) {
+  Protocol protocol = config().protocol;
+  const bool separate = wish.http2 && protocol == Protocol::kAsDownstream;
+  if (protocol == Protocol::kAsDownstream) {
+    protocol = wish.http2 ? Protocol::kHttp2 : Protocol::kHttp1;
+  }
+  Pools& pools = PoolsOf(wish.priority, separate);
+  const PoolKey key(&host, wish.passage);
   const auto found = pools.find(key);
   if (found != pools.end()) return found->second.get();
-  if (!Allows(Resource::kPool, priority) && !MakeRoomForPool(priority)) {
+  if (!Allows(Resource::kPool, wish.priority) && !MakeRoomForPool(wish.priority)) {
     stats_.upstream_cx_pool_overflow.Inc();
     return nullptr;
   }
-  Take(Resource::kPool, priority);
-  auto pool = std::make_unique<Pool>(*this, host, priority, passage);
+  Take(Resource::kPool, wish.priority);
+  auto pool = std::make_unique<Pool>(*this, host, wish.priority, protocol, wish.passage);
   return pools.emplace(key, std::move(pool)).first->second.get();
 }
 
 // As Envoy: any pool that nobody uses goes, with its connections.
 bool ClusterRuntime::MakeRoomForPool(Priority priority) {
-  Pools& pools = pools_[static_cast<size_t>(priority)];
-  for (auto it = pools.begin(); it != pools.end(); ++it) {
-    if (it->second->busy()) continue;
-    Remove(pools, it);
-    return true;
+  for (const bool http2 : {false, true}) {
+    Pools& pools = PoolsOf(priority, http2);
+    for (auto it = pools.begin(); it != pools.end(); ++it) {
+      if (it->second->busy()) continue;
+      Remove(pools, it);
+      return true;
+    }
   }
   return false;
 }
@@ -206,7 +221,8 @@ void ClusterRuntime::Remove(Pools& pools, Pools::iterator pool) {
 }
 
 void ClusterRuntime::Dismiss(Pool& pool) {
-  Pools& pools = pools_[static_cast<size_t>(pool.priority())];
+  Pools& pools =
+      PoolsOf(pool.priority(), follows_downstream() && pool.protocol() == Protocol::kHttp2);
   Remove(pools, pools.find(PoolKey(&pool.host(), pool.passage())));
 }
 

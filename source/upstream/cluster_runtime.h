@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "source/base/random.h"
@@ -52,6 +53,7 @@ struct HostWish {
   const net::Address* destination = nullptr;
   // Of the downstream connection, where the upstream one must not serve another; null: any may.
   net::Passage* passage = nullptr;
+  bool http2 = false;  // the request came with HTTP/2: counts for clusters that follow it
 };
 
 class ClusterRuntime {
@@ -86,6 +88,8 @@ class ClusterRuntime {
   Pool* PickPool(const HostWish& wish);
   // Requests' hashes decide which host they get.
   bool wants_hash() const { return cluster_->host_table() != nullptr; }
+  // What is spoken to hosts depends on HostWish::http2.
+  bool follows_downstream() const { return config().protocol == Protocol::kAsDownstream; }
 
   // The host is where the request wants to go (HostWish::destination).
   bool wants_destination() const { return destinations_ != nullptr; }
@@ -131,7 +135,10 @@ class ClusterRuntime {
   // Its host and, where it serves one downstream connection only, that.
   using PoolKey = std::pair<const Host*, const net::Passage*>;
   using Pools = absl::flat_hash_map<PoolKey, std::unique_ptr<Pool>>;
-  Pool* PoolOf(const Host& host, Priority priority, net::Passage* passage);
+  Pools& PoolsOf(Priority priority, bool http2) {
+    return pools_[2 * static_cast<size_t>(http2) + static_cast<size_t>(priority)];
+  }
+  Pool* PoolOf(const Host& host, const HostWish& wish);
   void Remove(Pools& pools, Pools::iterator pool);
   bool MakeRoomForPool(Priority priority);
 
@@ -139,6 +146,7 @@ class ClusterRuntime {
   WorkerResources worker_;
   ClusterStats stats_;
   http1::ClientOptions http1_options_;
+  http2::Memory http2_memory_;
   http2::CodecOptions http2_options_;
   stats::CodeCounters codes_;
   // `internal.` and `external.`: by origin of the request.
@@ -158,10 +166,11 @@ class ClusterRuntime {
   uint32_t users_ = 0;
   event::TurnTask* when_unused_ = nullptr;
   std::string maintenance_key_;
-  std::unique_ptr<net::TransportMaker> transports_;  // null: plaintext
+  // By HostConfig::transport; null: plaintext.
+  std::vector<std::unique_ptr<net::TransportMaker>> transports_;
   std::unique_ptr<LoadBalancer> balancer_;
   bool wants_passage_ = false;
-  Pools pools_[2];                   // by priority
+  Pools pools_[4];  // by priority; behind them those of HTTP/2 where requests decide
   const Host* last_host_ = nullptr;  // most clusters of a sidecar have one host
   Pool* last_pool_ = nullptr;
   std::unique_ptr<Destinations> destinations_;  // null: the hosts are known

@@ -5,6 +5,7 @@
 // Owner: ClusterRuntime. Thread: its worker. HTTP/1: one stream a connection at a time; free
 // connections are used last in, first out (warm caches, warm congestion windows). HTTP/2: a
 // connection is free as long as it takes further streams; a new one is begun when all are full.
+// Where ALPN decides, the host's last choice says how many streams a new connection will take.
 //
 //   Acquire --free connection--> a stream at once
 //          |                     (not one older than what the host is known to keep, IdleAge)
@@ -99,7 +100,8 @@ class Pool final : public event::Deferred, public net::PassageGuest {
   static constexpr std::string_view kPendingFull = "max_pending_requests";
 
   // `passage`: the one downstream connection that it serves, and which it ends with; null: all.
-  Pool(ClusterRuntime& cluster, const Host& host, Priority priority, net::Passage* passage);
+  Pool(ClusterRuntime& cluster, const Host& host, Priority priority, Protocol protocol,
+       net::Passage* passage);
   ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -118,6 +120,7 @@ class Pool final : public event::Deferred, public net::PassageGuest {
   // Somebody waits for a connection or uses one.
   bool busy() const;
   Priority priority() const { return priority_; }
+  Protocol protocol() const { return protocol_; }
   const net::Passage* passage() const { return passage_; }
   // net::PassageGuest
   void OnPassageEnd() override;
@@ -152,6 +155,8 @@ class Pool final : public event::Deferred, public net::PassageGuest {
   ClusterRuntime& cluster_;
   const Host& host_;
   const Priority priority_;  // whose breakers count its connections
+  const Protocol protocol_;  // not kAsDownstream
+  bool expects_http2_;       // of the next connection
   const net::Passage* const passage_;
   bool closing_ = false;
   HostCounters& host_counters_;

@@ -163,6 +163,39 @@ TEST_CASE("a cluster's HTTP options are found by key and type") {
            std::string("Unable to unpack as ") + kOptions + ": the type is ''"));
 }
 
+TEST_CASE("what is spoken to hosts: one protocol, the client's, or what ALPN says") {
+  const auto cluster = [](const std::string& versions, const std::string& more) {
+    Parts parts;
+    parts.cluster = "typed_extension_protocol_options: {" + std::string(kOptions) +
+                    ": {\"@type\": type.googleapis.com/" + kOptions + ", " + versions + "}}\n" +
+                    more;
+    return Load(Bootstrap(parts));
+  };
+  const std::string http2 = "http2_protocol_options: {max_concurrent_streams: 7}";
+  const std::string both = "{http_protocol_options: {enable_trailers: true}, " + http2 + "}";
+  using upstream::Protocol;
+  CHECK(cluster("explicit_http_config: {http_protocol_options: {}}", "")
+            .config->clusters[0]
+            .protocol == Protocol::kHttp1);
+  CHECK(cluster("explicit_http_config: {" + http2 + "}", "").config->clusters[0].protocol ==
+        Protocol::kHttp2);
+  const auto follows = cluster("use_downstream_protocol_config: " + both, "").config->clusters[0];
+  CHECK(follows.protocol == Protocol::kAsDownstream);
+  CHECK(follows.enable_trailers);
+  CHECK(follows.http2.max_concurrent_streams == 7);
+  const auto by_alpn =
+      cluster("auto_config: " + both,
+              "transport_socket: {name: tls, typed_config: {\"@type\": type.googleapis.com/"
+              "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}")
+          .config->clusters[0];
+  CHECK(by_alpn.protocol == Protocol::kByAlpn);
+  CHECK(by_alpn.enable_trailers);
+  CHECK(by_alpn.http2.max_concurrent_streams == 7);
+  CHECK(FaultsWith("typed_extension_protocol_options: {" + std::string(kOptions) +
+                   ": {\"@type\": type.googleapis.com/" + kOptions + ", auto_config: {}}}") ==
+        At("", "ALPN configured for cluster up which has a non-ALPN transport socket"));
+}
+
 TEST_CASE("a connection timeout in nanoseconds") {
   Parts parts;
   parts.cluster = "connect_timeout: 0.000000001s";
@@ -194,6 +227,37 @@ TEST_CASE("limits of connection pools and of a connection's age") {
   CHECK(cluster.max_connection_duration == 7 * event::kSecond);
   CHECK(FaultsWith("circuit_breakers: {per_host_thresholds: [{max_connection_pools: 3}]}") ==
         At(".circuit_breakers.per_host_thresholds[0]", "Unsupported field in per_host_thresholds"));
+}
+
+TEST_CASE("endpoints choose their transport by metadata, then by their locality's") {
+  const std::string values = "metadata: {filter_metadata: {envoy.transport_socket_match: ";
+  const std::string raw =
+      "transport_socket: {name: raw, typed_config: {'@type': type.googleapis.com/"
+      "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}}";
+  const std::string at = "endpoint: {address: {pipe: {path: /a}}}";
+  const LoadedBootstrap loaded = Load(
+      "static_resources: {clusters: [{name: c, transport_socket_matches: ["
+      "{name: both, match: {a: x, n: 1}, " +
+      raw + ", {name: one, match: {a: x}, " + raw + ", {name: list, match: {l: [1, {b: true}]}, " +
+      raw +
+      "], load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: ["
+      "{" +
+      at + "}, {" + at + ", " + values + "{a: x, n: 1, more: 2}}}}, {" + at + ", " + values +
+      "{a: x, n: 2}}}}, {" + at + ", " + values + "{a: y}}}}, {" + at + ", " + values +
+      "{l: [1, {b: true}]}}}}]}, {" + values + "{a: x}}}, lb_endpoints: [{" + at + "}, {" + at +
+      ", " + values + "{l: [1, {b: true}]}}}}]}]}}]}");
+  INFO(loaded.errors.ToString());
+  REQUIRE(loaded.config.has_value());
+  const upstream::ClusterConfig& cluster = loaded.config->clusters[0];
+  std::vector<uint32_t> transports;
+  for (const upstream::HostConfig& host : cluster.hosts) transports.push_back(host.transport);
+  CHECK(transports == std::vector<uint32_t>{0, 1, 2, 0, 3, 2, 3});
+  REQUIRE(cluster.transport_matches.size() == 3);
+  CHECK(cluster.transport_matches[0].name == "both");
+  CHECK(cluster.transport_matches[0].transport == nullptr);
+  CHECK(FaultsWith("transport_socket_matches: [{name: a, transport_socket: {name: x}}]") ==
+        At(".transport_socket_matches[0].transport_socket",
+           "Didn't find a registered implementation for 'x' with type URL: ''"));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Connections whose transport has a handshake, bytes and an end of its own.
 
+#include <errno.h>
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
@@ -27,6 +28,11 @@ class Greeting final : public TransportSocket {
       const ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
       if (n == 0) result.next = IoResult::Next::kCut;
       if (n > 0) got_.append(bytes, static_cast<size_t>(n));
+      if (n < 0 && errno != EAGAIN) {
+        result.next = IoResult::Next::kError;
+        result.error = errno;
+        return result;
+      }
     }
     if (failed_) {
       got_.clear();
@@ -227,6 +233,20 @@ TEST_CASE("connection: a refused peer that is still sending gets the alert, not 
   SECTION("or has had its time") {
     world.clock.Advance(1100 * kMillisecond);
     CHECK(world.TurnAndTake() == "closed(transport_failed) ");
+  }
+}
+
+TEST_CASE("connection: a reset right behind a part of a greeting ends the handshake") {
+  for (const bool held : {false, true}) {
+    GreetingWorld world(fakes::TcpPair());
+    if (held) world.connection.HoldHandshake();
+    world.connection.StartAccepted();
+    CHECK(world.TurnAndTake().empty());
+    world.peer.Send(held ? "hi" : "h");
+    world.peer.Abort();
+    CHECK(world.TurnAndTake() == (held ? "held " : ""));
+    world.clock.Advance(2 * event::Dispatcher::kSweepPeriod);
+    CHECK(world.TurnAndTake() == "closed(peer,ECONNRESET) ");
   }
 }
 

@@ -200,13 +200,59 @@ TEST_CASE("connection: R4 a reset is told by the I/O, also while paused") {
 
 // Found by the TCP simulation (seed 1): one event tells of bytes and of the reset behind them, and
 // looks like one of bytes alone.
-TEST_CASE("connection: R4 a reset right behind bytes is seen by who reads until empty") {
-  Connection::Options options;
-  options.reads_until_empty = true;
-  ConnectionWorld world(fakes::TcpPair(), options);
-  world.peer.Send("half");
+TEST_CASE("connection: R4 a reset right behind bytes is found when nothing else comes") {
+  for (const bool paused : {false, true}) {
+    World world(fakes::TcpPair());
+    world.peer.Send("half");
+    world.peer.Abort();
+    CHECK(world.TurnAndTake() == "input(half) ");
+    if (paused) world.connection.PauseReading();
+    CHECK(world.TurnAndTake().empty());
+    CHECK(world.calls.reads == 1);
+    world.clock.Advance(2 * event::Dispatcher::kSweepPeriod);
+    CHECK(world.TurnAndTake() == "closed(peer,ECONNRESET) ");
+  }
+}
+
+TEST_CASE("connection: R4 a reset right behind bytes is found behind the peer's FIN too") {
+  World world(fakes::TcpPair());
+  world.peer.FinishSending();
+  CHECK(world.TurnAndTake() == "input_end ");
   world.peer.Abort();
-  CHECK(world.TurnAndTake() == "input(half) closed(peer,ECONNRESET) ");
+  CHECK(world.TurnAndTake().empty());
+  world.clock.Advance(2 * event::Dispatcher::kSweepPeriod);
+  CHECK(world.TurnAndTake() == "closed(peer,EPIPE) ");
+}
+
+TEST_CASE(
+    "connection: R4 what is read and answered is not looked at again, what is still is, once") {
+  World world(fakes::TcpPair());
+  for (int i = 1; i <= 3; ++i) {
+    world.peer.Send("request");
+    CHECK(world.TurnAndTake() == "input(request) ");
+    world.Write("answer");
+    world.Turn();
+    world.clock.Advance(2 * event::Dispatcher::kSweepPeriod);
+    world.Turn();
+    CHECK(world.calls.reads == i);
+  }
+  world.peer.Send("request");
+  for (int i = 0; i < 5; ++i) {
+    world.Turn();
+    world.clock.Advance(2 * event::Dispatcher::kSweepPeriod);
+  }
+  CHECK(world.calls.reads == 3 + 2);
+  CHECK(world.connection.open());
+}
+
+TEST_CASE("connection: R4 a connection that bytes come on is not looked at") {
+  World world(fakes::TcpPair());
+  for (int i = 1; i <= 10; ++i) {
+    world.peer.Send("piece");
+    CHECK(world.TurnAndTake() == "input(piece) ");
+    CHECK(world.calls.reads == i);
+    world.clock.Advance(event::Dispatcher::kSweepPeriod / 2);
+  }
 }
 
 TEST_CASE("connection: R4 writing to a peer that is gone") {

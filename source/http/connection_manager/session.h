@@ -59,6 +59,9 @@ class Session final : public net::DownstreamSession,
   const http::Metadata* metadata() const {
     return findings_ == nullptr || findings_->metadata.empty() ? nullptr : &findings_->metadata;
   }
+  const net::ClientFingerprints* fingerprints() const {
+    return findings_ == nullptr ? nullptr : findings_->fingerprints.get();
+  }
   bool local_restored() const { return findings_ != nullptr && findings_->local_restored; }
   bool names_source() const { return findings_ != nullptr && findings_->source != nullptr; }
   // Made when it is first asked for.
@@ -102,6 +105,7 @@ class Session final : public net::DownstreamSession,
   struct Findings {
     net::Address direct_remote;
     std::string server_name;
+    std::unique_ptr<const net::ClientFingerprints> fingerprints;
     http::Metadata metadata;
     bool local_restored = false;
     std::vector<net::ConnectionTlv> tlvs;
@@ -151,7 +155,7 @@ class Session final : public net::DownstreamSession,
   bool closing_ = false;       // no further request is served
   bool peer_ended_ = false;    // and it was the client that began to end it
   bool aborted_ = false;       // close once what is queued is flushed
-  bool cut_ = false;           // the client ended it within a request
+  bool cut_ = false;           // it ended within a request
   bool ended_ = false;         // statistics are done
   bool speaks_http1_ = false;  // it is known
   bool in_dispatch_ = false;

@@ -106,7 +106,7 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     StartMirrors(head);
   }
   const bool plain = attempt_.wish.priority == upstream::Priority::kDefault && !hash_.has_value() &&
-                     !WantsConnection();
+                     !cluster_->follows_downstream() && !WantsConnection();
   BeginTry(plain ? cluster_->PickPool() : cluster_->PickPool(HostFor(head)));
   return Answer::kContinue;
 }
@@ -120,6 +120,7 @@ upstream::HostWish RouterFilter::HostFor(const http::RequestHead& head) {
   upstream::HostWish wish;
   wish.priority = attempt_.wish.priority;
   wish.hash = hash_;
+  wish.http2 = head.version == http::Version::kHttp2;
   if (!WantsConnection()) [[likely]]
     return wish;
   const http::StreamInfo& info = context_.stream_info();
@@ -458,7 +459,9 @@ void RouterFilter::OnTryHead(http::ResponseHead& head) {
   }
   CountResponse(head.status);
   CountHostResult(head.status);
-  if (!config_.suppress_envoy_headers) {
+  // The request of a tunnel has no end to count from.
+  if (!config_.suppress_envoy_headers &&
+      (request_ended_ || request_->framing != http::Framing::kTunnel)) {
     // An early answer has waited for nothing yet.
     const event::Duration waited = request_ended_ ? info.upstream_first_byte - request_end_ : 0;
     head.headers.SetReference(HeaderId::kXEnvoyUpstreamServiceTime,

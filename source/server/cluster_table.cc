@@ -1,7 +1,9 @@
 #include "source/server/cluster_table.h"
 
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "source/upstream/cluster_stats.h"
@@ -26,6 +28,18 @@ void ShowHostTable(const upstream::Cluster& cluster, stats::Store& store) {
     gauges.min_entries_per_host.Set(size.fewest);
     gauges.max_entries_per_host.Set(size.most);
   }
+}
+
+// How many hosts were given which transport: `<name of the match>.total_match_count`.
+void CountTransports(const upstream::Cluster& cluster, stats::Shard& shard) {
+  std::vector<stats::Counter> counters;
+  const auto add = [&](std::string_view name) {
+    counters.push_back(cluster.scope().MakeCounter(
+        shard, absl::StrCat(absl::string_view(name.data(), name.size()), ".total_match_count")));
+  };
+  add("default");
+  for (const upstream::TransportMatch& match : cluster.config().transport_matches) add(match.name);
+  for (const auto& host : cluster.hosts()) counters[host->config().transport].Inc();
 }
 
 }  // namespace
@@ -59,6 +73,7 @@ std::shared_ptr<const upstream::ClusterTable> MakeClusterTable(
     membership.membership_degraded.Set(degraded);
     membership.membership_excluded.Set(0);
     ShowHostTable(*cluster, store);
+    CountTransports(*cluster, store.main_shard());
     (*clusters)[name] = std::move(cluster);
     stats.cluster_added.Inc();
   }

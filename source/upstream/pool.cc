@@ -63,13 +63,19 @@ void StreamLease::Cancel() {
   std::exchange(connection_, nullptr)->CancelExchange(stream);
 }
 
-Pool::Pool(ClusterRuntime& cluster, const Host& host, Priority priority, Protocol protocol)
+Pool::Pool(ClusterRuntime& cluster, const Host& host, Priority priority, Protocol protocol,
+           net::Passage* passage)
     : cluster_(cluster),
       host_(host),
       priority_(priority),
       protocol_(protocol),
       expects_http2_(protocol == Protocol::kHttp2),
-      host_counters_(host.counters(cluster.worker().index)) {}
+      passage_(passage),
+      host_counters_(host.counters(cluster.worker().index)) {
+  if (passage != nullptr) passage->Add(*this);
+}
+
+void Pool::OnPassageEnd() { cluster_.Dismiss(*this); }
 
 // Where it was not closed before, the worker is going, or the cluster was removed.
 Pool::~Pool() { Close(); }
@@ -217,8 +223,7 @@ bool Pool::StartConnection(ProxyError& error) {
       return false;
     }
   }
-  absl::StatusOr<net::Socket> socket =
-      net::StartConnect(host_.address(), cluster_.config().keepalive);
+  absl::StatusOr<net::Socket> socket = cluster_.StartConnect(host_, passage_);
   if (!socket.ok()) {
     stats.upstream_cx_total.Inc();
     stats.upstream_cx_connect_fail.Inc();
@@ -229,7 +234,7 @@ bool Pool::StartConnection(ProxyError& error) {
     return false;
   }
   std::unique_ptr<net::TransportSocket> transport =
-      cluster_.MakeTransport(host_, OfferedProtocols(protocol_));
+      cluster_.MakeTransport(host_, passage_, OfferedProtocols(protocol_));
   if (transport == nullptr) {
     stats.upstream_cx_total.Inc();
     stats.upstream_cx_connect_fail.Inc();

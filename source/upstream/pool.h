@@ -25,6 +25,7 @@
 #include "source/event/dispatcher.h"
 #include "source/http/codec.h"
 #include "source/http/proxy_error.h"
+#include "source/net/passage.h"
 #include "source/upstream/cluster.h"
 #include "source/upstream/idle_age.h"
 
@@ -93,12 +94,14 @@ class StreamUser : public base::ListNode<StreamUser>, public http::ResponseSink 
   ~StreamUser() = default;
 };
 
-class Pool final : public event::Deferred {
+class Pool final : public event::Deferred, public net::PassageGuest {
  public:
   // ProxyError::detail of a refusal by max_pending_requests: no host was asked.
   static constexpr std::string_view kPendingFull = "max_pending_requests";
 
-  Pool(ClusterRuntime& cluster, const Host& host, Priority priority, Protocol protocol);
+  // `passage`: the one downstream connection that it serves, and which it ends with; null: all.
+  Pool(ClusterRuntime& cluster, const Host& host, Priority priority, Protocol protocol,
+       net::Passage* passage);
   ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -118,6 +121,9 @@ class Pool final : public event::Deferred {
   bool busy() const;
   Priority priority() const { return priority_; }
   Protocol protocol() const { return protocol_; }
+  const net::Passage* passage() const { return passage_; }
+  // net::PassageGuest
+  void OnPassageEnd() override;
   const IdleAge& idle_age() const { return idle_age_; }
   // Closes connections that nobody uses. Those of HTTP/2 that are in use take no further stream.
   void CloseIdle();
@@ -151,6 +157,7 @@ class Pool final : public event::Deferred {
   const Priority priority_;  // whose breakers count its connections
   const Protocol protocol_;  // not kAsDownstream
   bool expects_http2_;       // of the next connection
+  const net::Passage* const passage_;
   bool closing_ = false;
   HostCounters& host_counters_;
   std::vector<std::unique_ptr<PoolConnection>> all_;

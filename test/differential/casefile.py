@@ -18,6 +18,8 @@ _ESCAPE = re.compile(r"\\(?:\{(?P<text>(?:[^}\\]|\\.)*?)\*(?P<times>\d+)\}|x(?P<
 _ONE = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "s": b" ", "\\": b"\\", "|": b"|"}
 
 
+# The port of an upstream, in bytes that are sent and, as text, in the configuration.
+PORT = re.compile(rb"@\{(\w+)\}")
 _HTTP_OPTIONS = '''typed_extension_protocol_options:
   envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
     "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
@@ -36,6 +38,12 @@ class Step:
     """One thing that a peer does: `what` is send, wait, close, ...; `value` its argument."""
     what: str
     value: object = None
+
+
+def with_ports(steps, ports):
+    """The steps with the upstreams' ports in what is sent: `@{up}`."""
+    return [Step(step.what, PORT.sub(lambda found: b"%d" % ports[found[1].decode()], step.value))
+            if step.what == "send" else step for step in steps]
 
 
 @dataclasses.dataclass

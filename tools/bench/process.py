@@ -245,6 +245,21 @@ def wait_for_200(process, port, path="/b0", timeout=30):
                   f"answer {answer[:80]!r}\n" + process.log_tail())
 
 
+def wait_until_open(process, port, _path, timeout=30):
+    """Connects until it is let; returns the monotonic time of it in ns."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5):
+                return time.monotonic_ns()
+        except OSError:
+            pass
+        process.check_alive()
+        time.sleep(0.0002)
+    raise Failure(f"{' '.join(process.argv)} does not listen after {timeout} s\n"
+                  + process.log_tail())
+
+
 def wait_for_http2(process, url, core, timeout=30):
     """The same over HTTP/2, with TLS or without."""
     deadline = time.monotonic() + timeout

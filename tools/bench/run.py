@@ -95,7 +95,9 @@ class Bench:
                                 self._nofile, routes, extra, mode)
 
     def _lacks(self, name, mode):
-        """nginx may be built without its stream module."""
+        """nginx may be built without its stream module; the raw forwarder speaks no TLS."""
+        if mode in subjects.TLS_MODES:
+            return name == "raw"
         if mode != "tcp" or name != "nginx" or subjects.nginx_stream_module() is not None:
             return False
         say("skipped: nginx has no stream module (package libnginx-mod-stream)")
@@ -116,6 +118,9 @@ class Bench:
         wanted = self._arguments.scenarios
         self._traffic([s for s in scenarios.TRAFFIC if s.name in wanted])
         self._traffic([s for s in scenarios.TCP_TRAFFIC if s.name in wanted], "tcp")
+        for mode in subjects.TLS_MODES:
+            self._traffic([s for s in scenarios.TLS_TRAFFIC
+                           if s.name in wanted and s.mode == mode], mode)
         for mode in scenarios.HTTP2_SUBJECTS:
             self._http2([s for s in scenarios.HTTP2_TRAFFIC
                          if s.name in wanted and s.mode == mode], mode)
@@ -126,6 +131,10 @@ class Bench:
         if "idle" in wanted:
             for name in self._binaries:
                 self._memory(name)
+        if "tls-idle" in wanted:
+            for name in self._binaries:
+                if not self._lacks(name, "mtls"):
+                    self._tls_memory(name)
         if "start" in wanted:
             self._start()
             for name, binary in self._binaries.items():
@@ -229,11 +238,22 @@ class Bench:
             f"{figures['loaded_kib'] / 1024:.1f} after load"
             + (f", {idle:.0f} B an idle connection" if idle is not None else ""))
 
+    def _tls_memory(self, name):
+        """What an idle connection with a client's certificate adds."""
+        subject = self._subject(name, mode="mtls")
+        subject.start()
+        self._driver.warm(subject, "/b0", 64)
+        idle = self._idle(subject, subject.process.memory_kib()["anon"])
+        subject.stop()
+        self.results.memory.setdefault(name, {})["mtls_idle_bytes"] = idle
+        say(f"memory: {name} {idle:.0f} B an idle connection with mTLS")
+
     def _idle(self, subject, anon_before):
         count = min(self._arguments.idle, self._nofile - 1000)
         holder = process.Process(
-            [self._tools["load"], f"--port={subject.port}", "--mode=idle",
-             f"--connections={count}"],
+            [self._tools["tls_load" if subject.tls else "load"], f"--port={subject.port}",
+             "--mode=idle", f"--connections={count}",
+             *scenarios.certificate_arguments(subject)],
             process.cores()[0], os.path.join(self._folder, "idle.log"),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         opened = json.loads(holder.popen.stdout.readline() or b'{"open":0,"errors":1,"non_2xx":0}')

@@ -10,7 +10,13 @@ import process
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONFIGS = os.path.join(HERE, "configs")
-TOOLS = ("origin", "load", "raw_forwarder")
+TOOLS = ("origin", "load", "raw_forwarder", "tls_load")
+# Debian's BoringSSL, for tls_load.
+BORINGSSL = "/usr/lib/x86_64-linux-gnu/android"
+FLAGS = {"tls_load": ["-isystem", "/usr/include/android", "-L" + BORINGSSL, "-l:libssl.so.0",
+                      "-l:libcrypto.so.0", "-Wl,-rpath," + BORINGSSL, "-pthread"]}
+# Who can speak TLS; the raw forwarder cannot.
+TLS_MODES = ("tls-p256", "tls-rsa", "mtls")
 PEERS = ("raw", "haproxy", "nginx", "envoy")
 
 
@@ -25,7 +31,7 @@ def build_tools(folder, prebuilt):
     for name in TOOLS:
         paths[name] = os.path.join(folder, name)
         subprocess.run([compiler, "-std=c++20", "-O2", "-o", paths[name],
-                        os.path.join(HERE, name + ".cc")], check=True)
+                        os.path.join(HERE, name + ".cc"), *FLAGS.get(name, [])], check=True)
     return paths
 
 
@@ -113,6 +119,65 @@ def twenty_changes(indent):
 """, " " * indent) for side in ("request", "response"))
 
 
+def make_certificates(folder):
+    """Writes p256, rsa and client (.pem, .key), issued by ca.pem, once a run; returns the folder."""
+    folder = os.path.join(folder, "certs")
+    if os.path.exists(folder):
+        return folder
+    os.makedirs(folder)
+
+    def openssl(*arguments):
+        subprocess.run(("openssl",) + arguments, check=True, capture_output=True, cwd=folder)
+
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca",
+            "-days", "30")
+    for name, kind in (("p256", curve), ("rsa", ["-newkey", "rsa:2048", "-nodes"]),
+                       ("client", curve)):
+        openssl("req", *kind, "-keyout", name + ".key", "-out", name + ".csr", "-subj",
+                f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}.example.com")
+        openssl("x509", "-req", "-in", name + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-days", "30", "-copy_extensions", "copy", "-out", name + ".pem")
+        # HAProxy wants both in one file.
+        with open(os.path.join(folder, name + ".both"), "w", encoding="ascii") as both:
+            for part in (".pem", ".key"):
+                with open(os.path.join(folder, name + part), encoding="ascii") as text:
+                    both.write(text.read())
+    return folder
+
+
+def _tls_values(name, mode, certs):
+    """What a mode of TLS puts into the places of the templates."""
+    if mode not in TLS_MODES:
+        return {"TLS": "", "TLS_DIRECTIVES": ""}
+    own = os.path.join(certs, "rsa" if mode == "tls-rsa" else "p256")
+    trusted = os.path.join(certs, "ca.pem")
+    demand = mode == "mtls"
+    if name == "nginx":
+        directives = [f"ssl_certificate {own}.pem;", f"ssl_certificate_key {own}.key;",
+                      "ssl_protocols TLSv1.2 TLSv1.3;", "ssl_session_cache none;",
+                      "ssl_session_tickets on;", "ssl_buffer_size 16k;"]
+        if demand:
+            directives += [f"ssl_client_certificate {trusted};", "ssl_verify_client on;"]
+        return {"TLS": " ssl", "TLS_DIRECTIVES": "\n    ".join(directives)}
+    if name == "haproxy":
+        return {"TLS": f" ssl crt {own}.both ssl-min-ver TLSv1.2"
+                       + (f" ca-file {trusted} verify required" if demand else "")}
+    return {"TLS": f"""\
+      transport_socket:
+        name: tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          require_client_certificate: {str(demand).lower()}
+          common_tls_context:
+            tls_params: {{ tls_maximum_protocol_version: TLSv1_3 }}
+            tls_certificates:
+            - certificate_chain: {{ filename: {own}.pem }}
+              private_key: {{ filename: {own}.key }}
+""" + (f"            validation_context: {{ trusted_ca: {{ filename: {trusted} }} }}\n"
+       if demand else "")}
+
+
 def render(template, values):
     """Fills the @NAME@ places of a file in configs/."""
     with open(os.path.join(CONFIGS, template), encoding="utf-8") as source:
@@ -173,6 +238,10 @@ class Subject:
                  mode="http"):
         self.name = name
         self._mode = mode
+        self.tls = mode in TLS_MODES
+        # Of clients, where they must have one.
+        self.client_certificate = (os.path.join(folder, "certs", "client") if mode == "mtls"
+                                   else None)
         self.routes = routes
         self.extra = extra
         self.port, admin_port = process.free_ports(2)
@@ -192,7 +261,9 @@ class Subject:
                            if extra == "log" else ""),
             "CHANGES": twenty_changes(14) if extra == "changes" else "",
             "STREAM_MODULE": nginx_stream_module() or "",
+            "TLS_DIRECTIVES": "",
             **self._http2_places(),
+            **(_tls_values(name, mode, make_certificates(folder)) if self.tls else {}),
         })
 
     def _http2_places(self):
@@ -259,7 +330,9 @@ server {{
             ready_ns = process.wait_for_http2(self.process, self.http2_url(self.path()),
                                               process.cores()[0])
         else:
-            ready_ns = process.wait_for_200(self.process, self.port, self.path())
+            # A listener of TLS is ready when it listens: nobody here listens before it can serve.
+            wait = process.wait_until_open if self.tls else process.wait_for_200
+            ready_ns = wait(self.process, self.port, self.path())
         return (ready_ns - self.process.exec_ns) / 1e6
 
     def stop(self):

@@ -7,8 +7,8 @@
 // nothing. What is kept is bounded by kMostKept; what an idle connection does not use lies with the
 // worker, for all of them.
 //
-// Owner: whoever owns the CodecOptions that point at it; it outlives what was allocated. Thread: its
-// worker. Failures: null, as malloc. Each piece knows where it belongs, so Free needs no size.
+// Owner: whoever owns the CodecOptions that point at it; it outlives what was allocated. Thread:
+// its worker. Failures: null, as malloc. Each piece knows where it belongs, so Free needs no size.
 
 #include <cstddef>
 #include <cstdint>

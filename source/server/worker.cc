@@ -15,7 +15,7 @@ Worker::Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::stri
       dispatcher_(clock),
       dates_(clock),
       log_files_(logs, dispatcher_, file_stats),
-      resources_{dispatcher_, blocks_, random_, runtime_, shard, index, process},
+      resources_{dispatcher_, blocks_, random_, runtime_, shard, index, process, nullptr, &arenas_},
       clusters_(resources_),
       services_{resources_, clusters_, arenas_, dates_, own_ip, last_connection_, &log_files_} {}
 

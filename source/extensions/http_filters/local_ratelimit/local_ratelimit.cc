@@ -135,14 +135,15 @@ Answer LocalRateLimitFilter::OnRequestHead(http::RequestHead& head) {
 }
 
 void LocalRateLimitFilter::Refuse() {
-  constexpr uint32_t kResourceExhausted = 8;
   refused_ = true;
   http::LocalReply reply;
   reply.status = settings_->status;
   reply.body = "local_rate_limited";
   reply.details = "local_rate_limited";
   reply.flag = http::ResponseFlag::kRateLimited;
-  if (settings_->resource_exhausted) reply.grpc_status = kResourceExhausted;
+  if (settings_->resource_exhausted) {
+    reply.grpc_status = static_cast<uint32_t>(http::GrpcCode::kResourceExhausted);
+  }
   context_.SendLocalReply(std::move(reply));
 }
 

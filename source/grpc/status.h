@@ -2,7 +2,8 @@
 
 // Status: how a call ended, as the server or we put it.
 //
-// A value; any thread. Reading one never fails: what is missing or no status is UNKNOWN.
+// A value, owned by whoever holds it; any thread. Reading one never fails: what is missing or no
+// status is UNKNOWN. What an exchange's own failure means to a caller is decided here, once.
 // Source: gRPC docs, "gRPC over HTTP2" (Responses) and "HTTP to gRPC Status Code Mapping".
 
 #include <string>

@@ -2,7 +2,9 @@
 
 // The grpc-timeout field: how long a gRPC client waits (gRPC over HTTP/2, "Timeout").
 //
-// Pure functions; any thread. What is no timeout is none: the request goes on without, as in Envoy.
+// Read from requests that pass by, written into calls of our own.
+// Pure functions; any thread, no owner. Nothing fails: what is no timeout is none, and the request
+// goes on without, as in Envoy.
 
 #include <optional>
 #include <string>

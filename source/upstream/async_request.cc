@@ -26,6 +26,7 @@ void AppendOwnAddress(const net::Address& local, http::HeaderMap& headers) {
 
 AsyncRequest::AsyncRequest(ClusterRuntime& cluster, AsyncUser& user, const Options& options)
     : cluster_(cluster),
+      dispatcher_(cluster.worker().dispatcher),
       user_(user),
       options_(options),
       arena_(*cluster.worker().arenas),

@@ -60,7 +60,7 @@ class AsyncRequest final : private StreamUser, public event::Deferred {
   AsyncRequest& operator=(const AsyncRequest&) = delete;
 
   base::Arena& arena() override { return arena_; }
-  event::Dispatcher& dispatcher() { return cluster_.worker().dispatcher; }
+  event::Dispatcher& dispatcher() { return dispatcher_; }
   // The cluster's connections are encrypted.
   bool secure() const { return cluster_.config().transport != nullptr; }
   // To be filled before Start.
@@ -102,7 +102,8 @@ class AsyncRequest final : private StreamUser, public event::Deferred {
   void FailLater(const http::ProxyError& error);
   void Fail(const http::ProxyError& error);
 
-  ClusterRuntime& cluster_;
+  ClusterRuntime& cluster_;  // not used once it is closed: it may be gone
+  event::Dispatcher& dispatcher_;
   AsyncUser& user_;
   const Options options_;
   base::Arena arena_;

@@ -24,8 +24,9 @@ constexpr char kDropped[] = "access_logs.grpc_access_log.logs_dropped";
 
 // A log to the cluster "als"; `common` and `more` are text of the two messages.
 template <class Log>
-std::shared_ptr<const access_log::Logger> ServiceLogOf(const std::string& common,
-                                                       const std::string& more = {}) {
+std::shared_ptr<const access_log::Logger> ServiceLogOf(
+    const std::string& common, const std::string& more = {},
+    std::optional<access_log::Filter> filter = {}) {
   const auto proto = fakes::ProtoFromText<typename Log::Proto>(
       "common_config { log_name: 'a log' "
       "grpc_service { envoy_grpc { cluster_name: 'als' } } " +
@@ -34,8 +35,11 @@ std::shared_ptr<const access_log::Logger> ServiceLogOf(const std::string& common
   config::ConfigContext context(errors, "");
   auto service = Log::Parse(proto, context);
   REQUIRE(errors.empty());
-  return std::make_shared<const access_log::Logger>(access_log::Logger{
-      {}, formatter::Template(formatter::Format::Literal({})), std::nullopt, std::move(service)});
+  return std::make_shared<const access_log::Logger>(
+      access_log::Logger{{},
+                         formatter::Template(formatter::Format::Literal({})),
+                         std::move(filter),
+                         std::move(service)});
 }
 
 void AddService(Harness& h, const net::Address& address) {
@@ -123,12 +127,12 @@ TEST_CASE("access log service: flags, and a log's filter") {
   h.Route("/none", "none");
   h.DirectResponse("/fine", 200, "");
   AddService(h, service.address());
-  access_log::Logger log = *ServiceLogOf<extensions::HttpGrpcLog>("buffer_size_bytes { value: 0 }");
-  log.filter.emplace();
-  log.filter->kind = access_log::Filter::Kind::kStatusCode;
-  log.filter->comparison = access_log::Filter::Comparison::kAtLeast;
-  log.filter->value = 500;
-  h.Manager().access_log.push_back(std::make_shared<const access_log::Logger>(std::move(log)));
+  access_log::Filter failures;
+  failures.kind = access_log::Filter::Kind::kStatusCode;
+  failures.comparison = access_log::Filter::Comparison::kAtLeast;
+  failures.value = 500;
+  h.Manager().access_log.push_back(ServiceLogOf<extensions::HttpGrpcLog>(
+      "buffer_size_bytes { value: 0 }", "", std::move(failures)));
   h.Start();
   Client client = h.Connect();
   CHECK(client.Get("/fine").status == 200);

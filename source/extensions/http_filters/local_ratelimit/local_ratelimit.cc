@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb.h"
 #include "source/http/filter/connection_states.h"
+#include "source/http/grpc_status.h"
 
 namespace remora::extensions {
 

@@ -417,6 +417,7 @@ void Connection::ArmLinger() {
         dispatcher_.timers(),
         [](void* self) {
           auto* connection = static_cast<Connection*>(self);
+          connection->ResetIfCut();
           connection->Fail(connection->linger_end_ == CloseReason::kTransportFailed
                                ? CloseReason::kTransportFailed
                                : CloseReason::kLingerTimeout,
@@ -457,6 +458,10 @@ void Connection::Fail(CloseReason reason, int error) {
   if (state_ == State::kClosed) return;
   Close();
   handler_.OnClosed(reason, error);
+}
+
+void Connection::ResetIfCut() {
+  if (state_ != State::kClosed && HasOutput()) ResetOnClose(socket_.fd());
 }
 
 void Connection::Close() {

@@ -111,9 +111,13 @@ class Connection final : public event::Flushable {
 
   // Ends it now; unsent output is dropped.
   void Close();
+  // Before Close: if output will be dropped, the peer gets a reset. An end like any other would
+  // tell it that it has all.
+  void ResetIfCut();
   // Sends what is queued, then closes: at once, or with `linger` after the peer's FIN, because a
   // peer that is still sending would get a reset that destroys the answer it has not read yet.
-  // Neither waits longer than `linger_time` without progress (0: no limit, and no lingering).
+  // Neither waits longer than `linger_time` without progress (0: no limit, and no lingering); what
+  // was not sent by then ends in a reset.
   void CloseAfterFlush(bool linger, event::Duration linger_time = kDefaultLinger);
   // Sends what is queued, then FIN; reading goes on.
   void ShutdownAfterFlush();

@@ -49,8 +49,11 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event
   connection_.filter_chain_name = config_.chain_name();
   connection_.filter_chain_metadata = config_.chain_metadata();
   info_.dynamic_metadata = session.metadata();
-  connection_.local_source = this;
+  connection_.lookup = this;
+  connection_.local_restored = session.local_restored();
+  connection_.names_source = session.names_source();
   connection_.tls = session.tls();
+  connection_.fingerprints = session.fingerprints();
   connection_.requested_server_name =
       connection_.tls != nullptr ? connection_.tls->server_name() : std::string_view();
   config_.stats().downstream_rq_total.Inc();
@@ -72,8 +75,12 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event
   Touch();
 }
 
-const net::Address* ServerStream::Find() {
+const net::Address* ServerStream::FindLocal() {
   return session_ != nullptr ? &session_->local() : nullptr;
+}
+
+net::Passage* ServerStream::FindPassage() {
+  return session_ != nullptr ? &session_->passage() : nullptr;
 }
 
 void ServerStream::ArmDeadlines() {

@@ -94,7 +94,7 @@ TEST_CASE("A context of the configuration's own secrets is there at once") {
   CHECK(w.warmer.waiting().empty());
   w.contexts.Start();
   CHECK(w.builds == 1);
-  CHECK(w.Add({.certificates = {{{"", "bad"}}}}).message() == "bad chain");
+  CHECK(w.Add({.certificates = {{.chain = {"", "bad"}}}}).message() == "bad chain");
 }
 
 TEST_CASE("A context is built when the last of its secrets has come") {

@@ -35,4 +35,7 @@ struct MetadataValue {
 // By the reader's name in reverse-DNS form; every value is a struct.
 using Metadata = std::map<std::string, MetadataValue, std::less<>>;
 
+void PutText(Metadata& metadata, const std::string& name_space, const std::string& key,
+             std::string text);
+
 }  // namespace remora::http

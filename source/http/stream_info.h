@@ -18,27 +18,32 @@
 
 namespace remora::net {
 class Address;
+class Passage;
 class TlsFacts;
 struct ClientFingerprints;
 }  // namespace remora::net
 
 namespace remora::http {
 
-// Says an address when it is asked for: a system call that most exchanges do not need.
-class AddressSource {
+// Says of a connection what most exchanges do not need, and what costs a system call or memory.
+class ConnectionLookup {
  public:
-  // Null: there is none.
-  virtual const net::Address* Find() = 0;
+  // Our end of it; null: it is not known.
+  virtual const net::Address* FindLocal() = 0;
+  // What it hands on to upstream connections that are made for it; null: it has gone.
+  virtual net::Passage* FindPassage() = 0;
 
  protected:
-  ~AddressSource() = default;
+  ~ConnectionLookup() = default;
 };
 
 // What is the same for every exchange of a downstream connection. Owner: the server stream.
 struct ConnectionFacts {
-  uint64_t id = 0;                              // unique in the process
-  const net::Address* local = nullptr;          // ask FindLocal()
-  AddressSource* local_source = nullptr;        // who knows it, where `local` is null
+  uint64_t id = 0;                      // unique in the process
+  const net::Address* local = nullptr;  // ask FindLocal()
+  ConnectionLookup* lookup = nullptr;   // who knows what is not here; null: nobody
+  bool local_restored = false;          // `local` is where the client wanted to go before NAT
+  bool names_source = false;            // upstream connections come from where it says
   const net::Address* direct_remote = nullptr;  // the peer itself
   std::string_view filter_chain_name;
   std::string_view requested_server_name;  // SNI
@@ -51,8 +56,9 @@ struct ConnectionFacts {
 
   // Our end of the connection; null: not known.
   const net::Address* FindLocal() const {
-    return local == nullptr && local_source != nullptr ? local_source->Find() : local;
+    return local == nullptr && lookup != nullptr ? lookup->FindLocal() : local;
   }
+  net::Passage* FindPassage() const { return lookup != nullptr ? lookup->FindPassage() : nullptr; }
 };
 
 struct StreamInfo {

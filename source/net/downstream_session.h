@@ -46,9 +46,11 @@ struct Accepted {
   Address direct_remote;         // the peer itself
   std::optional<Address> local;  // where the client wanted to go, when that is not the socket's own
                                  // address (restored destination, PROXY header)
+  bool local_restored = false;   // `local` is where the client wanted to go before NAT
   std::string server_name;       // SNI as a listener filter saw it; empty: none
   std::vector<ConnectionValue> metadata;  // what listener filters left
   std::vector<ConnectionTlv> tlvs;        // of a PROXY header, to be passed on
+  std::shared_ptr<const Source> source;   // of its upstream connections; null: as clusters say
   std::string cluster;                    // that a guard has chosen for a TCP proxy; empty: its own
   std::unique_ptr<const ClientFingerprints> fingerprints;  // null: nobody asked for them
   std::unique_ptr<TransportSocket> transport;

@@ -191,7 +191,8 @@ void ActiveListener::OnPendingEnd(PendingConnection& connection, End end) {
 }
 
 ActiveListener* ActiveListener::Elsewhere(const net::Findings& findings) {
-  if (!config_->hands_over || !findings.local_restored || directory_ == nullptr) return nullptr;
+  if (!config_->hands_over || directory_ == nullptr) return nullptr;
+  if (!findings.accepted.local_restored || findings.handed_over) return nullptr;
   ActiveListener* found = directory_->FindListener(*findings.accepted.local);
   return found == this ? nullptr : found;
 }
@@ -199,7 +200,7 @@ ActiveListener* ActiveListener::Elsewhere(const net::Findings& findings) {
 // Its own listener filters look at it, and it is not handed over again.
 void ActiveListener::TakeOver(net::Findings findings) {
   Count();
-  findings.local_restored = false;
+  findings.handed_over = true;
   Inspect(std::move(findings));
 }
 

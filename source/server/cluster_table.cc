@@ -55,7 +55,7 @@ std::shared_ptr<const upstream::ClusterTable> MakeClusterTable(
     const std::string name = config.name;
     // Workers and main: the last slot is main's.
     stats::Scope* http2_scope = nullptr;
-    if (config.protocol == upstream::Protocol::kHttp2) {
+    if (config.protocol != upstream::Protocol::kHttp1) {
       http2_scope = &store.AddScope(absl::StrCat("cluster.", config.stat_name(), ".http2"));
     }
     auto cluster = std::make_shared<const upstream::Cluster>(std::move(config), workers + 1, scope,

@@ -20,7 +20,6 @@ namespace {
 net::Connection::Options ConnectionOptions(const WorkerConfig& config) {
   net::Connection::Options options;
   options.output_limit = config.buffer_limit();
-  options.reads_until_empty = true;
   options.received = config.stats().downstream_cx_rx_bytes_total;
   options.sent = config.stats().downstream_cx_tx_bytes_total;
   return options;
@@ -32,6 +31,7 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
                  net::Accepted accepted)
     : config_(std::move(config)),
       owner_(owner),
+      findings_(TakeFindings(accepted)),
       remote_(std::move(accepted.remote)),
       direct_remote_(std::move(accepted.direct_remote)),
       local_(accepted.local.has_value()
@@ -55,6 +55,34 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
 }
 
 Session::~Session() { Close(); }
+
+std::unique_ptr<Session::Findings> Session::TakeFindings(net::Accepted& accepted) {
+  if (accepted.metadata.empty() && accepted.tlvs.empty() && !accepted.local_restored &&
+      accepted.source == nullptr) {
+    return nullptr;
+  }
+  auto findings = std::make_unique<Findings>();
+  for (net::ConnectionValue& value : accepted.metadata) {
+    http::PutText(findings->metadata, value.name_space, value.key, std::move(value.value));
+  }
+  findings->local_restored = accepted.local_restored;
+  findings->tlvs = std::move(accepted.tlvs);
+  findings->source = std::move(accepted.source);
+  return findings;
+}
+
+net::Passage& Session::passage() {
+  if (passage_ == nullptr) {
+    std::vector<net::ConnectionTlv> tlvs;
+    std::shared_ptr<const net::Source> source;
+    if (findings_ != nullptr) {
+      tlvs = std::move(findings_->tlvs);
+      source = findings_->source;
+    }
+    passage_ = std::make_unique<net::Passage>(remote_, local(), std::move(tlvs), std::move(source));
+  }
+  return *passage_;
+}
 
 const net::Address& Session::local() {
   if (local_ == nullptr) {
@@ -172,6 +200,12 @@ Failure Session::BeginUpstream(upstream::ClusterRuntime& cluster) {
   if (config_->config().hash_source_ip && cluster.wants_hash() && remote_.is_ip()) {
     wish.hash = base::XxHash64(remote_.IpString());
   }
+  if (cluster.wants_passage() || (findings_ != nullptr && findings_->source != nullptr)) {
+    wish.passage = &passage();
+  }
+  std::optional<net::Address> destination;
+  if (cluster.wants_destination()) destination = Destination(cluster);
+  if (destination.has_value()) wish.destination = &*destination;
   connect_begin_ = connection_.dispatcher().now();
   Failure failure = Failure::kNone;
   upstream_ = Upstream::Begin(*this, cluster, wish, failure);
@@ -184,6 +218,13 @@ Failure Session::BeginUpstream(upstream::ClusterRuntime& cluster) {
     upstream_id_ = upstream_->id();
   }
   return Failure::kNone;
+}
+
+std::optional<net::Address> Session::Destination(const upstream::ClusterRuntime& cluster) {
+  if (findings_ == nullptr) return std::nullopt;
+  std::optional<net::Address> found = cluster.DestinationIn(&findings_->metadata);
+  if (!found.has_value() && findings_->local_restored) found = local();
+  return found.has_value() ? cluster.FinishDestination(*found) : found;
 }
 
 void Session::OnConnectFailed(Failure failure) {
@@ -279,7 +320,10 @@ void Session::OnInputEnd() {
     case Phase::kOpen:
       to_upstream_.OnInputEnd();
       // As Envoy: TLS that ends without saying so has ended both ways.
-      if (to_client_.ended() || connection_.input_cut()) CloseBoth(Upstream::EndedBy::kUs);
+      if (to_client_.ended() || connection_.input_cut()) {
+        CountFlush();
+        CloseBoth(Upstream::EndedBy::kUs);
+      }
       return;
     case Phase::kConnecting:
       client_ended_early_ = true;
@@ -350,6 +394,15 @@ void Session::CloseBoth(Upstream::EndedBy by) {
   upstream_->connection().CloseAfterFlush(false, 0);
 }
 
+// The client is gone, and the host has not got everything.
+void Session::CountFlush() {
+  if (flushing_) return;
+  flushing_ = !upstream_->connection().output().empty() || to_upstream_.pipe_filled();
+  if (!flushing_) return;
+  config_->stats().upstream_flush_total.Inc();
+  config_->stats().upstream_flush_active.Inc();
+}
+
 void Session::MaybeDrain() {
   if (phase_ != Phase::kOpen || !config_->DrainCloses()) return;
   config_->stats().downstream_cx_drain_close.Inc();
@@ -368,12 +421,7 @@ void Session::OnClosed(net::CloseReason, int error) {
     CloseBoth(Upstream::EndedBy::kUs);
   }
   if (phase_ == Phase::kClosing) {
-    // Else it closes in this turn too.
-    flushing_ = !upstream_->connection().output().empty() || to_upstream_.pipe_filled();
-    if (flushing_) {
-      config_->stats().upstream_flush_total.Inc();
-      config_->stats().upstream_flush_active.Inc();
-    }
+    CountFlush();
     return;
   }
   upstream_->End(Upstream::EndedBy::kUs, phase_ == Phase::kOpen);
@@ -401,8 +449,10 @@ void Session::OnUpstreamClosed(int error) {
 }
 
 void Session::Abort() {
+  connection_.ResetIfCut();
   connection_.Close();
   if (upstream_ != nullptr) {
+    upstream_->connection().ResetIfCut();
     upstream_->End(Upstream::EndedBy::kUs);
     DropUpstream();
   }

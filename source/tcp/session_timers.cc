@@ -103,6 +103,7 @@ void Session::Log(formatter::LogType type) {
   info.start = started_;
   info.start_wall = wall_now - (dispatcher.now() - started_);
   if (phase_ == Phase::kOver) info.end = dispatcher.now();
+  if (findings_ != nullptr) info.dynamic_metadata = &findings_->metadata;
   info.bytes_received = bytes_received();
   info.bytes_sent = to_client_.bytes();
   info.version_known = false;

@@ -96,8 +96,7 @@ def _cpu_model():
 
 
 def _traffic_tables(results, names):
-    chosen = [s for s in scenarios.TRAFFIC + scenarios.TCP_TRAFFIC + scenarios.TLS_TRAFFIC
-              if s.name in results.windows]
+    chosen = [s for s in scenarios.ALL_TRAFFIC if s.name in results.windows]
     if not chosen:
         return ""
     peers = [name for name in names if name != "remora"]
@@ -107,7 +106,7 @@ def _traffic_tables(results, names):
         row += [_number(results.median(scenario.name, name, "cpu_us")) for name in names]
         row += [_number(results.cpu_ratio(scenario.name, "remora", peer), 2) for peer in peers]
         cpu.append(row)
-        for name in names:
+        for name in (n for n in names if n in results.windows[scenario.name]):
             busy = results.median(scenario.name, name, "busy")
             if busy is None:
                 continue             # It cannot do that.

@@ -35,8 +35,7 @@ def say(text):
 
 
 def parse_arguments():
-    names = [scenario.name for scenario in scenarios.TRAFFIC + scenarios.TCP_TRAFFIC +
-             scenarios.TLS_TRAFFIC]
+    names = [scenario.name for scenario in scenarios.ALL_TRAFFIC]
     names += scenarios.OTHERS
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--remora", required=True, help="the binary under test")
@@ -122,6 +121,9 @@ class Bench:
         for mode in subjects.TLS_MODES:
             self._traffic([s for s in scenarios.TLS_TRAFFIC
                            if s.name in wanted and s.mode == mode], mode)
+        for mode in scenarios.HTTP2_SUBJECTS:
+            self._http2([s for s in scenarios.HTTP2_TRAFFIC
+                         if s.name in wanted and s.mode == mode], mode)
         if "routes" in wanted:
             self._routes()
         if "extras" in wanted:
@@ -138,11 +140,27 @@ class Bench:
             for name, binary in self._binaries.items():
                 self.results.binary_bytes[name] = self._stripped_bytes(binary)
 
-    def _traffic(self, chosen, mode="http"):
+    def _http2(self, chosen, mode):
+        """The scenarios of one mode, if h2load is here, and for an origin of HTTP/2 nginx."""
         if not chosen:
             return
-        running = [self._subject(name, mode=mode) for name in self._binaries
-                   if not self._lacks(name, mode)]
+        lacking = [tool for tool, needed in (("h2load", True), ("nginx", mode == "upstream2"))
+                   if needed and not shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin")]
+        if lacking:
+            say(f"skipped: {', '.join(s.name for s in chosen)}: no {lacking[0]}")
+            return
+        origin = self._origin_port
+        if mode == "upstream2":
+            nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+            self._origin_port = subjects.Http2Origin(nginx, self._folder).port
+        self._traffic(chosen, mode, scenarios.HTTP2_SUBJECTS[mode])
+        self._origin_port = origin
+
+    def _traffic(self, chosen, mode="http", names=None):
+        if not chosen:
+            return
+        running = [self._subject(name, mode=mode) for name in names or self._binaries
+                   if name in self._binaries and not self._lacks(name, mode)]
         for subject in running:
             subject.start()
             subject.process.freeze()

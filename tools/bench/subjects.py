@@ -187,6 +187,50 @@ def render(template, values):
     return text
 
 
+_TLS = """\
+      transport_socket:
+        name: tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          common_tls_context:
+            alpn_protocols: [h2]
+            tls_certificates:
+            - certificate_chain: {{ filename: "{certificate}" }}
+              private_key: {{ filename: "{certificate}" }}
+"""
+_UPSTREAM2 = """\
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: { http2_protocol_options: {} }
+"""
+
+
+def make_certificate(path):
+    """A self-signed P-256 certificate and its key, in one file."""
+    done = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-subj", "/CN=bench", "-days", "30", "-keyout", "-", "-out", "-"],
+        capture_output=True, text=True, check=True)
+    with open(path, "w", encoding="ascii") as out:
+        out.write(done.stdout)
+
+
+class Http2Origin:
+    """nginx as an origin of HTTP/2 without TLS, on the load's core."""
+
+    def __init__(self, binary, folder):
+        self.port = process.free_ports(1)[0]
+        home = os.path.join(folder, "http2-origin")
+        os.makedirs(home)
+        config = os.path.join(home, "nginx.conf")
+        with open(config, "w", encoding="utf-8") as out:
+            out.write(render("nginx-origin.conf", {"LISTEN_PORT": self.port, "BODY": "x" * 100}))
+        self.process = process.Process([binary, "-e", "stderr", "-p", home, "-c", config],
+                                       process.cores()[0], os.path.join(home, "log"), cwd=home)
+        process.wait_for_http2(self.process, f"http://127.0.0.1:{self.port}/b0", process.cores()[0])
+
+
 class Subject:
     """One proxy with one configuration, on one port."""
 
@@ -201,6 +245,7 @@ class Subject:
         self.routes = routes
         self.extra = extra
         self.port, admin_port = process.free_ports(2)
+        self.http2_port = self.port
         self._folder = os.path.join(folder, f"{name}-{mode}-{routes}-{self.port}")
         os.makedirs(self._folder)
         self.process = None
@@ -216,8 +261,43 @@ class Subject:
                            if extra == "log" else ""),
             "CHANGES": twenty_changes(14) if extra == "changes" else "",
             "STREAM_MODULE": nginx_stream_module() or "",
-            **_tls_values(name, mode, make_certificates(folder) if self.tls else ""),
+            "TLS_DIRECTIVES": "",
+            **self._http2_places(),
+            **(_tls_values(name, mode, make_certificates(folder)) if self.tls else {}),
         })
+
+    def _http2_places(self):
+        """HTTP/2 in front (always there, used by its scenarios), with TLS, and behind."""
+        certificate = os.path.join(self._folder, "server.pem")
+        places = {"HTTP2": "", "TLS": "", "UPSTREAM": ""}
+        tls = self._mode == "tls"
+        if tls:
+            make_certificate(certificate)
+        if self.name == "nginx" and self._mode in ("http2", "tls"):
+            # Without TLS this port speaks HTTP/2 alone.
+            self.http2_port = process.free_ports(1)[0]
+            kind = (f"ssl http2; ssl_certificate {certificate}; ssl_certificate_key {certificate}"
+                    if tls else "http2")
+            places["HTTP2"] = textwrap.indent(f"""\
+server {{
+  listen 127.0.0.1:{self.http2_port} {kind};
+  http2_max_concurrent_streams 128;
+  location / {{ proxy_pass http://origin; }}
+}}
+""", "  ")
+        elif self.name == "haproxy":
+            if tls:
+                self.http2_port = process.free_ports(1)[0]
+                places["HTTP2"] = (f"    bind 127.0.0.1:{self.http2_port} backlog 4096 ssl crt "
+                                   f"{certificate} alpn h2\n")
+            if self._mode == "upstream2":
+                places["UPSTREAM"] = " proto h2"
+        else:
+            if tls:
+                places["TLS"] = _TLS.format(certificate=certificate)
+            if self._mode == "upstream2":
+                places["UPSTREAM"] = _UPSTREAM2
+        return places
 
     def _prepare(self, binary, values):
         if self.name == "raw":
@@ -238,13 +318,21 @@ class Subject:
         """A path that this configuration routes to the origin."""
         return "/" + suffix if self.routes == 1 else route_prefix(0) + suffix
 
+    def http2_url(self, path):
+        """Where it speaks HTTP/2."""
+        return f"http{'s' if self._mode == 'tls' else ''}://127.0.0.1:{self.http2_port}{path}"
+
     def start(self):
         """Starts it and returns the ms from exec to the first 200."""
         self.process = process.Process(self._argv, process.cores()[1],
                                        os.path.join(self._folder, "log"), cwd=self._folder)
-        # A listener of TLS is ready when it listens: nobody here listens before it can serve.
-        wait = process.wait_until_open if self.tls else process.wait_for_200
-        ready_ns = wait(self.process, self.port, self.path())
+        if self._mode == "tls":
+            ready_ns = process.wait_for_http2(self.process, self.http2_url(self.path()),
+                                              process.cores()[0])
+        else:
+            # A listener of TLS is ready when it listens: nobody here listens before it can serve.
+            wait = process.wait_until_open if self.tls else process.wait_for_200
+            ready_ns = wait(self.process, self.port, self.path())
         return (ready_ns - self.process.exec_ns) / 1e6
 
     def stop(self):

@@ -23,6 +23,7 @@
 #include "source/http/filter/connection_states.h"
 #include "source/net/connection.h"
 #include "source/net/downstream_session.h"
+#include "source/net/passage.h"
 
 namespace remora::connection_manager {
 
@@ -61,6 +62,10 @@ class Session final : public net::DownstreamSession,
   const net::ClientFingerprints* fingerprints() const {
     return findings_ == nullptr ? nullptr : findings_->fingerprints.get();
   }
+  bool local_restored() const { return findings_ != nullptr && findings_->local_restored; }
+  bool names_source() const { return findings_ != nullptr && findings_->source != nullptr; }
+  // Made when it is first asked for.
+  net::Passage& passage();
   http::ConnectionStates& filter_states() { return filter_states_; }
   // Null: plaintext.
   const net::TlsFacts* tls() const { return connection_.tls(); }
@@ -102,6 +107,9 @@ class Session final : public net::DownstreamSession,
     std::string server_name;
     std::unique_ptr<const net::ClientFingerprints> fingerprints;
     http::Metadata metadata;
+    bool local_restored = false;
+    std::vector<net::ConnectionTlv> tlvs;
+    std::shared_ptr<const net::Source> source;
   };
 
   // Null when there is nothing to tell.
@@ -131,6 +139,7 @@ class Session final : public net::DownstreamSession,
   std::shared_ptr<WorkerConfig> config_;
   net::SessionOwner& owner_;
   std::unique_ptr<const Findings> findings_;
+  std::unique_ptr<net::Passage> passage_;  // once a cluster has asked; outlives the streams
   net::Address remote_;
   std::unique_ptr<const net::Address> local_;               // once somebody has asked
   std::unique_ptr<const std::string> certificate_element_;  // once a request needed it
@@ -146,7 +155,7 @@ class Session final : public net::DownstreamSession,
   bool closing_ = false;       // no further request is served
   bool peer_ended_ = false;    // and it was the client that began to end it
   bool aborted_ = false;       // close once what is queued is flushed
-  bool cut_ = false;           // the client ended it within a request
+  bool cut_ = false;           // it ended within a request
   bool ended_ = false;         // statistics are done
   bool speaks_http1_ = false;  // it is known
   bool in_dispatch_ = false;

@@ -128,6 +128,9 @@ void Attempt::OnReset(const ProxyError& error) {
   const bool refused = error.kind == ErrorKind::kRemoteRefused;
   if (refused || error.kind == ErrorKind::kRemoteReset) {
     pool_->cluster().stats().upstream_rq_rx_reset.Inc();
+  } else if (error.kind == ErrorKind::kProtocolError && lease_.active() &&
+             lease_.connection()->multiplexes()) {
+    pool_->cluster().stats().upstream_rq_tx_reset.Inc();
   }
   const bool began = lease_.wrote() && !refused;
   lease_.Finish();

@@ -104,7 +104,8 @@ Shadow::~Shadow() {
 }
 
 void Shadow::Start() {
-  pool_ = cluster_.PickPool();
+  const bool http2 = head_.version == http::Version::kHttp2;
+  pool_ = cluster_.follows_downstream() ? cluster_.PickPool({.http2 = http2}) : cluster_.PickPool();
   if (pool_ == nullptr) return Fail({Side::kLocal, ErrorKind::kNoHealthyHost});
   upstream::Pool::Acquired acquired = pool_->Acquire(*this);
   if (acquired.error.has_value()) return Fail(*acquired.error);

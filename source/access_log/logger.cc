@@ -9,7 +9,11 @@ const char kDefaultFormat[] =
     "\"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\"\n";
 
 WorkerLoggers::WorkerLoggers(const LoggerList& loggers, WorkerFiles& files) {
-  for (const auto& logger : loggers) loggers_.push_back({logger, &files.Find(logger->path)});
+  for (const auto& logger : loggers) {
+    Sink& sink =
+        logger->service != nullptr ? files.Find(logger->service) : files.Find(logger->path);
+    loggers_.push_back({logger, &sink});
+  }
 }
 
 void WorkerLoggers::Log(const formatter::Exchange& exchange, const Surroundings& around) const {
@@ -17,7 +21,12 @@ void WorkerLoggers::Log(const formatter::Exchange& exchange, const Surroundings&
     if (bound.logger->filter.has_value() && !bound.logger->filter->Passes(exchange, around)) {
       continue;
     }
-    bound.logger->text.AppendTo(bound.sink->Begin(), exchange);
+    std::string& record = bound.sink->Begin();
+    if (bound.logger->service != nullptr) {
+      bound.logger->service->Append(exchange, record);
+    } else {
+      bound.logger->text.AppendTo(record, exchange);
+    }
     bound.sink->End();
   }
 }

@@ -13,15 +13,17 @@
 #include <vector>
 
 #include "source/access_log/filter.h"
+#include "source/access_log/service.h"
 #include "source/access_log/worker_files.h"
 #include "source/http/formatter/template.h"
 
 namespace remora::access_log {
 
 struct Logger {
-  std::string path;  // a file, /dev/stdout or /dev/stderr
+  std::string path;  // a file, /dev/stdout or /dev/stderr; empty with a service
   formatter::Template text;
   std::optional<Filter> filter;
+  std::shared_ptr<const ServiceLog> service = nullptr;  // in place of path and text
 };
 using LoggerList = std::vector<std::shared_ptr<const Logger>>;
 

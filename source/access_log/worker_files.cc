@@ -22,6 +22,20 @@ Sink& WorkerFiles::Find(std::string_view path) {
   return *sinks_.back();
 }
 
+Sink& WorkerFiles::Find(const std::shared_ptr<const ServiceLog>& log) {
+  for (const ServiceEntry& entry : service_sinks_) {
+    if (entry.log->destination() == log->destination()) return *entry.sink;
+  }
+  CHECK(services_.has_value());  // whoever runs listeners has clusters
+  service_sinks_.push_back({log, log->MakeSink(*services_)});
+  return *service_sinks_.back().sink;
+}
+
+void WorkerFiles::EndServices() {
+  for (const ServiceEntry& entry : service_sinks_) entry.sink->Flush();
+  service_sinks_.clear();
+}
+
 void WorkerFiles::Flush() {
   for (const auto& sink : sinks_) {
     if (!sink->empty()) sink->HandOver();

@@ -1,20 +1,23 @@
 #pragma once
 
 // WorkerFiles: one worker's side of the log files: a buffer each, handed to the log thread when it
-// is full or old.
+// is full or old; and its sinks of services.
 //
 //   Logger --Begin, append, End--> FileSink's buffer --64 KiB, or 10 s--> LogFile's queue
+//                             \--> ServiceSink
 //
 // Owner: the worker; it ends before the LogWriter, after the worker's connections. Thread: the
 // worker's. A record costs no lock, no system call and, once warm, no allocation.
 // Names of the statistics are Envoy's (`filesystem.`).
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "source/access_log/log_writer.h"
+#include "source/access_log/service.h"
 #include "source/access_log/sink.h"
 #include "source/event/dispatcher.h"
 #include "source/stats/group.h"
@@ -41,6 +44,11 @@ class WorkerFiles {
 
   // The worker's sink for a file that the writer has opened. It lives as long as this.
   Sink& Find(std::string_view path);
+  // Of a service; EnableServices was called. It lives until EndServices.
+  Sink& Find(const std::shared_ptr<const ServiceLog>& log);
+  // `setup` refers to what lives until EndServices.
+  void EnableServices(const ServiceSetup& setup) { services_.emplace(setup); }
+  void EndServices();
   // Hands over what there is.
   void Flush();
 
@@ -67,6 +75,12 @@ class WorkerFiles {
   event::Dispatcher& dispatcher_;
   FileStats stats_;
   std::vector<std::unique_ptr<FileSink>> sinks_;
+  struct ServiceEntry {
+    std::shared_ptr<const ServiceLog> log;  // what the sink was made of
+    std::unique_ptr<ServiceSink> sink;
+  };
+  std::optional<ServiceSetup> services_;
+  std::vector<ServiceEntry> service_sinks_;
   event::Timer timer_;
 };
 

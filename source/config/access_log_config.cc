@@ -204,8 +204,16 @@ std::optional<access_log::Logger> ParseLogger(const accesslog::AccessLog& proto,
   if (any.UnpackTo(&standard_error)) {
     return ParseStream(standard_error, "/dev/stderr", config, translation);
   }
-  AddNoImplementation(proto.name(), any.type_url(), path, translation);
-  return std::nullopt;
+  const AccessLoggerEntry* const entry = translation.registry.FindAccessLogger(any.type_url());
+  if (entry == nullptr) {
+    AddNoImplementation(proto.name(), any.type_url(), path, translation);
+    return std::nullopt;
+  }
+  ConfigContext context(translation.errors, config.ToString(), &translation);
+  std::shared_ptr<const access_log::ServiceLog> service = entry->parse(any, context);
+  if (service == nullptr) return std::nullopt;
+  return access_log::Logger{
+      {}, formatter::Template(formatter::Format::Literal({})), std::nullopt, std::move(service)};
 }
 
 }  // namespace

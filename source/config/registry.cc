@@ -38,4 +38,8 @@ const ListenerFilterEntry* Registry::FindListenerFilter(std::string_view type_ur
   return FindEntry(listener_filters_, type_url);
 }
 
+const AccessLoggerEntry* Registry::FindAccessLogger(std::string_view type_url) const {
+  return FindEntry(access_loggers_, type_url);
+}
+
 }  // namespace remora::config

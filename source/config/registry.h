@@ -19,6 +19,9 @@
 //     static constexpr bool kTerminal = true;        // optional
 //   };
 //
+// An access logger that is a service is one that satisfies AccessLoggerExtension: Proto, and
+// Parse, which gives the ServiceLog itself.
+//
 // A guard (net/network_filter.h) is one that satisfies NetworkGuardExtension, a terminal network
 // filter one that satisfies NetworkSessionExtension, a listener filter (net/listener_filter.h) one
 // that satisfies ListenerFilterExtension; each says with StatScope where its statistics are.
@@ -36,6 +39,7 @@
 #include <vector>
 
 #include "google/protobuf/any.pb.h"
+#include "source/access_log/service.h"
 #include "source/config/config_error.h"
 #include "source/http/filter/filter.h"
 #include "source/net/listener_filter.h"
@@ -108,6 +112,11 @@ concept NetworkSessionExtension = requires(
 };
 
 template <class E>
+concept AccessLoggerExtension = requires(const typename E::Proto& proto, ConfigContext& context) {
+  { E::Parse(proto, context) } -> std::same_as<std::shared_ptr<const access_log::ServiceLog>>;
+};
+
+template <class E>
 concept ListenerFilterExtension =
     requires(const typename E::Proto& proto, ConfigContext& context,
              const typename E::Config& config, const net::ListenerFilterSetup& setup) {
@@ -145,6 +154,13 @@ struct ListenerFilterEntry {
                 net::ListenerFilterFactory& factory) = nullptr;
 };
 
+struct AccessLoggerEntry {
+  std::string type_name;
+  // Null and an error in the context when the proto is wrong.
+  std::shared_ptr<const access_log::ServiceLog> (*parse)(const google::protobuf::Any& any,
+                                                         ConfigContext& context) = nullptr;
+};
+
 class Registry {
  public:
   template <HttpFilterExtension E>
@@ -156,17 +172,21 @@ class Registry {
   void AddNetworkSession();
   template <ListenerFilterExtension E>
   void AddListenerFilter();
+  template <AccessLoggerExtension E>
+  void AddAccessLogger();
 
   // By type URL or full name; null when this binary has no such filter.
   const HttpFilterEntry* FindHttpFilter(std::string_view type_url) const;
   const NetworkFilterEntry* FindNetworkFilter(std::string_view type_url) const;
   const ListenerFilterEntry* FindListenerFilter(std::string_view type_url) const;
+  const AccessLoggerEntry* FindAccessLogger(std::string_view type_url) const;
   const std::vector<HttpFilterEntry>& http_filters() const { return http_filters_; }
 
  private:
   std::vector<HttpFilterEntry> http_filters_;
   std::vector<NetworkFilterEntry> network_filters_;
   std::vector<ListenerFilterEntry> listener_filters_;
+  std::vector<AccessLoggerEntry> access_loggers_;
 };
 
 // --- implementation of the template ---
@@ -281,6 +301,18 @@ template <NetworkSessionExtension E>
 void Registry::AddNetworkSession() {
   network_filters_.push_back(
       {E::Proto::descriptor()->full_name(), nullptr, &registry_detail::ParseSession<E>});
+}
+
+template <AccessLoggerExtension E>
+void Registry::AddAccessLogger() {
+  access_loggers_.push_back({E::Proto::descriptor()->full_name(),
+                             [](const google::protobuf::Any& any, ConfigContext& context)
+                                 -> std::shared_ptr<const access_log::ServiceLog> {
+                               typename E::Proto proto;
+                               if (any.UnpackTo(&proto)) return E::Parse(proto, context);
+                               context.AddError("", "the value is damaged");
+                               return nullptr;
+                             }});
 }
 
 template <ListenerFilterExtension E>

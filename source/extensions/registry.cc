@@ -1,9 +1,12 @@
 #include "source/extensions/registry.h"
 
+#include "envoy/extensions/access_loggers/grpc/v3/als.pb.h"
 #include "envoy/extensions/filters/http/buffer/v3/buffer.pb.h"
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
 #include "envoy/extensions/filters/http/csrf/v3/csrf.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
+#include "envoy/extensions/filters/http/grpc_http1_bridge/v3/config.pb.h"
+#include "envoy/extensions/filters/http/grpc_stats/v3/config.pb.h"
 #include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/filters/http/health_check/v3/health_check.pb.h"
 #include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb.h"
@@ -19,10 +22,13 @@
 #include "envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit.pb.h"
 #include "envoy/extensions/filters/network/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/network/sni_cluster/v3/sni_cluster.pb.h"
+#include "source/extensions/access_loggers/grpc/grpc_log.h"
 #include "source/extensions/http_filters/buffer/buffer.h"
 #include "source/extensions/http_filters/cors/cors.h"
 #include "source/extensions/http_filters/csrf/csrf.h"
 #include "source/extensions/http_filters/fault/fault.h"
+#include "source/extensions/http_filters/grpc_http1_bridge/grpc_http1_bridge.h"
+#include "source/extensions/http_filters/grpc_stats/grpc_stats.h"
 #include "source/extensions/http_filters/header_mutation/header_mutation.h"
 #include "source/extensions/http_filters/health_check/health_check.h"
 #include "source/extensions/http_filters/local_ratelimit/local_ratelimit.h"
@@ -41,10 +47,15 @@
 namespace remora::extensions {
 
 void RegisterAll(config::Registry& registry) {
+  registry.AddAccessLogger<HttpGrpcLog>();
+  registry.AddAccessLogger<TcpGrpcLog>();
+
   registry.AddHttpFilter<Buffer>();
   registry.AddHttpFilter<Cors>();
   registry.AddHttpFilter<Csrf>();
   registry.AddHttpFilter<Fault>();
+  registry.AddHttpFilter<GrpcHttp1Bridge>();
+  registry.AddHttpFilter<GrpcStats>();
   registry.AddHttpFilter<HeaderMutation>();
   registry.AddHttpFilter<HealthCheck>();
   registry.AddHttpFilter<LocalRateLimit>();

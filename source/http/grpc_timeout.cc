@@ -2,8 +2,12 @@
 
 #include <cstdint>
 
+#include "absl/strings/str_cat.h"
+
 namespace remora::http {
 namespace {
+
+constexpr size_t kMaxDigits = 8;
 
 // 0: no such unit.
 event::Duration UnitOf(char letter) {
@@ -28,7 +32,6 @@ event::Duration UnitOf(char letter) {
 }  // namespace
 
 std::optional<event::Duration> ParseGrpcTimeout(std::string_view value) {
-  constexpr size_t kMaxDigits = 8;
   if (value.size() < 2 || value.size() > kMaxDigits + 1) return std::nullopt;
   const event::Duration unit = UnitOf(value.back());
   if (unit == 0) return std::nullopt;
@@ -40,6 +43,15 @@ std::optional<event::Duration> ParseGrpcTimeout(std::string_view value) {
     count = count * 10 + digit;
   }
   return count * unit;
+}
+
+std::string FormatGrpcTimeout(event::Duration timeout) {
+  for (const char letter : {'m', 'S', 'M'}) {
+    const event::Duration unit = UnitOf(letter);
+    const std::string count = absl::StrCat((timeout + unit - 1) / unit);
+    if (count.size() <= kMaxDigits) return count + letter;
+  }
+  return absl::StrCat(timeout / UnitOf('H'), "H");
 }
 
 }  // namespace remora::http

@@ -62,10 +62,11 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       breaker_gauges_(store_),
       log_writer_(options_.logs),
       file_stats_(store_.AddScope("filesystem").Make<access_log::FileStats>(store_.main_shard())),
+      service_log_scope_(store_.AddScope("access_logs.grpc_access_log")),
       own_ip_(FindOwnIp(options_.own_ip_v6)),
       started_(clock.Now()),
       main_(options_.concurrency, store_.main_shard(), clock, own_ip_, process_, log_writer_,
-            file_stats_),
+            file_stats_, service_log_scope_),
       files_(main_.dispatcher()),
       draining_(process_, main_.dispatcher(), workers_, listener_stats_, options_.drain,
                 [this] { Quit(); }),
@@ -85,9 +86,9 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       start_task_([](void* self) { static_cast<Server*>(self)->StartWhatIsReady(); }, this) {
   for (size_t i = 0; i < options_.concurrency; ++i) {
     stats::Shard& shard = store_.worker_shard(i);
-    workers_.push_back(
-        std::make_unique<Worker>(i, shard, clock, own_ip_, process_, log_writer_,
-                                 store_.AddScope("filesystem").Make<access_log::FileStats>(shard)));
+    workers_.push_back(std::make_unique<Worker>(
+        i, shard, clock, own_ip_, process_, log_writer_,
+        store_.AddScope("filesystem").Make<access_log::FileStats>(shard), service_log_scope_));
   }
 }
 
@@ -337,7 +338,9 @@ absl::Status Server::OpenLogs() {
     status.Update(log_writer_.Open(path).status());
   };
   const auto open = [&open_file](const access_log::LoggerList& loggers) {
-    for (const auto& logger : loggers) open_file(logger->path);
+    for (const auto& logger : loggers) {
+      if (logger->service == nullptr) open_file(logger->path);
+    }
   };
   const auto open_filters = [&open_file](const std::vector<http::FilterFactory>& filters) {
     for (const http::FilterFactory& filter : filters) {

@@ -113,6 +113,7 @@ class Server {
   BreakerGauges breaker_gauges_;
   access_log::LogWriter log_writer_;  // ends after the workers
   access_log::FileStats file_stats_;
+  stats::Scope& service_log_scope_;
   uint64_t seen_[5] = {};  // of log_writer_.totals(): what the statistics have
   std::string own_ip_;
   admin::ServerState state_ = admin::ServerState::kPreInitializing;

@@ -10,14 +10,16 @@ namespace remora::server {
 
 Worker::Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::string_view own_ip,
                const runtime::ProcessState& process, access_log::LogWriter& logs,
-               const access_log::FileStats& file_stats)
+               const access_log::FileStats& file_stats, stats::Scope& service_log_scope)
     : index_(index),
       dispatcher_(clock),
       dates_(clock),
       log_files_(logs, dispatcher_, file_stats),
-      resources_{dispatcher_, blocks_, random_, runtime_, shard, index, process},
+      resources_{dispatcher_, blocks_, random_, runtime_, shard, index, process, nullptr, &arenas_},
       clusters_(resources_),
-      services_{resources_, clusters_, arenas_, dates_, own_ip, last_connection_, &log_files_} {}
+      services_{resources_, clusters_, arenas_, dates_, own_ip, last_connection_, &log_files_} {
+  log_files_.EnableServices({dispatcher_, clusters_, random_, service_log_scope, shard});
+}
 
 Worker::~Worker() { Clear(); }
 
@@ -95,6 +97,7 @@ void Worker::Stop() {
 void Worker::Clear() {
   by_address_.clear();
   listeners_.clear();
+  log_files_.EndServices();
   clusters_.Clear();
   // What was handed to the dispatcher for destruction goes before what it refers to.
   dispatcher_.RunOnce(false);

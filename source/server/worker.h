@@ -28,7 +28,7 @@ class Worker final : public ListenerDirectory, public WorkerFace {
   // `own_ip` is the machine's address for x-forwarded-for; outlives the worker, as `process` does.
   Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::string_view own_ip,
          const runtime::ProcessState& process, access_log::LogWriter& logs,
-         const access_log::FileStats& file_stats);
+         const access_log::FileStats& file_stats, stats::Scope& service_log_scope);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "source/base/arena.h"
 #include "source/base/random.h"
 #include "source/event/dispatcher.h"
 #include "source/http/http1/client_codec.h"
@@ -39,6 +40,7 @@ struct WorkerResources {
   size_t index;  // of the worker
   const runtime::ProcessState& process = runtime::kUntold;
   uint64_t* connection_ids = nullptr;  // the last one given out; ClusterSet brings its own
+  base::ArenaPool* arenas = nullptr;   // for requests of the proxy itself; so does ClusterSet
 };
 
 // Asked when a host is chosen for another try of a request.

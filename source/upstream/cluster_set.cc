@@ -6,6 +6,7 @@ namespace remora::upstream {
 
 ClusterSet::ClusterSet(const WorkerResources& worker) : worker_(worker), sweep_(&OnTurnEnd, this) {
   worker_.connection_ids = &connection_ids_;
+  if (worker_.arenas == nullptr) worker_.arenas = &arenas_;
 }
 
 void ClusterSet::Apply(std::shared_ptr<const ClusterTable> table) {

@@ -35,6 +35,7 @@ class ClusterSet {
   static void OnTurnEnd(void* self);
   void Retire(std::unique_ptr<ClusterRuntime> runtime);
 
+  base::ArenaPool arenas_;
   uint64_t connection_ids_ = 0;
   uint64_t generation_ = 1;
   WorkerResources worker_;

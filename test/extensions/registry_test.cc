@@ -25,6 +25,8 @@ TEST_CASE("registry: what this binary can do, in order") {
         "envoy.extensions.filters.http.csrf.v3.CsrfPolicy\n"
         "envoy.extensions.filters.http.fault.v3.HTTPFault per route "
         "envoy.extensions.filters.http.fault.v3.HTTPFault\n"
+        "envoy.extensions.filters.http.grpc_http1_bridge.v3.Config\n"
+        "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig\n"
         "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation per route "
         "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute\n"
         "envoy.extensions.filters.http.health_check.v3.HealthCheck\n"

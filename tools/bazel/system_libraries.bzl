@@ -7,6 +7,7 @@ _LIBRARIES = {
     "absl": "/usr/include/absl",
     "boringssl": "/usr/include/android",
     "catch2": "/usr/include/catch2",
+    "grpc": "/usr/include/grpcpp",
     "libevent": "/usr/include/event2",
     "llhttp": "/usr/share/llhttp",
     "nghttp2": "/usr/include/nghttp2",

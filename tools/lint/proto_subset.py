@@ -131,6 +131,14 @@ GENERIC_FIELDS = {
     'envoy.config.core.v3.TransportSocket.name': 'a name for people; the type decides',
     'envoy.config.core.v3.TypedExtensionConfig.name': 'a name for people; the type decides',
     'envoy.config.listener.v3.Filter.name': 'a name for people; the type decides',
+    'envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig.transport_api_version':
+        'the loader refuses V2',
+    'envoy.service.accesslog.v3.StreamAccessLogsMessage.http_logs': 'the sink writes its bytes',
+    'envoy.service.accesslog.v3.StreamAccessLogsMessage.tcp_logs': 'the sink writes its bytes',
+    'envoy.service.accesslog.v3.StreamAccessLogsMessage.HTTPAccessLogEntries.log_entry':
+        'the sink writes its bytes',
+    'envoy.service.accesslog.v3.StreamAccessLogsMessage.TCPAccessLogEntries.log_entry':
+        'the sink writes its bytes',
     'envoy.config.listener.v3.FilterChain.name': 'a name for people',
     'envoy.config.listener.v3.FilterChain.filter_chain_match':
         'the loader refuses all but the empty message',

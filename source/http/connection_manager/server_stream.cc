@@ -10,6 +10,7 @@
 #include "source/http/connection_manager/session.h"
 #include "source/http/connection_manager/target_policy.h"
 #include "source/http/connection_manager/upgrade_policy.h"
+#include "source/http/grpc_status.h"
 #include "source/http/grpc_timeout.h"
 #include "source/http/http1/details.h"
 #include "source/net/tls_facts.h"
@@ -301,7 +302,7 @@ void ServerStream::OnTimeout(ErrorKind kind) {
       break;
     case ErrorKind::kMaxStreamDuration:
       stats.downstream_rq_max_duration_reached.Inc();
-      reply.grpc_status = 4;  // DEADLINE_EXCEEDED
+      reply.grpc_status = static_cast<uint32_t>(http::GrpcCode::kDeadlineExceeded);
       break;
     default:
       stats.downstream_rq_idle_timeout.Inc();

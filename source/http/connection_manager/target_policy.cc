@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "source/http/connection_manager/path_normalizer.h"
+#include "source/http/grpc_status.h"
 
 namespace remora::connection_manager {
 

@@ -2,29 +2,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "source/http/codes.h"
+#include "source/http/grpc_status.h"
 
 namespace remora::http {
 namespace {
 
 bool HasUpstreamBody(ErrorKind kind) { return !ReplyFor(kind).reset_reason.empty(); }
-
-// gRPC: percent-encode everything outside printable ASCII, and '%' (PROTOCOL-HTTP2,
-// Status-Message).
-std::string PercentEncode(std::string_view text) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<uint8_t>(c);
-    if (byte >= 0x20 && byte < 0x7f && byte != '%') {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    }
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -41,33 +24,6 @@ LocalReply ReplyTo(const ProxyError& error) {
   return reply;
 }
 
-uint32_t GrpcStatusFor(uint16_t http_status) {
-  switch (http_status) {
-    case 400:
-      return 13;
-    case 401:
-      return 16;
-    case 403:
-      return 7;
-    case 404:
-      return 12;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14;
-    default:
-      return 2;
-  }
-}
-
-bool IsGrpcRequest(const RequestHead& request) {
-  constexpr std::string_view kGrpc = "application/grpc";
-  const std::string_view type = request.headers.Get(HeaderId::kContentType);
-  return type.substr(0, kGrpc.size()) == kGrpc &&
-         (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');
-}
-
 std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* request,
                                 ResponseHead& head) {
   HeaderMap& headers = head.headers;
@@ -76,9 +32,10 @@ std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* requ
     head.status = 200;
     head.framing = Framing::kNone;
     headers.SetReference(HeaderId::kContentType, "application/grpc");
-    const uint32_t status = reply.grpc_status.value_or(GrpcStatusFor(reply.status));
+    const uint32_t status =
+        reply.grpc_status.value_or(static_cast<uint32_t>(GrpcCodeOfHttp(reply.status)));
     headers.Set(HeaderId::kGrpcStatus, absl::StrCat(status));
-    if (!reply.body.empty()) headers.Set(HeaderId::kGrpcMessage, PercentEncode(reply.body));
+    if (!reply.body.empty()) headers.Set(HeaderId::kGrpcMessage, EncodeGrpcMessage(reply.body));
     return {};
   }
   head.status = reply.status;

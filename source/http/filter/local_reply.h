@@ -37,8 +37,4 @@ LocalReply ReplyTo(const ProxyError& error);
 std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* request,
                                 ResponseHead& head);
 
-// HTTP status to grpc-status (gRPC's mapping, as Envoy has it).
-uint32_t GrpcStatusFor(uint16_t http_status);
-bool IsGrpcRequest(const RequestHead& request);
-
 }  // namespace remora::http

@@ -58,6 +58,10 @@ std::optional<int> GrpcStatus(const Exchange& exchange);
 // The same, whether the request is gRPC's or not.
 std::optional<int> GrpcStatusOfAny(const Exchange& exchange);
 
+// Names and values of a head, its start line as HTTP/2 would write it; 0 without one.
+size_t RequestHeadBytes(const Exchange& exchange);
+size_t ResponseHeadBytes(const Exchange& exchange);
+
 class Operator;  // operator.h: a part of a format
 
 class Format {

@@ -2,9 +2,9 @@
 #include <string>
 #include <string_view>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "source/http/formatter/operator_table.h"
+#include "source/http/grpc_status.h"
 
 namespace remora::formatter {
 namespace {
@@ -17,40 +17,13 @@ constexpr std::string_view kGrpcCamel[] = {
     "Aborted",  "OutOfRange",      "Unimplemented",    "Internal",          "Unavailable",
     "DataLoss", "Unauthenticated",
 };
-constexpr std::string_view kGrpcSnake[] = {
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-};
-
-std::optional<int> StatusField(const http::HeaderMap& headers) {
-  const http::HeaderEntry* entry = headers.Find(http::HeaderId::kGrpcStatus);
-  if (entry == nullptr || entry->value().empty()) return std::nullopt;
-  int status;
-  // Envoy's code for what is no number.
-  return absl::SimpleAtoi(ToAbsl(entry->value()), &status) && status >= 0 ? status : -1;
-}
-
 bool AppendGrpcStatus(const Operator& self, const Exchange& exchange, std::string& out) {
   const std::optional<int> status = GrpcStatus(exchange);
   if (!status.has_value()) return false;
   const bool named = *status >= 0 && *status <= 16 && self.choice != kNumber;
   if (named) {
-    out += self.choice == kCamel ? kGrpcCamel[*status] : kGrpcSnake[*status];
+    out += self.choice == kCamel ? kGrpcCamel[*status]
+                                 : http::GrpcCodeName(static_cast<http::GrpcCode>(*status));
   } else {
     AppendNumber(*status, out);
   }
@@ -80,41 +53,19 @@ absl::Status PrepareGrpcNumber(std::string_view, Operator& self) {
 }  // namespace
 
 std::optional<int> GrpcStatus(const Exchange& exchange) {
-  if (exchange.request == nullptr) return std::nullopt;
-  const std::string_view type = exchange.request->headers.Get(http::HeaderId::kContentType);
-  static constexpr std::string_view kGrpc = "application/grpc";
-  if (type.substr(0, kGrpc.size()) != kGrpc) return std::nullopt;
-  if (type.size() > kGrpc.size() && type[kGrpc.size()] != '+') return std::nullopt;
+  if (exchange.request == nullptr || !http::IsGrpcRequest(*exchange.request)) return std::nullopt;
   return GrpcStatusOfAny(exchange);
 }
 
 std::optional<int> GrpcStatusOfAny(const Exchange& exchange) {
   if (exchange.response_trailers != nullptr) {
-    if (const auto status = StatusField(*exchange.response_trailers)) return status;
+    if (const auto status = http::FindGrpcStatus(*exchange.response_trailers)) return status;
   }
   if (exchange.response != nullptr) {
-    if (const auto status = StatusField(exchange.response->headers)) return status;
+    if (const auto status = http::FindGrpcStatus(exchange.response->headers)) return status;
   }
-  // Source: gRPC docs, "HTTP to gRPC status code mapping".
-  switch (exchange.info.response_code) {
-    case 0:
-      return std::nullopt;
-    case 400:
-      return 13;
-    case 401:
-      return 16;
-    case 403:
-      return 7;
-    case 404:
-      return 12;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14;
-    default:
-      return 2;
-  }
+  if (exchange.info.response_code == 0) return std::nullopt;
+  return static_cast<int>(http::GrpcCodeOfHttp(exchange.info.response_code));
 }
 
 std::span<const OperatorEntry> GrpcOperators() {

@@ -332,21 +332,12 @@ size_t PseudoBytes(std::string_view name, std::string_view value) {
 }
 
 bool AppendRequestBytes(const Operator&, const Exchange& exchange, std::string& out) {
-  size_t bytes = 0;
-  if (const http::RequestHead* head = exchange.request; head != nullptr) {
-    bytes = FieldBytes(head->headers) + PseudoBytes(":method", head->method) +
-            PseudoBytes(":scheme", head->scheme) + PseudoBytes(":authority", head->authority) +
-            PseudoBytes(":path", head->path);
-  }
-  AppendNumber(static_cast<int64_t>(bytes), out);
+  AppendNumber(static_cast<int64_t>(RequestHeadBytes(exchange)), out);
   return true;
 }
 
 bool AppendResponseBytes(const Operator&, const Exchange& exchange, std::string& out) {
-  const http::ResponseHead* head = exchange.response;
-  const size_t bytes =
-      head == nullptr ? 0 : FieldBytes(head->headers) + PseudoBytes(":status", "200");
-  AppendNumber(static_cast<int64_t>(bytes), out);
+  AppendNumber(static_cast<int64_t>(ResponseHeadBytes(exchange)), out);
   return true;
 }
 
@@ -363,6 +354,19 @@ bool AppendStreamId(const Operator&, const Exchange& exchange, std::string& out)
 }
 
 }  // namespace
+
+size_t RequestHeadBytes(const Exchange& exchange) {
+  const http::RequestHead* head = exchange.request;
+  if (head == nullptr) return 0;
+  return FieldBytes(head->headers) + PseudoBytes(":method", head->method) +
+         PseudoBytes(":scheme", head->scheme) + PseudoBytes(":authority", head->authority) +
+         PseudoBytes(":path", head->path);
+}
+
+size_t ResponseHeadBytes(const Exchange& exchange) {
+  const http::ResponseHead* head = exchange.response;
+  return head == nullptr ? 0 : FieldBytes(head->headers) + PseudoBytes(":status", "200");
+}
 
 std::span<const OperatorEntry> HeaderOperators() {
   using enum Arguments;

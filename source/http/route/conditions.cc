@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "source/http/grpc_status.h"
 #include "source/http/route/metadata_matcher.h"
 
 namespace remora::route {
@@ -23,13 +24,6 @@ bool ContainsLowerCase(std::string_view value, std::string_view text) {
   return std::search(value.begin(), value.end(), text.begin(), text.end(),
                      [](char v, char t) { return absl::ascii_tolower(v) == t; }) != value.end() ||
          text.empty();
-}
-
-// application/grpc, also with a format (application/grpc+proto), but not application/grpc-web.
-bool HasGrpcContentType(const http::RequestHead& head) {
-  constexpr std::string_view kGrpc = "application/grpc";
-  const std::string_view type = head.headers.Get(http::HeaderId::kContentType);
-  return type.starts_with(kGrpc) && (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');
 }
 
 }  // namespace
@@ -258,7 +252,7 @@ bool RouteConditions::Hold(const RequestView& request) const {
                                            : runtime_fraction->In(*request.runtime);
     if (!fraction.Matches(request.random)) return false;
   }
-  if (grpc && !HasGrpcContentType(request.head)) return false;
+  if (grpc && !http::IsGrpcRequest(request.head)) return false;
   for (const HeaderMatcher& header : headers) {
     if (!header.Matches(request.head)) return false;
   }

@@ -209,8 +209,7 @@ void RouterFilter::StartMirrors(http::RequestHead& head) {
     }
     upstream::ClusterRuntime* cluster = context_.clusters().Find(name);
     if (cluster == nullptr) continue;
-    const Shadow::Setup setup{shadows,     *cluster,         arena().pool(),
-                              body_limit_, timeouts_.global, mirror.host_suffix};
+    const Shadow::Setup setup{shadows, *cluster, body_limit_, timeouts_.global, mirror.host_suffix};
     auto shadow = std::make_unique<Shadow>(setup, head);
     Shadow& started = *shadow;
     shadows.Add(std::move(shadow));

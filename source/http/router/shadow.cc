@@ -4,15 +4,9 @@
 #include <cstring>
 #include <utility>
 
-#include "source/upstream/pool_connection.h"
-
 namespace remora::router {
 
-using http::ErrorKind;
 using http::HeaderId;
-using http::ProxyError;
-using http::Side;
-using upstream::AddOwn;
 
 namespace {
 
@@ -49,15 +43,6 @@ void CopyFields(const http::HeaderMap& from, http::HeaderMap& to) {
   });
 }
 
-// As every request that the proxy itself makes.
-void AppendOwnAddress(const net::Address& local, http::HeaderMap& headers) {
-  if (!local.is_ip()) return;
-  std::string forwarded(headers.Get(HeaderId::kXForwardedFor));
-  if (!forwarded.empty()) forwarded += ',';
-  forwarded += local.IpString();
-  headers.Set(HeaderId::kXForwardedFor, forwarded);
-}
-
 }  // namespace
 
 Shadows::~Shadows() = default;
@@ -76,130 +61,34 @@ void Shadows::Remove(Shadow& shadow, event::Dispatcher& dispatcher) {
 Shadow::Shadow(const Setup& setup, const http::RequestHead& head)
     : owner_(setup.owner),
       cluster_(setup.cluster),
-      arena_(setup.arenas),
-      head_(arena_),
-      body_(setup.cluster.worker().blocks),
       body_limit_(setup.body_limit),
-      time_(setup.timeout),
-      timeout_(setup.cluster.worker().dispatcher.timers(), &OnTimeout, this) {
-  cluster_.AddUser();
-  head_.method = arena_.Copy(head.method);
-  head_.method_id = head.method_id;
-  head_.scheme = arena_.Copy(head.scheme);
-  head_.authority =
-      setup.host_suffix ? ShadowHost(head.authority, arena_) : arena_.Copy(head.authority);
-  head_.path = arena_.Copy(head.path);
-  head_.length = head.length;
-  head_.framing = head.framing;
-  head_.version = head.version;
-  CopyFields(head.headers, head_.headers);
-  head_.headers.SetReference(HeaderId::kXEnvoyInternal, "true");
-}
-
-Shadow::~Shadow() {
-  // With its owner, while it was on its way.
-  if (waiting_) pool_->CancelWaiting(*this);
-  lease_.Cancel();
-  cluster_.RemoveUser();
-}
-
-void Shadow::Start() {
-  const bool http2 = head_.version == http::Version::kHttp2;
-  pool_ = cluster_.follows_downstream() ? cluster_.PickPool({.http2 = http2}) : cluster_.PickPool();
-  if (pool_ == nullptr) return Fail({Side::kLocal, ErrorKind::kNoHealthyHost});
-  upstream::Pool::Acquired acquired = pool_->Acquire(*this);
-  if (acquired.error.has_value()) return Fail(*acquired.error);
-  if (acquired.lease.active()) return Use(std::move(acquired.lease));
-  waiting_ = true;
-}
-
-void Shadow::Use(upstream::StreamLease lease) {
-  lease_ = std::move(lease);
-  AppendOwnAddress(lease_.connection()->local_address(), head_.headers);
-  lease_.stream()->OnHead(head_);
-  FlushBody();
-}
-
-void Shadow::OnStreamReady(upstream::StreamLease lease) {
-  waiting_ = false;
-  Use(std::move(lease));
-}
-
-void Shadow::OnStreamFailed(const ProxyError& error) {
-  waiting_ = false;
-  Fail(error);
+      request_(setup.cluster, *this, {.timeout = setup.timeout, .timeout_from_end = true}) {
+  base::Arena& arena = request_.arena();
+  http::RequestHead& copy = request_.head();
+  copy.method = arena.Copy(head.method);
+  copy.method_id = head.method_id;
+  copy.scheme = arena.Copy(head.scheme);
+  copy.authority =
+      setup.host_suffix ? ShadowHost(head.authority, arena) : arena.Copy(head.authority);
+  copy.path = arena.Copy(head.path);
+  copy.length = head.length;
+  copy.framing = head.framing;
+  copy.version = head.version;
+  CopyFields(head.headers, copy.headers);
 }
 
 void Shadow::SendData(const buffer::Buffer& data) {
   if (finished_) return;
-  body_.AppendShared(data);
-  if (lease_.active() && !full_) {
-    FlushBody();
-  } else if (body_.length() > body_limit_) {
-    Drop(true);
-  }
+  buffer::Buffer shared(data.pool());
+  shared.AppendShared(data);
+  request_.SendData(shared);
+  if (request_.waiting_bytes() > body_limit_) Drop(true);
 }
 
 void Shadow::SendEnd(const http::HeaderMap* trailers) {
   if (finished_) return;
-  if (trailers != nullptr) {
-    trailers_ = arena_.New<http::HeaderMap>(arena_);
-    CopyFields(*trailers, *trailers_);
-  }
-  request_ended_ = true;
-  request_end_ = cluster_.worker().dispatcher.now();
-  if (time_ > 0) timeout_.Arm(request_end_ + time_);
-  if (lease_.active() && !full_) FlushBody();
-}
-
-void Shadow::OnUpstreamDrained() {
-  full_ = false;
-  FlushBody();
-}
-
-// Sends what there is. An answer may have come before the request's end: then nobody asks for more.
-void Shadow::FlushBody() {
-  // The connection's output may drain behind the end.
-  if (end_sent_) return;
-  if (!body_.empty()) lease_.stream()->OnData(body_);
-  if (!request_ended_ || !lease_.active()) return;
-  end_sent_ = true;
-  lease_.stream()->OnEnd(trailers_);
-}
-
-void Shadow::OnHead(http::ResponseHead& head) {
-  answered_ = true;
-  cluster_.CountResponse(head.status, true);
-  upstream::HostCounters& counters = pool_->host().counters(cluster_.worker().index);
-  AddOwn<uint64_t>(head.status >= 500 ? counters.rq_error : counters.rq_success, 1);
-}
-
-void Shadow::OnEnd(http::HeaderMap*) {
-  if (request_ended_) {
-    const event::TimePoint now = cluster_.worker().dispatcher.now();
-    cluster_.stats().upstream_rq_time.Record(
-        static_cast<uint64_t>((now - request_end_) / event::kMillisecond));
-  }
-  lease_.Finish();
-  Finish();
-}
-
-void Shadow::OnReset(const ProxyError& error) {
-  lease_.Finish();
-  Fail(error);
-}
-
-void Shadow::OnTimeout(void* self) {
-  auto* shadow = static_cast<Shadow*>(self);
-  shadow->cluster_.stats().upstream_rq_timeout.Inc();
-  shadow->Fail({Side::kLocal, ErrorKind::kRouteTimeout});
-}
-
-// Counted as what a client would have been answered.
-void Shadow::Fail(const ProxyError& error) {
-  if (finished_) return;
-  if (!answered_) cluster_.CountResponse(http::ReplyFor(error.kind).status, true);
-  Finish();
+  if (trailers != nullptr) CopyFields(*trailers, request_.trailers());
+  request_.SendEnd(trailers != nullptr);
 }
 
 void Shadow::Drop(bool abandoned) {
@@ -211,14 +100,8 @@ void Shadow::Drop(bool abandoned) {
 void Shadow::Finish() {
   finished_ = true;
   base::Linkable::BreakLinks();
-  timeout_.Disarm();
-  body_.Clear();
-  if (waiting_) {
-    waiting_ = false;
-    pool_->CancelWaiting(*this);
-  }
-  lease_.Cancel();
-  owner_.Remove(*this, cluster_.worker().dispatcher);
+  request_.Close();
+  owner_.Remove(*this, request_.dispatcher());
 }
 
 void Mirrors::SendData(const buffer::Buffer& data) {

@@ -82,13 +82,6 @@ TEST_CASE("local reply: to gRPC it is trailers-only with grpc-status") {
         "200 content-type=application/grpc grpc-status=16");
 }
 
-TEST_CASE("local reply: HTTP status to grpc-status") {
-  const std::pair<uint16_t, uint32_t> rows[] = {{400, 13}, {401, 16}, {403, 7},  {404, 12},
-                                                {429, 14}, {502, 14}, {503, 14}, {504, 14},
-                                                {500, 2},  {413, 2},  {418, 2}};
-  for (const auto& [http_status, grpc] : rows) CHECK(GrpcStatusFor(http_status) == grpc);
-}
-
 TEST_CASE("local reply: extra fields") {
   LocalReply reply = Make(429, "");
   reply.headers.emplace_back(HeaderId::kXEnvoyOverloaded, "true");

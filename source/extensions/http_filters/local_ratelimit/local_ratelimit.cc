@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb.h"
 #include "source/http/filter/connection_states.h"
+#include "source/http/grpc_status.h"
 
 namespace remora::extensions {
 
@@ -135,14 +136,15 @@ Answer LocalRateLimitFilter::OnRequestHead(http::RequestHead& head) {
 }
 
 void LocalRateLimitFilter::Refuse() {
-  constexpr uint32_t kResourceExhausted = 8;
   refused_ = true;
   http::LocalReply reply;
   reply.status = settings_->status;
   reply.body = "local_rate_limited";
   reply.details = "local_rate_limited";
   reply.flag = http::ResponseFlag::kRateLimited;
-  if (settings_->resource_exhausted) reply.grpc_status = kResourceExhausted;
+  if (settings_->resource_exhausted) {
+    reply.grpc_status = static_cast<uint32_t>(http::GrpcCode::kResourceExhausted);
+  }
   context_.SendLocalReply(std::move(reply));
 }
 

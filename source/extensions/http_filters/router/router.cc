@@ -27,7 +27,9 @@ std::optional<Router::Config> Router::Parse(const Proto& proto, config::ConfigCo
 
 std::vector<std::string> Router::LogFiles(const Config& config) {
   std::vector<std::string> files;
-  for (const auto& logger : config.upstream_log) files.push_back(logger->path);
+  for (const auto& logger : config.upstream_log) {
+    if (logger->service == nullptr) files.push_back(logger->path);
+  }
   return files;
 }
 

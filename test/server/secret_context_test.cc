@@ -94,13 +94,13 @@ TEST_CASE("A context of the configuration's own secrets is there at once") {
   CHECK(w.warmer.waiting().empty());
   w.contexts.Start();
   CHECK(w.builds == 1);
-  CHECK(w.Add({.certificates = {{{"", "bad"}}}}).message() == "bad chain");
+  CHECK(w.Add({.certificates = {{.chain = {"", "bad"}}}}).message() == "bad chain");
 }
 
 TEST_CASE("A context is built when the last of its secrets has come") {
   World w;
   tls::SecretNeeds needs;
-  needs.certificates = {{{"", "own"}}};
+  needs.certificates = {{.chain = {"", "own"}}};
   needs.certificate_sources = {w.Source("c", Certificate("c", "one"))};
   needs.validation = tls::Validation{.allow_expired = true};
   needs.validation_source = w.Source("v", "");

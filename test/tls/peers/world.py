@@ -138,7 +138,8 @@ class World:
                   "admin": {"address": address(0)},
                   "static_resources": {"listeners": [listener], "clusters": [origin]}}
         folder = os.path.join(self.folder, f"run{self._runs}")
-        return subject.Subject(self.binary, folder, json.dumps(config))
+        return subject.Subject(self.binary, folder, json.dumps(config),
+                               flags=("--file-flush-interval-msec", "50"))
 
     def context(self, certificate=None, **limits):
         """Of a Python client that trusts our authority."""

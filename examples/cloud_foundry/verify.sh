@@ -11,34 +11,12 @@ if [[ "${1:-}" == --envoy ]]; then
 fi
 proxy="$(realpath "${1:?usage: verify.sh [--envoy] PROXY_BINARY}")"
 
-skip() {
-  echo "cloud_foundry: skipped: $1"
-  exit 0
-}
-for tool in ip iptables nsenter unshare openssl python3 haproxy; do
-  PATH="$PATH:/usr/sbin:/sbin" command -v "$tool" >/dev/null || skip "there is no $tool here"
-done
-PATH="$PATH:/usr/sbin:/sbin"
-[[ "$(id -u)" == 0 ]] || skip "network namespaces need root"
+source "$here/../namespaces.sh"
+need cloud_foundry ip iptables nsenter unshare openssl python3 haproxy
 
-work="$(mktemp -d)"
 router="remora-router-$$"
 cell="remora-cell-$$"
 export CONTAINER_NAMESPACE="remora-container-$$"
-started=()
-
-clean_up() {
-  local process
-  for process in "${started[@]}"; do kill "$process" 2>/dev/null || true; done
-  for process in "${started[@]}"; do wait "$process" 2>/dev/null || true; done
-  for namespace in "$router" "$cell" "$CONTAINER_NAMESPACE"; do
-    ip netns delete "$namespace" 2>/dev/null || true
-  done
-  rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 in_namespace() {
   local namespace="$1"
@@ -48,18 +26,12 @@ in_namespace() {
 
 # link NAMESPACE INTERFACE ADDRESS NAMESPACE INTERFACE ADDRESS: a cable between the two.
 link() {
-  ip -n "$1" link add name "$2" type veth peer name "$5" netns "$4"
+  cable "$1" "$2" "$4" "$5"
   ip -n "$1" address add "$3" dev "$2"
   ip -n "$4" address add "$6" dev "$5"
-  ip -n "$1" link set "$2" up
-  ip -n "$4" link set "$5" up
 }
 
-for namespace in "$router" "$cell" "$CONTAINER_NAMESPACE"; do
-  ip netns add "$namespace" 2>"$work/error" ||
-    skip "no network namespace can be made: $(cat "$work/error")"
-  ip -n "$namespace" link set lo up
-done
+make_namespaces "$router" "$cell" "$CONTAINER_NAMESPACE"
 link "$router" cell 10.240.0.2/24 "$cell" router 10.240.0.1/24
 link "$cell" container 10.255.7.1/30 "$CONTAINER_NAMESPACE" cell 10.255.7.2/30
 ip -n "$router" route add 10.255.7.0/30 via 10.240.0.1

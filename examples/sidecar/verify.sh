@@ -6,37 +6,14 @@ set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 proxy="$(realpath "${1:?usage: verify.sh PROXY_BINARY}")"
-PATH="$PATH:/usr/sbin:/sbin"
+source "$here/../namespaces.sh"
+need sidecar ip iptables ip6tables nsenter setpriv sysctl curl python3
 
-skip() {
-  echo "sidecar: skipped: $1"
-  exit 0
-}
-for tool in ip iptables ip6tables nsenter setpriv sysctl curl python3; do
-  command -v "$tool" >/dev/null || skip "there is no $tool here"
-done
-[[ "$(id -u)" == 0 ]] || skip "network namespaces need root"
-
-work="$(mktemp -d)"
 chmod 755 "$work"
 client="remora-client-$$"
 router="remora-router-$$"
 pod="remora-pod-$$"
 proxy_user=1337
-started=()
-
-clean_up() {
-  local process
-  for process in "${started[@]}"; do kill "$process" 2>/dev/null || true; done
-  for process in "${started[@]}"; do wait "$process" 2>/dev/null || true; done
-  for namespace in "$client" "$router" "$pod"; do
-    ip netns delete "$namespace" 2>/dev/null || true
-  done
-  rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 fail() {
   echo "sidecar: $1" >&2
@@ -60,21 +37,16 @@ as_proxy() { "${proxy_command[@]}" "$@"; }
 # link NAMESPACE INTERFACE NET.HOST NAMESPACE INTERFACE NET.HOST: a cable between the two, with
 # the addresses 10.50.NET.HOST and fd50:NET::HOST.
 link() {
-  ip -n "$1" link add name "$2" type veth peer name "$5" netns "$4"
-  local side
+  cable "$1" "$2" "$4" "$5"
+  local side namespace interface address
   for side in "$1 $2 $3" "$4 $5 $6"; do
     read -r namespace interface address <<<"$side"
     ip -n "$namespace" address add "10.50.$address/24" dev "$interface"
     ip -n "$namespace" address add "fd50:${address%.*}::${address#*.}/64" dev "$interface" nodad
-    ip -n "$namespace" link set "$interface" up
   done
 }
 
-for namespace in "$client" "$router" "$pod"; do
-  ip netns add "$namespace" 2>"$work/error" ||
-    skip "no network namespace can be made: $(cat "$work/error")"
-  ip -n "$namespace" link set lo up
-done
+make_namespaces "$client" "$router" "$pod"
 link "$client" router 1.2 "$router" client 1.1
 link "$router" pod 2.1 "$pod" router 2.2
 for family in -4 -6; do

@@ -56,15 +56,21 @@ absl::StatusOr<Selection> Select(const Environment& environment, const std::stri
   return selection;
 }
 
-// Priority by priority, as Envoy keeps them.
-std::vector<const Host*> HostsOf(const Cluster& cluster) {
-  std::vector<const Host*> hosts;
-  for (const auto& host : cluster.hosts()) hosts.push_back(host.get());
-  std::sort(hosts.begin(), hosts.end(), [](const Host* a, const Host* b) {
-    return a->config().priority < b->config().priority;
-  });
-  return hosts;
-}
+// Those of a cluster, priority by priority, as Envoy keeps them.
+struct Hosts {
+  explicit Hosts(const Cluster& cluster) {
+    for (const auto& host : cluster.hosts()) list.push_back(host.get());
+    std::sort(list.begin(), list.end(), [](const Host* a, const Host* b) {
+      return a->config().priority < b->config().priority;
+    });
+    if (cluster.found_hosts() == nullptr) return;
+    held = cluster.found_hosts()->All();
+    for (const auto& host : held) list.push_back(host.get());
+  }
+
+  std::vector<const Host*> list;
+  std::vector<std::shared_ptr<const Host>> held;  // of them those that may go any time
+};
 
 // --- text ---
 
@@ -118,7 +124,8 @@ void AppendCluster(const Cluster& cluster, std::string& out) {
   AppendLimits(config.name, "default", config.limits[static_cast<size_t>(Priority::kDefault)], out);
   AppendLimits(config.name, "high", config.limits[static_cast<size_t>(Priority::kHigh)], out);
   Append(out, config.name, "::added_via_api::false\n");
-  for (const Host* host : HostsOf(cluster)) AppendHost(config.name, *host, out);
+  const Hosts hosts(cluster);
+  for (const Host* host : hosts.list) AppendHost(config.name, *host, out);
 }
 
 PieceSource TextPieces(Selection selection) {
@@ -205,7 +212,8 @@ void WriteCluster(const Cluster& cluster, JsonWriter& json) {
   const upstream::ClusterConfig& config = cluster.config();
   json.BeginObject();
   json.StringField("name", config.name);
-  const std::vector<const Host*> hosts = HostsOf(cluster);
+  const Hosts found(cluster);
+  const std::vector<const Host*>& hosts = found.list;
   if (!hosts.empty()) {
     json.Key("host_statuses");
     json.BeginArray();

@@ -104,6 +104,7 @@ std::string ParseLogFormat(const Bootstrap::ApplicationLogConfig::LogFormat& pro
 // Types of extensions that are no HTTP filters.
 constexpr std::string_view kOtherExtensions[] = {
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport",
     "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
     "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
     "envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig",
@@ -251,6 +252,15 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   ParseStaticSecrets(proto.static_resources().secrets(), resources.Field("secrets"), translation);
   config.clusters =
       ParseClusters(proto.static_resources(), resources.Field("clusters"), translation);
+  if (proto.cluster_manager().has_upstream_bind_config()) {
+    const FieldPath manager = root.Field("cluster_manager");
+    const std::shared_ptr<const net::Source> source =
+        ParseSource(proto.cluster_manager().upstream_bind_config(),
+                    manager.Field("upstream_bind_config"), translation);
+    for (upstream::ClusterConfig& cluster : config.clusters) {
+      if (cluster.source == nullptr) cluster.source = source;
+    }
+  }
   config.listeners =
       ParseListeners(proto.static_resources(), resources.Field("listeners"), translation);
   if (errors.size() != errors_before) return std::nullopt;

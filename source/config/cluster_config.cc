@@ -3,17 +3,22 @@
 #include <string>
 #include <string_view>
 
+#include "absl/strings/ascii.h"
 #include "envoy/config/cluster/v3/circuit_breaker.pb.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/core/v3/protocol.pb.h"
+#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "envoy/type/metadata/v3/metadata.pb.h"
 #include "envoy/type/v3/percent.pb.h"
 #include "source/config/endpoint_config.h"
 #include "source/config/http1_options_config.h"
 #include "source/config/http2_options_config.h"
 #include "source/config/load_balancing_config.h"
+#include "source/config/proxy_transport_config.h"
 #include "source/config/text.h"
 #include "source/config/tls_config.h"
+#include "source/config/transport_match_config.h"
 
 namespace remora::config {
 namespace {
@@ -26,11 +31,66 @@ constexpr std::string_view kHttpOptions = "envoy.extensions.upstreams.http.v3.Ht
 constexpr std::string_view kHttpOptionsName = "envoy.upstreams.http.http_protocol_options";
 
 void CheckKind(const cds::Cluster& proto, const FieldPath& path, Translation& translation) {
-  if (proto.type() != cds::Cluster::STATIC) {
+  if (proto.type() != cds::Cluster::STATIC && proto.type() != cds::Cluster::ORIGINAL_DST) {
     translation.errors.Add(path.Field("type"),
                            Concat("cluster type ", cds::Cluster::DiscoveryType_Name(proto.type()),
                                   " is not supported"));
   }
+}
+
+upstream::OriginalDestination ParseOriginalDestination(const cds::Cluster& proto,
+                                                       const FieldPath& path,
+                                                       Translation& translation) {
+  upstream::OriginalDestination destination;
+  const auto& options = proto.original_dst_lb_config();
+  if (proto.lb_policy() != cds::Cluster::CLUSTER_PROVIDED) {
+    translation.errors.Add(
+        path, Concat("cluster: LB policy ", cds::Cluster::LbPolicy_Name(proto.lb_policy()),
+                     " is not valid for Cluster type ORIGINAL_DST. Only 'CLUSTER_PROVIDED' is "
+                     "allowed with cluster type 'ORIGINAL_DST'"));
+  }
+  if (proto.has_load_assignment()) {
+    translation.errors.Add(path.Field("load_assignment"),
+                           "ORIGINAL_DST clusters must have no load assignment configured");
+  }
+  if (options.use_http_header()) {
+    destination.header = options.http_header_name().empty()
+                             ? "x-envoy-original-dst-host"
+                             : absl::AsciiStrToLower(options.http_header_name());
+  } else if (!options.http_header_name().empty()) {
+    const FieldPath field = path.Field("original_dst_lb_config");
+    translation.errors.Add(
+        field.Field("http_header_name"),
+        Concat("ORIGINAL_DST cluster: invalid config http_header_name=", options.http_header_name(),
+               " and use_http_header is false. Set use_http_header to true if http_header_name is "
+               "desired."));
+  }
+  if (options.has_upstream_port_override()) {
+    destination.port = static_cast<uint16_t>(options.upstream_port_override().value());
+  }
+  if (options.has_metadata_key()) {
+    destination.metadata.push_back(options.metadata_key().key());
+    for (const auto& step : options.metadata_key().path()) {
+      destination.metadata.push_back(step.key());
+    }
+  }
+  if (proto.has_cleanup_interval()) {
+    destination.cleanup_interval =
+        ParseDuration(proto.cleanup_interval(), path.Field("cleanup_interval"), translation);
+  }
+  return destination;
+}
+
+// What only another type of cluster has a use for.
+void WarnOfUnused(const cds::Cluster& proto, const FieldPath& path, Translation& translation) {
+  if (proto.type() == cds::Cluster::ORIGINAL_DST) return;
+  const auto warn = [&](bool set, std::string_view field) {
+    if (!set) return;
+    translation.warnings.Add(path.Field(field),
+                             "for clusters of type ORIGINAL_DST: accepted without effect");
+  };
+  warn(proto.has_cleanup_interval(), "cleanup_interval");
+  warn(proto.has_original_dst_lb_config(), "original_dst_lb_config");
 }
 
 upstream::CircuitBreakerLimits ParseThresholds(const cds::CircuitBreakers::Thresholds& proto) {
@@ -89,6 +149,22 @@ void ParseCircuitBreakers(const cds::CircuitBreakers& proto, const FieldPath& pa
   ParsePerHost(proto, path.Field("per_host_thresholds"), translation, config);
 }
 
+// The options of HTTP/1 and HTTP/2, of whichever message has them both.
+template <class Versions>
+void ParseVersions(const Versions& proto, const FieldPath& path, Translation& translation,
+                   upstream::ClusterConfig& config) {
+  const envoy::config::core::v3::Http1ProtocolOptions& http1 = proto.http_protocol_options();
+  const FieldPath http1_path = path.Field("http_protocol_options");
+  config.enable_trailers = http1.enable_trailers();
+  config.name_case = ParseNameCase(http1, http1_path, translation);
+  if (http1.allow_chunked_length()) {
+    translation.errors.Add(http1_path.Field("allow_chunked_length"),
+                           "not supported for upstream connections");
+  }
+  config.http2 = ParseHttp2Options(proto.http2_protocol_options(),
+                                   path.Field("http2_protocol_options"), translation);
+}
+
 void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
                       Translation& translation, upstream::ClusterConfig& config) {
   const envoy::config::core::v3::HttpProtocolOptions& common = proto.common_http_protocol_options();
@@ -110,20 +186,19 @@ void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
     translation.errors.Add(common_path.Field("max_stream_duration"),
                            "not supported for upstream connections");
   }
-  const envoy::config::core::v3::Http1ProtocolOptions& http1 =
-      proto.explicit_http_config().http_protocol_options();
-  const FieldPath explicit_path = path.Field("explicit_http_config");
-  const FieldPath http1_path = explicit_path.Field("http_protocol_options");
-  if (proto.explicit_http_config().has_http2_protocol_options()) {
-    config.protocol = upstream::Protocol::kHttp2;
-    config.http2 = ParseHttp2Options(proto.explicit_http_config().http2_protocol_options(),
-                                     explicit_path.Field("http2_protocol_options"), translation);
-  }
-  config.enable_trailers = http1.enable_trailers();
-  config.name_case = ParseNameCase(http1, http1_path, translation);
-  if (http1.allow_chunked_length()) {
-    translation.errors.Add(http1_path.Field("allow_chunked_length"),
-                           "not supported for upstream connections");
+  if (proto.has_use_downstream_protocol_config()) {
+    config.protocol = upstream::Protocol::kAsDownstream;
+    ParseVersions(proto.use_downstream_protocol_config(),
+                  path.Field("use_downstream_protocol_config"), translation, config);
+  } else if (proto.has_auto_config()) {
+    config.protocol = upstream::Protocol::kByAlpn;
+    ParseVersions(proto.auto_config(), path.Field("auto_config"), translation, config);
+  } else {
+    if (proto.explicit_http_config().has_http2_protocol_options()) {
+      config.protocol = upstream::Protocol::kHttp2;
+    }
+    ParseVersions(proto.explicit_http_config(), path.Field("explicit_http_config"), translation,
+                  config);
   }
 }
 
@@ -146,6 +221,12 @@ void ParseProtocolOptions(const cds::Cluster& proto, const FieldPath& path,
   }
 }
 
+// Raw buffers are the one transport socket without ALPN.
+bool ChoosesProtocol(const cds::Cluster& proto) {
+  using envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
+  return proto.has_transport_socket() && !proto.transport_socket().typed_config().Is<RawBuffer>();
+}
+
 }  // namespace
 
 upstream::ClusterConfig ParseCluster(const cds::Cluster& proto, const FieldPath& path,
@@ -154,6 +235,15 @@ upstream::ClusterConfig ParseCluster(const cds::Cluster& proto, const FieldPath&
   config.name = proto.name();
   config.alt_stat_name = proto.alt_stat_name();
   CheckKind(proto, path, translation);
+  if (proto.type() == cds::Cluster::ORIGINAL_DST) {
+    config.original_destination = ParseOriginalDestination(proto, path, translation);
+  }
+  WarnOfUnused(proto, path, translation);
+  config.pool_per_connection = proto.connection_pool_per_downstream_connection();
+  if (proto.has_upstream_bind_config()) {
+    config.source =
+        ParseSource(proto.upstream_bind_config(), path.Field("upstream_bind_config"), translation);
+  }
   if (proto.has_connect_timeout()) {
     config.connect_timeout =
         ParseDuration(proto.connect_timeout(), path.Field("connect_timeout"), translation);
@@ -170,14 +260,19 @@ upstream::ClusterConfig ParseCluster(const cds::Cluster& proto, const FieldPath&
   ParseProtocolOptions(proto, path.Field("typed_extension_protocol_options"), translation, config);
   if (proto.has_transport_socket()) {
     config.transport =
-        ParseUpstreamTransport(proto.transport_socket(), Concat("cluster '", proto.name(), "'"),
-                               path.Field("transport_socket"), translation);
+        ParseClusterTransport(proto.transport_socket(), Concat("cluster '", proto.name(), "'"),
+                              path.Field("transport_socket"), translation);
+  }
+  if (config.protocol == upstream::Protocol::kByAlpn && !ChoosesProtocol(proto)) {
+    translation.errors.Add(path, Concat("ALPN configured for cluster ", proto.name(),
+                                        " which has a non-ALPN transport socket"));
   }
   // Other kinds of cluster may have names for addresses, which says nothing more.
   if (proto.has_load_assignment() && proto.type() == cds::Cluster::STATIC) {
     config.hosts =
         ParseLoadAssignment(proto.load_assignment(), path.Field("load_assignment"), translation);
   }
+  ParseTransportMatches(proto, path, translation, config);
   return config;
 }
 

@@ -166,6 +166,27 @@ std::vector<net::SocketOption> ParseSocketOptions(
   return options;
 }
 
+std::shared_ptr<const net::Source> ParseSource(const core::BindConfig& proto, const FieldPath& path,
+                                               Translation& translation) {
+  const size_t errors_before = translation.errors.size();
+  auto source = std::make_shared<net::Source>();
+  source->freebind = proto.freebind().value();
+  source->options =
+      ParseSocketOptions(proto.socket_options(), path.Field("socket_options"), translation);
+  for (const net::SocketOption& option : source->options) {
+    if (option.state != net::SocketOption::State::kListening) continue;
+    translation.warnings.Add(path.Field("socket_options"),
+                             "STATE_LISTENING of a connection: accepted without effect");
+  }
+  if (proto.has_source_address()) {
+    std::optional<ParsedAddress> parsed =
+        ParseSocketAddress(proto.source_address(), path.Field("source_address"), translation);
+    if (parsed.has_value()) source->address = std::move(parsed->address);
+  }
+  if (translation.errors.size() != errors_before) return nullptr;
+  return source;
+}
+
 net::TcpKeepalive ParseKeepalive(const core::TcpKeepalive& proto) {
   net::TcpKeepalive keepalive;
   if (proto.has_keepalive_probes()) keepalive.probes = proto.keepalive_probes().value();

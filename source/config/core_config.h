@@ -32,6 +32,7 @@ class Duration;
 }
 namespace envoy::config::core::v3 {
 class Address;
+class BindConfig;
 class CidrRange;
 class DataSource;
 class Locality;
@@ -83,6 +84,10 @@ std::optional<net::CidrRange> ParseCidrRange(const envoy::config::core::v3::Cidr
 std::vector<net::SocketOption> ParseSocketOptions(
     const google::protobuf::RepeatedPtrField<envoy::config::core::v3::SocketOption>& protos,
     const FieldPath& path, Translation& translation);
+
+// Where connections of clusters come from; null after an error.
+std::shared_ptr<const net::Source> ParseSource(const envoy::config::core::v3::BindConfig& proto,
+                                               const FieldPath& path, Translation& translation);
 
 net::TcpKeepalive ParseKeepalive(const envoy::config::core::v3::TcpKeepalive& proto);
 

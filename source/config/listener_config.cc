@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
 #include "source/config/access_log_config.h"
 #include "source/config/filter_chain_config.h"
 #include "source/config/listener_filter_config.h"
@@ -64,10 +65,26 @@ void ParseAddresses(const lds::Listener& proto, const FieldPath& path, Translati
   }
 }
 
+// As Envoy: a listener that hands connections over finds out by itself where they wanted to go,
+// behind its other filters.
+void AddOriginalDst(const FieldPath& path, Translation& translation,
+                    std::vector<net::ListenerFilterFactory>& filters) {
+  google::protobuf::RepeatedPtrField<lds::ListenerFilter> added;
+  lds::ListenerFilter& filter = *added.Add();
+  filter.set_name("envoy.filters.listener.original_dst");
+  filter.mutable_typed_config()->PackFrom(
+      envoy::extensions::filters::listener::original_dst::v3::OriginalDst());
+  for (net::ListenerFilterFactory& factory :
+       ParseListenerFilters(added, path.Field("use_original_dst"), translation)) {
+    filters.push_back(std::move(factory));
+  }
+}
+
 void ParseListenerFilterSettings(const lds::Listener& proto, const FieldPath& path,
                                  Translation& translation, ListenerConfig& config) {
   config.listener_filters =
       ParseListenerFilters(proto.listener_filters(), path.Field("listener_filters"), translation);
+  if (proto.use_original_dst().value()) AddOriginalDst(path, translation, config.listener_filters);
   if (proto.has_listener_filters_timeout()) {
     config.listener_filters_timeout = ParseDuration(
         proto.listener_filters_timeout(), path.Field("listener_filters_timeout"), translation);

@@ -102,6 +102,15 @@ void ParseLegacy(const cds::Cluster& proto, const FieldPath& path, Translation& 
       break;
     case cds::Cluster::ROUND_ROBIN:
       break;
+    case cds::Cluster::CLUSTER_PROVIDED:
+      // ORIGINAL_DST has no balancer.
+      if (proto.type() != cds::Cluster::ORIGINAL_DST) {
+        translation.errors.Add(
+            path.Field("lb_policy"),
+            Concat("cluster manager: cluster provided LB specified but cluster '", proto.name(),
+                   "' did not provide one. Check cluster documentation."));
+      }
+      break;
     default:
       translation.errors.Add(
           path.Field("lb_policy"),

@@ -18,6 +18,7 @@
 #include "envoy/type/matcher/v3/string.pb.h"
 #include "source/config/matcher_config.h"
 #include "source/config/text.h"
+#include "source/tls/fingerprint.h"
 
 namespace remora::config {
 namespace {
@@ -28,12 +29,20 @@ using envoy::type::matcher::v3::StringMatcher;
 using Directories = std::vector<std::string>;
 using SanType = tls::SubjectAltNameMatch::Type;
 
+// What Envoy calls a certificate that is in no secret: only bytes tell them apart, texts and files
+// do not.
+std::string MadeUpName(std::string_view kind, const core::DataSource& proto) {
+  constexpr size_t kBytes = 4;
+  return Concat("unnamed_", kind, "_", tls::HashPrefix(proto.inline_bytes(), kBytes));
+}
+
 // A data source of a secret, whose directories are remembered.
 tls::Bytes ParseBytes(const core::DataSource& proto, const FieldPath& path,
                       Translation& translation, Directories& directories) {
   tls::Bytes bytes;
   if (proto.specifier_case() == core::DataSource::kFilename) bytes.path = proto.filename();
-  bytes.content = ReadDataSource(proto, kMaxSecretSize, path, translation);
+  bytes.content =
+      translation.tls_parts.Share(ReadDataSource(proto, kMaxSecretSize, path, translation));
   const std::string& directory = proto.watched_directory().path();
   if (!directory.empty() &&
       std::find(directories.begin(), directories.end(), directory) == directories.end()) {
@@ -189,6 +198,7 @@ tls::Certificate ParseCertificate(const tlsv3::TlsCertificate& proto, const Fiel
   const auto parse = [&](const core::DataSource& source, std::string_view field) {
     return ParseBytes(source, path.Field(field), translation, directories);
   };
+  certificate.name = MadeUpName("cert", proto.certificate_chain());
   certificate.chain = parse(proto.certificate_chain(), "certificate_chain");
   certificate.private_key = parse(proto.private_key(), "private_key");
   certificate.pkcs12 = parse(proto.pkcs12(), "pkcs12");
@@ -202,6 +212,7 @@ tls::Validation ParseValidation(const tlsv3::CertificateValidationContext& proto
   tls::Validation validation;
   Directories& directories = validation.watched_directories;
   if (proto.has_watched_directory()) directories.push_back(proto.watched_directory().path());
+  validation.name = MadeUpName("ca_cert", proto.trusted_ca());
   validation.trusted_ca =
       ParseBytes(proto.trusted_ca(), path.Field("trusted_ca"), translation, directories);
   validation.system_roots = proto.has_system_root_certs();
@@ -245,14 +256,20 @@ std::optional<tls::Secret> ParseSecret(const tlsv3::Secret& proto, const FieldPa
   tls::Secret secret;
   secret.name = proto.name();
   switch (proto.type_case()) {
-    case tlsv3::Secret::kTlsCertificate:
-      secret.value =
+    case tlsv3::Secret::kTlsCertificate: {
+      tls::Certificate certificate =
           ParseCertificate(proto.tls_certificate(), path.Field("tls_certificate"), translation);
+      certificate.name = proto.name();
+      secret.value = std::move(certificate);
       break;
-    case tlsv3::Secret::kValidationContext:
-      secret.value = ParseValidation(proto.validation_context(), path.Field("validation_context"),
-                                     translation);
+    }
+    case tlsv3::Secret::kValidationContext: {
+      tls::Validation validation = ParseValidation(proto.validation_context(),
+                                                   path.Field("validation_context"), translation);
+      validation.name = proto.name();
+      secret.value = std::move(validation);
       break;
+    }
     case tlsv3::Secret::kSessionTicketKeys:
       secret.value = ParseTicketKeys(proto.session_ticket_keys(), path.Field("session_ticket_keys"),
                                      translation);

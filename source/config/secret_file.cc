@@ -60,7 +60,7 @@ absl::Status ReadFiles(tls::SecretValue& value) {
     if (bytes->path.empty()) continue;
     absl::StatusOr<std::string> content = ReadFile(bytes->path, kMaxSecretSize);
     if (!content.ok()) return content.status();
-    bytes->content = *std::move(content);
+    if (*content != bytes->content.str()) bytes->content = *std::move(content);
   }
   return absl::OkStatus();
 }

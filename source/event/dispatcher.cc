@@ -14,6 +14,8 @@
 namespace remora::event {
 namespace {
 
+constexpr Duration kBusySweepPeriod = 4 * Dispatcher::kSweepPeriod;
+
 int64_t ReadClock(clockid_t id) {
   timespec t;
   clock_gettime(id, &t);  // cannot fail for these two clocks
@@ -70,7 +72,11 @@ void FileEvent::Unregister() {
 }
 
 Dispatcher::Dispatcher(Clock& clock)
-    : clock_(clock), now_(clock.Now()), wheel_(now_), loop_(std::make_unique<Loop>()) {
+    : clock_(clock),
+      now_(clock.Now()),
+      wheel_(now_),
+      loop_(std::make_unique<Loop>()),
+      sweep_timer_(wheel_, [](void* self) { static_cast<Dispatcher*>(self)->Sweep(); }, this) {
   event_config* config = event_config_new();
   CHECK(config != nullptr);
   // No locks: only this thread touches the base. No time cache: nobody asks libevent for the time.
@@ -146,6 +152,18 @@ void Dispatcher::EndTurn() {
     delete object;
   }
   in_turn_ = false;
+}
+
+void Dispatcher::Sweep() {
+  if (sweep_tasks_.empty()) return;
+  // Under load there is always something, and each sweep wakes the thread: the next one is later.
+  sweep_timer_.Arm(now_ + kBusySweepPeriod);
+  base::IntrusiveList<TurnTask, TaskTag> tasks;
+  tasks.Splice(sweep_tasks_);
+  while (!tasks.empty()) {
+    TurnTask& task = tasks.PopFront();
+    task.callback_(task.argument_);
+  }
 }
 
 void Dispatcher::OnTimerFd() {

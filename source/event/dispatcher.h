@@ -11,6 +11,9 @@
 //   epoll_wait -> FileEvent callbacks ... -> TurnTask -> Timer -> Flush -> DeferDelete ->
 //   epoll_wait
 //
+// What must be looked at soon, but not for every message, waits for a sweep: one timer for all of
+// them, and none while there is nothing.
+//
 // Time is read once a turn (now()). libevent runs without locks: another thread may only Post().
 // Set-up failures (epoll, eventfd) abort: without them no thread can work.
 
@@ -52,7 +55,7 @@ class Flushable : public base::ListNode<Flushable, FlushTag> {
   ~Flushable() = default;
 };
 
-// A member handle for work at the end of this turn. Destroying it cancels.
+// A member handle for work at the end of this turn, or at a sweep. Destroying it cancels.
 class TurnTask : public base::ListNode<TurnTask, TaskTag> {
  public:
   using Callback = void (*)(void*);
@@ -119,6 +122,12 @@ class Dispatcher {
   void AtTurnEnd(TurnTask& task) {
     if (!task.linked()) tasks_.PushBack(task);
   }
+  // Once, within kSweepPeriod.
+  static constexpr Duration kSweepPeriod = 50 * kMillisecond;
+  void AtSweep(TurnTask& task) {
+    if (!task.linked()) sweep_tasks_.PushBack(task);
+    if (!sweep_timer_.armed()) sweep_timer_.Arm(now_ + kSweepPeriod);
+  }
   void FlushAtTurnEnd(Flushable& flushable) {
     if (!flushable.linked()) flushes_.PushBack(flushable);
   }
@@ -134,12 +143,15 @@ class Dispatcher {
   void RunPosted();
   void OnTimerFd();
   void PlanTimer();
+  void Sweep();
 
   Clock& clock_;
   TimePoint now_;
   TimerWheel wheel_;
   std::unique_ptr<Loop> loop_;
   base::IntrusiveList<TurnTask, TaskTag> tasks_;
+  base::IntrusiveList<TurnTask, TaskTag> sweep_tasks_;
+  Timer sweep_timer_;
   base::IntrusiveList<Flushable, FlushTag> flushes_;
   Deferred* deferred_first_ = nullptr;
   Deferred* deferred_last_ = nullptr;

@@ -13,6 +13,7 @@
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
 #include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
+#include "envoy/extensions/filters/listener/original_src/v3/original_src.pb.h"
 #include "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.pb.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
 #include "envoy/extensions/filters/network/connection_limit/v3/connection_limit.pb.h"
@@ -34,6 +35,7 @@
 #include "source/extensions/http_filters/router/router.h"
 #include "source/extensions/listener_filters/http_inspector/http_inspector.h"
 #include "source/extensions/listener_filters/original_dst/original_dst.h"
+#include "source/extensions/listener_filters/original_src/original_src.h"
 #include "source/extensions/listener_filters/proxy_protocol/proxy_protocol.h"
 #include "source/extensions/listener_filters/tls_inspector/tls_inspector.h"
 #include "source/extensions/network_filters/answer/answer.h"
@@ -61,6 +63,7 @@ void RegisterAll(config::Registry& registry) {
 
   registry.AddListenerFilter<HttpInspector>();
   registry.AddListenerFilter<OriginalDst>();
+  registry.AddListenerFilter<OriginalSrc>();
   registry.AddListenerFilter<ProxyProtocol>();
   registry.AddListenerFilter<TlsInspector>();
 

@@ -1,5 +1,7 @@
 #include "source/http/metadata.h"
 
+#include <utility>
+
 #include "source/http/escape.h"
 
 namespace remora::http {
@@ -54,6 +56,15 @@ void MetadataValue::AppendJson(std::string& out) const {
       return;
     }
   }
+}
+
+void PutText(Metadata& metadata, const std::string& name_space, const std::string& key,
+             std::string text) {
+  MetadataValue& space = metadata[name_space];
+  space.kind = MetadataValue::Kind::kStruct;
+  MetadataValue& value = space.fields[key];
+  value.kind = MetadataValue::Kind::kString;
+  value.text = std::move(text);
 }
 
 }  // namespace remora::http

@@ -22,6 +22,8 @@ struct MetadataValue {
   // As compact JSON, keys in order.
   void AppendJson(std::string& out) const;
 
+  bool operator==(const MetadataValue&) const = default;
+
   Kind kind = Kind::kNull;
   bool boolean = false;
   double number = 0;
@@ -32,5 +34,8 @@ struct MetadataValue {
 
 // By the reader's name in reverse-DNS form; every value is a struct.
 using Metadata = std::map<std::string, MetadataValue, std::less<>>;
+
+void PutText(Metadata& metadata, const std::string& name_space, const std::string& key,
+             std::string text);
 
 }  // namespace remora::http

@@ -7,6 +7,7 @@
 // Times are nanoseconds (0: not yet), sizes bytes. Nothing in it fails.
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "source/event/clock.h"
@@ -17,39 +18,47 @@
 
 namespace remora::net {
 class Address;
+class Passage;
 class TlsFacts;
+struct ClientFingerprints;
 }  // namespace remora::net
 
 namespace remora::http {
 
-// Says an address when it is asked for: a system call that most exchanges do not need.
-class AddressSource {
+// Says of a connection what most exchanges do not need, and what costs a system call or memory.
+class ConnectionLookup {
  public:
-  // Null: there is none.
-  virtual const net::Address* Find() = 0;
+  // Our end of it; null: it is not known.
+  virtual const net::Address* FindLocal() = 0;
+  // What it hands on to upstream connections that are made for it; null: it has gone.
+  virtual net::Passage* FindPassage() = 0;
 
  protected:
-  ~AddressSource() = default;
+  ~ConnectionLookup() = default;
 };
 
 // What is the same for every exchange of a downstream connection. Owner: the server stream.
 struct ConnectionFacts {
-  uint64_t id = 0;                              // unique in the process
-  const net::Address* local = nullptr;          // ask FindLocal()
-  AddressSource* local_source = nullptr;        // who knows it, where `local` is null
+  uint64_t id = 0;                      // unique in the process
+  const net::Address* local = nullptr;  // ask FindLocal()
+  ConnectionLookup* lookup = nullptr;   // who knows what is not here; null: nobody
+  bool local_restored = false;          // `local` is where the client wanted to go before NAT
+  bool names_source = false;            // upstream connections come from where it says
   const net::Address* direct_remote = nullptr;  // the peer itself
   std::string_view filter_chain_name;
   std::string_view requested_server_name;  // SNI
   std::string_view termination_details;    // why we ended it
   std::string_view transport_failure;      // of its handshake
   const net::TlsFacts* tls = nullptr;      // null: plaintext
+  const net::ClientFingerprints* fingerprints = nullptr;
   const Metadata* listener_metadata = nullptr;
   const Metadata* filter_chain_metadata = nullptr;
 
   // Our end of the connection; null: not known.
   const net::Address* FindLocal() const {
-    return local == nullptr && local_source != nullptr ? local_source->Find() : local;
+    return local == nullptr && lookup != nullptr ? lookup->FindLocal() : local;
   }
+  net::Passage* FindPassage() const { return lookup != nullptr ? lookup->FindPassage() : nullptr; }
 };
 
 struct StreamInfo {
@@ -74,6 +83,7 @@ struct StreamInfo {
   const net::Address* downstream_remote = nullptr;
   const net::Address* upstream_remote = nullptr;
   const net::Address* upstream_local = nullptr;
+  std::shared_ptr<const net::TlsFacts> upstream_tls;  // of the last try; null: plaintext
   std::string_view response_code_details;
   std::string_view connection_termination_details;
   std::string_view route_name;

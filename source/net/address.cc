@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace remora::net {
@@ -27,6 +28,31 @@ absl::StatusOr<Address> Address::Ip(std::string_view ip, uint16_t port) {
     return address;
   }
   return absl::InvalidArgumentError(absl::StrCat("malformed IP address: ", text));
+}
+
+absl::StatusOr<Address> Address::IpPort(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  const std::string port_text(colon == std::string_view::npos ? "" : text.substr(colon + 1));
+  uint32_t port = 0;
+  // SimpleAtoi would also take signs and spaces.
+  if (port_text.find_first_not_of("0123456789") != std::string::npos ||
+      !absl::SimpleAtoi(port_text, &port) || port > UINT16_MAX) {
+    return absl::InvalidArgumentError("malformed port");
+  }
+  std::string_view ip = text.substr(0, colon);
+  const bool brackets = ip.starts_with('[') && ip.ends_with(']');
+  if (brackets) ip = ip.substr(1, ip.size() - 2);
+  absl::StatusOr<Address> address = Ip(ip, static_cast<uint16_t>(port));
+  if (address.ok() && brackets != (address->kind() == Kind::kIpv6)) {
+    return absl::InvalidArgumentError("IPv6 addresses, and only they, stand in brackets");
+  }
+  return address;
+}
+
+Address Address::WithPort(uint16_t port) const {
+  Address changed = *this;
+  changed.port_ = port;
+  return changed;
 }
 
 Address Address::FromIpBytes(std::string_view bytes, uint16_t port) {

@@ -26,6 +26,10 @@ class Address {
   Address() = default;
   // "127.0.0.1", "::1" (without brackets) and a port.
   static absl::StatusOr<Address> Ip(std::string_view ip, uint16_t port);
+  // "127.0.0.1:80", "[::1]:80".
+  static absl::StatusOr<Address> IpPort(std::string_view text);
+  // The same with another port. IPs only.
+  Address WithPort(uint16_t port) const;
   // In network order, 4 or 16 bytes; kNone for another number of them.
   static Address FromIpBytes(std::string_view bytes, uint16_t port);
   // A path, or "@name" for the abstract namespace. `mode` 0 leaves the file's mode alone.

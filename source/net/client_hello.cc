@@ -14,7 +14,11 @@ constexpr uint8_t kClientHelloMessage = 1;
 constexpr size_t kRandomSize = 32;
 constexpr size_t kMaxSessionId = 32;
 constexpr uint16_t kServerNameExtension = 0;
+constexpr uint16_t kGroupsExtension = 10;
+constexpr uint16_t kPointFormatsExtension = 11;
+constexpr uint16_t kSignatureAlgorithmsExtension = 13;
 constexpr uint16_t kAlpnExtension = 16;
+constexpr uint16_t kVersionsExtension = 43;
 constexpr uint8_t kHostName = 0;
 constexpr size_t kMaxHostName = 255;
 
@@ -47,7 +51,24 @@ bool ReadProtocols(std::string_view extension, ClientHello& hello) {
   return true;
 }
 
-bool ReadExtensions(std::string_view bytes, ClientHello& hello) {
+// A list with its length in front, of numbers of `size` bytes. A broken one says as much as can be
+// read: it is for the handshake to refuse it.
+std::vector<uint16_t> ReadNumbers(std::string_view bytes, size_t length_size, size_t size) {
+  std::vector<uint16_t> numbers;
+  ByteReader list(ByteReader(bytes).Block(length_size));
+  while (list.rest().size() >= size) numbers.push_back(static_cast<uint16_t>(list.Number(size)));
+  return numbers;
+}
+
+void ReadShape(uint64_t type, std::string_view value, HelloShape& shape) {
+  shape.extensions.push_back(static_cast<uint16_t>(type));
+  if (type == kGroupsExtension) shape.groups = ReadNumbers(value, 2, 2);
+  if (type == kPointFormatsExtension) shape.point_formats = ReadNumbers(value, 1, 1);
+  if (type == kSignatureAlgorithmsExtension) shape.signature_algorithms = ReadNumbers(value, 2, 2);
+  if (type == kVersionsExtension) shape.versions = ReadNumbers(value, 1, 2);
+}
+
+bool ReadExtensions(std::string_view bytes, bool with_shape, ClientHello& hello) {
   bool names = false;
   bool protocols = false;
   ByteReader reader(bytes);
@@ -55,6 +76,7 @@ bool ReadExtensions(std::string_view bytes, ClientHello& hello) {
     const uint64_t type = reader.Number(2);
     const std::string_view value = reader.Block(2);
     if (reader.failed()) return false;
+    if (with_shape) ReadShape(type, value, hello.shape);
     if (type == kServerNameExtension) {
       if (std::exchange(names, true) || !ReadServerName(value, hello)) return false;
     } else if (type == kAlpnExtension) {
@@ -64,18 +86,24 @@ bool ReadExtensions(std::string_view bytes, ClientHello& hello) {
   return true;
 }
 
-bool ReadMessage(std::string_view body, ClientHello& hello) {
+bool ReadMessage(std::string_view body, bool with_shape, ClientHello& hello) {
   ByteReader reader(body);
-  reader.Number(2);  // the version, which says little since TLS 1.3
+  const uint64_t version = reader.Number(2);  // which says little since TLS 1.3
   reader.Bytes(kRandomSize);
   const std::string_view session = reader.Block(1);
   const std::string_view ciphers = reader.Block(2);
   const std::string_view compressions = reader.Block(1);
   if (reader.failed() || session.size() > kMaxSessionId) return false;
   if (ciphers.empty() || ciphers.size() % 2 != 0 || compressions.empty()) return false;
+  if (with_shape) {
+    hello.shape.version = static_cast<uint16_t>(version);
+    for (ByteReader list(ciphers); !list.empty();) {
+      hello.shape.ciphers.push_back(static_cast<uint16_t>(list.Number(2)));
+    }
+  }
   if (reader.empty()) return true;  // TLS before extensions
   const std::string_view extensions = reader.Block(2);
-  return reader.AtEnd() && ReadExtensions(extensions, hello);
+  return reader.AtEnd() && ReadExtensions(extensions, with_shape, hello);
 }
 
 struct Fragments {
@@ -129,7 +157,7 @@ void Join(std::string_view bytes, Fragments& fragments) {
 
 }  // namespace
 
-ClientHelloParse ParseClientHello(std::string_view bytes, ClientHello& hello) {
+ClientHelloParse ParseClientHello(std::string_view bytes, ClientHello& hello, bool with_shape) {
   Fragments fragments;
   Join(bytes.substr(0, kMaxClientHello), fragments);
   if (fragments.state == ClientHelloParse::kIncomplete) {
@@ -137,7 +165,7 @@ ClientHelloParse ParseClientHello(std::string_view bytes, ClientHello& hello) {
   }
   if (fragments.state != ClientHelloParse::kComplete) return fragments.state;
   ClientHello read;
-  if (!ReadMessage(fragments.message, read)) return ClientHelloParse::kNotTls;
+  if (!ReadMessage(fragments.message, with_shape, read)) return ClientHelloParse::kNotTls;
   hello = std::move(read);
   return ClientHelloParse::kComplete;
 }

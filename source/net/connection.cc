@@ -21,6 +21,12 @@ int PendingError(int fd) {
 
 bool IsPeerReset(int error) { return error == ECONNRESET || error == EPIPE; }
 
+// libevent shows EPOLLERR as room to read and to write, and hides EPOLLRDHUP with it.
+bool MayBeReset(uint32_t ready) {
+  constexpr uint32_t kMask = event::kReadable | event::kWritable | event::kPeerClosed;
+  return (ready & kMask) == (event::kReadable | event::kWritable);
+}
+
 }  // namespace
 
 Connection::Connection(event::Dispatcher& dispatcher, buffer::BlockPool& blocks, Socket socket,
@@ -63,19 +69,57 @@ void Connection::OnReadyThunk(void* self, uint32_t ready) {
 
 void Connection::OnReadAgain(void* self) {
   auto* connection = static_cast<Connection*>(self);
-  if (connection->state_ == State::kOpen) {
-    if (connection->reading_paused_) return;
-    if (connection->input_end_ == InputEnd::kNotYet &&
-        (connection->read_pending_ || connection->peer_closed_)) {
-      connection->Read();
-    } else {
-      connection->Offer();  // left over from before a pause
-    }
-  } else if (connection->state_ == State::kHandshaking) {
-    connection->Handshake();
-  } else if (connection->state_ == State::kLingering) {
-    connection->Discard();
+  if (std::exchange(connection->reads_at_turn_end_, false)) {
+    connection->ReadAgain();
+  } else {
+    connection->Look();
   }
+  connection->LookLater();
+}
+
+void Connection::ReadAtTurnEnd() {
+  if (std::exchange(reads_at_turn_end_, true)) return;
+  read_again_.Unlink();  // it may wait for a sweep
+  dispatcher_.AtTurnEnd(read_again_);
+}
+
+void Connection::ReadAgain() {
+  if (state_ == State::kOpen) {
+    if (reading_paused_) return;
+    if (input_end_ == InputEnd::kNotYet && (read_pending_ || peer_closed_)) {
+      Read();
+    } else {
+      Offer();  // left over from before a pause
+    }
+  } else if (state_ == State::kHandshaking) {
+    Handshake();
+  } else if (state_ == State::kLingering) {
+    Discard();
+  }
+}
+
+void Connection::LookLater() {
+  if (!in_doubt_ || read_again_.linked()) return;
+  if (state_ == State::kOpen || state_ == State::kHandshaking) dispatcher_.AtSweep(read_again_);
+}
+
+void Connection::Look() {
+  if (!in_doubt_ || (state_ != State::kOpen && state_ != State::kHandshaking)) return;
+  // Where bytes come and go, the next write or event will tell.
+  if (dispatcher_.now() - last_moved_ < event::Dispatcher::kSweepPeriod) return;
+  in_doubt_ = false;
+  if (state_ == State::kHandshaking) {
+    Handshake();
+  } else if (!reading_paused_ && input_end_ == InputEnd::kNotYet && in_pipe_ == nullptr) {
+    Read();
+    return;
+  }
+  if (state_ != State::kClosed) FailIfBroken();  // nobody reads
+}
+
+void Connection::FailIfBroken() {
+  const int error = PendingError(socket_.fd());
+  if (error != 0) Fail(IsPeerReset(error) ? CloseReason::kPeer : CloseReason::kError, error);
 }
 
 void Connection::OnReady(uint32_t ready) {
@@ -85,7 +129,9 @@ void Connection::OnReady(uint32_t ready) {
     return;
   }
   if (state_ == State::kHandshaking) {
+    in_doubt_ = in_doubt_ || MayBeReset(ready);
     Handshake();
+    LookLater();
     return;
   }
   if ((ready & event::kWritable) && waiting_writable_) {
@@ -99,15 +145,13 @@ void Connection::OnReady(uint32_t ready) {
   if (!(ready & (event::kReadable | event::kPeerClosed))) return;
   if (reading_paused_) {
     read_pending_ = true;
-    // A reset shows as readable and writable at once; data alone can look the same. Only here,
-    // where nobody reads, is the pending error worth a system call.
-    if ((ready & event::kReadable) && (ready & event::kWritable)) {
-      const int error = PendingError(socket_.fd());
-      if (error != 0) Fail(IsPeerReset(error) ? CloseReason::kPeer : CloseReason::kError, error);
-    }
+    // Where nobody reads, the pending error is worth a system call.
+    if (MayBeReset(ready)) FailIfBroken();
     return;
   }
+  in_doubt_ = in_doubt_ || MayBeReset(ready);
   Read();
+  LookLater();
 }
 
 void Connection::OnReadyWhileConnecting(uint32_t ready) {
@@ -122,7 +166,7 @@ void Connection::OnReadyWhileConnecting(uint32_t ready) {
   // other event will tell of it.
   if (ready & (event::kReadable | event::kPeerClosed)) {
     read_pending_ = true;
-    dispatcher_.AtTurnEnd(read_again_);
+    ReadAtTurnEnd();
   }
   if (state_ == State::kOpen) handler_.OnConnected();
 }
@@ -165,7 +209,7 @@ void Connection::OnHandshakeDone(const IoResult& result) {
 
 void Connection::ReleaseHandshake() {
   transport_->Release();
-  if (state_ == State::kHandshaking) dispatcher_.AtTurnEnd(read_again_);
+  if (state_ == State::kHandshaking) ReadAtTurnEnd();
 }
 
 // The alert that says why is already with the kernel. A peer that is still sending (TLS 1.3
@@ -181,7 +225,7 @@ void Connection::OnTransportFailed() {
   linger_time_ = kDefaultLinger;
   output_.Clear();
   ArmLinger();
-  dispatcher_.AtTurnEnd(read_again_);
+  ReadAtTurnEnd();
 }
 
 void Connection::Read() {
@@ -191,8 +235,7 @@ void Connection::Read() {
   // too.
   const size_t budget = std::min(kReadBudget, options_.output_limit);
   TakeIn(in_pipe_ != nullptr ? in_pipe_->Fill(socket_.fd(), budget)
-                             : transport_->Read(socket_.fd(), input_, budget,
-                                                peer_closed_ || options_.reads_until_empty));
+                             : transport_->Read(socket_.fd(), input_, budget, peer_closed_));
 }
 
 void Connection::TakeIn(const IoResult& result) {
@@ -210,7 +253,7 @@ void Connection::TakeIn(const IoResult& result) {
       return;
     case IoResult::Next::kAgain:
       read_pending_ = true;
-      dispatcher_.AtTurnEnd(read_again_);
+      ReadAtTurnEnd();
       if (!reading_paused_) Offer();
       return;
     case IoResult::Next::kEnd:
@@ -243,7 +286,7 @@ void Connection::ResumeReading() {
   if (state_ != State::kOpen) return;
   // No event will come for bytes that arrived while paused, nor for those still in our buffer.
   if (read_pending_ || !input_.empty() || input_end_ == InputEnd::kRead) {
-    dispatcher_.AtTurnEnd(read_again_);
+    ReadAtTurnEnd();
   }
 }
 
@@ -254,7 +297,7 @@ void Connection::Discard() {
     input_.Clear();
     if (result.next == IoResult::Next::kWait) return;
     if (result.next == IoResult::Next::kAgain) {
-      dispatcher_.AtTurnEnd(read_again_);
+      ReadAtTurnEnd();
       return;
     }
     Fail(linger_end_, result.error);
@@ -300,6 +343,7 @@ void Connection::Flush() {
       Fail(IsPeerReset(result.error) ? CloseReason::kPeer : CloseReason::kError, result.error);
       return;
     }
+    in_doubt_ = false;
     waiting_writable_ = HasOutput();
     // A peer that stops reading must not keep a closing connection: the timer runs from the last
     // progress.
@@ -352,7 +396,7 @@ void Connection::FinishFlush() {
   shutdown(socket_.fd(), SHUT_WR);
   state_ = State::kLingering;
   ArmLinger();
-  dispatcher_.AtTurnEnd(read_again_);
+  ReadAtTurnEnd();
 }
 
 bool Connection::SendFinish() {
@@ -373,6 +417,7 @@ void Connection::ArmLinger() {
         dispatcher_.timers(),
         [](void* self) {
           auto* connection = static_cast<Connection*>(self);
+          connection->ResetIfCut();
           connection->Fail(connection->linger_end_ == CloseReason::kTransportFailed
                                ? CloseReason::kTransportFailed
                                : CloseReason::kLingerTimeout,
@@ -413,6 +458,10 @@ void Connection::Fail(CloseReason reason, int error) {
   if (state_ == State::kClosed) return;
   Close();
   handler_.OnClosed(reason, error);
+}
+
+void Connection::ResetIfCut() {
+  if (state_ != State::kClosed && HasOutput()) ResetOnClose(socket_.fd());
 }
 
 void Connection::Close() {

@@ -17,6 +17,11 @@
 // handler itself called. Close() by the owner makes no callback. After OnClosed nothing is called.
 // Failures are reported as an errno value and a side; nothing is thrown.
 //
+// A reset is known at once, but for one that comes together with the last bytes before it: libevent
+// shows the two as it shows bytes alone. A write that succeeds proves that there was none; where
+// nothing is written, the connection is looked at once more when it has been still for a moment
+// (Dispatcher::AtSweep), so that no message costs a further read.
+//
 // Back-pressure: OnOutputFull when more than `output_limit` bytes remain unsent after a flush,
 // OnOutputDrained when half of that or less is left. Reading is paused by PauseReading, which is
 // idempotent; the kernel's receive window then stops the peer.
@@ -78,10 +83,6 @@ class Connection final : public event::Flushable {
 
   struct Options {
     size_t output_limit = 1024 * 1024;
-    // A short read is followed by another. libevent does not tell a reset from room to write, so
-    // one that came with the last bytes shows in a further read only. For who may never write or
-    // time out: it costs a system call a message.
-    bool reads_until_empty = false;
     stats::Counter received;  // bytes, added as they are read
     stats::Counter sent;
   };
@@ -110,9 +111,13 @@ class Connection final : public event::Flushable {
 
   // Ends it now; unsent output is dropped.
   void Close();
+  // Before Close: if output will be dropped, the peer gets a reset. An end like any other would
+  // tell it that it has all.
+  void ResetIfCut();
   // Sends what is queued, then closes: at once, or with `linger` after the peer's FIN, because a
   // peer that is still sending would get a reset that destroys the answer it has not read yet.
-  // Neither waits longer than `linger_time` without progress (0: no limit, and no lingering).
+  // Neither waits longer than `linger_time` without progress (0: no limit, and no lingering); what
+  // was not sent by then ends in a reset.
   void CloseAfterFlush(bool linger, event::Duration linger_time = kDefaultLinger);
   // Sends what is queued, then FIN; reading goes on.
   void ShutdownAfterFlush();
@@ -174,6 +179,12 @@ class Connection final : public event::Flushable {
   static void OnReadyThunk(void* self, uint32_t ready);
   static void OnReadAgain(void* self);
   void OnReady(uint32_t ready);
+  void ReadAtTurnEnd();
+  void ReadAgain();
+  // The last event may have hidden a reset.
+  void LookLater();
+  void Look();
+  void FailIfBroken();
   void OnReadyWhileConnecting(uint32_t ready);
   void StartTransport();
   void Handshake();
@@ -203,6 +214,9 @@ class Connection final : public event::Flushable {
   bool reading_paused_ = false;
   bool read_pending_ = false;  // readiness came while paused, or a read stopped at its budget
   bool peer_closed_ = false;   // the kernel reported FIN
+  // The last event can have been a reset's too, and nothing was sent since.
+  bool in_doubt_ = false;
+  bool reads_at_turn_end_ = false;  // what read_again_ waits for; a look otherwise
   InputEnd input_end_ = InputEnd::kNotYet;
   bool accepted_ = false;
   bool transport_pending_ = false;  // the transport has bytes of its own to write

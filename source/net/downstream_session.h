@@ -33,6 +33,12 @@ struct ConnectionTlv {
   std::string value;
 };
 
+// What a client's TLS is known by: its ClientHello, as text for logs. Empty: not wanted.
+struct ClientFingerprints {
+  std::string ja3;
+  std::string ja4;
+};
+
 // An accepted connection on its way to a session: what was learnt of it before its first byte.
 struct Accepted {
   Socket socket;
@@ -40,10 +46,13 @@ struct Accepted {
   Address direct_remote;         // the peer itself
   std::optional<Address> local;  // where the client wanted to go, when that is not the socket's own
                                  // address (restored destination, PROXY header)
+  bool local_restored = false;   // `local` is where the client wanted to go before NAT
   std::string server_name;       // SNI as a listener filter saw it; empty: none
   std::vector<ConnectionValue> metadata;  // what listener filters left
   std::vector<ConnectionTlv> tlvs;        // of a PROXY header, to be passed on
+  std::shared_ptr<const Source> source;   // of its upstream connections; null: as clusters say
   std::string cluster;                    // that a guard has chosen for a TCP proxy; empty: its own
+  std::unique_ptr<const ClientFingerprints> fingerprints;  // null: nobody asked for them
   std::unique_ptr<TransportSocket> transport;
 };
 
@@ -69,7 +78,8 @@ struct SessionTotals {
   bool broke_protocol = false;
   bool handshaking = false;  // its transport's handshake is not done
   // Valid as long as the session.
-  const TlsFacts* tls = nullptr;       // null: plaintext
+  const TlsFacts* tls = nullptr;  // null: plaintext
+  const ClientFingerprints* fingerprints = nullptr;
   std::string_view transport_failure;  // why its handshake failed
   bool http2 = false;                  // it is HTTP/2
   std::string_view details;            // %RESPONSE_CODE_DETAILS% of what has no response

@@ -29,9 +29,9 @@ struct Findings {
   Accepted accepted;
   std::string transport_protocol;  // empty: nothing was recognised
   std::vector<std::string> application_protocols;
-  bool local_restored = false;  // accepted.local is where the client wanted to go before NAT
-  size_t take = 0;              // bytes that the filter wants to have taken off the stream
-  size_t look = 0;              // how many bytes it wants to see the next time; 0: its most_bytes()
+  bool handed_over = false;  // another listener has accepted it
+  size_t take = 0;           // bytes that the filter wants to have taken off the stream
+  size_t look = 0;           // how many bytes it wants to see the next time; 0: its most_bytes()
 };
 
 class ListenerFilter {

@@ -37,6 +37,16 @@ bool IsStaleUnixSocket(const Address& address) {
          errno == ECONNREFUSED;
 }
 
+absl::Status SetTransparent(int fd, bool v6) {
+  return v6 ? SetInt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1, "IPV6_TRANSPARENT")
+            : SetInt(fd, IPPROTO_IP, IP_TRANSPARENT, 1, "IP_TRANSPARENT");
+}
+
+absl::Status SetFreebind(int fd, bool v6) {
+  return v6 ? SetInt(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1, "IPV6_FREEBIND")
+            : SetInt(fd, IPPROTO_IP, IP_FREEBIND, 1, "IP_FREEBIND");
+}
+
 absl::Status PrepareListener(int fd, const Address& address, const ListenOptions& options) {
   absl::Status status = SetInt(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
   if (!status.ok() || !address.is_ip()) return status;
@@ -48,20 +58,41 @@ absl::Status PrepareListener(int fd, const Address& address, const ListenOptions
     status.Update(
         SetInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv4_compat ? 0 : 1, "IPV6_V6ONLY"));
   }
-  if (options.transparent) {
-    status.Update(v6 ? SetInt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1, "IPV6_TRANSPARENT")
-                     : SetInt(fd, IPPROTO_IP, IP_TRANSPARENT, 1, "IP_TRANSPARENT"));
-  }
-  if (options.freebind) {
-    status.Update(v6 ? SetInt(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1, "IPV6_FREEBIND")
-                     : SetInt(fd, IPPROTO_IP, IP_FREEBIND, 1, "IP_FREEBIND"));
-  }
+  if (options.transparent) status.Update(SetTransparent(fd, v6));
+  if (options.freebind) status.Update(SetFreebind(fd, v6));
   if (options.keepalive.has_value()) status.Update(SetKeepalive(fd, *options.keepalive));
   if (options.fast_open_queue.has_value()) {
     status.Update(SetInt(fd, IPPROTO_TCP, TCP_FASTOPEN,
                          static_cast<int>(std::min<uint32_t>(*options.fast_open_queue, INT_MAX)),
                          "TCP_FASTOPEN"));
   }
+  return status;
+}
+
+absl::Status BindSource(int fd, bool v6, const Source& source) {
+  absl::Status status;
+  if (source.transparent) status.Update(SetTransparent(fd, v6));
+  if (source.freebind) status.Update(SetFreebind(fd, v6));
+  if (source.mark != 0) {
+    status.Update(SetInt(fd, SOL_SOCKET, SO_MARK, static_cast<int>(source.mark), "SO_MARK"));
+  }
+  status.Update(ApplyOptions(fd, source.options, SocketOption::State::kPrebind));
+  if (source.address.is_ip()) {
+    // Without a port the kernel waits with its choice for connect, so that two connections to
+    // different places may have the same one.
+    if (source.address.port() == 0) {
+      status.Update(SetInt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT"));
+    } else {
+      status.Update(SetInt(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"));
+    }
+    if (!status.ok()) return status;
+    sockaddr_storage storage;
+    const socklen_t length = source.address.Fill(storage);
+    if (bind(fd, reinterpret_cast<sockaddr*>(&storage), length) != 0) {
+      return Failed(absl::StrCat("cannot bind '", source.address.ToString(), "'"), errno);
+    }
+  }
+  status.Update(ApplyOptions(fd, source.options, SocketOption::State::kBound));
   return status;
 }
 
@@ -134,12 +165,16 @@ absl::Status StartListening(const Socket& socket, const ListenOptions& options) 
 }
 
 absl::StatusOr<Socket> StartConnect(const Address& address,
-                                    const std::optional<TcpKeepalive>& keepalive) {
+                                    const std::optional<TcpKeepalive>& keepalive,
+                                    const Source* source) {
   Socket socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return Failed("socket", errno);
   if (address.is_ip()) {
     absl::Status status = SetInt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
     if (keepalive.has_value()) status.Update(SetKeepalive(socket.fd(), *keepalive));
+    if (source != nullptr) {
+      status.Update(BindSource(socket.fd(), address.kind() == Address::Kind::kIpv6, *source));
+    }
     if (!status.ok()) return status;
   }
   sockaddr_storage storage;
@@ -185,7 +220,9 @@ Address OriginalDestination(int fd) {
       0) {
     return Address();
   }
-  return Address::FromSocket(storage, length);
+  // The kernel answers for every connection that it tracks.
+  const Address original = Address::FromSocket(storage, length);
+  return original == local ? Address() : original;
 }
 
 }  // namespace remora::net

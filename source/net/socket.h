@@ -55,6 +55,15 @@ struct TcpKeepalive {
   std::optional<uint32_t> interval_seconds;
 };
 
+// Where an outgoing connection comes from.
+struct Source {
+  Address address;           // kNone: the kernel chooses; port 0: so does it
+  bool transparent = false;  // the address is somebody else's (IP_TRANSPARENT)
+  bool freebind = false;     // the address need not be there
+  uint32_t mark = 0;         // of its packets (SO_MARK); 0: none
+  std::vector<SocketOption> options;
+};
+
 struct ListenOptions {
   bool reuse_port = true;
   bool ipv4_compat = false;  // a v6 wildcard that takes v4 too
@@ -76,8 +85,10 @@ absl::StatusOr<Socket> BindListener(const Address& address, const ListenOptions&
 absl::Status StartListening(const Socket& socket, const ListenOptions& options);
 
 // A non-blocking socket on its way to `address`; connection errors show up when it is used.
+// `source`: where it comes from, if it is an IP connection; null: the kernel chooses.
 absl::StatusOr<Socket> StartConnect(const Address& address,
-                                    const std::optional<TcpKeepalive>& keepalive);
+                                    const std::optional<TcpKeepalive>& keepalive,
+                                    const Source* source = nullptr);
 
 // Closing it will send a reset in place of a FIN, and drop what was not sent.
 void ResetOnClose(int fd);

@@ -8,6 +8,7 @@
 // not exist is empty.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +60,9 @@ class TlsFacts {
   virtual const std::vector<CertificateFacts>& peer_chain() const = 0;
   // Null: we presented none.
   virtual const CertificateFacts* local() const = 0;
+  // The same facts, for as long as somebody wants them: made once a connection. Null: there are
+  // none to keep.
+  virtual std::shared_ptr<const TlsFacts> Keep() const { return nullptr; }
 
  protected:
   ~TlsFacts() = default;

@@ -25,6 +25,7 @@ class Shard;
 namespace remora::net {
 
 class Address;
+class Passage;
 
 // What is known of one connection when its socket is made. Views need not outlive the call.
 struct TransportOptions {
@@ -34,6 +35,8 @@ struct TransportOptions {
   std::string_view server_name;  // instead of the configured SNI; empty: as configured
   // Names of which the host's certificate must have one, instead of the configured ones.
   const std::vector<std::string_view>* subject_names = nullptr;
+  // Of the downstream connection that it is made for; null: it is for any, or for none.
+  const Passage* passage = nullptr;
   // Comma-joined, where the configuration names no protocols; empty: none.
   std::string_view application_protocols;
 };
@@ -51,6 +54,8 @@ class TransportFactory {
   // outlive the factory.
   virtual std::unique_ptr<TransportMaker> ForWorker(stats::Scope& scope,
                                                     stats::Shard& shard) const = 0;
+  // Its sockets tell the peer whom they are made for: nobody else may use them.
+  virtual bool shows_client() const { return false; }
 };
 
 }  // namespace remora::net

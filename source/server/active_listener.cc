@@ -191,7 +191,8 @@ void ActiveListener::OnPendingEnd(PendingConnection& connection, End end) {
 }
 
 ActiveListener* ActiveListener::Elsewhere(const net::Findings& findings) {
-  if (!config_->hands_over || !findings.local_restored || directory_ == nullptr) return nullptr;
+  if (!config_->hands_over || directory_ == nullptr) return nullptr;
+  if (!findings.accepted.local_restored || findings.handed_over) return nullptr;
   ActiveListener* found = directory_->FindListener(*findings.accepted.local);
   return found == this ? nullptr : found;
 }
@@ -199,7 +200,7 @@ ActiveListener* ActiveListener::Elsewhere(const net::Findings& findings) {
 // Its own listener filters look at it, and it is not handed over again.
 void ActiveListener::TakeOver(net::Findings findings) {
   Count();
-  findings.local_restored = false;
+  findings.handed_over = true;
   Inspect(std::move(findings));
 }
 
@@ -333,6 +334,7 @@ void ActiveListener::LogWithoutSession(const net::Findings& findings, std::strin
   facts.local = &local;
   facts.direct_remote = &accepted.direct_remote;
   facts.requested_server_name = accepted.server_name;
+  facts.fingerprints = accepted.fingerprints.get();
   http::StreamInfo info;
   info.connection = &facts;
   info.downstream_remote = &accepted.remote;
@@ -359,6 +361,7 @@ void ActiveListener::Log(const Open& open) {
   facts.transport_failure = totals.transport_failure;
   if (totals.tls != nullptr) facts.requested_server_name = totals.tls->server_name();
   facts.tls = totals.tls;
+  facts.fingerprints = totals.fingerprints;
   facts.termination_details = open.ended_because;
   if (open.guarded != nullptr) {
     facts.direct_remote = &open.guarded->direct_remote;

@@ -1,7 +1,9 @@
 #include "source/server/cluster_table.h"
 
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "source/upstream/cluster_stats.h"
@@ -28,6 +30,18 @@ void ShowHostTable(const upstream::Cluster& cluster, stats::Store& store) {
   }
 }
 
+// How many hosts were given which transport: `<name of the match>.total_match_count`.
+void CountTransports(const upstream::Cluster& cluster, stats::Shard& shard) {
+  std::vector<stats::Counter> counters;
+  const auto add = [&](std::string_view name) {
+    counters.push_back(cluster.scope().MakeCounter(
+        shard, absl::StrCat(absl::string_view(name.data(), name.size()), ".total_match_count")));
+  };
+  add("default");
+  for (const upstream::TransportMatch& match : cluster.config().transport_matches) add(match.name);
+  for (const auto& host : cluster.hosts()) counters[host->config().transport].Inc();
+}
+
 }  // namespace
 
 std::shared_ptr<const upstream::ClusterTable> MakeClusterTable(
@@ -41,7 +55,7 @@ std::shared_ptr<const upstream::ClusterTable> MakeClusterTable(
     const std::string name = config.name;
     // Workers and main: the last slot is main's.
     stats::Scope* http2_scope = nullptr;
-    if (config.protocol == upstream::Protocol::kHttp2) {
+    if (config.protocol != upstream::Protocol::kHttp1) {
       http2_scope = &store.AddScope(absl::StrCat("cluster.", config.stat_name(), ".http2"));
     }
     auto cluster = std::make_shared<const upstream::Cluster>(std::move(config), workers + 1, scope,
@@ -59,6 +73,7 @@ std::shared_ptr<const upstream::ClusterTable> MakeClusterTable(
     membership.membership_degraded.Set(degraded);
     membership.membership_excluded.Set(0);
     ShowHostTable(*cluster, store);
+    CountTransports(*cluster, store.main_shard());
     (*clusters)[name] = std::move(cluster);
     stats.cluster_added.Inc();
   }

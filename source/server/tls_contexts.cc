@@ -35,18 +35,45 @@ absl::flat_hash_map<std::string, Owner> FindOwners(const config::World& world,
   return owners;
 }
 
+void ShowExpiration(const std::string& name, const net::CertificateFacts& facts,
+                    stats::Scope& scope, stats::Shard& shard) {
+  scope.MakeGauge(shard, absl::StrCat("ssl.certificate.", name, ".expiration_unix_time_seconds"))
+      .Set(static_cast<uint64_t>(std::max<int64_t>(0, facts.not_after)));
+}
+
+// Of the context that was built from `secrets`: our certificates, and the first authority of each
+// store. Two of one name show the later one, as in Envoy.
+void ShowExpirations(const tls::ContextSecrets& secrets, const tls::Context& context,
+                     stats::Scope& scope, stats::Shard& shard) {
+  for (size_t i = 0; i < secrets.certificates.size(); ++i) {
+    ShowExpiration(secrets.certificates[i].name, context.certificates()[i]->facts(), scope, shard);
+  }
+  if (!secrets.validation.has_value() || context.check() == nullptr) return;
+  const tls::Validation& validation = *secrets.validation;
+  const std::vector<const tls::TrustStore*> stores = context.check()->stores();
+  for (size_t i = 0; i < stores.size(); ++i) {
+    if (stores[i]->facts().empty()) continue;
+    ShowExpiration(
+        validation.trust_domains.empty() ? validation.name : absl::StrCat("unnamed_ca_cert_", i),
+        stores[i]->facts().front(), scope, shard);
+  }
+}
+
 }  // namespace
 
-SecretContext::Setup TlsContexts::MakeSetup(const tls::ContextUse& use) {
+SecretContext::Setup TlsContexts::MakeSetup(const tls::ContextUse& use, stats::Scope& scope,
+                                            stats::Shard& shard) {
   SecretContext::Setup setup;
   setup.name = use.owner;
   setup.needs = use.source->needs();
-  setup.build = [this, source = use.source](
+  setup.build = [this, source = use.source, &scope, &shard](
                     const tls::ContextSecrets& secrets) -> absl::StatusOr<SecretContext::Publish> {
     absl::StatusOr<std::shared_ptr<const tls::Context>> context = source->Build(secrets, parts_);
     if (!context.ok()) return context.status();
-    return SecretContext::Publish(
-        [source, context = *std::move(context)] { source->Put(context); });
+    return SecretContext::Publish([source, context = *std::move(context), secrets, &scope, &shard] {
+      source->Put(context);
+      ShowExpirations(secrets, *context, scope, shard);
+    });
   };
   return setup;
 }
@@ -62,8 +89,14 @@ absl::Status TlsContexts::Follow(const config::World& world, stats::Store& store
         store.main_shard(), use.source->server()
                                 ? "server_ssl_socket_factory.ssl_context_update_by_sds"
                                 : "client_ssl_socket_factory.ssl_context_update_by_sds");
-    if (!SecretContext::Changes(use.source->needs())) continue;
-    SecretContext::Setup setup = MakeSetup(use);
+    const tls::SecretNeeds& needs = use.source->needs();
+    const std::shared_ptr<const tls::Context> context = use.source->Get();
+    if (context != nullptr) {
+      ShowExpirations({needs.certificates, needs.validation, needs.ticket_keys}, *context,
+                      *owner->second.scope, store.main_shard());
+    }
+    if (!SecretContext::Changes(needs)) continue;
+    SecretContext::Setup setup = MakeSetup(use, *owner->second.scope, store.main_shard());
     setup.updates = updates;
     status.Update(secrets_.Add(std::move(setup), owner->second.target));
   }

@@ -38,7 +38,8 @@ class TlsContexts {
   size_t shared_parts() const { return parts_.size(); }
 
  private:
-  SecretContext::Setup MakeSetup(const tls::ContextUse& use);
+  SecretContext::Setup MakeSetup(const tls::ContextUse& use, stats::Scope& scope,
+                                 stats::Shard& shard);
 
   std::vector<tls::ContextUse> uses_;
   tls::PartCache parts_;

@@ -7,6 +7,7 @@
 
 #include "source/base/hash.h"
 #include "source/base/log.h"
+#include "source/net/tls_facts.h"
 
 namespace remora::tcp {
 
@@ -19,7 +20,6 @@ namespace {
 net::Connection::Options ConnectionOptions(const WorkerConfig& config) {
   net::Connection::Options options;
   options.output_limit = config.buffer_limit();
-  options.reads_until_empty = true;
   options.received = config.stats().downstream_cx_rx_bytes_total;
   options.sent = config.stats().downstream_cx_tx_bytes_total;
   return options;
@@ -31,12 +31,14 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
                  net::Accepted accepted)
     : config_(std::move(config)),
       owner_(owner),
+      findings_(TakeFindings(accepted)),
       remote_(std::move(accepted.remote)),
       direct_remote_(std::move(accepted.direct_remote)),
       local_(accepted.local.has_value()
                  ? std::make_unique<const net::Address>(*std::move(accepted.local))
                  : nullptr),
       server_name_(std::move(accepted.server_name)),
+      fingerprints_(std::move(accepted.fingerprints)),
       // The worker's index in the low bits keeps numbers of different workers apart.
       id_(++config_->services().last_connection << 10 | config_->services().worker.index),
       started_(config_->services().worker.dispatcher.now()),
@@ -54,6 +56,34 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
 
 Session::~Session() { Close(); }
 
+std::unique_ptr<Session::Findings> Session::TakeFindings(net::Accepted& accepted) {
+  if (accepted.metadata.empty() && accepted.tlvs.empty() && !accepted.local_restored &&
+      accepted.source == nullptr) {
+    return nullptr;
+  }
+  auto findings = std::make_unique<Findings>();
+  for (net::ConnectionValue& value : accepted.metadata) {
+    http::PutText(findings->metadata, value.name_space, value.key, std::move(value.value));
+  }
+  findings->local_restored = accepted.local_restored;
+  findings->tlvs = std::move(accepted.tlvs);
+  findings->source = std::move(accepted.source);
+  return findings;
+}
+
+net::Passage& Session::passage() {
+  if (passage_ == nullptr) {
+    std::vector<net::ConnectionTlv> tlvs;
+    std::shared_ptr<const net::Source> source;
+    if (findings_ != nullptr) {
+      tlvs = std::move(findings_->tlvs);
+      source = findings_->source;
+    }
+    passage_ = std::make_unique<net::Passage>(remote_, local(), std::move(tlvs), std::move(source));
+  }
+  return *passage_;
+}
+
 const net::Address& Session::local() {
   if (local_ == nullptr) {
     local_ = std::make_unique<const net::Address>(connection_.LocalAddress());
@@ -69,6 +99,7 @@ net::SessionTotals Session::totals() const {
   totals.bytes_sent = connection_.bytes_sent();
   totals.handshaking = connection_.handshaking();
   totals.tls = connection_.tls();
+  totals.fingerprints = fingerprints_.get();
   totals.transport_failure = connection_.transport_failure();
   return totals;
 }
@@ -169,6 +200,12 @@ Failure Session::BeginUpstream(upstream::ClusterRuntime& cluster) {
   if (config_->config().hash_source_ip && cluster.wants_hash() && remote_.is_ip()) {
     wish.hash = base::XxHash64(remote_.IpString());
   }
+  if (cluster.wants_passage() || (findings_ != nullptr && findings_->source != nullptr)) {
+    wish.passage = &passage();
+  }
+  std::optional<net::Address> destination;
+  if (cluster.wants_destination()) destination = Destination(cluster);
+  if (destination.has_value()) wish.destination = &*destination;
   connect_begin_ = connection_.dispatcher().now();
   Failure failure = Failure::kNone;
   upstream_ = Upstream::Begin(*this, cluster, wish, failure);
@@ -181,6 +218,13 @@ Failure Session::BeginUpstream(upstream::ClusterRuntime& cluster) {
     upstream_id_ = upstream_->id();
   }
   return Failure::kNone;
+}
+
+std::optional<net::Address> Session::Destination(const upstream::ClusterRuntime& cluster) {
+  if (findings_ == nullptr) return std::nullopt;
+  std::optional<net::Address> found = cluster.DestinationIn(&findings_->metadata);
+  if (!found.has_value() && findings_->local_restored) found = local();
+  return found.has_value() ? cluster.FinishDestination(*found) : found;
 }
 
 void Session::OnConnectFailed(Failure failure) {
@@ -217,7 +261,10 @@ void Session::OnUpstreamConnected() {
   const bool plain = connection_.tls() == nullptr && upstream.tls() == nullptr;
   to_upstream_.Connect(connection_, upstream, plain);
   to_client_.Connect(upstream, connection_, plain);
-  if (!config_->loggers().empty()) upstream_local_ = upstream.LocalAddress();
+  if (!config_->loggers().empty()) {
+    upstream_local_ = upstream.LocalAddress();
+    if (upstream.tls() != nullptr) upstream_tls_ = upstream.tls()->Keep();
+  }
   const Config& config = config_->config();
   if (config.access_log_on_connected) Log(formatter::LogType::kTcpUpstreamConnected);
   if (config.idle_timeout > 0) timer_.Arm(connect_end_ + config.idle_timeout);
@@ -273,7 +320,10 @@ void Session::OnInputEnd() {
     case Phase::kOpen:
       to_upstream_.OnInputEnd();
       // As Envoy: TLS that ends without saying so has ended both ways.
-      if (to_client_.ended() || connection_.input_cut()) CloseBoth(Upstream::EndedBy::kUs);
+      if (to_client_.ended() || connection_.input_cut()) {
+        CountFlush();
+        CloseBoth(Upstream::EndedBy::kUs);
+      }
       return;
     case Phase::kConnecting:
       client_ended_early_ = true;
@@ -344,6 +394,15 @@ void Session::CloseBoth(Upstream::EndedBy by) {
   upstream_->connection().CloseAfterFlush(false, 0);
 }
 
+// The client is gone, and the host has not got everything.
+void Session::CountFlush() {
+  if (flushing_) return;
+  flushing_ = !upstream_->connection().output().empty() || to_upstream_.pipe_filled();
+  if (!flushing_) return;
+  config_->stats().upstream_flush_total.Inc();
+  config_->stats().upstream_flush_active.Inc();
+}
+
 void Session::MaybeDrain() {
   if (phase_ != Phase::kOpen || !config_->DrainCloses()) return;
   config_->stats().downstream_cx_drain_close.Inc();
@@ -362,12 +421,7 @@ void Session::OnClosed(net::CloseReason, int error) {
     CloseBoth(Upstream::EndedBy::kUs);
   }
   if (phase_ == Phase::kClosing) {
-    // Else it closes in this turn too.
-    flushing_ = !upstream_->connection().output().empty() || to_upstream_.pipe_filled();
-    if (flushing_) {
-      config_->stats().upstream_flush_total.Inc();
-      config_->stats().upstream_flush_active.Inc();
-    }
+    CountFlush();
     return;
   }
   upstream_->End(Upstream::EndedBy::kUs, phase_ == Phase::kOpen);
@@ -395,8 +449,10 @@ void Session::OnUpstreamClosed(int error) {
 }
 
 void Session::Abort() {
+  connection_.ResetIfCut();
   connection_.Close();
   if (upstream_ != nullptr) {
+    upstream_->connection().ResetIfCut();
     upstream_->End(Upstream::EndedBy::kUs);
     DropUpstream();
   }

@@ -20,10 +20,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "source/http/formatter/format.h"
+#include "source/http/metadata.h"
 #include "source/net/connection.h"
 #include "source/net/downstream_session.h"
+#include "source/net/passage.h"
 #include "source/tcp/upstream.h"
 #include "source/tcp/way.h"
 #include "source/tcp/worker_config.h"
@@ -86,6 +89,8 @@ class Session final : public net::DownstreamSession, public net::ConnectionHandl
 
   void Connect();
   Upstream::Failure BeginUpstream(upstream::ClusterRuntime& cluster);
+  // No value: nowhere.
+  std::optional<net::Address> Destination(const upstream::ClusterRuntime& cluster);
   void TryAgain();
   void DropUpstream();
   // Nothing will come of it: the client is turned away.
@@ -94,6 +99,7 @@ class Session final : public net::DownstreamSession, public net::ConnectionHandl
   void CloseBoth(Upstream::EndedBy by);
   // Both connections close now.
   void Abort();
+  void CountFlush();
   void MaybeDrain();
   void Finish();
   void NoteEnd();
@@ -105,10 +111,23 @@ class Session final : public net::DownstreamSession, public net::ConnectionHandl
 
   std::shared_ptr<WorkerConfig> config_;
   net::SessionOwner& owner_;
+  // What listener filters found out.
+  struct Findings {
+    http::Metadata metadata;
+    bool local_restored = false;
+    std::vector<net::ConnectionTlv> tlvs;
+    std::shared_ptr<const net::Source> source;
+  };
+  static std::unique_ptr<Findings> TakeFindings(net::Accepted& accepted);
+  net::Passage& passage();
+
+  std::unique_ptr<Findings> findings_;  // null: nothing
   net::Address remote_;
   net::Address direct_remote_;
   std::unique_ptr<const net::Address> local_;  // once somebody has asked
+  std::unique_ptr<net::Passage> passage_;  // once a cluster has; outlives the upstream connection
   std::string server_name_;
+  std::unique_ptr<const net::ClientFingerprints> fingerprints_;
   uint64_t id_;
   event::TimePoint started_;
   Phase phase_ = Phase::kIdle;
@@ -130,6 +149,7 @@ class Session final : public net::DownstreamSession, public net::ConnectionHandl
   std::string host_name_;
   std::optional<net::Address> host_address_;
   std::optional<net::Address> upstream_local_;
+  std::shared_ptr<const net::TlsFacts> upstream_tls_;
   std::string upstream_failure_;
   uint64_t upstream_id_ = 0;
   event::TimePoint connect_begin_ = 0;

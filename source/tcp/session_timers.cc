@@ -91,6 +91,7 @@ void Session::Log(formatter::LogType type) {
   facts.local = &local();
   facts.direct_remote = &direct_remote_;
   facts.tls = connection_.tls();
+  facts.fingerprints = fingerprints_.get();
   facts.transport_failure = connection_.transport_failure();
   facts.requested_server_name = server_name_;
   if (facts.tls != nullptr) facts.requested_server_name = facts.tls->server_name();
@@ -102,6 +103,7 @@ void Session::Log(formatter::LogType type) {
   info.start = started_;
   info.start_wall = wall_now - (dispatcher.now() - started_);
   if (phase_ == Phase::kOver) info.end = dispatcher.now();
+  if (findings_ != nullptr) info.dynamic_metadata = &findings_->metadata;
   info.bytes_received = bytes_received();
   info.bytes_sent = to_client_.bytes();
   info.version_known = false;
@@ -112,6 +114,7 @@ void Session::Log(formatter::LogType type) {
   info.upstream_host_name = host_name_;
   if (host_address_.has_value()) info.upstream_remote = &*host_address_;
   if (upstream_local_.has_value()) info.upstream_local = &*upstream_local_;
+  info.upstream_tls = upstream_tls_;
   info.upstream_failure = upstream_failure_;
   info.upstream_attempts = attempts_;
   info.upstream_connection_id = upstream_id_;

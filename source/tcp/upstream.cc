@@ -21,7 +21,6 @@ namespace {
 net::Connection::Options ConnectionOptions(ClusterRuntime& cluster) {
   net::Connection::Options options;
   options.output_limit = cluster.config().per_connection_buffer_limit;
-  options.reads_until_empty = true;
   options.received = cluster.stats().upstream_cx_rx_bytes_total;
   options.sent = cluster.stats().upstream_cx_tx_bytes_total;
   return options;
@@ -54,9 +53,8 @@ std::unique_ptr<Upstream> Upstream::Begin(Session& session, ClusterRuntime& clus
     failure = Failure::kOverflow;
     return nullptr;
   }
-  absl::StatusOr<net::Socket> socket =
-      net::StartConnect(host->address(), cluster.config().keepalive);
-  std::unique_ptr<net::TransportSocket> transport = cluster.MakeTransport(*host);
+  absl::StatusOr<net::Socket> socket = cluster.StartConnect(*host, wish.passage);
+  std::unique_ptr<net::TransportSocket> transport = cluster.MakeTransport(*host, wish.passage);
   if (!socket.ok() || transport == nullptr) {
     stats.upstream_cx_total.Inc();
     stats.upstream_cx_connect_fail.Inc();
@@ -78,6 +76,7 @@ Upstream::Upstream(Session& session, ClusterRuntime& cluster, const upstream::Ho
     : session_(session),
       cluster_(cluster),
       host_(host),
+      held_(cluster.Hold(host)),
       host_counters_(host.counters(cluster.worker().index)),
       id_(cluster.NextConnectionId()),
       started_(cluster.worker().dispatcher.now()),

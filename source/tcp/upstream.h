@@ -79,6 +79,7 @@ class Upstream final : public event::Deferred, public net::ConnectionHandler {
   Session& session_;
   upstream::ClusterRuntime& cluster_;
   const upstream::Host& host_;
+  std::shared_ptr<const upstream::Host> held_;  // the same, where hosts come and go
   upstream::HostCounters& host_counters_;
   bool connecting_ = true;
   bool failed_ = false;  // it could not be made; else, while connecting, nobody waits any more

@@ -159,9 +159,9 @@ absl::Status ContextBuilder::SetCiphers(const CommonSettings& settings) {
 
 absl::Status ContextBuilder::LoadCertificates(const ContextSecrets& secrets, PartCache& parts) {
   for (const Certificate& secret : secrets.certificates) {
-    const std::string key =
-        PartCache::KeyOf({secret.chain.content, secret.private_key.content, secret.pkcs12.content,
-                          secret.password.content, secret.ocsp_staple.content});
+    const std::string key = PartCache::KeyOf(
+        {secret.chain.content.str(), secret.private_key.content.str(), secret.pkcs12.content.str(),
+         secret.password.content.str(), secret.ocsp_staple.content.str()});
     auto loaded = parts.Find<LoadedCertificate>("certificate", key);
     if (loaded == nullptr) {
       auto made = LoadedCertificate::Load(secret);

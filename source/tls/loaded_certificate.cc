@@ -35,8 +35,8 @@ int GivePassword(char* to, int size, int, void* password) {
 }
 
 KeyPtr ReadKey(const Certificate& secret) {
-  const bssl::UniquePtr<BIO> in = OpenBytes(secret.private_key.content);
-  std::string password = secret.password.content;
+  const bssl::UniquePtr<BIO> in = OpenBytes(secret.private_key.content.str());
+  std::string password = secret.password.content.str();
   return KeyPtr(PEM_read_bio_PrivateKey(in.get(), nullptr, &GivePassword, &password));
 }
 
@@ -83,7 +83,7 @@ absl::Status LoadedCertificate::ReadPem(const Certificate& secret) {
     return absl::InvalidArgumentError(
         absl::StrCat("Failed to load certificate chain from ", secret.chain.Name()));
   };
-  const bssl::UniquePtr<BIO> in = OpenBytes(secret.chain.content);
+  const bssl::UniquePtr<BIO> in = OpenBytes(secret.chain.content.str());
   leaf_.reset(PEM_read_bio_X509_AUX(in.get(), nullptr, nullptr, nullptr));
   if (leaf_ == nullptr || !AddToChain(*leaf_).ok()) return broken();
   while (true) {
@@ -110,8 +110,8 @@ absl::Status LoadedCertificate::ReadPkcs12(const Certificate& secret) {
            secret.pkcs12.content.size());
   EVP_PKEY* key = nullptr;
   bssl::UniquePtr<STACK_OF(X509)> certificates(sk_X509_new_null());
-  const int read =
-      PKCS12_get_key_and_certs(&key, certificates.get(), &in, secret.password.content.c_str());
+  const int read = PKCS12_get_key_and_certs(&key, certificates.get(), &in,
+                                            secret.password.content.str().c_str());
   key_.reset(key);
   if (!read || key == nullptr || sk_X509_num(certificates.get()) == 0) {
     const std::string reason = TakeReason();
@@ -165,7 +165,7 @@ absl::Status LoadedCertificate::CheckLeaf(const Certificate& secret) {
 
 absl::Status LoadedCertificate::ReadOcsp(const Certificate& secret) {
   if (secret.ocsp_staple.content.empty()) return absl::OkStatus();
-  absl::StatusOr<OcspResponse> response = ParseOcspResponse(secret.ocsp_staple.content);
+  absl::StatusOr<OcspResponse> response = ParseOcspResponse(secret.ocsp_staple.content.str());
   if (!response.ok()) return response.status();
   ocsp_ = *std::move(response);
   return absl::OkStatus();

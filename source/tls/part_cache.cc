@@ -2,6 +2,8 @@
 
 #include <openssl/sha.h>
 
+#include <utility>
+
 namespace remora::tls {
 
 std::string PartCache::KeyOf(std::initializer_list<std::string_view> pieces) {
@@ -15,6 +17,18 @@ std::string PartCache::KeyOf(std::initializer_list<std::string_view> pieces) {
   std::string key(SHA256_DIGEST_LENGTH, '\0');
   SHA256_Final(reinterpret_cast<uint8_t*>(key.data()), &hash);
   return key;
+}
+
+SharedText PartCache::Share(std::string text) {
+  if (text.empty()) return {};
+  constexpr std::string_view kKind = "text";
+  const std::string key = KeyOf({text});
+  std::shared_ptr<const std::string> found = Find<std::string>(kKind, key);
+  if (found == nullptr) {
+    found = std::make_shared<const std::string>(std::move(text));
+    Add(kKind, key, found);
+  }
+  return SharedText(std::move(found));
 }
 
 void PartCache::Sweep() {

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "absl/container/flat_hash_map.h"
+#include "source/tls/shared_text.h"
 
 namespace remora::tls {
 
@@ -31,6 +32,8 @@ class PartCache {
   void Add(std::string_view kind, const std::string& key, std::shared_ptr<const T> part) {
     parts_.insert_or_assign(std::string(kind) + key, std::move(part));
   }
+  // The same bytes, held once by all who share them.
+  SharedText Share(std::string text);
   void Sweep();
   size_t size() const { return parts_.size(); }
 

@@ -139,10 +139,10 @@ absl::StatusOr<std::shared_ptr<const PeerCheck>> PeerCheck::Build(const Validati
   for (const std::string& hash : check->hashes_) identity += hash;
   for (const std::string& pin : check->pins_) identity += pin;
   for (const TrustDomain& domain : validation.trust_domains) {
-    identity += PartCache::KeyOf({domain.name, domain.bundle.content});
+    identity += PartCache::KeyOf({domain.name, domain.bundle.content.str()});
   }
-  check->identity_ =
-      PartCache::KeyOf({identity, validation.trusted_ca.content, validation.crl.content});
+  check->identity_ = PartCache::KeyOf(
+      {identity, validation.trusted_ca.content.str(), validation.crl.content.str()});
   return std::shared_ptr<const PeerCheck>(std::move(check));
 }
 

@@ -58,6 +58,7 @@ const std::vector<std::string>& WatchedDirectories(const SecretValue& value) {
 
 Validation MergeValidation(const Validation& defaults, const Validation& over) {
   Validation merged = defaults;
+  merged.name = over.name;
   if (!over.trusted_ca.empty()) merged.trusted_ca = over.trusted_ca;
   if (!over.crl.empty()) merged.crl = over.crl;
   merged.system_roots |= over.system_roots;

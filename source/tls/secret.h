@@ -17,13 +17,14 @@
 #include <vector>
 
 #include "source/event/clock.h"
+#include "source/tls/shared_text.h"
 
 namespace remora::tls {
 
 // envoy.config.core.v3.DataSource, read.
 struct Bytes {
   std::string path = {};  // the file they were read from; empty: inline or from the environment
-  std::string content = {};
+  SharedText content = {};
 
   bool empty() const { return path.empty() && content.empty(); }
   // How messages name it.
@@ -33,7 +34,8 @@ struct Bytes {
 
 // TlsCertificate: chain and key in PEM, or both in PKCS #12.
 struct Certificate {
-  Bytes chain = {};  // the leaf first
+  std::string name = {};  // for statistics: the secret's, or made up
+  Bytes chain = {};       // the leaf first
   Bytes private_key = {};
   Bytes pkcs12 = {};
   Bytes password = {};     // of private_key or pkcs12
@@ -77,6 +79,7 @@ struct TrustDomain {
 
 // CertificateValidationContext.
 struct Validation {
+  std::string name = {};       // as in Certificate
   Bytes trusted_ca = {};       // PEM; empty: peers' chains are not verified
   bool system_roots = false;   // the machine's own roots instead
   Bytes crl = {};              // PEM

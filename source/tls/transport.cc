@@ -122,7 +122,9 @@ net::IoResult Transport::Read(int fd, buffer::Buffer& input, size_t budget, bool
       }
       in_ = in;
       in_size_ = static_cast<size_t>(n);
-      more = in_size_ == sizeof(in) || peer_closed;
+      // Within the handshake, where nobody writes and nothing may ever time out, until it is empty:
+      // a reset that came right behind bytes shows in no other event (Connection::Options).
+      more = in_size_ == sizeof(in) || peer_closed || state_ == State::kHandshaking;
     }
     receive = true;
     if (state_ == State::kHandshaking && !Shake(result)) {

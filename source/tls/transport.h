@@ -76,6 +76,7 @@ class Transport final : public net::TransportSocket, public net::TlsFacts {
   const net::CertificateFacts* peer() const override;
   const std::vector<net::CertificateFacts>& peer_chain() const override;
   const net::CertificateFacts* local() const override;
+  std::shared_ptr<const net::TlsFacts> Keep() const override;
 
  private:
   friend struct SliceBio;
@@ -113,6 +114,7 @@ class Transport final : public net::TransportSocket, public net::TlsFacts {
   int64_t started_ns_ = 0;
   event::Duration duration_ = 0;
   mutable std::unique_ptr<std::vector<net::CertificateFacts>> peer_chain_;  // once asked for
+  mutable std::shared_ptr<const net::TlsFacts> kept_;                       // the same
 };
 
 }  // namespace remora::tls

@@ -46,7 +46,7 @@ bool SameBytes(const BufferPtr& a, const BufferPtr& b) {
 }  // namespace
 
 absl::Status TrustStore::AddAuthorities(const Bytes& pem, bool& has_crl) {
-  const InfoStack items = ReadPem(pem.content);
+  const InfoStack items = ReadPem(pem.content.str());
   if (items == nullptr) {
     ERR_clear_error();
     return absl::InvalidArgumentError(
@@ -74,7 +74,7 @@ absl::Status TrustStore::AddAuthorities(const Bytes& pem, bool& has_crl) {
 }
 
 absl::Status TrustStore::AddLists(const Bytes& pem) {
-  const InfoStack items = ReadPem(pem.content);
+  const InfoStack items = ReadPem(pem.content.str());
   bool any = false;
   if (items != nullptr) {
     for (const X509_INFO* item : items.get()) {
@@ -92,8 +92,8 @@ absl::StatusOr<std::shared_ptr<const TrustStore>> TrustStore::Build(const Bytes&
                                                                     const Bytes& crl,
                                                                     bool crl_leaf_only,
                                                                     PartCache& parts) {
-  const std::string key =
-      PartCache::KeyOf({authorities.content, crl.content, crl_leaf_only ? "leaf" : "all"});
+  const std::string key = PartCache::KeyOf(
+      {authorities.content.str(), crl.content.str(), crl_leaf_only ? "leaf" : "all"});
   if (auto found = parts.Find<TrustStore>("trust", key); found != nullptr) return found;
   std::unique_ptr<TrustStore> built(new TrustStore);
   built->store_.reset(X509_STORE_new());

@@ -46,7 +46,8 @@ void AsyncRequest::Start() {
   if (options_.timeout > 0 && !options_.timeout_from_end) {
     timeout_.Arm(dispatcher().now() + options_.timeout);
   }
-  pool_ = cluster_.PickPool();
+  const bool http2 = head_.version == http::Version::kHttp2;
+  pool_ = cluster_.follows_downstream() ? cluster_.PickPool({.http2 = http2}) : cluster_.PickPool();
   if (pool_ == nullptr) return FailLater({Side::kLocal, ErrorKind::kNoHealthyHost});
   Pool::Acquired acquired = pool_->Acquire(*this);
   if (acquired.error.has_value()) return FailLater(*acquired.error);

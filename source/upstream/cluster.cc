@@ -16,6 +16,9 @@ Cluster::Cluster(ClusterConfig config, size_t workers, stats::Scope& scope,
   for (const HostConfig& host : config_.hosts) {
     hosts_.push_back(std::make_unique<Host>(host, workers));
   }
+  if (config_.original_destination.has_value()) {
+    found_hosts_ = std::make_unique<FoundHosts>(config_.name, workers);
+  }
   if (config_.balancing.by_hash()) {
     host_table_ = HostTable::Make(UsableHosts(hosts_, config_.balancing.panic_threshold_percent),
                                   config_.balancing);

@@ -21,6 +21,7 @@
 #include "source/net/socket.h"
 #include "source/net/transport_factory.h"
 #include "source/stats/scope.h"
+#include "source/upstream/found_hosts.h"
 #include "source/upstream/host.h"
 #include "source/upstream/lb/balancing.h"
 #include "source/upstream/lb/host_table.h"
@@ -48,7 +49,26 @@ struct CircuitBreakerLimits {
 
 enum class Priority : uint8_t { kDefault, kHigh };
 // What is spoken to the hosts.
-enum class Protocol : uint8_t { kHttp1, kHttp2 };
+enum class Protocol : uint8_t {
+  kHttp1,
+  kHttp2,
+  kByAlpn,        // each connection's TLS handshake decides
+  kAsDownstream,  // what the request came with
+};
+
+// How bytes travel to hosts whose metadata chose it.
+struct TransportMatch {
+  std::string name;
+  std::shared_ptr<const net::TransportFactory> transport;  // null: plaintext
+};
+
+// Hosts are where connections wanted to go.
+struct OriginalDestination {
+  std::string header;                 // a request's, with the address; empty: none
+  std::vector<std::string> metadata;  // name space and path to the address; empty: none
+  std::optional<uint16_t> port;       // in place of the address's own
+  event::Duration cleanup_interval = 5 * event::kSecond;
+};
 
 struct ClusterConfig {
   std::string name;
@@ -57,9 +77,13 @@ struct ClusterConfig {
   uint32_t per_connection_buffer_limit = 1024 * 1024;
   CircuitBreakerLimits limits[2];
   std::optional<net::TcpKeepalive> keepalive;
+  std::shared_ptr<const net::Source> source;  // of connections; null: the kernel's choice
   std::vector<HostConfig> hosts;
+  std::optional<OriginalDestination> original_destination;  // in the place of `hosts`
+  bool pool_per_connection = false;                         // of the downstream
   Balancing balancing = {};
   std::shared_ptr<const net::TransportFactory> transport;  // null: plaintext
+  std::vector<TransportMatch> transport_matches;
   // Upstream HTTP: how long an unused connection is kept (0: for ever), and how often it is used.
   event::Duration idle_timeout = 3600 * event::kSecond;
   uint32_t max_requests_per_connection = 0;     // 0: no limit
@@ -95,6 +119,8 @@ class Cluster {
   const ClusterConfig& config() const { return config_; }
   const std::string& name() const { return config_.name; }
   const std::vector<std::unique_ptr<Host>>& hosts() const { return hosts_; }
+  // Of an ORIGINAL_DST cluster; else null.
+  FoundHosts* found_hosts() const { return found_hosts_.get(); }
   // Where hosts are chosen by hash; else null.
   const HostTable* host_table() const { return host_table_.get(); }
   size_t workers() const { return workers_; }
@@ -115,6 +141,7 @@ class Cluster {
   stats::Scope& scope_;
   stats::Scope* http2_scope_;
   std::vector<std::unique_ptr<Host>> hosts_;
+  std::unique_ptr<FoundHosts> found_hosts_;
   std::unique_ptr<const HostTable> host_table_;
   std::unique_ptr<UsageSlot[]> usage_;
 };

@@ -54,41 +54,65 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
       retried_{{cluster->scope(), worker.shard, "retry.upstream_rq_"}, {}, false},
       maintenance_key_(absl::StrCat("upstream.maintenance_mode.", cluster->name())),
       balancer_(MakeLoadBalancer(*cluster, {worker.random, worker.runtime})) {
-  if (config().transport != nullptr) {
-    transports_ = config().transport->ForWorker(cluster->scope(), worker.shard);
+  const auto add_transport = [&](const std::shared_ptr<const net::TransportFactory>& factory) {
+    transports_.push_back(factory == nullptr ? nullptr
+                                             : factory->ForWorker(cluster->scope(), worker.shard));
+    wants_passage_ |= factory != nullptr && factory->shows_client();
+  };
+  add_transport(config().transport);
+  for (const TransportMatch& match : config().transport_matches) add_transport(match.transport);
+  wants_passage_ |= config().pool_per_connection;
+  if (config().original_destination.has_value()) {
+    destinations_ = std::make_unique<Destinations>(*this);
   }
   http1_options_.max_headers = config().max_response_headers;
   http1_options_.max_header_bytes = config().max_response_header_bytes;
   http1_options_.name_case = config().name_case;
   http1_options_.enable_trailers = config().enable_trailers;
-  if (config().protocol != Protocol::kHttp2) return;
+  if (config().protocol == Protocol::kHttp1) return;
+  http2_options_.memory = &http2_memory_;
   http2_options_.protocol = config().http2;
   http2_options_.max_headers = config().max_response_headers;
-  http2_options_.stream_buffer_limit = config().per_connection_buffer_limit;
+  // The other half is for what waits in the connection's output.
+  http2_options_.stream_buffer_limit = config().per_connection_buffer_limit / 2;
   if (cluster->http2_scope() != nullptr) {
     http2_options_.stats = cluster->http2_scope()->Make<http2::Stats>(worker.shard);
   }
 }
 
 ClusterRuntime::~ClusterRuntime() {
-  for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
-    auto& pools = pools_[static_cast<size_t>(priority)];
-    for (size_t i = pools.size(); i > 0; --i) Give(Resource::kPool, priority);
-    pools.clear();
+  for (const bool http2 : {false, true}) {
+    for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
+      Pools& pools = PoolsOf(priority, http2);
+      for (size_t i = pools.size(); i > 0; --i) Give(Resource::kPool, priority);
+      pools.clear();
+    }
   }
 }
 
+absl::StatusOr<net::Socket> ClusterRuntime::StartConnect(const Host& host,
+                                                         const net::Passage* passage) const {
+  const net::Source* source = config().source.get();
+  if (passage != nullptr && passage->source() != nullptr) source = passage->source();
+  return net::StartConnect(host.address(), config().keepalive, source);
+}
+
 std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(const Host& host,
+                                                                    const net::Passage* passage,
                                                                     std::string_view protocols) {
-  if (transports_ == nullptr) return std::make_unique<net::Plaintext>();
+  net::TransportMaker* transports = transports_[host.config().transport].get();
+  if (transports == nullptr) return std::make_unique<net::Plaintext>();
   net::TransportOptions options;
   options.peer = &host.address();
   options.hostname = host.config().hostname;
   options.application_protocols = protocols;
-  return transports_->Make(options);
+  options.passage = passage;
+  return transports->Make(options);
 }
 
 Pool* ClusterRuntime::PickPool() {
+  if (destinations_ != nullptr) [[unlikely]]
+    return PickPool({});
   if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
   const Host* host = balancer_->Pick({});
   if (host == nullptr) {
@@ -96,18 +120,23 @@ Pool* ClusterRuntime::PickPool() {
     return nullptr;
   }
   if (host == last_host_) return last_pool_;
-  last_pool_ = PoolOf(*host, Priority::kDefault);
+  last_pool_ = PoolOf(*host, {});
   last_host_ = last_pool_ != nullptr ? host : nullptr;
   return last_pool_;
 }
 
 Pool* ClusterRuntime::PickPool(const HostWish& wish) {
   const Host* host = PickHost(wish);
-  return host == nullptr ? nullptr : PoolOf(*host, wish.priority);
+  return host == nullptr ? nullptr : PoolOf(*host, wish);
 }
 
 // As Envoy: a host that is not wanted is chosen anew so many times, and taken then all the same.
 const Host* ClusterRuntime::PickHost(const HostWish& wish) {
+  if (destinations_ != nullptr) {
+    if (wish.destination != nullptr) return &destinations_->Find(*wish.destination);
+    stats_.upstream_cx_none_healthy.Inc();
+    return nullptr;
+  }
   if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
   const Host* host = nullptr;
   for (uint32_t picks = 0; picks <= wish.more_picks; ++picks) {
@@ -122,36 +151,98 @@ const Host* ClusterRuntime::PickHost(const HostWish& wish) {
   return host;
 }
 
-Pool* ClusterRuntime::PoolOf(const Host& host, Priority priority) {
-  auto& pools = pools_[static_cast<size_t>(priority)];
-  const auto found = pools.find(&host);
+std::optional<net::Address> ClusterRuntime::DestinationIn(const http::Metadata* metadata) const {
+  const std::vector<std::string>& path = config().original_destination->metadata;
+  if (metadata == nullptr || path.empty()) return std::nullopt;
+  const auto space = metadata->find(path.front());
+  if (space == metadata->end()) return std::nullopt;
+  const http::MetadataValue* value = space->second.Find(path, 1);
+  using Kind = http::MetadataValue::Kind;
+  if (value != nullptr && value->kind == Kind::kList && !value->items.empty()) {
+    value = &value->items.front();
+  }
+  if (value == nullptr || value->kind != Kind::kString) return std::nullopt;
+  return ParseDestination(value->text);
+}
+
+std::optional<net::Address> ClusterRuntime::ParseDestination(std::string_view text) const {
+  absl::StatusOr<net::Address> address = net::Address::IpPort(text);
+  if (address.ok()) return *std::move(address);
+  stats_.original_dst_host_invalid.Inc();
+  return std::nullopt;
+}
+
+std::optional<net::Address> ClusterRuntime::FinishDestination(const net::Address& found) const {
+  if (!found.is_ip()) return std::nullopt;
+  const std::optional<uint16_t>& port = config().original_destination->port;
+  return port.has_value() ? found.WithPort(*port) : found;
+}
+
+Pool* ClusterRuntime::PoolOf(const Host& host, const HostWish& wish) {
+  Protocol protocol = config().protocol;
+  const bool separate = wish.http2 && protocol == Protocol::kAsDownstream;
+  if (protocol == Protocol::kAsDownstream) {
+    protocol = wish.http2 ? Protocol::kHttp2 : Protocol::kHttp1;
+  }
+  Pools& pools = PoolsOf(wish.priority, separate);
+  const PoolKey key(&host, wish.passage);
+  const auto found = pools.find(key);
   if (found != pools.end()) return found->second.get();
-  if (!Allows(Resource::kPool, priority) && !MakeRoomForPool(priority)) {
+  if (!Allows(Resource::kPool, wish.priority) && !MakeRoomForPool(wish.priority)) {
     stats_.upstream_cx_pool_overflow.Inc();
     return nullptr;
   }
-  Take(Resource::kPool, priority);
-  return pools.emplace(&host, std::make_unique<Pool>(*this, host, priority)).first->second.get();
+  Take(Resource::kPool, wish.priority);
+  auto pool = std::make_unique<Pool>(*this, host, wish.priority, protocol, wish.passage);
+  return pools.emplace(key, std::move(pool)).first->second.get();
 }
 
 // As Envoy: any pool that nobody uses goes, with its connections.
 bool ClusterRuntime::MakeRoomForPool(Priority priority) {
-  auto& pools = pools_[static_cast<size_t>(priority)];
-  for (auto it = pools.begin(); it != pools.end(); ++it) {
-    if (it->second->busy()) continue;
-    if (last_pool_ == it->second.get()) last_host_ = nullptr;
-    Give(Resource::kPool, priority);
-    it->second->Close();
-    worker_.dispatcher.DeferDelete(std::move(it->second));
-    pools.erase(it);
-    return true;
+  for (const bool http2 : {false, true}) {
+    Pools& pools = PoolsOf(priority, http2);
+    for (auto it = pools.begin(); it != pools.end(); ++it) {
+      if (it->second->busy()) continue;
+      Remove(pools, it);
+      return true;
+    }
   }
   return false;
 }
 
+void ClusterRuntime::Remove(Pools& pools, Pools::iterator pool) {
+  std::unique_ptr<Pool> removed = std::move(pool->second);
+  pools.erase(pool);
+  removed->Unlink();  // from its passage
+  if (last_pool_ == removed.get()) last_host_ = nullptr;
+  Give(Resource::kPool, removed->priority());
+  removed->Close();
+  worker_.dispatcher.DeferDelete(std::move(removed));
+}
+
+void ClusterRuntime::Dismiss(Pool& pool) {
+  Pools& pools =
+      PoolsOf(pool.priority(), follows_downstream() && pool.protocol() == Protocol::kHttp2);
+  Remove(pools, pools.find(PoolKey(&pool.host(), pool.passage())));
+}
+
+bool ClusterRuntime::ForgetHost(const Host& host) {
+  if (host.counters(worker_.index).cx_active.load(std::memory_order_relaxed) > 0) return false;
+  std::vector<Pool*> of_host;
+  for (const Pools& pools : pools_) {
+    for (const auto& [key, pool] : pools) {
+      if (key.first != &host) continue;
+      if (pool->busy()) return false;
+      of_host.push_back(pool.get());
+    }
+  }
+  for (Pool* pool : of_host) Dismiss(*pool);
+  return true;
+}
+
 void ClusterRuntime::CloseIdle() {
   for (auto& pools : pools_) {
-    for (auto& [host, pool] : pools) pool->CloseIdle();
+    for (auto& [key, pool] : pools) pool->CloseIdle();
   }
 }
 

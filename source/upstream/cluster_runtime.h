@@ -8,6 +8,8 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "source/base/arena.h"
@@ -15,11 +17,14 @@
 #include "source/event/dispatcher.h"
 #include "source/http/http1/client_codec.h"
 #include "source/http/http2/options.h"
+#include "source/http/metadata.h"
+#include "source/net/passage.h"
 #include "source/runtime/process_state.h"
 #include "source/runtime/runtime.h"
 #include "source/stats/code_counters.h"
 #include "source/upstream/cluster.h"
 #include "source/upstream/cluster_stats.h"
+#include "source/upstream/destinations.h"
 #include "source/upstream/lb/load_balancer.h"
 #include "source/upstream/pool.h"
 
@@ -46,6 +51,11 @@ struct HostWish {
   size_t avoid_count = 0;
   uint32_t more_picks = 0;
   std::optional<uint64_t> hash = std::nullopt;  // of the request, by its route's hash policy
+  // Where it wants to go, for a cluster that asks for it; null: nowhere.
+  const net::Address* destination = nullptr;
+  // Of the downstream connection, where the upstream one must not serve another; null: any may.
+  net::Passage* passage = nullptr;
+  bool http2 = false;  // the request came with HTTP/2: counts for clusters that follow it
 };
 
 class ClusterRuntime {
@@ -80,6 +90,27 @@ class ClusterRuntime {
   Pool* PickPool(const HostWish& wish);
   // Requests' hashes decide which host they get.
   bool wants_hash() const { return cluster_->host_table() != nullptr; }
+  // What is spoken to hosts depends on HostWish::http2.
+  bool follows_downstream() const { return config().protocol == Protocol::kAsDownstream; }
+
+  // The host is where the request wants to go (HostWish::destination).
+  bool wants_destination() const { return destinations_ != nullptr; }
+  // What metadata says of it, if the cluster asks there; what a text says; and with the cluster's
+  // own port. No value: it is no IP address. Texts that are none are counted.
+  std::optional<net::Address> DestinationIn(const http::Metadata* metadata) const;
+  std::optional<net::Address> ParseDestination(std::string_view text) const;
+  std::optional<net::Address> FinishDestination(const net::Address& found) const;
+  // A connection must not serve two downstream connections (HostWish::passage).
+  bool wants_passage() const { return wants_passage_; }
+  // For who looks at the host longer than it has a connection to it: hosts of some clusters go.
+  // Null: this one stays.
+  std::shared_ptr<const Host> Hold(const Host& host) const {
+    return destinations_ == nullptr ? nullptr : destinations_->Hold(host.address());
+  }
+  // False when there are connections to it; else its pools go.
+  bool ForgetHost(const Host& host);
+  // Nobody will use the pool again.
+  void Dismiss(Pool& pool);
 
   // Circuit breakers. Take counts one more when that is allowed; Give takes it back.
   enum class Resource : uint8_t { kConnection, kPending, kRequest, kRetry, kPool };
@@ -87,8 +118,10 @@ class ClusterRuntime {
   void Take(Resource resource, Priority priority);
   void Give(Resource resource, Priority priority);
   uint64_t NextConnectionId();
+  // A connection to `host` on its way.
+  absl::StatusOr<net::Socket> StartConnect(const Host& host, const net::Passage* passage) const;
   // For a connection to `host`; null: it cannot be made safe now.
-  std::unique_ptr<net::TransportSocket> MakeTransport(const Host& host,
+  std::unique_ptr<net::TransportSocket> MakeTransport(const Host& host, const net::Passage* passage,
                                                       std::string_view protocols = {});
 
   // The router keeps it while a request uses it; a cluster that leaves the table lives so long.
@@ -101,13 +134,21 @@ class ClusterRuntime {
   void CloseIdle();
 
  private:
-  Pool* PoolOf(const Host& host, Priority priority);
+  // Its host and, where it serves one downstream connection only, that.
+  using PoolKey = std::pair<const Host*, const net::Passage*>;
+  using Pools = absl::flat_hash_map<PoolKey, std::unique_ptr<Pool>>;
+  Pools& PoolsOf(Priority priority, bool http2) {
+    return pools_[2 * static_cast<size_t>(http2) + static_cast<size_t>(priority)];
+  }
+  Pool* PoolOf(const Host& host, const HostWish& wish);
+  void Remove(Pools& pools, Pools::iterator pool);
   bool MakeRoomForPool(Priority priority);
 
   std::shared_ptr<const Cluster> cluster_;
   WorkerResources worker_;
   ClusterStats stats_;
   http1::ClientOptions http1_options_;
+  http2::Memory http2_memory_;
   http2::CodecOptions http2_options_;
   stats::CodeCounters codes_;
   // `internal.` and `external.`: by origin of the request.
@@ -127,11 +168,14 @@ class ClusterRuntime {
   uint32_t users_ = 0;
   event::TurnTask* when_unused_ = nullptr;
   std::string maintenance_key_;
-  std::unique_ptr<net::TransportMaker> transports_;  // null: plaintext
+  // By HostConfig::transport; null: plaintext.
+  std::vector<std::unique_ptr<net::TransportMaker>> transports_;
   std::unique_ptr<LoadBalancer> balancer_;
-  absl::flat_hash_map<const Host*, std::unique_ptr<Pool>> pools_[2];  // by priority
+  bool wants_passage_ = false;
+  Pools pools_[4];  // by priority; behind them those of HTTP/2 where requests decide
   const Host* last_host_ = nullptr;  // most clusters of a sidecar have one host
   Pool* last_pool_ = nullptr;
+  std::unique_ptr<Destinations> destinations_;  // null: the hosts are known
 };
 
 }  // namespace remora::upstream

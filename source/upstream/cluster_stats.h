@@ -79,6 +79,8 @@ struct ClusterStats {
   NamedCounter<"upstream_flow_control_backed_up_total"> upstream_flow_control_backed_up_total;
   NamedCounter<"upstream_flow_control_drained_total"> upstream_flow_control_drained_total;
   NamedCounter<"upstream_rq_maintenance_mode"> upstream_rq_maintenance_mode;  // Kept from it.
+  // An address that a request gave for an ORIGINAL_DST cluster was none.
+  NamedCounter<"original_dst_host_invalid"> original_dst_host_invalid;
   NamedCounter<"lb_healthy_panic"> lb_healthy_panic;  // Picks among unhealthy hosts.
 };
 

@@ -38,6 +38,7 @@ struct HostConfig {
   uint32_t priority = 0;
   HealthStatus health = HealthStatus::kUnknown;
   Locality locality;
+  uint32_t transport = 0;  // 0: the cluster's own, n: its transport_matches[n - 1]
 };
 
 // Names and order are those of /clusters.

@@ -14,6 +14,24 @@ using http::ProxyError;
 using http::Side;
 using Resource = ClusterRuntime::Resource;
 
+namespace {
+
+// ALPN; the first is liked best.
+std::string_view OfferedProtocols(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::kHttp2:
+      return "h2";
+    case Protocol::kByAlpn:
+      return "h2,http/1.1";
+    case Protocol::kHttp1:
+    case Protocol::kAsDownstream:
+      break;
+  }
+  return "http/1.1";
+}
+
+}  // namespace
+
 StreamLease& StreamLease::operator=(StreamLease&& other) noexcept {
   if (this != &other) {
     Cancel();
@@ -45,11 +63,19 @@ void StreamLease::Cancel() {
   std::exchange(connection_, nullptr)->CancelExchange(stream);
 }
 
-Pool::Pool(ClusterRuntime& cluster, const Host& host, Priority priority)
+Pool::Pool(ClusterRuntime& cluster, const Host& host, Priority priority, Protocol protocol,
+           net::Passage* passage)
     : cluster_(cluster),
       host_(host),
       priority_(priority),
-      host_counters_(host.counters(cluster.worker().index)) {}
+      protocol_(protocol),
+      expects_http2_(protocol == Protocol::kHttp2),
+      passage_(passage),
+      host_counters_(host.counters(cluster.worker().index)) {
+  if (passage != nullptr) passage->Add(*this);
+}
+
+void Pool::OnPassageEnd() { cluster_.Dismiss(*this); }
 
 // Where it was not closed before, the worker is going, or the cluster was removed.
 Pool::~Pool() { Close(); }
@@ -176,11 +202,9 @@ void Pool::CloseIdle() {
 }
 
 uint64_t Pool::ConnectingCapacity() const {
-  const ClusterConfig& config = cluster_.config();
   // As Envoy: what the host allows is not known yet.
-  return config.protocol == Protocol::kHttp2
-             ? uint64_t{connecting_} * config.http2.max_concurrent_streams
-             : connecting_;
+  const uint64_t streams = expects_http2_ ? cluster_.config().http2.max_concurrent_streams : 1;
+  return connecting_ * streams;
 }
 
 void Pool::LearnIdleAge(event::Duration age) {
@@ -199,8 +223,7 @@ bool Pool::StartConnection(ProxyError& error) {
       return false;
     }
   }
-  absl::StatusOr<net::Socket> socket =
-      net::StartConnect(host_.address(), cluster_.config().keepalive);
+  absl::StatusOr<net::Socket> socket = cluster_.StartConnect(host_, passage_);
   if (!socket.ok()) {
     stats.upstream_cx_total.Inc();
     stats.upstream_cx_connect_fail.Inc();
@@ -210,8 +233,8 @@ bool Pool::StartConnection(ProxyError& error) {
     error = {Side::kLocal, ErrorKind::kLocalConnectFailure, {}, true};
     return false;
   }
-  std::unique_ptr<net::TransportSocket> transport = cluster_.MakeTransport(
-      host_, cluster_.config().protocol == Protocol::kHttp2 ? "h2" : "http/1.1");
+  std::unique_ptr<net::TransportSocket> transport =
+      cluster_.MakeTransport(host_, passage_, OfferedProtocols(protocol_));
   if (transport == nullptr) {
     stats.upstream_cx_total.Inc();
     stats.upstream_cx_connect_fail.Inc();
@@ -236,7 +259,10 @@ bool Pool::StartConnection(ProxyError& error) {
 
 void Pool::OnConnected(PoolConnection& connection) {
   --connecting_;
+  expects_http2_ = connection.multiplexes();
   OnFree(connection);
+  // It may take fewer streams than it was begun for.
+  if (protocol_ == Protocol::kByAlpn) ConnectForWaiters();
 }
 
 void Pool::OnFree(PoolConnection& connection) {

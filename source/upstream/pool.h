@@ -5,6 +5,7 @@
 // Owner: ClusterRuntime. Thread: its worker. HTTP/1: one stream a connection at a time; free
 // connections are used last in, first out (warm caches, warm congestion windows). HTTP/2: a
 // connection is free as long as it takes further streams; a new one is begun when all are full.
+// Where ALPN decides, the host's last choice says how many streams a new connection will take.
 //
 //   Acquire --free connection--> a stream at once
 //          |                     (not one older than what the host is known to keep, IdleAge)
@@ -24,6 +25,7 @@
 #include "source/event/dispatcher.h"
 #include "source/http/codec.h"
 #include "source/http/proxy_error.h"
+#include "source/net/passage.h"
 #include "source/upstream/cluster.h"
 #include "source/upstream/idle_age.h"
 
@@ -92,12 +94,14 @@ class StreamUser : public base::ListNode<StreamUser>, public http::ResponseSink 
   ~StreamUser() = default;
 };
 
-class Pool final : public event::Deferred {
+class Pool final : public event::Deferred, public net::PassageGuest {
  public:
   // ProxyError::detail of a refusal by max_pending_requests: no host was asked.
   static constexpr std::string_view kPendingFull = "max_pending_requests";
 
-  Pool(ClusterRuntime& cluster, const Host& host, Priority priority);
+  // `passage`: the one downstream connection that it serves, and which it ends with; null: all.
+  Pool(ClusterRuntime& cluster, const Host& host, Priority priority, Protocol protocol,
+       net::Passage* passage);
   ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -116,6 +120,10 @@ class Pool final : public event::Deferred {
   // Somebody waits for a connection or uses one.
   bool busy() const;
   Priority priority() const { return priority_; }
+  Protocol protocol() const { return protocol_; }
+  const net::Passage* passage() const { return passage_; }
+  // net::PassageGuest
+  void OnPassageEnd() override;
   const IdleAge& idle_age() const { return idle_age_; }
   // Closes connections that nobody uses. Those of HTTP/2 that are in use take no further stream.
   void CloseIdle();
@@ -147,6 +155,9 @@ class Pool final : public event::Deferred {
   ClusterRuntime& cluster_;
   const Host& host_;
   const Priority priority_;  // whose breakers count its connections
+  const Protocol protocol_;  // not kAsDownstream
+  bool expects_http2_;       // of the next connection
+  const net::Passage* const passage_;
   bool closing_ = false;
   HostCounters& host_counters_;
   std::vector<std::unique_ptr<PoolConnection>> all_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "source/base/log.h"
+#include "source/net/tls_facts.h"
 #include "source/upstream/cluster_runtime.h"
 #include "source/upstream/http2_exchanges.h"
 
@@ -38,16 +39,20 @@ PoolConnection::PoolConnection(Pool& pool, net::Socket socket,
       connection_(pool.cluster().worker().dispatcher, pool.cluster().worker().blocks,
                   std::move(socket), std::move(transport), *this, ConnectionOptions(pool)),
       codec_(*this, connection_.output(), pool.cluster().http1_options()) {
-  const ClusterStats& stats = pool.cluster().stats();
-  if (pool.cluster().config().protocol == Protocol::kHttp2) {
+  if (pool.protocol() != Protocol::kByAlpn) Speak(pool.protocol());
+}
+
+PoolConnection::~PoolConnection() = default;
+
+void PoolConnection::Speak(Protocol protocol) {
+  const ClusterStats& stats = pool_.cluster().stats();
+  if (protocol == Protocol::kHttp2) {
     stats.upstream_cx_http2_total.Inc();
     http2_ = std::make_unique<Http2Exchanges>(*this, connection_);
   } else {
     stats.upstream_cx_http1_total.Inc();
   }
 }
-
-PoolConnection::~PoolConnection() = default;
 
 void PoolConnection::Start() {
   timer_.Arm(started_ + pool_.cluster().config().connect_timeout);
@@ -75,6 +80,11 @@ void PoolConnection::OnConnected() {
   connecting_ = false;
   timer_.Disarm();
   local_ = connection_.LocalAddress();
+  if (pool_.protocol() == Protocol::kByAlpn) {
+    // As Envoy: a host that does not say what it chose speaks HTTP/1.
+    const bool chose = tls() != nullptr && tls()->application_protocol() == "h2";
+    Speak(chose ? Protocol::kHttp2 : Protocol::kHttp1);
+  }
   const event::TimePoint now = connection_.dispatcher().now();
   idle_since_ = now;
   pool_.cluster().stats().upstream_cx_connect_ms.Record(
@@ -222,6 +232,8 @@ void PoolConnection::AfterHttp2Work() {
     Retire();
   }
   if (http2_->retired()) {
+    // It was free until the host said GOAWAY: one that we retire is not.
+    if (linked()) pool_.cluster().stats().upstream_cx_close_notify.Inc();
     base::ListNode<PoolConnection>::Unlink();
     if (!http2_->active()) {
       End(EndedBy::kUs, {Side::kLocal, ErrorKind::kConnectionTermination});
@@ -349,7 +361,9 @@ void PoolConnection::End(EndedBy by, const ProxyError& error) {
   connection_.Close();
   base::ListNode<PoolConnection>::Unlink();
   stats.upstream_cx_destroy.Inc();
-  const bool active = in_use() || cut_;
+  // As Envoy: what breaks HTTP/2 resets the streams first.
+  const bool broken = http2_ != nullptr && error.kind == ErrorKind::kProtocolError;
+  const bool active = (in_use() && !broken) || cut_;
   if (codec_.close_announced()) stats.upstream_cx_close_notify.Inc();
   if (active) stats.upstream_cx_destroy_with_active_rq.Inc();
   if (by == EndedBy::kUs) {

@@ -4,7 +4,8 @@
 //
 // Owner: Pool, then the dispatcher's deferred list. Thread: its worker. In HTTP/1 it carries one
 // exchange at a time, tells it when the connection is lost, and goes back to the pool when the
-// codec says that another exchange is possible. In HTTP/2 its exchanges are Http2Exchanges.
+// codec says that another exchange is possible. In HTTP/2 its exchanges are Http2Exchanges. Where
+// ALPN decides between the two, that is known once it is connected.
 
 #include "source/event/dispatcher.h"
 #include "source/http/http1/client_codec.h"
@@ -70,6 +71,7 @@ class PoolConnection final : public event::Deferred,
 
   static void OnTimer(void* self);
   static void OnTurnEnd(void* self);
+  void Speak(Protocol protocol);
   void FinishExchange(http::ClientCodecStream& stream);
   void CancelExchange(http::ClientCodecStream& stream);
   void CountFinished(Priority priority);

@@ -180,7 +180,6 @@ TEST_CASE("a listener filter is found by its type") {
 TEST_CASE("what a listener does besides") {
   Parts parts;
   parts.listener =
-      "use_original_dst: true\n"
       "bind_to_port: false\n"
       "continue_on_listener_filters_timeout: true\n"
       "listener_filters_timeout: 0s\n"
@@ -191,7 +190,7 @@ TEST_CASE("what a listener does besides") {
   const LoadedBootstrap loaded = Load(Bootstrap(parts));
   REQUIRE(loaded.config.has_value());
   const ListenerConfig& listener = *loaded.config->listeners.at(0);
-  CHECK(listener.hands_over);
+  CHECK_FALSE(listener.hands_over);
   CHECK_FALSE(listener.binds);
   CHECK(listener.continues_on_timeout);
   CHECK(listener.listener_filters_timeout == 0);
@@ -199,6 +198,11 @@ TEST_CASE("what a listener does besides") {
   CHECK(listener.balances);
   CHECK(listener.options.fast_open_queue == 7);
   CHECK(listener.additional_addresses.at(0).ToString() == "/also");
+  parts.listener = "use_original_dst: true";
+  CHECK(Faults(parts) ==
+        "static_resources.listeners[0].use_original_dst[0].typed_config: Didn't find a registered "
+        "implementation for 'envoy.filters.listener.original_dst' with type URL: "
+        "'envoy.extensions.filters.listener.original_dst.v3.OriginalDst'\n");
   parts.listener = "deprecated_v1: {bind_to_port: false}";
   CHECK_FALSE(Load(Bootstrap(parts)).config->listeners.at(0)->binds);
   CHECK(Load(Bootstrap({})).config->listeners.at(0)->listener_filters_timeout ==

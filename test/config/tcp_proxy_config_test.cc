@@ -96,6 +96,19 @@ TEST_CASE("a handshake is not held where chance decides about the cluster") {
                   ->holds_handshake);
 }
 
+TEST_CASE("what a TCP proxy takes without effect, and says so") {
+  const std::string metadata = "metadata_match: {filter_metadata: {envoy.lb: {a: b}}}";
+  for (const std::string& fields :
+       {"cluster: c, " + metadata,
+        "weighted_clusters: {clusters: [{name: c, weight: 1, " + metadata + "}]}",
+        std::string("cluster: c, hash_policy: [{filter_state: {key: k}}]")}) {
+    const LoadedBootstrap loaded = Load(WithProxy("stat_prefix: t, " + fields));
+    INFO(fields);
+    CHECK(loaded.errors.ToString() == "");
+    CHECK(loaded.warnings.ToString().find("without effect") != std::string::npos);
+  }
+}
+
 TEST_CASE("what a TCP proxy is refused for") {
   CHECK(Wrong("stat_prefix: t, cluster: c, upstream_connect_mode: ON_DOWNSTREAM_DATA") ==
         ": max_early_data_bytes must be set when upstream_connect_mode is not IMMEDIATE\n");
@@ -111,8 +124,7 @@ TEST_CASE("what a TCP proxy is refused for") {
   // What is not there is named.
   for (const char* field :
        {"tunneling_config: {hostname: h}", "on_demand: {odcds_config: {ads: {}}}",
-        "metadata_match: {filter_metadata: {envoy.lb: {a: b}}}", "proxy_protocol_tlvs: [{type: 1}]",
-        "hash_policy: [{filter_state: {key: k}}]"}) {
+        "proxy_protocol_tlvs: [{type: 1}]"}) {
     const std::string wrong = Wrong(std::string("stat_prefix: t, cluster: c, ") + field);
     INFO(wrong);
     CHECK(wrong.find("not supported") != std::string::npos);

@@ -121,5 +121,41 @@ TEST_CASE("tls config: what is wrong stands at the context") {
   CHECK(ciphers.Errors().find("rejected when tried individually: BOGUS") != std::string::npos);
 }
 
+TEST_CASE("tls config: a thousand clusters with one bundle hold one store and one text") {
+  const fakes::Authority authority("test authority");
+  Translating t;
+  const std::string context =
+      "common_tls_context: {validation_context: {trusted_ca: "
+      "{inline_string: " +
+      Quoted(authority.pem()) + "}}}";
+  std::vector<std::shared_ptr<const net::TransportFactory>> factories;
+  for (int i = 0; i < 1000; ++i) factories.push_back(t.Parse(false, context));
+  INFO(t.Errors());
+  CHECK(t.translation.tls_parts.size() == 2);
+  const auto& stores = ContextOf(factories.front()).check()->stores();
+  REQUIRE(stores.size() == 1);
+  const auto text = [&](size_t i) {
+    return t.translation.tls_contexts[i].source->needs().validation->trusted_ca.content.data();
+  };
+  for (size_t i = 0; i < factories.size(); ++i) {
+    REQUIRE(ContextOf(factories[i]).check()->stores() == stores);
+    REQUIRE(text(i) == text(0));
+  }
+}
+
+TEST_CASE("tls config: what certificates are called in statistics") {
+  fakes::Authority authority("test authority");
+  const fakes::Minted minted = authority.Issue({.common_name = "a"});
+  Translating t;
+  t.Parse(true, "common_tls_context: {" + CertificateOf(minted) +
+                    ", validation_context: {trusted_ca: {inline_string: " +
+                    Quoted(authority.pem()) + "}}}");
+  REQUIRE(t.translation.tls_contexts.size() == 1);
+  const tls::SecretNeeds& needs = t.translation.tls_contexts[0].source->needs();
+  // As in Envoy, where only inline_bytes count.
+  CHECK(needs.certificates[0].name == "unnamed_cert_e3b0c442");
+  CHECK(needs.validation->name == "unnamed_ca_cert_e3b0c442");
+}
+
 }  // namespace
 }  // namespace remora::config

@@ -153,11 +153,16 @@ def _cluster(case, name, ports):
         f"    - endpoint: {{ hostname: '{up if named else ''}', address: {{ socket_address: "
         f"{{ address: 127.0.0.1, port_value: {ports[up]} }} }} }}\n"
         for up in case.upstreams_of(name))
-    cluster = _merge(case.clusters.get(name, ""), {
+    defaults = {
         "name": f"name: {case.id}_{name}\n", "type": "type: STATIC\n",
-        "connect_timeout": "connect_timeout: 1s\n",
-        "load_assignment": f"load_assignment:\n  cluster_name: {case.id}_{name}\n  endpoints:\n"
-                           f"  - lb_endpoints:\n{endpoints}"})
+        "connect_timeout": "connect_timeout: 1s\n"}
+    own = case.clusters.get(name, "")
+    if "type: ORIGINAL_DST" not in own:
+        defaults["load_assignment"] = (
+            f"load_assignment:\n  cluster_name: {case.id}_{name}\n  endpoints:\n"
+            f"  - lb_endpoints:\n{endpoints}")
+    own = casefile.PORT.sub(lambda found: b"%d" % ports[found[1].decode()], own.encode()).decode()
+    cluster = _merge(own, defaults)
     return "-\n" + _indent(cluster, 2)
 
 

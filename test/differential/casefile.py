@@ -18,6 +18,13 @@ _ESCAPE = re.compile(r"\\(?:\{(?P<text>(?:[^}\\]|\\.)*?)\*(?P<times>\d+)\}|x(?P<
 _ONE = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "s": b" ", "\\": b"\\", "|": b"|"}
 
 
+# The port of an upstream, in bytes that are sent and, as text, in the configuration.
+PORT = re.compile(rb"@\{(\w+)\}")
+_HTTP_OPTIONS = '''typed_extension_protocol_options:
+  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+    '''
+
 # A note that is for some of the variants: `differs #1,4 row`.
 _ONLY = re.compile(r"(\w+ )#([\d,]+) ")
 
@@ -31,6 +38,12 @@ class Step:
     """One thing that a peer does: `what` is send, wait, close, ...; `value` its argument."""
     what: str
     value: object = None
+
+
+def with_ports(steps, ports):
+    """The steps with the upstreams' ports in what is sent: `@{up}`."""
+    return [Step(step.what, PORT.sub(lambda found: b"%d" % ports[found[1].decode()], step.value))
+            if step.what == "send" else step for step in steps]
 
 
 @dataclasses.dataclass
@@ -47,6 +60,7 @@ class Client:
 class Answer:
     """What an upstream does with one request. `when`: complete, early (at its head) or accept."""
     when: str = "complete"
+    http2: bool = False              # Its text is frames; $ is the request's stream.
     steps: list = dataclasses.field(default_factory=list)
 
 
@@ -269,11 +283,16 @@ class _Reader:
             self._fail("upstream needs a name")
         answer = Answer()
         for word in words[1:]:
-            if word not in ("early", "accept"):
+            if word == "http2":
+                answer.http2 = True
+            elif word in ("early", "accept"):
+                answer.when = word
+            else:
                 self._fail(f"unknown word {word}")
-            answer.when = word
         self._case.answers.setdefault(words[0], []).append(answer)
         self._to_steps(answer.steps)
+        if answer.http2:
+            self._section = lambda text: answer.steps.append(Step("frame", text))
 
     def _to_steps(self, steps):
         self._steps = steps
@@ -290,6 +309,9 @@ class _Reader:
             case.pending = rest
         elif word == "patience":
             case.patience = float(rest)
+        elif word == "protocol":
+            name, _, options = rest.partition(" ")
+            case.clusters[name] = case.clusters.get(name, "") + _HTTP_OPTIONS + options + "\n"
         elif word == "secure":
             name, *words = rest.split()
             case.secured[name] = self._wishes(words)

@@ -1,8 +1,8 @@
-"""HTTP/2 as a client of the suite speaks it: lines of text to frames, frames to messages.
+"""HTTP/2 as the suite's peers speak it: lines of text to frames, frames to messages.
 
     HEADERS 1 end :method=GET :scheme=http :authority=example.com :path=/
-    DATA 1 end abc
-    RST_STREAM 1 8       WINDOW_UPDATE 1 100       GOAWAY 0       PING       PRIORITY 1 3
+    DATA 1 end abc       GOAWAY 0, or with the last stream: GOAWAY 0 1
+    RST_STREAM 1 8       WINDOW_UPDATE 1 100       PING       PRIORITY 1 3
     SETTINGS 4=65535     RAW 9 0 1 payload         (type, flags, stream)
 
 Fields are literals without indexing and Huffman coding; what a proxy sends is read with nghttp2's
@@ -15,7 +15,9 @@ import ctypes.util
 import messages
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, _, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, SETTINGS, 0, 0, 0, 0, 0])
+MAGIC = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SERVER_PREFACE = bytes([0, 0, 0, SETTINGS, 0, 0, 0, 0, 0])
+PREFACE = MAGIC + SERVER_PREFACE
 _END_STREAM, _END_HEADERS, _PADDED = 1, 4, 8
 
 
@@ -63,7 +65,8 @@ def encode(line, unescape):
         number, flags, stream = map(int, words[:3])
         return _frame(number, flags, stream, unescape(" ".join(words[3:])))
     if kind == "GOAWAY":
-        return _frame(GOAWAY, 0, 0, bytes(4) + int(words[0]).to_bytes(4, "big"))
+        last = int(words[1]) if len(words) > 1 else 0
+        return _frame(GOAWAY, 0, 0, last.to_bytes(4, "big") + int(words[0]).to_bytes(4, "big"))
     stream = int(words.pop(0))
     if kind == "RST_STREAM":
         return _frame(RST_STREAM, 0, stream, int(words[0]).to_bytes(4, "big"))
@@ -126,8 +129,9 @@ class Reader:
     is_tunnel = False
     tunnel = b""
 
-    def __init__(self):
+    def __init__(self, requests=False):
         self.broken = ""
+        self._requests = requests
         self.farewells = []          # Codes of GOAWAY, each once.
         self._streams = {}           # id -> [Message]
         self._over = set()
@@ -142,6 +146,10 @@ class Reader:
     def completed(self):
         """Streams that are over."""
         return len(self._over)
+
+    def stream_of(self, message):
+        """The number of its stream."""
+        return next(stream for stream, found in self._streams.items() if message in found)
 
     def end(self):
         """The peer closed."""
@@ -187,6 +195,9 @@ class Reader:
 
     def _fields(self, stream, found):
         fields, self._block = self._inflater.fields(self._block), b""
+        if self._requests:
+            self._request(stream, found, fields)
+            return
         status = next((value for name, value in fields if name == ":status"), None)
         if status is None:
             if not found:
@@ -197,4 +208,16 @@ class Reader:
         message.headers = [(name, value) for name, value in fields if name != ":status"]
         if message.status < 200:
             message.end = "complete"
+        found.append(message)
+
+    @staticmethod
+    def _request(stream, found, fields):
+        if found:
+            found[-1].trailers += fields
+            return
+        pseudo = dict(field for field in fields if field[0].startswith(":"))
+        start = f"stream {stream} {pseudo.pop(':method', '-')} {pseudo.pop(':path', '-')}"
+        message = messages.Message(start)
+        message.headers = sorted(pseudo.items())
+        message.headers += [field for field in fields if not field[0].startswith(":")]
         found.append(message)

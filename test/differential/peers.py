@@ -10,8 +10,10 @@ import frames
 import messages
 
 _REQUEST_LINE = re.compile(rb"^([A-Z]+) \S+ HTTP/1\.[01]\r?$", re.MULTILINE)
-DEFAULT_ANSWER = casefile.Answer("complete", [
+DEFAULT_ANSWER = casefile.Answer("complete", steps=[
     casefile.Step("send", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")])
+DEFAULT_FRAMES = [casefile.Step("frame", "HEADERS $ :status=200 content-length=2"),
+                  casefile.Step("frame", "DATA $ end hi")]
 
 
 class Connection:
@@ -196,6 +198,8 @@ class UpstreamConnection:
         if upstream.raw:
             self.reader.begin_tunnel()
         self._upstream = upstream
+        self._opening = b""          # None: it is known what is spoken.
+        self._http2 = False
         self._heads = 0
         self._answers = asyncio.Queue()
         self._waiting = []           # Answers of requests that are not complete yet.
@@ -206,28 +210,53 @@ class UpstreamConnection:
         self.reader.end()
 
     def _on_bytes(self, data):
+        if self._opening is not None:
+            data = self._recognize(data)
         self.reader.feed(data)
         for message in self.reader.messages[self._heads:]:
             answer = self._upstream.next_answer()
             self.requests.append((self._upstream.requests, message))
             self._heads += 1
             if answer.when == "early":
-                self._answers.put_nowait(answer)
+                self._answers.put_nowait((message, answer))
             elif answer.when == "complete":
                 self._waiting.append((message, answer))
-        while self._waiting and self._waiting[0][0].end == "complete":
-            self._answers.put_nowait(self._waiting.pop(0)[1])
+        for entry in [entry for entry in self._waiting if entry[0].end == "complete"]:
+            self._waiting.remove(entry)
+            self._answers.put_nowait(entry)
+
+    def _recognize(self, data):
+        """What to read of the connection's first bytes; those of HTTP/2 are unlike all others."""
+        self._opening += data
+        if len(self._opening) < len(frames.MAGIC) and frames.MAGIC.startswith(self._opening):
+            return b""
+        data, self._opening = self._opening, None
+        if not data.startswith(frames.MAGIC) or self._upstream.raw:
+            return data
+        self._http2 = True
+        self.reader = frames.Reader(True)
+        # Before all answers.
+        preface = casefile.Step("send", frames.SERVER_PREFACE)
+        self._answers.put_nowait((None, casefile.Answer(steps=[preface])))
+        return data[len(frames.MAGIC):]
 
     async def _answer(self):
         if self._upstream.at_accept:
             await self._perform(self._upstream.at_accept.steps)
         while True:
-            answer = await self._answers.get()
-            await self._perform(answer.steps)
+            message, answer = await self._answers.get()
+            if not self._http2 or not message:
+                await self._perform(answer.steps)
+                continue
+            steps = DEFAULT_FRAMES if answer is DEFAULT_ANSWER else answer.steps
+            await self._perform(steps, self.reader.stream_of(message))
 
-    async def _perform(self, steps):
+    async def _perform(self, steps, stream=0):
         for step in steps:
-            if step.what == "send":
+            if step.what == "frame":
+                line = step.value.replace("$", str(stream))
+                await self.connection.send(frames.encode(line, casefile.unescape))
+            elif step.what == "send":
                 await self.connection.send(step.value)
                 if step.value.startswith(b"HTTP/1.1 101"):
                     self.reader.begin_tunnel()

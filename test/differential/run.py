@@ -186,7 +186,9 @@ class Suite:
                 client = peers.Client(script, proxy.ports[case.id], case.raw,
                                       self._client_channel(script, clients, contexts))
                 clients[script.label] = client
-            await client.run(script.steps, patience)
+            await client.run(casefile.with_ports(script.steps, {
+                name: proxy.upstreams[case.id, name].port for name in case.upstream_names()}),
+                             patience)
         for client in clients.values():
             await client.settle(patience, 0)
         await asyncio.sleep(QUIET * options.slow)

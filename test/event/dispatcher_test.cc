@@ -75,6 +75,32 @@ TEST_CASE("dispatcher: the order of a turn") {
   CHECK(world.text == "readable task timer flush delete ");
 }
 
+TEST_CASE("dispatcher: tasks of a sweep run together, once, and no earlier") {
+  World world;
+  const auto say = [](void* self) { static_cast<World*>(self)->text += "task "; };
+  TurnTask first(say, &world);
+  TurnTask second(say, &world);
+  auto cancelled = std::make_unique<TurnTask>([](void*) { FAIL("ran"); }, nullptr);
+  world.dispatcher.AtSweep(first);
+  world.clock.Advance(Dispatcher::kSweepPeriod / 2);
+  world.dispatcher.RunOnce(false);
+  world.dispatcher.AtSweep(second);
+  world.dispatcher.AtSweep(*cancelled);
+  cancelled.reset();
+  world.dispatcher.RunOnce(false);
+  CHECK(world.text.empty());
+  world.clock.Advance(Dispatcher::kSweepPeriod / 2 + 2 * TimerWheel::kTick);
+  world.dispatcher.RunOnce(false);
+  CHECK(world.text == "task task ");
+  world.clock.Advance(10 * Dispatcher::kSweepPeriod);
+  world.dispatcher.RunOnce(false);
+  CHECK(world.text == "task task ");
+  world.dispatcher.AtSweep(first);
+  world.clock.Advance(Dispatcher::kSweepPeriod + 2 * TimerWheel::kTick);
+  world.dispatcher.RunOnce(false);
+  CHECK(world.text == "task task task ");
+}
+
 TEST_CASE("dispatcher: level triggers again, edge does not") {
   for (const auto trigger : {FileEvent::Trigger::kLevel, FileEvent::Trigger::kEdge}) {
     World world;

@@ -1,5 +1,5 @@
-// Every configuration shown in docs/filters/ and docs/access_log.md loads, without a warning.
-// Pieces of one (a route, a retry policy) are passed over.
+// Every configuration shown in docs/filters/, docs/access_log.md and docs/upstream_connections.md
+// loads, without a warning. Pieces of one (a route, a retry policy) are passed over.
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -37,7 +37,7 @@ TEST_CASE("docs: the examples of the filters' pages load") {
   config::Registry registry;
   RegisterAll(registry);
   size_t loaded = 0;
-  std::vector<std::filesystem::path> pages = {"docs/access_log.md"};
+  std::vector<std::filesystem::path> pages = {"docs/access_log.md", "docs/upstream_connections.md"};
   for (const auto& entry : std::filesystem::directory_iterator("docs/filters")) {
     pages.push_back(entry.path());
   }

@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "source/config/bootstrap_config.h"
+
 namespace remora::extensions {
 namespace {
 
@@ -39,6 +41,25 @@ TEST_CASE("registry: found by type URL, never by a configured name") {
   CHECK(registry.FindHttpFilter(
             "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router") != nullptr);
   CHECK(registry.FindHttpFilter("envoy.filters.http.router") == nullptr);
+}
+
+TEST_CASE("use_original_dst brings its listener filter with it, behind the others") {
+  config::Registry registry;
+  RegisterAll(registry);
+  config::LoadOptions options;
+  options.yaml =
+      "static_resources: {listeners: [{name: l, use_original_dst: true, address: {socket_address: "
+      "{address: 127.0.0.1, port_value: 0}}, listener_filters: [{name: src, typed_config: "
+      "{\"@type\": type.googleapis.com/envoy.extensions.filters.listener.original_src.v3."
+      "OriginalSrc, mark: 7}}], default_filter_chain: {filters: [{name: e, typed_config: "
+      "{\"@type\": type.googleapis.com/envoy.extensions.filters.network.echo.v3.Echo}}]}}]}";
+  const config::LoadedBootstrap loaded = config::LoadBootstrap(options, {}, registry, 0);
+  REQUIRE(loaded.errors.ToString() == "");
+  const config::ListenerConfig& listener = *loaded.config->listeners.at(0);
+  CHECK(listener.hands_over);
+  REQUIRE(listener.listener_filters.size() == 2);
+  CHECK(listener.listener_filters[0].name == "src");
+  CHECK(listener.listener_filters[1].name == "envoy.filters.listener.original_dst");
 }
 
 }  // namespace

@@ -134,8 +134,9 @@ std::shared_ptr<const route::RouteTable> Harness::BuildRoutes() {
 config::BootstrapConfig Harness::MakeBootstrap() {
   manager_->routes = BuildRoutes();
   manager_->filters.push_back(ExchangeLogFilter(&log_));
+  const bool own_router = !filters_.empty() && filters_.back().terminal;
   for (http::FilterFactory& filter : filters_) manager_->filters.push_back(std::move(filter));
-  manager_->filters.push_back(RouterFactory());
+  if (!own_router) manager_->filters.push_back(RouterFactory());
   config::BootstrapConfig bootstrap;
   bootstrap.admin.address = *net::Address::Ip("127.0.0.1", 0);
   for (config::ListenerConfig& listener : listeners_) {

@@ -12,7 +12,11 @@
 #include <fstream>
 #include <sstream>
 
+#include "envoy/extensions/access_loggers/file/v3/file.pb.h"
+#include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "source/extensions/registry.h"
 #include "source/server/signals.h"
+#include "test/fakes/extension_world.h"
 #include "test/harness/harness.h"
 
 namespace remora::harness {
@@ -68,6 +72,33 @@ TEST_CASE("each request leaves a line when it ends") {
   CHECK(log.Read() ==
         "POST /p?q HTTP/1.1 200 - via_upstream 3 5 \"t\\x09a\"b\" 5 DownstreamEnd\n"
         "- - HTTP/1.1 400 DPE http1.codec_error 0 11 \"-\" 11 DownstreamEnd\n");
+}
+
+// Nobody else names the file.
+TEST_CASE("the router's log of its tries is opened with the others") {
+  using Router = envoy::extensions::filters::http::router::v3::Router;
+  using File = envoy::extensions::access_loggers::file::v3::FileAccessLog;
+  LogPath log("tries");
+  File file;
+  file.set_path(log.name());
+  file.mutable_log_format()->mutable_text_format_source()->set_inline_string(
+      "%ACCESS_LOG_TYPE% %RESPONSE_CODE% %PATH%\n");
+  Router router;
+  router.add_upstream_log()->mutable_typed_config()->PackFrom(file);
+  config::Registry registry;
+  extensions::RegisterAll(registry);
+  std::string errors;
+  http::FilterFactory factory = fakes::ParseFilter(registry, "router", router, errors);
+  REQUIRE(errors.empty());
+  CHECK(factory.log_files == std::vector<std::string>{log.name()});
+  Harness h;
+  auto up = h.Upstream("up").Respond(200, "hello");
+  h.Route("/", "up");
+  h.Filter(std::move(factory));
+  h.Start();
+  CHECK(h.Connect().Get("/a").body == "hello");
+  h.Stop();
+  CHECK(log.Read() == "UpstreamEnd 200 /a\n");
 }
 
 TEST_CASE("connections are logged by their listener") {

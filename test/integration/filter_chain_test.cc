@@ -4,41 +4,15 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "source/config/bootstrap_config.h"
-#include "source/extensions/registry.h"
 #include "source/net/proxy_header.h"
 #include "source/server/server.h"
 #include "test/harness/harness.h"
+#include "test/integration/parsed_listeners.h"
 #include "test/net/client_hello_sample.h"
 
 namespace remora::harness {
 namespace {
 
-// The listeners of a configuration, as the loader makes them, in a harness.
-std::vector<std::shared_ptr<const config::ListenerConfig>> ListenersOf(const std::string& yaml) {
-  config::Registry registry;
-  extensions::RegisterAll(registry);
-  config::LoadOptions options;
-  options.yaml = yaml;
-  config::LoadedBootstrap loaded =
-      config::LoadBootstrap(std::move(options), {"t", "t", "t"}, registry, 0);
-  INFO(loaded.errors.ToString());
-  REQUIRE(loaded.config.has_value());
-  return loaded.config->listeners;
-}
-
-std::string Typed(const std::string& name, const std::string& type, const std::string& fields) {
-  return "{name: " + name + ", typed_config: {\"@type\": type.googleapis.com/envoy.extensions." +
-         type + fields + "}}";
-}
-std::string ListenerFilter(const std::string& name, const std::string& message,
-                           const std::string& fields = "") {
-  return Typed(name, "filters.listener." + name + ".v3." + message, fields);
-}
-std::string Says(const std::string& text) {
-  return Typed("says", "filters.network.direct_response.v3.Config",
-               ", response: {inline_string: \"" + text + "\"}");
-}
 std::string Guard(const std::string& name, const std::string& message, const std::string& fields) {
   return Typed(name, "filters.network." + name + ".v3." + message, fields);
 }

@@ -20,22 +20,43 @@ bool Contains(const std::string& text, std::string_view part) {
 
 // A proxy that speaks HTTP/2 to another one, which speaks HTTP/1 to the upstream.
 struct Chain {
-  Chain() {
-    auto up = back.Upstream("up");
-    up.Run([](const Message& request) {
-      return ScriptedUpstream::Answer{MakeResponse(200, request.body), false};
-    });
+  Chain() : Chain(0, true) {}
+  // `window` of streams, 0 as by default; an upstream that does not echo is the test's to play.
+  Chain(uint32_t window, bool echoes) : up(back.Upstream("up")) {
+    if (echoes) {
+      up.Run([](const Message& request) {
+        return ScriptedUpstream::Answer{MakeResponse(200, request.body), false};
+      });
+    }
     back.Route("/", "up");
+    back.Manager().http2.initial_stream_window_size = window;
     back.Start();
     upstream::ClusterConfig& cluster = front.Cluster("back");
     cluster.protocol = upstream::Protocol::kHttp2;
+    cluster.http2.initial_stream_window_size = window;
     cluster.hosts.emplace_back().address = back.Address();
     front.Route("/", "back");
+    front.Manager().http2.initial_stream_window_size = window;
     front.Start();
   }
   Harness back;
   Harness front;
+  ScriptedUpstream up;
 };
+
+// Up and down with HTTP/2; the client's window is `window`, 0 for one that nothing fills.
+void CheckEcho(Harness& h, const std::string& body, uint32_t window, bool announced) {
+  FrameWire client(Connect(h.Address()));
+  client.Begin(window);
+  wire::Fields fields;
+  if (announced) fields.push_back({"content-length", std::to_string(body.size())});
+  client.Post(1, body, fields);
+  const FrameMessage answer = client.Receive(1);
+  CHECK(Contains(answer.head, ":status=200"));
+  CHECK(answer.end == "end");
+  CHECK(answer.body_size == body.size());
+  CHECK(answer.body == body.substr(0, answer.body.size()));
+}
 
 TEST_CASE("A client is served as its first bytes say") {
   Harness h;
@@ -92,32 +113,63 @@ TEST_CASE("A connection manager may speak one protocol only") {
 }
 
 TEST_CASE("All pairs of protocols carry bodies around the edges of windows and buffers") {
-  for (const size_t size :
-       {size_t{0}, size_t{1}, size_t{511}, size_t{16383}, size_t{16384}, size_t{16385},
-        size_t{65535}, size_t{65536}, size_t{1048576}, size_t{1048577}, size_t{5000000}}) {
-    INFO(size);
-    Chain chain;
-    std::string body(size, 'x');
-    for (size_t i = 0; i < size; i += 997) body[i] = static_cast<char>('a' + i % 26);
-    // 1 -> 2 -> 1
-    const Message answer = chain.front.Connect().Post("/", body);
-    CHECK(answer.status == 200);
-    CHECK(answer.body == body);
-    // 2 -> 2 -> 1
-    FrameWire client = Http2Client(chain.front);
-    client.Post(1, body, {{"content-length", std::to_string(size)}});
-    const FrameMessage two = client.Receive(1);
-    CHECK(Contains(two.head, ":status=200"));
-    CHECK(two.body_size == size);
-    CHECK(two.body == body.substr(0, two.body.size()));
-    // 2 -> 1, of unknown length
-    FrameWire direct = Http2Client(chain.back);
-    direct.Post(1, body);
-    const FrameMessage one = direct.Receive(1);
-    CHECK(one.body_size == size);
-    CHECK(one.end == "end");
+  for (const uint32_t window : {0u, 65535u, 1048576u}) {
+    Chain chain(window, true);
+    uint64_t sent = 0;
+    for (const size_t size :
+         {size_t{0}, size_t{1}, size_t{16383}, size_t{16384}, size_t{16385}, size_t{65535},
+          size_t{65536}, size_t{524287}, size_t{524288}, size_t{524289}, size_t{1048576},
+          size_t{1048577}, size_t{5000000}, size_t{17000000}}) {
+      INFO(window << " " << size);
+      std::string body(size, 'x');
+      for (size_t i = 0; i < size; i += 997) body[i] = static_cast<char>('a' + i % 26);
+      for (Harness* h : {&chain.back, &chain.front}) {  // 1 -> 1, 1 -> 2
+        const Message answer = h->Connect().Post("/", body);
+        CHECK(answer.status == 200);
+        CHECK(answer.body == body);
+      }
+      CheckEcho(chain.back, body, 0, false);  // 2 -> 1
+      CheckEcho(chain.front, body, 0, true);  // 2 -> 2
+      CheckEcho(chain.front, body, 65535, false);
+      sent += 3;
+    }
     CHECK(chain.front.Stat("cluster.back.upstream_cx_http2_total") == 1);
-    CHECK(chain.front.Stat("cluster.back.upstream_rq_total") == 2);
+    CHECK(chain.front.Stat("cluster.back.upstream_rq_total") == sent);
+  }
+}
+
+TEST_CASE("A reader that stands still for a while gets all of a long answer") {
+  for (const uint32_t window : {0u, 65535u, 1048576u}) {
+    for (const bool two : {false, true}) {        // what the upstream half speaks
+      for (const bool client2 : {false, true}) {  // and the client
+        INFO(window << " " << two << " " << client2);
+        Chain chain(window, false);
+        Harness& h = two ? chain.front : chain.back;
+        Client one = h.Connect();
+        FrameWire framed(Connect(h.Address()));
+        if (client2) {
+          framed.Begin(65535);
+          framed.Get(1, "/");
+        } else {
+          one.Send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+        }
+        size_t sent = 0;
+        {
+          Wire origin = chain.up.Accept();
+          origin.ReceiveRequest();
+          origin.Send("HTTP/1.1 200 OK\r\n\r\n");
+          sent = origin.SendUntilStuck(std::string(100000000, 'x'));
+          CHECK(sent < 100000000);
+        }
+        if (client2) {
+          const FrameMessage answer = framed.Receive(1);
+          CHECK(answer.body_size == sent);
+          CHECK(answer.end == "end");
+        } else {
+          CHECK(one.ReceiveResponse().body.size() == sent);
+        }
+      }
+    }
   }
 }
 
@@ -472,6 +524,9 @@ TEST_CASE("A preface with garbage behind it ends as HTTP/2 does") {
   wire.Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n");
   const std::string bytes = wire.ReceiveAll();
   CHECK_FALSE(Contains(bytes, "HTTP/1.1"));
+  // GOAWAY, with the library's words for the reason behind its code.
+  CHECK(Contains(bytes, std::string_view("\7\0\0\0\0\0\0\0\0\0\0\0\0\1", 14)));
+  CHECK(Contains(bytes, "SETTINGS expected"));
   CHECK(h.Stat("http.ingress.downstream_rq_total") == 0);
 }
 

@@ -100,5 +100,23 @@ TEST_CASE("address: equality") {
   CHECK_FALSE(*Address::Unix("/a") == *Address::Unix("/b"));
 }
 
+TEST_CASE("An address with its port is parsed, and nothing that only looks like one") {
+  const auto parsed = [](std::string_view text) {
+    const absl::StatusOr<Address> address = Address::IpPort(text);
+    return address.ok() ? address->ToString() : "none";
+  };
+  CHECK(parsed("127.0.0.1:80") == "127.0.0.1:80");
+  CHECK(parsed("[::1]:65535") == "[::1]:65535");
+  CHECK(parsed("127.0.0.1:0") == "127.0.0.1:0");
+  for (const std::string_view bad :
+       {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:+1", "127.0.0.1: 1",
+        "127.0.0.1:1 ", "127.0.0.1:1x", "127.0.0.1:-1", "::1:80", "[::1]", "[127.0.0.1]:80",
+        "[::1:80", "::1]:80", "a:80", ":80"}) {
+    INFO(bad);
+    CHECK(parsed(bad) == "none");
+  }
+  CHECK(Address::Ip("::1", 1)->WithPort(2).ToString() == "[::1]:2");
+}
+
 }  // namespace
 }  // namespace remora::net

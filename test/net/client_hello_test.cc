@@ -111,5 +111,29 @@ TEST_CASE("client hello: it has its limit") {
   CHECK(Read(Records(padded, 5)) == "too large");
 }
 
+TEST_CASE("client hello: its shape, when it is asked for") {
+  const std::string extensions = Extension(10, Block(std::string("\x00\x1d\x00\x17", 4), 2)) +
+                                 Extension(11, Block(std::string(1, '\0'), 1)) + ServerName("a") +
+                                 Extension(13, Block("\x04\x03\x08\x04", 2)) +
+                                 Extension(43, Block("\x03\x04\x03\x03", 1));
+  ClientHello hello;
+  REQUIRE(ParseClientHello(Hello(extensions), hello, true) == ClientHelloParse::kComplete);
+  using Numbers = std::vector<uint16_t>;
+  CHECK(hello.shape.version == 0x0303);
+  CHECK(hello.shape.ciphers == Numbers{0x1301, 0x1302});
+  CHECK(hello.shape.extensions == Numbers{10, 11, 0, 13, 43});
+  CHECK(hello.shape.groups == Numbers{29, 23});
+  CHECK(hello.shape.point_formats == Numbers{0});
+  CHECK(hello.shape.signature_algorithms == Numbers{0x0403, 0x0804});
+  CHECK(hello.shape.versions == Numbers{0x0304, 0x0303});
+  // A broken list ends where it breaks, and is for the handshake to refuse.
+  REQUIRE(ParseClientHello(Hello(Extension(10, "\x09\x09\x01") + Extension(13, Block("abc", 2))),
+                           hello, true) == ClientHelloParse::kComplete);
+  CHECK(hello.shape.groups.empty());
+  CHECK(hello.shape.signature_algorithms == Numbers{0x6162});
+  REQUIRE(ParseClientHello(Hello(extensions), hello) == ClientHelloParse::kComplete);
+  CHECK(hello.shape.ciphers.empty());
+}
+
 }  // namespace
 }  // namespace remora::net

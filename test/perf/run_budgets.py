@@ -2,7 +2,7 @@
 """Measures what one request costs and fails when it is more than budgets.json allows.
 
 test/perf/run_budgets.py --remora PATH [--update] [--only GROUP,...], groups: syscalls, allocations,
-instructions, routes, header_changes, access_log, tcp, limits
+instructions, routes, header_changes, access_log, tcp, tls, http2, limits
 
 Exit code 0: within the budgets. 1: above one of them. 2: could not be measured.
 """
@@ -10,8 +10,10 @@ Exit code 0: within the budgets. 1: above one of them. 2: could not be measured.
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -28,13 +30,20 @@ import process  # pylint: disable=wrong-import-position
 import subjects  # pylint: disable=wrong-import-position
 
 GROUPS = ("syscalls", "allocations", "instructions", "routes", "header_changes", "access_log",
-          "tcp", "limits")
+          "tcp", "tls", "http2", "limits")
 CONFIG = os.path.join(HERE, "plain.yaml")
 TCP_CONFIG = os.path.join(HERE, "tcp.yaml")
+TLS_CONFIG = os.path.join(HERE, "tls.yaml")
+HTTP2_CONFIG = os.path.join(HERE, "http2.yaml")
 BUDGETS = os.path.join(HERE, "budgets.json")
 WARM_REQUESTS = 500
 COUNTED_REQUESTS = 2000
 STARTS = 10
+STREAMS = 32
+IDLE_CONNECTIONS = 1000
+# Magic, empty SETTINGS, and GET / of a on stream 1 (RFC 7541, appendix A).
+HTTP2_GET = (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+             + bytes([0, 0, 6, 1, 5, 0, 0, 0, 1]) + b"\x82\x86\x84\x41\x01a")
 MANY_ROUTES = 10_000
 ONE_ROUTE = '- match: { prefix: "/" }\n                route: { cluster: origin, timeout: 15s }'
 
@@ -57,6 +66,9 @@ class Server:
             text = written.read()
         for written, used in ((18080, self.port), (18081, origin_port), (18082, admin_port)):
             text = text.replace(f"port_value: {written}", f"port_value: {used}")
+        self.tls = source == TLS_CONFIG
+        if self.tls:
+            text = text.replace("CERTS", subjects.make_certificates(os.path.dirname(folder)))
         self.path = "/b0"
         if (changes or routes > 1) and ONE_ROUTE not in text:
             raise process.Failure(f"{source} has no place for other routes")
@@ -76,7 +88,8 @@ class Server:
                 "-l", "error"]
         self.process = process.Process(argv, max(os.sched_getaffinity(0)), self.file("log"),
                                        cwd=folder, env={**os.environ, **(extra_env or {})})
-        ready_ns = process.wait_for_200(self.process, self.port, self.path, timeout=180)
+        wait = process.wait_until_open if self.tls else process.wait_for_200
+        ready_ns = wait(self.process, self.port, self.path, timeout=180)
         self.start_ms = (ready_ns - self.process.exec_ns) / 1e6
 
     def file(self, name):
@@ -93,6 +106,7 @@ class Budgets:
         self._binary = binary
         self._folder = folder
         self._load_tool = tools["load"]
+        self._tls_load_tool = tools["tls_load"]
         self._core = min(os.sched_getaffinity(0))
         self._origin_port = process.free_ports(1)[0]
         origin = process.Process([tools["origin"], str(self._origin_port)], self._core,
@@ -102,8 +116,9 @@ class Budgets:
         self.notes = []
         self.problems = []
 
-    def _server(self, name, **kwargs):
-        return Server(self._binary, os.path.join(self._folder, name), self._origin_port, **kwargs)
+    def _server(self, name, origin_port=None, **kwargs):
+        return Server(self._binary, os.path.join(self._folder, name),
+                      origin_port or self._origin_port, **kwargs)
 
     def _runner(self, server, path="/b0"):
         """A function that sends N requests on one connection and insists on N times 200.
@@ -112,14 +127,21 @@ class Budgets:
         """
         def run(requests):
             output = process.run_tool(
-                [self._load_tool, f"--port={server.port}", f"--requests={requests}",
-                 "--headers=10", f"--path={path}"], self._core, 300)
+                [*self._load_argv(server), f"--requests={requests}", "--headers=10",
+                 f"--path={path}"], self._core, 300)
             figures = json.loads(output)
             if figures["requests"] != requests or figures["errors"] or figures["non_2xx"]:
                 raise process.Failure(f"requests failed: {output}" + server.process.log_tail())
             server.process.check_alive()
         run(WARM_REQUESTS)
         return run
+
+    def _load_argv(self, server):
+        if not server.tls:
+            return [self._load_tool, f"--port={server.port}"]
+        own = os.path.join(self._folder, "certs", "client")
+        return [self._tls_load_tool, f"--port={server.port}", f"--cert={own}.pem",
+                f"--key={own}.key"]
 
     def try_group(self, group):
         """Measures one group; what cannot be measured is kept for the report."""
@@ -150,28 +172,109 @@ class Budgets:
 
     def tcp(self):
         """A request and its response as two messages through the TCP proxy."""
-        server = self._server("tcp-syscalls", source=TCP_CONFIG)
+        self._costs("tcp", TCP_CONFIG)
+
+    def tls(self):
+        """The same request over TLS with a client's certificate, and a connection at rest."""
+        self._costs("tls", TLS_CONFIG)
+        server = self._server("tls-idle", source=TLS_CONFIG)
+        self._runner(server)
+        before = server.process.memory_kib()["anon"]
+        with subprocess.Popen(
+                [*self._load_argv(server), "--mode=idle", f"--connections={IDLE_CONNECTIONS}"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+            opened = json.loads(holder.stdout.readline() or '{"open":0}')
+            after = server.process.memory_kib()["anon"]
+            holder.stdin.close()
+            holder.stdout.read()
+        server.stop()
+        if opened["open"] != IDLE_CONNECTIONS:
+            raise process.Failure(f"only {opened['open']} connections of TLS could be held")
+        self.values["tls.idle_bytes"] = (after - before) * 1024 / IDLE_CONNECTIONS
+
+    def _costs(self, group, source):
+        """System calls, instructions and allocations of a request on another configuration."""
+        server = self._server(group + "-syscalls", source=source)
         kinds, others = counts.system_calls(server, self._runner(server), COUNTED_REQUESTS)
         server.stop()
-        self.values.update({f"tcp.{kind}": value for kind, value in kinds.items()})
-        self.notes += [f"tcp: other system call: {name} {calls:.3f} a request"
+        self.values.update({f"{group}.{kind}": value for kind, value in kinds.items()})
+        self.notes += [f"{group}: other system call: {name} {calls:.3f} a request"
                        for name, calls in sorted(others.items()) if abs(calls) >= 0.005]
-        found = self._count("tcp-callgrind", source=TCP_CONFIG)
-        self.values["tcp.instructions"] = found["instructions"]
+        found = self._count(group + "-callgrind", source=source)
+        self.values[group + ".instructions"] = found["instructions"]
         if counts.has_own_allocator(self._binary):
-            self.values["tcp.allocations"] = found["allocations"]
+            self.values[group + ".allocations"] = found["allocations"]
         else:
-            self.values["tcp.allocations"] = self._allocations(
-                "tcp-allocations", source=TCP_CONFIG)["calls"]
+            self.values[group + ".allocations"] = self._allocations(
+                group + "-allocations", source=source)["calls"]
 
-    def _allocations(self, name, access_log="", source=CONFIG):
+    def http2(self):
+        """HTTP/2 with many streams on one connection; the origin of HTTP/2 is a second proxy."""
+        back = self._server("http2-origin")
+        both = {"source": HTTP2_CONFIG, "origin_port": back.port}
+        server = self._server("http2-syscalls", **both)
+        kinds, _ = counts.system_calls(server, self._http2_runner(server), COUNTED_REQUESTS)
+        server.stop()
+        self.values["http2.recv"] = kinds["recv"]
+        self.values["http2.send"] = kinds["send"]
+        self.values["http2.syscalls"] = sum(
+            calls for kind, calls in kinds.items() if kind != "empty_reads")
+        if counts.has_own_allocator(self._binary):
+            self.notes.append("http2: allocations are not counted with the program's own allocator")
+        else:
+            for name, kwargs in (("http2.to_http1_allocations", {}), ("http2.allocations", both)):
+                self.values[name] = self._allocations(
+                    name, make_runner=self._http2_runner, **kwargs)["calls"]
+        self.values["http2.idle_kib"] = self._idle_http2()
+        back.stop()
+
+    def _http2_runner(self, server):
+        """As _runner, with h2load."""
+        def run(requests):
+            output = process.run_tool(
+                ["h2load", "-n", str(requests), "-c", "1", "-m", str(STREAMS),
+                 f"http://127.0.0.1:{server.port}/b0"], self._core, 300, "finished in")
+            if not re.search(rf"\b{requests} succeeded, 0 failed", output):
+                raise process.Failure(f"requests failed: {output}" + server.process.log_tail())
+            server.process.check_alive()
+        run(WARM_REQUESTS)
+        return run
+
+    def _idle_http2(self):
+        """KiB of memory of a connection that has served a request."""
+        server = self._server("http2-idle")
+        # What is kept for all of them is there before.
+        waiting = [self._open_http2(server) for _ in range(100)]
+        before = server.process.memory_kib()["rss"]
+        waiting += [self._open_http2(server) for _ in range(IDLE_CONNECTIONS)]
+        grown = server.process.memory_kib()["rss"] - before
+        for connection in waiting:
+            connection.close()
+        server.stop()
+        return grown / IDLE_CONNECTIONS
+
+    @staticmethod
+    def _open_http2(server):
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+        connection.sendall(HTTP2_GET)
+        received = b""
+        # The answer's last frame: DATA that ends stream 1.
+        while bytes([0, 1, 0, 0, 0, 1]) not in received:
+            piece = connection.recv(65536)
+            if not piece:
+                raise process.Failure("a connection of HTTP/2 was closed" + server.process.log_tail())
+            received += piece
+        return connection
+
+    def _allocations(self, name, access_log="", make_runner=None, **kwargs):
         library = os.path.join(self._folder, "count_malloc.so")
         subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", library,
                         os.path.join(HERE, "count_malloc.c")], check=True)
         counter_file = os.path.join(self._folder, name + ".count")
-        server = self._server(name, access_log=access_log, source=source, extra_env={
-            "LD_PRELOAD": library, "MALLOC_COUNT_FILE": counter_file})
-        slope = counts.allocations(counter_file, self._runner(server), COUNTED_REQUESTS)
+        server = self._server(name, access_log=access_log, extra_env={
+            "LD_PRELOAD": library, "MALLOC_COUNT_FILE": counter_file}, **kwargs)
+        runner = (make_runner or self._runner)(server)
+        slope = counts.allocations(counter_file, runner, COUNTED_REQUESTS)
         server.stop()
         return slope
 
@@ -301,7 +404,9 @@ def parse_arguments():
     needed = {"syscalls": ["strace"], "allocations": ["gcc", "readelf"],
               "instructions": ["valgrind", "vgdb"], "routes": ["valgrind", "vgdb"],
               "access_log": ["valgrind", "vgdb", "gcc"],
-              "tcp": ["strace", "valgrind", "vgdb", "gcc"]}
+              "tcp": ["strace", "valgrind", "vgdb", "gcc"],
+              "tls": ["strace", "valgrind", "vgdb", "gcc", "openssl"],
+              "http2": ["strace", "gcc", "readelf", "h2load"]}
     for group in arguments.only:
         for program in needed.get(group, []):
             if not shutil.which(program):

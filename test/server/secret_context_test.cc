@@ -79,10 +79,10 @@ class World {
   absl::StatusOr<SecretContext::Publish> Build(const tls::ContextSecrets& secrets) {
     std::string text;
     for (const tls::Certificate& certificate : secrets.certificates) {
-      if (certificate.chain.content == "bad") return absl::InvalidArgumentError("bad chain");
-      text += (text.empty() ? "" : "+") + certificate.chain.content;
+      if (certificate.chain.content.str() == "bad") return absl::InvalidArgumentError("bad chain");
+      text += (text.empty() ? "" : "+") + certificate.chain.content.str();
     }
-    if (secrets.validation.has_value()) text += "/" + secrets.validation->trusted_ca.content;
+    if (secrets.validation.has_value()) text += "/" + secrets.validation->trusted_ca.content.str();
     return SecretContext::Publish([this, text] { published = text; });
   }
 };

@@ -95,7 +95,7 @@ bool Upstream::Read(Connection& connection) {
   if (connection.tunnel && connection.request_whole) return ReadTunnel(connection);
   if (connection.request_whole) {
     // The next request may come as soon as the answer is whole, before what nobody asked for.
-    if (!connection.unasked) {
+    if (connection.answer_left != 0) {
       ledger_.Violation("upstream " + std::to_string(port_) +
                         " got bytes behind a request: " + bytes.substr(0, 100));
     }
@@ -136,7 +136,8 @@ void Upstream::Begin(Connection& connection, const std::string& head) {
   ++requests_;
   connection.answering = true;
   connection.request_whole = false;
-  connection.early = connection.unasked = false;
+  connection.early = false;
+  connection.answer_left.reset();
   connection.idle_close = event::Timer::kNever;
   connection.exchange = ledger_.Find(FieldOf(head, "x-sim-id"));
   if (habits_.mirror) {
@@ -248,8 +249,9 @@ void Upstream::Plan(Connection& connection, Exchange& exchange, Attempt& attempt
   } else if (fault < 25) {
     // An answer that nobody asked for, right behind the one that was.
     attempt.plain = closes;
-    connection.unasked = !closes;
     if (!closes) {
+      connection.answer_left = text.size();
+      for (const Step& step : steps) *connection.answer_left += step.bytes.size();
       text +=
           "HTTP/1.1 200 OK\r\nx-sim-id: 0\r\nX-Sim-Attempt: 999\r\ncontent-length: 6\r\n\r\npoison";
     }
@@ -350,6 +352,9 @@ bool Upstream::RunStep(Connection& connection) {
   const Step step = connection.steps.front();
   connection.steps.pop_front();
   connection.wire->Send(step.bytes);
+  if (connection.answer_left.has_value()) {
+    *connection.answer_left -= std::min(*connection.answer_left, step.bytes.size());
+  }
   if (step.after == After::kReset) connection.wire->Reset();
   if (connection.steps.empty() && connection.exchange != nullptr) {
     Attempt& attempt = connection.exchange->attempts[connection.attempt];

@@ -9,6 +9,7 @@
 // Owner: Simulation. Everything random comes from its generator.
 
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,8 +58,9 @@ class Upstream {
     bool foreign = false;  // answers a request that is in no ledger
     bool answering = false;
     bool request_whole = false;
-    bool early = false;          // answers before the request is whole
-    bool unasked = false;        // behind the answer comes one that nobody asked for
+    bool early = false;  // answers before the request is whole
+    // Behind the answer comes one that nobody asked for: what was not sent yet of the one that was.
+    std::optional<size_t> answer_left;
     Exchange* copied = nullptr;  // of a mirror: the exchange that this is a copy of
     bool tunnel = false;         // accepted
     size_t tunnel_got = 0;

@@ -359,6 +359,37 @@ TEST_CASE("tcp: a connection on which nothing moves ends after the idle timeout"
   CHECK(world.Stat("cluster.up.upstream_cx_destroy_local_with_active_rq") == 1);
 }
 
+TEST_CASE("tcp: what is cut off by the idle timeout ends in a reset") {
+  TcpWorld world(
+      [](Config& config, upstream::ClusterConfig&) { config.idle_timeout = 10 * kSecond; });
+  Peer client = world.Connect();
+  Peer host = world.host.Accept();
+  // The client does not read, the host waits for nothing.
+  const std::string piece(256 * 1024, 'x');
+  for (int i = 0; i < 40; ++i) {
+    send(host.fd(), piece.data(), piece.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    world.Turn();
+  }
+  world.Advance(11 * kSecond);
+  CHECK(world.ended == 1);
+  CHECK(EndOf(client) == "reset");
+}
+
+TEST_CASE("tcp: bytes that come with the client's end are flushed behind it") {
+  TcpWorld world;
+  Peer client = world.Connect();
+  Peer host = world.host.Accept();
+  host.FinishSending();
+  world.Turn();
+  client.Send("rest");
+  client.FinishSending();
+  world.Turn();
+  CHECK(host.Receive() == "rest");
+  CHECK(EndOf(host) == "fin");
+  CHECK(world.Stat("tcp.t.upstream_flush_total") == 1);
+  CHECK(world.Stat("tcp.t.upstream_flush_active") == 0);
+}
+
 TEST_CASE("tcp: half-closed connections are idle too") {
   TcpWorld world(
       [](Config& config, upstream::ClusterConfig&) { config.idle_timeout = 10 * kSecond; });

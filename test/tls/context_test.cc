@@ -41,8 +41,8 @@ TEST_CASE("tls context: what cannot be used is said") {
     CHECK(BuildError(settings, secrets) == "Failed to load private key from /etc/x.key");
   }
   SECTION("a cut chain") {
-    std::string& chain = secrets.certificates[0].chain.content;
-    chain += chain.substr(0, chain.size() / 2);
+    const std::string chain = secrets.certificates[0].chain.content.str();
+    secrets.certificates[0].chain.content = chain + chain.substr(0, chain.size() / 2);
     CHECK(BuildError(settings, secrets) == "Failed to load certificate chain from <inline>");
   }
   SECTION("ciphers") {

@@ -2,6 +2,7 @@
 // which alerts and counters a refusal gives.
 
 #include <catch2/catch.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -444,6 +445,27 @@ TEST_CASE("tls: facts of both certificates") {
   CHECK(facts.cipher() == "TLS_AES_128_GCM_SHA256");
   CHECK(facts.group() == "X25519");
   CHECK(facts.handshake_duration() > 0);
+}
+
+TEST_CASE("tls: kept facts outlive their connection and its context") {
+  World world;
+  std::shared_ptr<const net::TlsFacts> kept;
+  {
+    Endpoint client(world.client, world.client_secrets);
+    Endpoint server(world.server, world.server_secrets);
+    Pair pair(client, server);
+    const net::TlsFacts* facts = pair.client.connection->tls();
+    kept = facts->Keep();
+    CHECK(facts->Keep() == kept);
+  }
+  REQUIRE(kept != nullptr);
+  CHECK(kept->version() == "TLSv1.3");
+  CHECK_FALSE(kept->cipher().empty());
+  CHECK_FALSE(kept->group().empty());
+  REQUIRE(kept->peer() != nullptr);
+  CHECK(kept->peer()->dns_sans == std::vector<std::string>{"server.test"});
+  REQUIRE(kept->local() != nullptr);
+  CHECK(kept->local()->uri_sans == std::vector<std::string>{"spiffe://d/client"});
 }
 
 TEST_CASE("tls: without a context there is no connection, and it is counted") {

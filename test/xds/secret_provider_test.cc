@@ -37,7 +37,7 @@ class RecordingUser final : public SecretUser {
 
  private:
   static const std::string& TextOf(const tls::SecretValue& value) {
-    return std::get<tls::GenericSecret>(value).secret.content;
+    return std::get<tls::GenericSecret>(value).secret.content.str();
   }
   std::string name_;
 };
@@ -151,7 +151,7 @@ TEST_CASE("A broken file keeps the old secret, and the next good one is taken") 
     w.Put("sds.yaml", c.text);
     w.Turn();
     INFO(before << " -> " << w.Stats());
-    CHECK(std::get<tls::GenericSecret>(*secret.value()).secret.content == "one");
+    CHECK(std::get<tls::GenericSecret>(*secret.value()).secret.content.str() == "one");
     CHECK(w.Stats().find(c.counted) != std::string::npos);
     CHECK(w.Stats().find("update_success=1 ") != std::string::npos);
   }

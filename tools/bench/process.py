@@ -245,13 +245,43 @@ def wait_for_200(process, port, path="/b0", timeout=30):
                   f"answer {answer[:80]!r}\n" + process.log_tail())
 
 
-def run_tool(argv, core, timeout):
-    """Runs a load tool on its core; returns its standard output."""
+def wait_until_open(process, port, _path, timeout=30):
+    """Connects until it is let; returns the monotonic time of it in ns."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5):
+                return time.monotonic_ns()
+        except OSError:
+            pass
+        process.check_alive()
+        time.sleep(0.0002)
+    raise Failure(f"{' '.join(process.argv)} does not listen after {timeout} s\n"
+                  + process.log_tail())
+
+
+def wait_for_http2(process, url, core, timeout=30):
+    """The same over HTTP/2, with TLS or without."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        process.check_alive()
+        try:
+            if "1 2xx" in run_tool(["h2load", "-n", "1", "-c", "1", url], core, 10, "finished in"):
+                return time.monotonic_ns()
+        except Failure:
+            pass
+        time.sleep(0.02)
+    raise Failure(f"{' '.join(process.argv)} does not answer {url} within {timeout} s\n"
+                  + process.log_tail())
+
+
+def run_tool(argv, core, timeout, sign="{"):
+    """Runs a load tool on its core; returns its standard output, which has `sign` in it."""
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False,
                               preexec_fn=lambda: _pin_and_bind_to_parent(core))
     except subprocess.TimeoutExpired as error:
         raise Failure(f"{' '.join(argv)} did not end within {timeout} s") from error
-    if "{" not in done.stdout:
+    if sign not in done.stdout:
         raise Failure(f"{' '.join(argv)} failed:\n{done.stdout}{done.stderr}")
     return done.stdout

@@ -96,7 +96,7 @@ def _cpu_model():
 
 
 def _traffic_tables(results, names):
-    chosen = [s for s in scenarios.TRAFFIC + scenarios.TCP_TRAFFIC if s.name in results.windows]
+    chosen = [s for s in scenarios.ALL_TRAFFIC if s.name in results.windows]
     if not chosen:
         return ""
     peers = [name for name in names if name != "remora"]
@@ -106,8 +106,10 @@ def _traffic_tables(results, names):
         row += [_number(results.median(scenario.name, name, "cpu_us")) for name in names]
         row += [_number(results.cpu_ratio(scenario.name, "remora", peer), 2) for peer in peers]
         cpu.append(row)
-        for name in names:
+        for name in (n for n in names if n in results.windows[scenario.name]):
             busy = results.median(scenario.name, name, "busy")
+            if busy is None:
+                continue             # It cannot do that.
             rps = results.median(scenario.name, name, "rps")
             mark = "" if busy >= scenarios.SATURATED else " *"
             rates.append([f"{scenario.title}: {name}", _number(rps, 0) + mark,
@@ -176,10 +178,10 @@ def _size_table(results, names):
         memory = results.memory.get(name, {})
         rows.append([
             name,
-            _number(memory["fresh_kib"] / 1024 if memory else None),
-            _number(memory["loaded_kib"] / 1024 if memory else None),
-            _number(memory["loaded_rss_kib"] / 1024 if memory else None),
+            *[_number(memory[key] / 1024 if key in memory else None)
+              for key in ("fresh_kib", "loaded_kib", "loaded_rss_kib")],
             _number(memory.get("idle_bytes"), 0),
+            _number(memory.get("mtls_idle_bytes"), 0),
             _number(results.start_ms.get(name)),
             _number(results.binary_bytes[name] / 2**20 if name in results.binary_bytes else None),
         ])
@@ -189,7 +191,7 @@ def _size_table(results, names):
             "out. "
             "Start: exec to the first 200, median. Binary: stripped.\n\n"
             + _table(["", "MiB, fresh", "MiB, after load", "RSS MiB, after load",
-                      "B an idle connection", "start ms", "binary MiB"], rows))
+                      "B an idle connection", "the same with mTLS", "start ms", "binary MiB"], rows))
 
 
 def _markdown(results):
@@ -216,7 +218,8 @@ def _markdown(results):
 
 def _panels(results):
     """[(title, [(name, us)])]"""
-    panels = [(s.title.replace("`", ""), s.name) for s in scenarios.TRAFFIC]
+    panels = [(s.title.replace("`", ""), s.name)
+              for s in scenarios.TRAFFIC + scenarios.TLS_TRAFFIC]
     panels += [(f"{count:,} routes, last hit", f"routes-{count}-last")
                for count in scenarios.ROUTE_COUNTS if count > 1]
     return [(title, [(name, results.median(key, name, "cpu_us")) for name in results.versions

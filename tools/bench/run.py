@@ -35,7 +35,7 @@ def say(text):
 
 
 def parse_arguments():
-    names = [scenario.name for scenario in scenarios.TRAFFIC + scenarios.TCP_TRAFFIC]
+    names = [scenario.name for scenario in scenarios.ALL_TRAFFIC]
     names += scenarios.OTHERS
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--remora", required=True, help="the binary under test")
@@ -95,7 +95,9 @@ class Bench:
                                 self._nofile, routes, extra, mode)
 
     def _lacks(self, name, mode):
-        """nginx may be built without its stream module."""
+        """nginx may be built without its stream module; the raw forwarder speaks no TLS."""
+        if mode in subjects.TLS_MODES:
+            return name == "raw"
         if mode != "tcp" or name != "nginx" or subjects.nginx_stream_module() is not None:
             return False
         say("skipped: nginx has no stream module (package libnginx-mod-stream)")
@@ -116,6 +118,12 @@ class Bench:
         wanted = self._arguments.scenarios
         self._traffic([s for s in scenarios.TRAFFIC if s.name in wanted])
         self._traffic([s for s in scenarios.TCP_TRAFFIC if s.name in wanted], "tcp")
+        for mode in subjects.TLS_MODES:
+            self._traffic([s for s in scenarios.TLS_TRAFFIC
+                           if s.name in wanted and s.mode == mode], mode)
+        for mode in scenarios.HTTP2_SUBJECTS:
+            self._http2([s for s in scenarios.HTTP2_TRAFFIC
+                         if s.name in wanted and s.mode == mode], mode)
         if "routes" in wanted:
             self._routes()
         if "extras" in wanted:
@@ -123,16 +131,36 @@ class Bench:
         if "idle" in wanted:
             for name in self._binaries:
                 self._memory(name)
+        if "tls-idle" in wanted:
+            for name in self._binaries:
+                if not self._lacks(name, "mtls"):
+                    self._tls_memory(name)
         if "start" in wanted:
             self._start()
             for name, binary in self._binaries.items():
                 self.results.binary_bytes[name] = self._stripped_bytes(binary)
 
-    def _traffic(self, chosen, mode="http"):
+    def _http2(self, chosen, mode):
+        """The scenarios of one mode, if h2load is here, and for an origin of HTTP/2 nginx."""
         if not chosen:
             return
-        running = [self._subject(name, mode=mode) for name in self._binaries
-                   if not self._lacks(name, mode)]
+        lacking = [tool for tool, needed in (("h2load", True), ("nginx", mode == "upstream2"))
+                   if needed and not shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin")]
+        if lacking:
+            say(f"skipped: {', '.join(s.name for s in chosen)}: no {lacking[0]}")
+            return
+        origin = self._origin_port
+        if mode == "upstream2":
+            nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+            self._origin_port = subjects.Http2Origin(nginx, self._folder).port
+        self._traffic(chosen, mode, scenarios.HTTP2_SUBJECTS[mode])
+        self._origin_port = origin
+
+    def _traffic(self, chosen, mode="http", names=None):
+        if not chosen:
+            return
+        running = [self._subject(name, mode=mode) for name in names or self._binaries
+                   if name in self._binaries and not self._lacks(name, mode)]
         for subject in running:
             subject.start()
             subject.process.freeze()
@@ -210,11 +238,22 @@ class Bench:
             f"{figures['loaded_kib'] / 1024:.1f} after load"
             + (f", {idle:.0f} B an idle connection" if idle is not None else ""))
 
+    def _tls_memory(self, name):
+        """What an idle connection with a client's certificate adds."""
+        subject = self._subject(name, mode="mtls")
+        subject.start()
+        self._driver.warm(subject, "/b0", 64)
+        idle = self._idle(subject, subject.process.memory_kib()["anon"])
+        subject.stop()
+        self.results.memory.setdefault(name, {})["mtls_idle_bytes"] = idle
+        say(f"memory: {name} {idle:.0f} B an idle connection with mTLS")
+
     def _idle(self, subject, anon_before):
         count = min(self._arguments.idle, self._nofile - 1000)
         holder = process.Process(
-            [self._tools["load"], f"--port={subject.port}", "--mode=idle",
-             f"--connections={count}"],
+            [self._tools["tls_load" if subject.tls else "load"], f"--port={subject.port}",
+             "--mode=idle", f"--connections={count}",
+             *scenarios.certificate_arguments(subject)],
             process.cores()[0], os.path.join(self._folder, "idle.log"),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         opened = json.loads(holder.popen.stdout.readline() or b'{"open":0,"errors":1,"non_2xx":0}')

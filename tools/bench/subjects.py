@@ -10,7 +10,13 @@ import process
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONFIGS = os.path.join(HERE, "configs")
-TOOLS = ("origin", "load", "raw_forwarder")
+TOOLS = ("origin", "load", "raw_forwarder", "tls_load")
+# Debian's BoringSSL, for tls_load.
+BORINGSSL = "/usr/lib/x86_64-linux-gnu/android"
+FLAGS = {"tls_load": ["-isystem", "/usr/include/android", "-L" + BORINGSSL, "-l:libssl.so.0",
+                      "-l:libcrypto.so.0", "-Wl,-rpath," + BORINGSSL, "-pthread"]}
+# Who can speak TLS; the raw forwarder cannot.
+TLS_MODES = ("tls-p256", "tls-rsa", "mtls")
 PEERS = ("raw", "haproxy", "nginx", "envoy")
 
 
@@ -25,7 +31,7 @@ def build_tools(folder, prebuilt):
     for name in TOOLS:
         paths[name] = os.path.join(folder, name)
         subprocess.run([compiler, "-std=c++20", "-O2", "-o", paths[name],
-                        os.path.join(HERE, name + ".cc")], check=True)
+                        os.path.join(HERE, name + ".cc"), *FLAGS.get(name, [])], check=True)
     return paths
 
 
@@ -113,6 +119,65 @@ def twenty_changes(indent):
 """, " " * indent) for side in ("request", "response"))
 
 
+def make_certificates(folder):
+    """Writes p256, rsa and client (.pem, .key), issued by ca.pem, once a run; returns the folder."""
+    folder = os.path.join(folder, "certs")
+    if os.path.exists(folder):
+        return folder
+    os.makedirs(folder)
+
+    def openssl(*arguments):
+        subprocess.run(("openssl",) + arguments, check=True, capture_output=True, cwd=folder)
+
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca",
+            "-days", "30")
+    for name, kind in (("p256", curve), ("rsa", ["-newkey", "rsa:2048", "-nodes"]),
+                       ("client", curve)):
+        openssl("req", *kind, "-keyout", name + ".key", "-out", name + ".csr", "-subj",
+                f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}.example.com")
+        openssl("x509", "-req", "-in", name + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-days", "30", "-copy_extensions", "copy", "-out", name + ".pem")
+        # HAProxy wants both in one file.
+        with open(os.path.join(folder, name + ".both"), "w", encoding="ascii") as both:
+            for part in (".pem", ".key"):
+                with open(os.path.join(folder, name + part), encoding="ascii") as text:
+                    both.write(text.read())
+    return folder
+
+
+def _tls_values(name, mode, certs):
+    """What a mode of TLS puts into the places of the templates."""
+    if mode not in TLS_MODES:
+        return {"TLS": "", "TLS_DIRECTIVES": ""}
+    own = os.path.join(certs, "rsa" if mode == "tls-rsa" else "p256")
+    trusted = os.path.join(certs, "ca.pem")
+    demand = mode == "mtls"
+    if name == "nginx":
+        directives = [f"ssl_certificate {own}.pem;", f"ssl_certificate_key {own}.key;",
+                      "ssl_protocols TLSv1.2 TLSv1.3;", "ssl_session_cache none;",
+                      "ssl_session_tickets on;", "ssl_buffer_size 16k;"]
+        if demand:
+            directives += [f"ssl_client_certificate {trusted};", "ssl_verify_client on;"]
+        return {"TLS": " ssl", "TLS_DIRECTIVES": "\n    ".join(directives)}
+    if name == "haproxy":
+        return {"TLS": f" ssl crt {own}.both ssl-min-ver TLSv1.2"
+                       + (f" ca-file {trusted} verify required" if demand else "")}
+    return {"TLS": f"""\
+      transport_socket:
+        name: tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          require_client_certificate: {str(demand).lower()}
+          common_tls_context:
+            tls_params: {{ tls_maximum_protocol_version: TLSv1_3 }}
+            tls_certificates:
+            - certificate_chain: {{ filename: {own}.pem }}
+              private_key: {{ filename: {own}.key }}
+""" + (f"            validation_context: {{ trusted_ca: {{ filename: {trusted} }} }}\n"
+       if demand else "")}
+
+
 def render(template, values):
     """Fills the @NAME@ places of a file in configs/."""
     with open(os.path.join(CONFIGS, template), encoding="utf-8") as source:
@@ -122,6 +187,50 @@ def render(template, values):
     return text
 
 
+_TLS = """\
+      transport_socket:
+        name: tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          common_tls_context:
+            alpn_protocols: [h2]
+            tls_certificates:
+            - certificate_chain: {{ filename: "{certificate}" }}
+              private_key: {{ filename: "{certificate}" }}
+"""
+_UPSTREAM2 = """\
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: { http2_protocol_options: {} }
+"""
+
+
+def make_certificate(path):
+    """A self-signed P-256 certificate and its key, in one file."""
+    done = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-subj", "/CN=bench", "-days", "30", "-keyout", "-", "-out", "-"],
+        capture_output=True, text=True, check=True)
+    with open(path, "w", encoding="ascii") as out:
+        out.write(done.stdout)
+
+
+class Http2Origin:
+    """nginx as an origin of HTTP/2 without TLS, on the load's core."""
+
+    def __init__(self, binary, folder):
+        self.port = process.free_ports(1)[0]
+        home = os.path.join(folder, "http2-origin")
+        os.makedirs(home)
+        config = os.path.join(home, "nginx.conf")
+        with open(config, "w", encoding="utf-8") as out:
+            out.write(render("nginx-origin.conf", {"LISTEN_PORT": self.port, "BODY": "x" * 100}))
+        self.process = process.Process([binary, "-e", "stderr", "-p", home, "-c", config],
+                                       process.cores()[0], os.path.join(home, "log"), cwd=home)
+        process.wait_for_http2(self.process, f"http://127.0.0.1:{self.port}/b0", process.cores()[0])
+
+
 class Subject:
     """One proxy with one configuration, on one port."""
 
@@ -129,9 +238,14 @@ class Subject:
                  mode="http"):
         self.name = name
         self._mode = mode
+        self.tls = mode in TLS_MODES
+        # Of clients, where they must have one.
+        self.client_certificate = (os.path.join(folder, "certs", "client") if mode == "mtls"
+                                   else None)
         self.routes = routes
         self.extra = extra
         self.port, admin_port = process.free_ports(2)
+        self.http2_port = self.port
         self._folder = os.path.join(folder, f"{name}-{mode}-{routes}-{self.port}")
         os.makedirs(self._folder)
         self.process = None
@@ -147,7 +261,43 @@ class Subject:
                            if extra == "log" else ""),
             "CHANGES": twenty_changes(14) if extra == "changes" else "",
             "STREAM_MODULE": nginx_stream_module() or "",
+            "TLS_DIRECTIVES": "",
+            **self._http2_places(),
+            **(_tls_values(name, mode, make_certificates(folder)) if self.tls else {}),
         })
+
+    def _http2_places(self):
+        """HTTP/2 in front (always there, used by its scenarios), with TLS, and behind."""
+        certificate = os.path.join(self._folder, "server.pem")
+        places = {"HTTP2": "", "TLS": "", "UPSTREAM": ""}
+        tls = self._mode == "tls"
+        if tls:
+            make_certificate(certificate)
+        if self.name == "nginx" and self._mode in ("http2", "tls"):
+            # Without TLS this port speaks HTTP/2 alone.
+            self.http2_port = process.free_ports(1)[0]
+            kind = (f"ssl http2; ssl_certificate {certificate}; ssl_certificate_key {certificate}"
+                    if tls else "http2")
+            places["HTTP2"] = textwrap.indent(f"""\
+server {{
+  listen 127.0.0.1:{self.http2_port} {kind};
+  http2_max_concurrent_streams 128;
+  location / {{ proxy_pass http://origin; }}
+}}
+""", "  ")
+        elif self.name == "haproxy":
+            if tls:
+                self.http2_port = process.free_ports(1)[0]
+                places["HTTP2"] = (f"    bind 127.0.0.1:{self.http2_port} backlog 4096 ssl crt "
+                                   f"{certificate} alpn h2\n")
+            if self._mode == "upstream2":
+                places["UPSTREAM"] = " proto h2"
+        else:
+            if tls:
+                places["TLS"] = _TLS.format(certificate=certificate)
+            if self._mode == "upstream2":
+                places["UPSTREAM"] = _UPSTREAM2
+        return places
 
     def _prepare(self, binary, values):
         if self.name == "raw":
@@ -168,11 +318,21 @@ class Subject:
         """A path that this configuration routes to the origin."""
         return "/" + suffix if self.routes == 1 else route_prefix(0) + suffix
 
+    def http2_url(self, path):
+        """Where it speaks HTTP/2."""
+        return f"http{'s' if self._mode == 'tls' else ''}://127.0.0.1:{self.http2_port}{path}"
+
     def start(self):
         """Starts it and returns the ms from exec to the first 200."""
         self.process = process.Process(self._argv, process.cores()[1],
                                        os.path.join(self._folder, "log"), cwd=self._folder)
-        ready_ns = process.wait_for_200(self.process, self.port, self.path())
+        if self._mode == "tls":
+            ready_ns = process.wait_for_http2(self.process, self.http2_url(self.path()),
+                                              process.cores()[0])
+        else:
+            # A listener of TLS is ready when it listens: nobody here listens before it can serve.
+            wait = process.wait_until_open if self.tls else process.wait_for_200
+            ready_ns = wait(self.process, self.port, self.path())
         return (ready_ns - self.process.exec_ns) / 1e6
 
     def stop(self):

@@ -41,6 +41,13 @@ NEWER = {
     'envoy.config.core.v3.KeyValuePair': '',
     'envoy.config.core.v3.KeyValuePair.key': '1 string',
     'envoy.config.core.v3.KeyValuePair.value': '2 google.protobuf.Value',
+    'envoy.config.core.v3.ProxyProtocolConfig.added_tlvs':
+        '3 repeated envoy.config.core.v3.TlvEntry',
+    'envoy.config.core.v3.TlvEntry': '',
+    'envoy.config.core.v3.TlvEntry.type': '1 uint32',
+    'envoy.config.core.v3.TlvEntry.value': '2 bytes',
+    'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector.enable_ja4_fingerprinting':
+        '3 google.protobuf.BoolValue',
     'envoy.config.route.v3.Route.request_body_buffer_limit': '20 google.protobuf.UInt64Value',
     'envoy.config.route.v3.VirtualHost.request_body_buffer_limit':
         '25 google.protobuf.UInt64Value',

@@ -50,8 +50,11 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event
   connection_.filter_chain_name = config_.chain_name();
   connection_.filter_chain_metadata = config_.chain_metadata();
   info_.dynamic_metadata = session.metadata();
-  connection_.local_source = this;
+  connection_.lookup = this;
+  connection_.local_restored = session.local_restored();
+  connection_.names_source = session.names_source();
   connection_.tls = session.tls();
+  connection_.fingerprints = session.fingerprints();
   connection_.requested_server_name =
       connection_.tls != nullptr ? connection_.tls->server_name() : std::string_view();
   config_.stats().downstream_rq_total.Inc();
@@ -73,8 +76,12 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event
   Touch();
 }
 
-const net::Address* ServerStream::Find() {
+const net::Address* ServerStream::FindLocal() {
   return session_ != nullptr ? &session_->local() : nullptr;
+}
+
+net::Passage* ServerStream::FindPassage() {
+  return session_ != nullptr ? &session_->passage() : nullptr;
 }
 
 void ServerStream::ArmDeadlines() {
@@ -351,7 +358,7 @@ void ServerStream::ResponseSide::OnEnd(http::HeaderMap* trailers) {
   stream.response_done_ = true;
   stream.response_trailers_ = trailers;
   stream.info_.response_end = stream.config_.services().worker.dispatcher.now();
-  if (!stream.request_done_ && !stream.upgraded_) {
+  if (!stream.request_done_) {
     stream.config_.stats().downstream_rq_response_before_rq_complete.Inc();
   }
   stream.codec_->OnEnd(trailers);

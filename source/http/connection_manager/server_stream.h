@@ -23,7 +23,7 @@ namespace remora::connection_manager {
 
 class Session;
 
-class ServerStream final : public http::RequestSink, public http::AddressSource {
+class ServerStream final : public http::RequestSink, public http::ConnectionLookup {
  public:
   explicit ServerStream(WorkerConfig& config);
   ~ServerStream();
@@ -41,8 +41,9 @@ class ServerStream final : public http::RequestSink, public http::AddressSource 
   void OnEnd(http::HeaderMap* trailers) override;
   void OnReset(const http::ProxyError& error) override;
 
-  // http::AddressSource: our end of the connection.
-  const net::Address* Find() override;
+  // http::ConnectionLookup
+  const net::Address* FindLocal() override;
+  net::Passage* FindPassage() override;
 
   // The peer broke the protocol: answers with the codec's error if no answer has begun.
   void Reject(http::ServerCodecStream& codec, const http::CodecError& error);

@@ -57,20 +57,21 @@ Session::Session(std::shared_ptr<WorkerConfig> config, net::SessionOwner& owner,
 Session::~Session() { Close(); }
 
 std::unique_ptr<const Session::Findings> Session::TakeFindings(net::Accepted& accepted) {
-  if (accepted.server_name.empty() && accepted.metadata.empty() &&
+  if (accepted.server_name.empty() && accepted.metadata.empty() && accepted.tlvs.empty() &&
+      accepted.fingerprints == nullptr && !accepted.local_restored && accepted.source == nullptr &&
       accepted.direct_remote == accepted.remote) [[likely]] {
     return nullptr;
   }
   auto findings = std::make_unique<Findings>();
   findings->direct_remote = std::move(accepted.direct_remote);
   findings->server_name = std::move(accepted.server_name);
+  findings->fingerprints = std::move(accepted.fingerprints);
   for (net::ConnectionValue& value : accepted.metadata) {
-    http::MetadataValue& space = findings->metadata[value.name_space];
-    space.kind = http::MetadataValue::Kind::kStruct;
-    http::MetadataValue& kept = space.fields[value.key];
-    kept.kind = http::MetadataValue::Kind::kString;
-    kept.text = std::move(value.value);
+    http::PutText(findings->metadata, value.name_space, value.key, std::move(value.value));
   }
+  findings->local_restored = accepted.local_restored;
+  findings->tlvs = std::move(accepted.tlvs);
+  findings->source = std::move(accepted.source);
   return findings;
 }
 
@@ -79,6 +80,19 @@ const net::Address& Session::local() {
     local_ = std::make_unique<const net::Address>(connection_.LocalAddress());
   }
   return *local_;
+}
+
+net::Passage& Session::passage() {
+  if (passage_ == nullptr) {
+    std::vector<net::ConnectionTlv> tlvs;
+    std::shared_ptr<const net::Source> source;
+    if (findings_ != nullptr) {
+      tlvs = findings_->tlvs;
+      source = findings_->source;
+    }
+    passage_ = std::make_unique<net::Passage>(remote_, local(), std::move(tlvs), std::move(source));
+  }
+  return *passage_;
 }
 
 net::SessionTotals Session::totals() const {
@@ -91,6 +105,7 @@ net::SessionTotals Session::totals() const {
   totals.broke_protocol = broke_protocol_;
   totals.handshaking = connection_.handshaking();
   totals.tls = connection_.tls();
+  totals.fingerprints = fingerprints();
   totals.transport_failure = connection_.transport_failure();
   totals.http2 = http2_ != nullptr;
   return totals;
@@ -291,6 +306,7 @@ void Session::OnInputEnd() {
   if (http2_ != nullptr) {
     if (!closing_) peer_ended_ = true;
     closing_ = true;
+    cut_ |= http2_->active();
     http2_->AbortAll({Side::kDownstream, ErrorKind::kDownstreamClosed});
     connection_.CloseAfterFlush(false);
     return;
@@ -400,6 +416,7 @@ void Session::OnHttp2Failed(std::string_view why) {
   REMORA_LOG(kHttp, kDebug, "protocol error from ", remote_.ToString(), ": ", std::string(why));
   closing_ = true;
   timer_.Disarm();
+  cut_ |= http2_->active();
   http2_->AbortAll({Side::kDownstream, ErrorKind::kDownstreamProtocolError, why});
   connection_.CloseAfterFlush(true, config_->config().delayed_close_timeout);
 }
@@ -407,6 +424,7 @@ void Session::OnHttp2Failed(std::string_view why) {
 void Session::OnHttp2Dead() {
   closing_ = true;
   timer_.Disarm();
+  cut_ |= http2_->active();
   http2_->AbortAll({Side::kDownstream, ErrorKind::kDownstreamClosed});
   connection_.CloseAfterFlush(false);
 }

@@ -23,6 +23,7 @@
 #include "source/http/filter/connection_states.h"
 #include "source/net/connection.h"
 #include "source/net/downstream_session.h"
+#include "source/net/passage.h"
 
 namespace remora::connection_manager {
 
@@ -58,6 +59,13 @@ class Session final : public net::DownstreamSession,
   const http::Metadata* metadata() const {
     return findings_ == nullptr || findings_->metadata.empty() ? nullptr : &findings_->metadata;
   }
+  const net::ClientFingerprints* fingerprints() const {
+    return findings_ == nullptr ? nullptr : findings_->fingerprints.get();
+  }
+  bool local_restored() const { return findings_ != nullptr && findings_->local_restored; }
+  bool names_source() const { return findings_ != nullptr && findings_->source != nullptr; }
+  // Made when it is first asked for.
+  net::Passage& passage();
   http::ConnectionStates& filter_states() { return filter_states_; }
   // Null: plaintext.
   const net::TlsFacts* tls() const { return connection_.tls(); }
@@ -97,7 +105,11 @@ class Session final : public net::DownstreamSession,
   struct Findings {
     net::Address direct_remote;
     std::string server_name;
+    std::unique_ptr<const net::ClientFingerprints> fingerprints;
     http::Metadata metadata;
+    bool local_restored = false;
+    std::vector<net::ConnectionTlv> tlvs;
+    std::shared_ptr<const net::Source> source;
   };
 
   // Null when there is nothing to tell.
@@ -127,6 +139,7 @@ class Session final : public net::DownstreamSession,
   std::shared_ptr<WorkerConfig> config_;
   net::SessionOwner& owner_;
   std::unique_ptr<const Findings> findings_;
+  std::unique_ptr<net::Passage> passage_;  // once a cluster has asked; outlives the streams
   net::Address remote_;
   std::unique_ptr<const net::Address> local_;               // once somebody has asked
   std::unique_ptr<const std::string> certificate_element_;  // once a request needed it
@@ -142,7 +155,7 @@ class Session final : public net::DownstreamSession,
   bool closing_ = false;       // no further request is served
   bool peer_ended_ = false;    // and it was the client that began to end it
   bool aborted_ = false;       // close once what is queued is flushed
-  bool cut_ = false;           // the client ended it within a request
+  bool cut_ = false;           // it ended within a request
   bool ended_ = false;         // statistics are done
   bool speaks_http1_ = false;  // it is known
   bool in_dispatch_ = false;

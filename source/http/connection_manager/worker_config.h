@@ -97,6 +97,7 @@ class WorkerConfig {
   access_log::WorkerLoggers loggers_;
   http1::ServerOptions http1_options_;
   http1::ServerOptions http1_tls_options_;
+  http2::Memory http2_memory_;
   http2::CodecOptions http2_options_;
   uint32_t buffer_limit_;
   std::string chain_name_;

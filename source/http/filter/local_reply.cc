@@ -44,9 +44,15 @@ std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* requ
     return {};
   }
   if (reply.body.empty()) {
+    headers.Remove(HeaderId::kContentType);
+    if (request != nullptr && request->version == http::Version::kHttp2) {
+      // As Envoy: HTTP/2 has another end of a message.
+      head.framing = Framing::kNone;
+      headers.Remove(HeaderId::kContentLength);
+      return {};
+    }
     head.framing = Framing::kLength;
     head.length = 0;
-    headers.Remove(HeaderId::kContentType);
     headers.SetReference(HeaderId::kContentLength, "0");
     return {};
   }

@@ -4,6 +4,7 @@
 
 #include "source/http/escape.h"
 #include "source/http/formatter/operator_table.h"
+#include "source/net/downstream_session.h"
 #include "source/net/tls_facts.h"
 
 namespace remora::formatter {
@@ -12,9 +13,14 @@ namespace {
 using net::CertificateFacts;
 using net::TlsFacts;
 
+// Of which of the two connections.
+using Side = const TlsFacts* (*)(const Exchange&);
+
 const TlsFacts* Downstream(const Exchange& exchange) {
   return exchange.info.connection == nullptr ? nullptr : exchange.info.connection->tls;
 }
+
+const TlsFacts* Upstream(const Exchange& exchange) { return exchange.info.upstream_tls.get(); }
 
 bool AppendText(std::string_view text, std::string& out) {
   out += text;
@@ -32,14 +38,15 @@ bool AppendList(const std::vector<std::string>& list, std::string& out) {
   return !list.empty();
 }
 
-template <std::string_view (TlsFacts::*kFact)() const>
+template <std::string_view (TlsFacts::*kFact)() const, Side kSide = &Downstream>
 bool AppendFact(const Operator&, const Exchange& exchange, std::string& out) {
-  const TlsFacts* tls = Downstream(exchange);
+  const TlsFacts* tls = kSide(exchange);
   return tls != nullptr && AppendText((tls->*kFact)(), out);
 }
 
+template <Side kSide>
 bool AppendSessionId(const Operator&, const Exchange& exchange, std::string& out) {
-  const TlsFacts* tls = Downstream(exchange);
+  const TlsFacts* tls = kSide(exchange);
   return tls != nullptr && AppendText(tls->session_id(), out);
 }
 
@@ -50,36 +57,45 @@ bool AppendHandshakeDuration(const Operator&, const Exchange& exchange, std::str
   return true;
 }
 
+template <std::string net::ClientFingerprints::* kKind>
+bool AppendFingerprint(const Operator&, const Exchange& exchange, std::string& out) {
+  const http::ConnectionFacts* connection = exchange.info.connection;
+  return connection != nullptr && connection->fingerprints != nullptr &&
+         AppendText(connection->fingerprints->*kKind, out);
+}
+
 using Whose = const CertificateFacts* (TlsFacts::*)() const;
 
-template <Whose kWhose>
+template <Whose kWhose, Side kSide>
 const CertificateFacts* Certificate(const Exchange& exchange) {
-  const TlsFacts* tls = Downstream(exchange);
+  const TlsFacts* tls = kSide(exchange);
   return tls == nullptr ? nullptr : (tls->*kWhose)();
 }
 
-template <Whose kWhose, std::string CertificateFacts::* kField>
+template <Whose kWhose, std::string CertificateFacts::* kField, Side kSide = &Downstream>
 bool AppendOf(const Operator&, const Exchange& exchange, std::string& out) {
-  const CertificateFacts* certificate = Certificate<kWhose>(exchange);
+  const CertificateFacts* certificate = Certificate<kWhose, kSide>(exchange);
   return certificate != nullptr && AppendText(certificate->*kField, out);
 }
 
-template <Whose kWhose, std::vector<std::string> CertificateFacts::* kField>
+template <Whose kWhose, std::vector<std::string> CertificateFacts::* kField,
+          Side kSide = &Downstream>
 bool AppendListOf(const Operator&, const Exchange& exchange, std::string& out) {
-  const CertificateFacts* certificate = Certificate<kWhose>(exchange);
+  const CertificateFacts* certificate = Certificate<kWhose, kSide>(exchange);
   return certificate != nullptr && AppendList(certificate->*kField, out);
 }
 
+template <Side kSide>
 bool AppendPeerPem(const Operator&, const Exchange& exchange, std::string& out) {
-  const CertificateFacts* peer = Certificate<&TlsFacts::peer>(exchange);
+  const CertificateFacts* peer = Certificate<&TlsFacts::peer, kSide>(exchange);
   if (peer == nullptr) return false;
   http::AppendUrlEncodedPem(peer->pem, out);
   return true;
 }
 
-template <int64_t CertificateFacts::* kField>
+template <int64_t CertificateFacts::* kField, Side kSide = &Downstream>
 bool AppendTime(const Operator& self, const Exchange& exchange, std::string& out) {
-  const CertificateFacts* peer = Certificate<&TlsFacts::peer>(exchange);
+  const CertificateFacts* peer = Certificate<&TlsFacts::peer, kSide>(exchange);
   if (peer == nullptr) return false;
   self.rest->time.Append(peer->*kField * event::kSecond, out);
   return true;
@@ -123,7 +139,7 @@ std::span<const OperatorEntry> TlsOperators() {
       {"DOWNSTREAM_LOCAL_OTHERNAME_SAN", kNone, &AppendListOf<kLocal, &Facts::other_sans>},
       {"DOWNSTREAM_LOCAL_SUBJECT", kNone, &AppendOf<kLocal, &Facts::subject>},
       {"DOWNSTREAM_LOCAL_URI_SAN", kNone, &AppendListOf<kLocal, &Facts::uri_sans>},
-      {"DOWNSTREAM_PEER_CERT", kNone, &AppendPeerPem},
+      {"DOWNSTREAM_PEER_CERT", kNone, &AppendPeerPem<&Downstream>},
       {"DOWNSTREAM_PEER_CERT_V_END", kOptional, &AppendTime<&Facts::not_after>, false, false,
        &PrepareUtcTime},
       {"DOWNSTREAM_PEER_CERT_V_START", kOptional, &AppendTime<&Facts::not_before>, false, false,
@@ -146,28 +162,30 @@ std::span<const OperatorEntry> TlsOperators() {
       {"DOWNSTREAM_PEER_URI_SAN", kNone, &AppendListOf<kPeer, &Facts::uri_sans>, false, true},
       {"DOWNSTREAM_TLS_CIPHER", kNone, &AppendFact<&TlsFacts::cipher>},
       {"DOWNSTREAM_TLS_GROUP", kNone, &AppendFact<&TlsFacts::group>},
-      {"DOWNSTREAM_TLS_SESSION_ID", kNone, &AppendSessionId},
+      {"DOWNSTREAM_TLS_SESSION_ID", kNone, &AppendSessionId<&Downstream>},
       {"DOWNSTREAM_TLS_VERSION", kNone, &AppendFact<&TlsFacts::version>},
-      // Nothing reads greetings for fingerprints.
-      {"TLS_JA3_FINGERPRINT", kNone, &AppendNothing},
-      {"TLS_JA4_FINGERPRINT", kNone, &AppendNothing},
-      // The upstream connection may be gone when these are asked for.
-      {"UPSTREAM_LOCAL_DNS_SAN", kNone, &AppendNothing},
-      {"UPSTREAM_LOCAL_IP_SAN", kNone, &AppendNothing},
-      {"UPSTREAM_LOCAL_URI_SAN", kNone, &AppendNothing},
-      {"UPSTREAM_PEER_CERT", kNone, &AppendNothing},
-      {"UPSTREAM_PEER_CERT_V_END", kOptional, &AppendNothing, false, false, &PrepareUtcTime},
-      {"UPSTREAM_PEER_CERT_V_START", kOptional, &AppendNothing, false, false, &PrepareUtcTime},
-      {"UPSTREAM_PEER_DNS_SAN", kNone, &AppendNothing},
-      {"UPSTREAM_PEER_IP_SAN", kNone, &AppendNothing},
-      {"UPSTREAM_PEER_ISSUER", kNone, &AppendNothing},
-      {"UPSTREAM_PEER_SUBJECT", kNone, &AppendNothing},
-      {"UPSTREAM_PEER_URI_SAN", kNone, &AppendNothing},
-      {"UPSTREAM_SERVER_NAME", kNone, &AppendNothing},
-      {"UPSTREAM_TLS_CIPHER", kNone, &AppendNothing},
-      {"UPSTREAM_TLS_GROUP", kNone, &AppendNothing},
-      {"UPSTREAM_TLS_SESSION_ID", kNone, &AppendNothing},
-      {"UPSTREAM_TLS_VERSION", kNone, &AppendNothing},
+      {"TLS_JA3_FINGERPRINT", kNone, &AppendFingerprint<&net::ClientFingerprints::ja3>},
+      {"TLS_JA4_FINGERPRINT", kNone, &AppendFingerprint<&net::ClientFingerprints::ja4>},
+      {"UPSTREAM_LOCAL_DNS_SAN", kNone, &AppendListOf<kLocal, &Facts::dns_sans, &Upstream>},
+      {"UPSTREAM_LOCAL_IP_SAN", kNone, &AppendListOf<kLocal, &Facts::ip_sans, &Upstream>},
+      {"UPSTREAM_LOCAL_URI_SAN", kNone, &AppendListOf<kLocal, &Facts::uri_sans, &Upstream>},
+      {"UPSTREAM_PEER_CERT", kNone, &AppendPeerPem<&Upstream>},
+      {"UPSTREAM_PEER_CERT_V_END", kOptional, &AppendTime<&Facts::not_after, &Upstream>, false,
+       false, &PrepareUtcTime},
+      {"UPSTREAM_PEER_CERT_V_START", kOptional, &AppendTime<&Facts::not_before, &Upstream>, false,
+       false, &PrepareUtcTime},
+      {"UPSTREAM_PEER_DNS_SAN", kNone, &AppendListOf<kPeer, &Facts::dns_sans, &Upstream>, false,
+       true},
+      {"UPSTREAM_PEER_IP_SAN", kNone, &AppendListOf<kPeer, &Facts::ip_sans, &Upstream>},
+      {"UPSTREAM_PEER_ISSUER", kNone, &AppendOf<kPeer, &Facts::issuer, &Upstream>, false, true},
+      {"UPSTREAM_PEER_SUBJECT", kNone, &AppendOf<kPeer, &Facts::subject, &Upstream>, false, true},
+      {"UPSTREAM_PEER_URI_SAN", kNone, &AppendListOf<kPeer, &Facts::uri_sans, &Upstream>, false,
+       true},
+      {"UPSTREAM_SERVER_NAME", kNone, &AppendFact<&TlsFacts::server_name, &Upstream>},
+      {"UPSTREAM_TLS_CIPHER", kNone, &AppendFact<&TlsFacts::cipher, &Upstream>},
+      {"UPSTREAM_TLS_GROUP", kNone, &AppendFact<&TlsFacts::group, &Upstream>},
+      {"UPSTREAM_TLS_SESSION_ID", kNone, &AppendSessionId<&Upstream>},
+      {"UPSTREAM_TLS_VERSION", kNone, &AppendFact<&TlsFacts::version, &Upstream>},
   };
   return kTable;
 }

@@ -57,10 +57,9 @@ class ClientCodec::ResponseStream final : public Stream, public http::ClientCode
 
 http::ClientCodecStream& ClientCodec::NewStream(http::ResponseSink& sink, base::Arena& arena) {
   DCHECK(Reusable());
-  auto stream = std::make_unique<ResponseStream>(*this, sink, arena);
-  ResponseStream& begun = *stream;
-  session_.Adopt(std::move(stream));
-  return begun;
+  auto* const stream = new (session_.options().memory) ResponseStream(*this, sink, arena);
+  session_.Adopt(std::unique_ptr<Stream>(stream));
+  return *stream;
 }
 
 void ClientCodec::CountBytes(http::ClientCodecStream& stream, http::WireBytes* wire) {
@@ -140,7 +139,6 @@ bool ClientCodec::ResponseStream::BeginResponse(HeaderBlock& block, bool ends) {
 bool ClientCodec::ResponseStream::TakeTrailers(HeaderBlock& block) {
   auto* const trailers = arena_.New<http::HeaderMap>(arena_);
   if (!block.TakeTrailers(*trailers)) return false;
-  session_.options().stats.trailers.Inc();
   if (!trailers->empty()) trailers_ = trailers;
   return true;
 }
@@ -170,6 +168,9 @@ void ClientCodec::ResponseStream::OnMalformed(HeaderBlock::Fault fault) {
 void ClientCodec::ResponseStream::OnClosed(uint32_t error_code) {
   if (error_code == kRefusedStream) {
     Tell({Side::kUpstream, ErrorKind::kRemoteRefused, detail::kRemoteRefuse, true});
+  } else if (error_code == kProtocolError) {
+    // As Envoy: whichever side it is that broke the protocol.
+    Tell({Side::kUpstream, ErrorKind::kProtocolError});
   } else {
     Tell({Side::kUpstream, ErrorKind::kRemoteReset, detail::kRemoteReset});
   }

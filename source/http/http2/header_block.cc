@@ -161,7 +161,9 @@ void HeaderBlock::Settle(http::HeaderMap& headers) {
 
 bool HeaderBlock::TakeRequest(const RequestRules& rules, http::RequestHead& head) {
   if (fault_ != Fault::kNone) return false;
-  if (Has(kStatus) || !Has(kMethod)) return Fail(Fault::kMalformed);
+  // As Envoy: what it does not know at this place is an invalid field, one too few a violation.
+  if (Has(kStatus) || (Has(kProtocol) && !rules.allow_connect)) return Fail(Fault::kInvalidField);
+  if (!Has(kMethod)) return Fail(Fault::kMalformed);
   Settle(head.headers);
   head.version = http::Version::kHttp2;
   head.method = Get(kMethod);
@@ -169,12 +171,12 @@ bool HeaderBlock::TakeRequest(const RequestRules& rules, http::RequestHead& head
     return Fail(Fault::kInvalidField);
   }
   head.method_id = http::ParseMethod(head.method);
-  if (!CheckTarget(rules, head) || !DecideRequestFraming(rules, head)) return false;
+  if (!CheckTarget(head) || !DecideRequestFraming(rules, head)) return false;
   head.expects_continue = expects_continue_ && head.framing != Framing::kNone;
   return true;
 }
 
-bool HeaderBlock::CheckTarget(const RequestRules& rules, http::RequestHead& head) {
+bool HeaderBlock::CheckTarget(http::RequestHead& head) {
   if (!CheckAuthority(head)) return false;
   const bool connect = head.method_id == Method::kConnect;
   if (connect && !Has(kProtocol)) {
@@ -200,7 +202,7 @@ bool HeaderBlock::CheckTarget(const RequestRules& rules, http::RequestHead& head
   if (!Has(kProtocol)) return true;
   // RFC 8441 section 4: a tunnel, which HTTP/1 calls an upgrade of a GET.
   const std::string_view protocol = Get(kProtocol);
-  if (!connect || !rules.allow_connect || head.authority.empty() || protocol.empty() ||
+  if (!connect || head.authority.empty() || protocol.empty() ||
       !ConsistsOf(http::kTokenBytes, protocol)) {
     return Fail(Fault::kMalformed);
   }

@@ -83,7 +83,7 @@ class HeaderBlock {
   }
   // Copies everything to the arena, and the lines into the map.
   void Settle(http::HeaderMap& headers);
-  bool CheckTarget(const RequestRules& rules, http::RequestHead& head);
+  bool CheckTarget(http::RequestHead& head);
   bool CheckPath(const http::RequestHead& head);
   bool CheckAuthority(http::RequestHead& head);
   bool DecideRequestFraming(const RequestRules& rules, http::RequestHead& head);

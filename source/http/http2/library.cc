@@ -1,5 +1,6 @@
 #include <nghttp2/nghttp2.h>
 
+#include <cstring>
 #include <string_view>
 
 #include "source/http/http2/library.h"
@@ -44,6 +45,25 @@ FloodGuard::Outbound OutboundKind(const nghttp2_frame_hd& head) {
   }
 }
 
+nghttp2_mem MemoryOf(Memory* memory) {
+  nghttp2_mem functions;
+  functions.mem_user_data = memory;
+  functions.malloc = [](size_t size, void* user) {
+    return Memory::Allocate(static_cast<Memory*>(user), size);
+  };
+  functions.free = [](void* piece, void*) { Memory::Free(piece); };
+  functions.calloc = [](size_t count, size_t size, void* user) -> void* {
+    size_t bytes = 0;
+    if (__builtin_mul_overflow(count, size, &bytes)) return nullptr;
+    void* const piece = Memory::Allocate(static_cast<Memory*>(user), bytes);
+    return piece != nullptr ? std::memset(piece, 0, bytes) : nullptr;
+  };
+  functions.realloc = [](void* piece, size_t size, void* user) {
+    return Memory::Reallocate(static_cast<Memory*>(user), piece, size);
+  };
+  return functions;
+}
+
 }  // namespace
 
 Session::Library::Library(Session& owner) {
@@ -67,15 +87,31 @@ Session::Library::Library(Session& owner) {
   // Resets by a peer are counted by who knows the time.
   constexpr uint64_t kNoLimit = 1 << 30;
   nghttp2_option_set_stream_reset_rate_limit(option, kNoLimit, kNoLimit);
-  const int result = owner.role_ == Role::kServer
-                         ? nghttp2_session_server_new2(&session, callbacks, &owner, option)
-                         : nghttp2_session_client_new2(&session, callbacks, &owner, option);
+  nghttp2_mem memory = MemoryOf(owner.options_.memory);
+  const int result =
+      owner.role_ == Role::kServer
+          ? nghttp2_session_server_new3(&session, callbacks, &owner, option, &memory)
+          : nghttp2_session_client_new3(&session, callbacks, &owner, option, &memory);
   CHECK(result == 0);
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
 }
 
 Session::Library::~Library() { nghttp2_session_del(session); }
+
+const std::vector<nghttp2_nv>& Session::Library::List(const std::vector<WireField>& fields) {
+  list.clear();
+  for (const WireField& field : fields) {
+    // nghttp2 copies both, and changes neither.
+    const auto text = [](std::string_view view) {
+      return const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(view.data()));
+    };
+    const uint8_t flags = field.unique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+    list.push_back(
+        {text(field.name), text(field.value), field.name.size(), field.value.size(), flags});
+  }
+  return list;
+}
 
 // A frame that is not CONTINUATION or of an unknown type is complete.
 void Session::Library::SetFrameCallback(nghttp2_session_callbacks* callbacks) {

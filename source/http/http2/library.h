@@ -6,6 +6,8 @@
 // no other file sees nghttp2's types. Owner: the Session. Thread: its worker. Callbacks turn frames
 // into calls to streams; one that fails the session makes nghttp2 stop reading at once.
 
+#include <vector>
+
 #include "source/http/http2/session.h"
 
 struct nghttp2_session;
@@ -23,7 +25,11 @@ struct Session::Library {
   static void SetInputCallbacks(nghttp2_session_callbacks* callbacks);
   static void SetOutputCallbacks(nghttp2_session_callbacks* callbacks);
 
+  // What nghttp2 takes; good until the next call.
+  const std::vector<nghttp2_nv>& List(const std::vector<WireField>& fields);
+
   nghttp2_session* session = nullptr;
+  std::vector<nghttp2_nv> list;
 };
 
 }  // namespace remora::http2

@@ -6,12 +6,14 @@
 // outlive the codecs that point at them. Thread: any, immutable. Nothing fails: a translator has
 // checked the ranges (RFC 9113 section 6.5.2).
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
 #include "source/event/clock.h"
 #include "source/http/codec.h"
+#include "source/http/http2/memory.h"
 #include "source/http/http2/stats.h"
 
 namespace remora::http2 {
@@ -59,11 +61,16 @@ struct CodecOptions {
   uint32_t stream_buffer_limit = 1024 * 1024;
   http::UnderscoreNames underscore_names = http::UnderscoreNames::kAllow;
   Stats stats;
+  Memory* memory = nullptr;  // of the worker's connections; null: the heap
 
-  // The window of a stream: all of it can lie here when the reader is slow.
+  // The window of a stream: all of it can lie here when the reader is slow. Where none is
+  // configured it is half of what a stream may buffer, so that window and the reader's connection
+  // together hold little more than that, whoever sends.
   uint32_t StreamWindow() const {
-    return protocol.initial_stream_window_size != 0 ? protocol.initial_stream_window_size
-                                                    : ProtocolOptions::kDefaultStreamWindow;
+    if (protocol.initial_stream_window_size != 0) return protocol.initial_stream_window_size;
+    constexpr uint32_t kDefault = ProtocolOptions::kDefaultStreamWindow;
+    if (stream_buffer_limit == 0) return kDefault;
+    return std::clamp(stream_buffer_limit / 2, ProtocolOptions::kLeastWindow, kDefault);
   }
 };
 

@@ -52,7 +52,7 @@ class ServerCodec::RequestStream final : public Stream, public http::ServerCodec
 };
 
 std::unique_ptr<Stream> ServerCodec::OnPeerStream() {
-  return std::make_unique<RequestStream>(*this);
+  return std::unique_ptr<Stream>(new (session_.options().memory) RequestStream(*this));
 }
 
 absl::Status ServerCodec::OnInputEnd() {
@@ -164,10 +164,11 @@ void ServerCodec::RequestStream::OnEnd(http::HeaderMap* trailers) {
   if (input_ != Direction::kEnded) StopInput();
 }
 
-void ServerCodec::RequestStream::OnReset(const ProxyError& error) {
+void ServerCodec::RequestStream::OnReset(const ProxyError&) {
   sink_ = nullptr;
   wire_ = nullptr;
-  SendReset(error.kind == ErrorKind::kProtocolError ? kProtocolError : kInternalError);
+  // As Envoy: it is not the client that broke a protocol.
+  SendResetBehindOutput(kInternalError);
 }
 
 void ServerCodec::RequestStream::SendContinue() {

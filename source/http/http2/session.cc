@@ -79,8 +79,9 @@ absl::Status Session::Dispatch(buffer::Buffer& input) {
   input_ = nullptr;
   DeliverResumed();
   dispatching_ = false;
-  // What the peer is owed; or nghttp2's last word to one that broke the rules.
-  if (!failed_ && nghttp2_session_want_write(library_->session) != 0) {
+  // What the peer is owed, or nghttp2's last word to one that broke the rules; and sources whose
+  // bytes have left with this input are told.
+  if (!failed_ && (nghttp2_session_want_write(library_->session) != 0 || !drained_.empty())) {
     Flush();
     events_.OnOutput();
   }
@@ -246,9 +247,9 @@ void Session::OnMalformed(Stream& stream, HeaderBlock::Fault fault) {
   } else if (fault == HeaderBlock::Fault::kUnderscore) {
     stream.SendReset(NGHTTP2_PROTOCOL_ERROR);
   } else {
-    stats.rx_messaging_error.Inc();
-    // As in Envoy, a request of another length than announced costs its stream alone.
-    const bool length = role_ == Role::kServer && fault == HeaderBlock::Fault::kWrongLength;
+    // As in Envoy, a message of another length than announced costs its stream alone.
+    const bool length = fault == HeaderBlock::Fault::kWrongLength;
+    if (!length || role_ == Role::kServer) stats.rx_messaging_error.Inc();
     if (!length && !options_.protocol.stream_error_on_invalid_message) {
       Fail(NGHTTP2_PROTOCOL_ERROR, fault == HeaderBlock::Fault::kInvalidField
                                        ? detail::kInvalidHeaderField
@@ -317,6 +318,10 @@ void Session::Flush() {
   flushing_ = true;
   guard_.Drained(written_ - output_.length());
   FlushFrames();
+  if (!resetting_.empty()) {
+    while (!resetting_.empty()) resetting_.PopFront().SubmitReset();
+    FlushFrames();
+  }
   TellOutbound();
   flushing_ = false;
   TellDrained();
@@ -338,8 +343,18 @@ void Session::FlushFrames() {
 }
 
 void Session::MoveData(Stream& stream, std::string_view frame_head, size_t size) {
+  // More than one read brings: the peer is slow, and bytes that wait are packed, because in front
+  // of moved ones the head would keep a block to itself.
+  constexpr size_t kBacklog = 256 * 1024;
+  const bool packs = output_.length() > kBacklog;
   output_.Append(frame_head);
-  output_.MoveFrom(stream.pending_, size);
+  for (size_t left = packs ? size : 0; left > 0;) {
+    const std::string_view piece = stream.pending_.Front().substr(0, left);
+    left -= piece.size();
+    output_.Append(piece);
+    stream.pending_.Drain(piece.size());
+  }
+  if (!packs) output_.MoveFrom(stream.pending_, size);
   written_ += frame_head.size() + size;
   options_.stats.pending_send_bytes.Sub(size);
   if (stream.output_full_ && stream.pending_.length() <= options_.stream_buffer_limit / 2) {

@@ -129,10 +129,11 @@ class Session {
   std::vector<std::unique_ptr<Stream>> streams_;
   base::IntrusiveList<Stream, ResumedTag> resumed_;
   base::IntrusiveList<Stream, DrainedTag> drained_;
-  buffer::Buffer* input_ = nullptr;  // within Dispatch
-  Stream* block_stream_ = nullptr;   // whose block is being read; null: nobody's
-  uint64_t written_ = 0;             // bytes ever put into the output
-  uint64_t told_frames_ = 0;         // what the gauges know of
+  base::IntrusiveList<Stream, ResettingTag> resetting_;  // reset once what they have is out
+  buffer::Buffer* input_ = nullptr;                      // within Dispatch
+  Stream* block_stream_ = nullptr;  // whose block is being read; null: nobody's
+  uint64_t written_ = 0;            // bytes ever put into the output
+  uint64_t told_frames_ = 0;        // what the gauges know of
   uint64_t told_control_frames_ = 0;
   uint32_t malformed_ = 0;  // streams
   int32_t last_peer_stream_ = -1;

@@ -15,21 +15,6 @@ namespace {
 constexpr size_t kDeliveredAtOnce = 256 * 1024;
 constexpr size_t kFrameHeadSize = 9;
 
-std::vector<nghttp2_nv> ToLibrary(const std::vector<WireField>& fields) {
-  std::vector<nghttp2_nv> result;
-  result.reserve(fields.size());
-  for (const WireField& field : fields) {
-    // nghttp2 copies both, and changes neither.
-    const auto text = [](std::string_view view) {
-      return const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(view.data()));
-    };
-    const uint8_t flags = field.unique ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
-    result.push_back(
-        {text(field.name), text(field.value), field.name.size(), field.value.size(), flags});
-  }
-  return result;
-}
-
 }  // namespace
 
 void OwnedFields::Assign(const std::vector<WireField>& fields) {
@@ -49,6 +34,12 @@ Stream::Stream(Session& session)
     : session_(session), held_(session.output_.pool()), pending_(session.output_.pool()) {}
 
 Stream::~Stream() = default;
+
+void* Stream::operator new(size_t size, Memory* memory) {
+  void* const piece = Memory::Allocate(memory, size);
+  CHECK(piece != nullptr);
+  return piece;
+}
 
 void Stream::CountReceived(size_t payload, bool head) {
   if (wire_ == nullptr) return;
@@ -147,7 +138,7 @@ void Stream::ResumeInput(http::PauseReason reason) {
 
 void Stream::SendInterim(const std::vector<WireField>& fields) {
   if (reset_ || id_ == 0) return;
-  const std::vector<nghttp2_nv> list = ToLibrary(fields);
+  const std::vector<nghttp2_nv>& list = session_.library_->List(fields);
   const int result = nghttp2_submit_headers(session_.library_->session, NGHTTP2_FLAG_NONE, id_,
                                             nullptr, list.data(), list.size(), nullptr);
   DCHECK(result == 0);
@@ -160,7 +151,7 @@ void Stream::SendHead(const std::vector<WireField>& fields, bool ends) {
   const bool server = session_.role_ == Session::Role::kServer;
   if (reset_ || session_.failed_ || (server && id_ == 0)) return;
   nghttp2_session* const library = session_.library_->session;
-  const std::vector<nghttp2_nv> list = ToLibrary(fields);
+  const std::vector<nghttp2_nv>& list = session_.library_->List(fields);
   nghttp2_data_provider provider;
   provider.source.ptr = this;
   provider.read_callback = [](nghttp2_session* session, int32_t id, uint8_t*, size_t length,
@@ -177,7 +168,8 @@ void Stream::SendHead(const std::vector<WireField>& fields, bool ends) {
     *flags |= NGHTTP2_DATA_FLAG_EOF;
     if (stream.trailers_.empty()) return static_cast<ssize_t>(size);
     *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    const std::vector<nghttp2_nv> trailers = ToLibrary(stream.trailers_.fields());
+    const std::vector<nghttp2_nv>& trailers =
+        stream.session_.library_->List(stream.trailers_.fields());
     if (nghttp2_submit_trailer(session, id, trailers.data(), trailers.size()) != 0) {
       return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
@@ -231,10 +223,28 @@ void Stream::WakeLibrary() {
 void Stream::SendReset(uint32_t error_code) {
   if (reset_) return;
   reset_ = true;
+  reset_code_ = error_code;
+  SubmitReset();
+  StopInput();
+}
+
+void Stream::SendResetBehindOutput(uint32_t error_code) {
+  if (reset_) return;
+  if (output_ != Direction::kBody || id_ == 0) {
+    SendReset(error_code);
+    return;
+  }
+  reset_ = true;
+  reset_code_ = error_code;
+  StopInput();
+  session_.resetting_.PushBack(*this);
+  session_.events_.OnOutput();
+}
+
+void Stream::SubmitReset() {
   session_.options_.stats.pending_send_bytes.Sub(pending_.length());
   pending_.Clear();
   base::ListNode<Stream, DrainedTag>::Unlink();
-  StopInput();
   if (id_ == 0) {
     // Never begun, or over for the library: it only has to go.
     if (!std::exchange(closed_, true)) session_.options_.stats.deferred_stream_close.Inc();
@@ -242,7 +252,7 @@ void Stream::SendReset(uint32_t error_code) {
     return;
   }
   const int result =
-      nghttp2_submit_rst_stream(session_.library_->session, NGHTTP2_FLAG_NONE, id_, error_code);
+      nghttp2_submit_rst_stream(session_.library_->session, NGHTTP2_FLAG_NONE, id_, reset_code_);
   DCHECK(result == 0);
   if (result == 0) session_.events_.OnOutput();
 }

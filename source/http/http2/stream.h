@@ -19,6 +19,7 @@
 #include "source/buffer/buffer.h"
 #include "source/http/http2/head_writer.h"
 #include "source/http/http2/header_block.h"
+#include "source/http/http2/memory.h"
 #include "source/http/message.h"
 #include "source/http/wire_bytes.h"
 
@@ -28,6 +29,7 @@ class Session;
 
 struct ResumedTag;
 struct DrainedTag;
+struct ResettingTag;
 
 // Fields that outlive the message they came from.
 class OwnedFields {
@@ -42,12 +44,16 @@ class OwnedFields {
 };
 
 class Stream : public base::ListNode<Stream, ResumedTag>,
-               public base::ListNode<Stream, DrainedTag> {
+               public base::ListNode<Stream, DrainedTag>,
+               public base::ListNode<Stream, ResettingTag> {
  public:
   explicit Stream(Session& session);
   virtual ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
+  static void* operator new(size_t size, Memory* memory);
+  static void operator delete(void* piece) { Memory::Free(piece); }
+  static void operator delete(void* piece, Memory*) { Memory::Free(piece); }
 
   int32_t id() const { return id_; }
 
@@ -81,6 +87,9 @@ class Stream : public base::ListNode<Stream, ResumedTag>,
   // `trailers` empty: none.
   void SendEnd(const std::vector<WireField>& trailers);
   void SendReset(uint32_t error_code);
+  // The same behind the bytes that the peer's window lets through: a reader has some use for the
+  // beginning of an answer that is cut off.
+  void SendResetBehindOutput(uint32_t error_code);
 
   Session& session_;
   Direction input_ = Direction::kHead;
@@ -104,6 +113,7 @@ class Stream : public base::ListNode<Stream, ResumedTag>,
   void Deliver();
   void Credit(size_t size);
   void WakeLibrary();
+  void SubmitReset();
 
   int32_t id_ = 0;    // 0: not known to nghttp2 yet
   size_t index_ = 0;  // in Session::streams_
@@ -112,6 +122,7 @@ class Stream : public base::ListNode<Stream, ResumedTag>,
   bool output_full_ = false;
   bool deferred_ = false;  // nghttp2 waits for more to send
   bool closed_ = false;    // nghttp2 has forgotten it; it goes when the sink has everything
+  uint32_t reset_code_ = 0;
   uint64_t expected_ = kAnyLength;
   buffer::Buffer held_;
   buffer::Buffer pending_;

@@ -99,9 +99,10 @@ std::optional<uint64_t> HashPolicy::HashField(const Part& part, const http::Requ
   }
   // Two proxies in a row may have put them in another order.
   std::sort(texts.begin(), texts.end());
-  std::string all;
-  for (const std::string& text : texts) all += text;
-  return base::XxHash64(all);
+  // As Envoy: one goes into the next.
+  uint64_t hash = 0;
+  for (const std::string& text : texts) hash = base::XxHash64(text, hash);
+  return hash;
 }
 
 std::optional<uint64_t> HashPolicy::HashCookie(

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "source/http/router/router_filter.h"
+#include "source/net/tls_facts.h"
 #include "source/upstream/cluster_runtime.h"
 #include "source/upstream/pool_connection.h"
 
@@ -22,6 +23,7 @@ void Attempt::Begin(upstream::Pool& pool) {
   info.upstream_host = pool.host().address_text();
   info.upstream_remote = &pool.host().address();
   info.upstream_local = nullptr;
+  info.upstream_tls = nullptr;
   info.upstream_connection_id = 0;
   info.upstream_failure = {};
   info.upstream_wire = {};
@@ -54,6 +56,7 @@ void Attempt::Use(upstream::StreamLease lease) {
   http::StreamInfo& info = context_.stream_info();
   // A copy: the connection may be gone before the log line is written.
   info.upstream_local = arena().New<net::Address>(connection.local_address());
+  if (connection.tls() != nullptr) info.upstream_tls = connection.tls()->Keep();
   info.upstream_connection_id = connection.id();
   info.upstream_request_begin = context_.dispatcher().now();
   context_.SetResponseSource(lease_.stream());
@@ -125,6 +128,9 @@ void Attempt::OnReset(const ProxyError& error) {
   const bool refused = error.kind == ErrorKind::kRemoteRefused;
   if (refused || error.kind == ErrorKind::kRemoteReset) {
     pool_->cluster().stats().upstream_rq_rx_reset.Inc();
+  } else if (error.kind == ErrorKind::kProtocolError && lease_.active() &&
+             lease_.connection()->multiplexes()) {
+    pool_->cluster().stats().upstream_rq_tx_reset.Inc();
   }
   const bool began = lease_.wrote() && !refused;
   lease_.Finish();

@@ -210,15 +210,11 @@ void RetryState::StartDelay() {
   timer_.Arm(dispatcher_.now() + delay);
 }
 
-upstream::HostWish RetryState::NextHost() const {
-  upstream::HostWish wish;
-  wish.priority = priority_;
-  if (policy_ != nullptr && policy_->avoid_previous_hosts) {
-    wish.avoid = tried_.data();
-    wish.avoid_count = tried_.size();
-    wish.more_picks = policy_->more_picks;
-  }
-  return wish;
+void RetryState::Avoid(upstream::HostWish& wish) const {
+  if (policy_ == nullptr || !policy_->avoid_previous_hosts) return;
+  wish.avoid = tried_.data();
+  wish.avoid_count = tried_.size();
+  wish.more_picks = policy_->more_picks;
 }
 
 void RetryState::MoveTo(upstream::ClusterRuntime& cluster) {

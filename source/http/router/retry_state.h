@@ -62,7 +62,7 @@ class RetryState final {
 
   // Which host the next try should go to.
   void Tried(const upstream::Host& host) { tried_.push_back(&host); }
-  upstream::HostWish NextHost() const;
+  void Avoid(upstream::HostWish& wish) const;
   // The cluster has been replaced since the last try.
   void MoveTo(upstream::ClusterRuntime& cluster);
 

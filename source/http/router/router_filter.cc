@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "source/http/router/destination.h"
 #include "source/http/router/route_action.h"
 #include "source/upstream/cluster_runtime.h"
 
@@ -104,10 +105,34 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
   if (policy_ != nullptr && !policy_->mirrors.empty() && head.framing != http::Framing::kTunnel) {
     StartMirrors(head);
   }
-  BeginTry(attempt_.wish.priority == upstream::Priority::kDefault && !hash_.has_value()
-               ? cluster_->PickPool()
-               : cluster_->PickPool({.priority = attempt_.wish.priority, .hash = hash_}));
+  const bool plain = attempt_.wish.priority == upstream::Priority::kDefault && !hash_.has_value() &&
+                     !cluster_->follows_downstream() && !WantsConnection();
+  BeginTry(plain ? cluster_->PickPool() : cluster_->PickPool(HostFor(head)));
   return Answer::kContinue;
+}
+
+bool RouterFilter::WantsConnection() const {
+  return cluster_->wants_passage() || cluster_->wants_destination() ||
+         context_.stream_info().connection->names_source;
+}
+
+upstream::HostWish RouterFilter::HostFor(const http::RequestHead& head) {
+  upstream::HostWish wish;
+  wish.priority = attempt_.wish.priority;
+  wish.hash = hash_;
+  wish.http2 = head.version == http::Version::kHttp2;
+  if (!WantsConnection()) [[likely]]
+    return wish;
+  const http::StreamInfo& info = context_.stream_info();
+  if (cluster_->wants_passage() || info.connection->names_source) {
+    wish.passage = info.connection->FindPassage();
+  }
+  if (cluster_->wants_destination()) {
+    const std::optional<net::Address> found = FindDestination(*cluster_, info, head);
+    destination_ = found.has_value() ? arena().New<net::Address>(*found) : nullptr;
+    wish.destination = destination_;
+  }
+  return wish;
 }
 
 void RouterFilter::ReadExtras(const route::RouteExtras& extras, http::RequestHead& head) {
@@ -199,6 +224,7 @@ void RouterFilter::BeginTry(upstream::Pool* pool) {
     Reply({Side::kLocal, ErrorKind::kNoHealthyHost});
     return;
   }
+  if (destination_ != nullptr) host_ = cluster_->Hold(pool->host());
   if (retry_ != nullptr) retry_->Tried(pool->host());
   const bool first = context_.stream_info().upstream_attempts == 1;
   RewriteHost(context_, pool->host().config().hostname, first && !config_.suppress_envoy_headers,
@@ -402,8 +428,8 @@ void RouterFilter::TryAgain() {
   }
   const event::Duration elapsed = request_ended_ ? context_.dispatcher().now() - request_end_ : 0;
   if (!config_.suppress_envoy_headers) SetExpectedTimeout(timeouts_, elapsed, *request_);
-  upstream::HostWish wish = retry_->NextHost();
-  wish.hash = hash_;
+  upstream::HostWish wish = HostFor(*request_);
+  retry_->Avoid(wish);
   BeginTry(cluster_->PickPool(wish));
 }
 
@@ -432,7 +458,9 @@ void RouterFilter::OnTryHead(http::ResponseHead& head) {
   }
   CountResponse(head.status);
   CountHostResult(head.status);
-  if (!config_.suppress_envoy_headers) {
+  // The request of a tunnel has no end to count from.
+  if (!config_.suppress_envoy_headers &&
+      (request_ended_ || request_->framing != http::Framing::kTunnel)) {
     // An early answer has waited for nothing yet.
     const event::Duration waited = request_ended_ ? info.upstream_first_byte - request_end_ : 0;
     head.headers.SetReference(HeaderId::kXEnvoyUpstreamServiceTime,

@@ -92,6 +92,10 @@ class RouterFilter final : public http::Filter {
   void ReadExtras(const route::RouteExtras& extras, http::RequestHead& head);
   void StartMirrors(http::RequestHead& head);
   void TryAgain();
+  // The choice of a connection depends on the downstream one.
+  bool WantsConnection() const;
+  // What a choice of a host goes by, but for other tries.
+  upstream::HostWish HostFor(const http::RequestHead& head);
   void BeginTry(upstream::Pool* pool);
   void SendBody(buffer::Buffer& data);
   void EndRequestUpstream();
@@ -124,6 +128,8 @@ class RouterFilter final : public http::Filter {
   bool source_paused_ = false;  // by us, while there is no stream
   bool done_ = false;           // nothing more to do with the upstream
   http::HeaderMap* trailers_ = nullptr;
+  // Of the last try, where hosts come and go; outlives the try.
+  std::shared_ptr<const upstream::Host> host_;
   Attempt attempt_;
   buffer::Buffer body_;  // not sent yet, and while keeping_ what was sent too
   uint64_t body_limit_ = 0;
@@ -133,7 +139,8 @@ class RouterFilter final : public http::Filter {
   std::string_view alt_stat_name_;
   CountedIn counted_in_;
   std::optional<uint64_t> hash_;
-  std::vector<std::string_view> cookies_;  // for the response, in the arena
+  const net::Address* destination_ = nullptr;  // in the arena; null: the cluster's choice
+  std::vector<std::string_view> cookies_;      // for the response, in the arena
   base::ArenaPtr<RetryState> retry_;
   base::ArenaPtr<Mirrors> mirrors_;
 };

@@ -63,7 +63,7 @@ TEST_CASE("PROXY protocol: the header says who is there and is taken away") {
   CHECK(world.Inspect(header + "GET /") == "continue, take " + std::to_string(header.size()));
   CHECK(world.findings.accepted.remote == kClient);
   CHECK(world.findings.accepted.local == kWanted);
-  CHECK(world.findings.local_restored);
+  CHECK(world.findings.accepted.local_restored);
   CHECK(world.Counted() == "proxy_proto.versions.v1.found: 1\n");
 }
 
@@ -71,7 +71,7 @@ TEST_CASE("PROXY protocol: a load balancer's own connection keeps its addresses"
   World world("stat_prefix: 'p'");
   CHECK(world.Inspect("PROXY UNKNOWN\r\n") == "continue, take 15");
   CHECK(world.findings.accepted.remote.ToString() == "10.0.0.2:1");
-  CHECK_FALSE(world.findings.local_restored);
+  CHECK_FALSE(world.findings.accepted.local_restored);
   CHECK(world.Counted() == "proxy_proto.p.versions.v1.found: 1\n");
 }
 

@@ -50,6 +50,7 @@ TEST_CASE("a paused stream holds its bytes, and nobody else's") {
 
 TEST_CASE("a resumed stream delivers a part a turn") {
   CodecOptions options;
+  options.protocol.initial_stream_window_size = 1024 * 1024;
   TestServer server(options);
   server.Open();
   REQUIRE(server.Feed(wire::Headers(1, wire::Post(), false)).ok());
@@ -174,8 +175,83 @@ TEST_CASE("bodies around the edges of frames and windows") {
   }
 }
 
-TEST_CASE("the window of a stream is 16 MiB, unless another one is configured") {
+// Nothing else is to be sent: it was told with the next flush only, and none came.
+TEST_CASE("a source is told as soon as its bytes have left with the client's credit") {
+  TestServer server(SmallWindows());
+  REQUIRE(server.Feed(wire::Preface() + wire::Settings({{4, 5000}})).ok());
+  server.Frames();
+  REQUIRE(server.Feed(wire::Headers(1, wire::Get())).ok());
+  server.Events();
+  server.RespondHead(1, 200, Framing::kStreamed);
+  server.RespondData(1, std::string(30000, 'x'));
+  CHECK(server.Events() == "r1:full");
+  server.Frames();
+  REQUIRE(server.Feed(wire::WindowUpdate(1, 25000)).ok());
+  CHECK(server.Events() == "r1:drained");
+
+  TestClient client(SmallWindows());
+  client.Open();
+  client.Begin("POST", "/", Framing::kStreamed);
+  client.Send(1, std::string(70000, 'x'));
+  client.Send(1, std::string(30000, 'x'));
+  CHECK(client.Events() == "full");
+  client.Frames();
+  REQUIRE(client.Feed(wire::WindowUpdate(0, 100000) + wire::WindowUpdate(1, 100000)).ok());
+  CHECK(client.Events() == "drained");
+}
+
+TEST_CASE("what waits for a slow peer is packed, and stays what it was") {
   CodecOptions options;
+  options.stream_buffer_limit = 0;
+  TestServer server(options);
+  REQUIRE(server
+              .Feed(wire::Preface() + wire::Settings({{4, 0x7fffffff}}) +
+                    wire::WindowUpdate(0, 0x7fff0000 - 65535))
+              .ok());
+  server.Frames();
+  REQUIRE(server.Feed(wire::Headers(1, wire::Get())).ok());
+  server.RespondHead(1, 200, Framing::kStreamed);
+  server.Frames();
+  std::string body;
+  for (int i = 0; body.size() < 1000000; ++i) body += std::to_string(i) + ",";
+  for (size_t at = 0; at < body.size(); at += 20000) {
+    server.RespondData(1, body.substr(at, 20000));
+  }
+  server.codec.Flush();
+  std::string received;
+  const std::string bytes = server.Bytes();
+  for (size_t at = 0; at < bytes.size();) {
+    const auto byte = [&bytes, at](size_t i) { return static_cast<uint8_t>(bytes.at(at + i)); };
+    const size_t size = byte(0) << 16 | byte(1) << 8 | byte(2);
+    REQUIRE(byte(3) == wire::kData);
+    received += bytes.substr(at + 9, size);
+    at += 9 + size;
+  }
+  CHECK(received == body);
+}
+
+TEST_CASE("an answer that is cut off goes out as far as it has come") {
+  TestServer server(SmallWindows());
+  REQUIRE(server.Feed(wire::Preface() + wire::Settings({{4, 3}})).ok());
+  server.Frames();
+  REQUIRE(server.Feed(wire::Headers(1, wire::Get()) + wire::Headers(3, wire::Get())).ok());
+  server.Events();
+  server.RespondHead(1, 200, Framing::kStreamed);
+  server.RespondData(1, "part");
+  server.Stream(1).OnReset({http::Side::kUpstream, http::ErrorKind::kConnectionTermination});
+  server.Stream(2).OnReset({http::Side::kUpstream, http::ErrorKind::kConnectionTermination});
+  CHECK(server.Frames() == "HEADERS(1,:status=200) RST_STREAM(3,2) DATA(1,par) RST_STREAM(1,2)");
+  CHECK(server.codec.streams() == 0);
+}
+
+TEST_CASE("the window of a stream is half of what it may buffer, unless one is configured") {
+  CodecOptions options;
+  CHECK(options.StreamWindow() == 512 * 1024);
+  options.stream_buffer_limit = 1000;
+  CHECK(options.StreamWindow() == 65535);
+  options.stream_buffer_limit = 1 << 30;
+  CHECK(options.StreamWindow() == 16 * 1024 * 1024);
+  options.stream_buffer_limit = 0;
   CHECK(options.StreamWindow() == 16 * 1024 * 1024);
   options.protocol.initial_stream_window_size = 100000;
   CHECK(options.StreamWindow() == 100000);

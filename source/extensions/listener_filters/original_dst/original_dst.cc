@@ -12,7 +12,7 @@ class Restorer final : public net::ListenerFilter {
     net::Address restored = net::OriginalDestination(findings.accepted.socket.fd());
     if (restored.is_ip()) {
       findings.accepted.local = std::move(restored);
-      findings.local_restored = true;
+      findings.accepted.local_restored = true;
     }
     return Answer::kContinue;
   }

@@ -127,7 +127,7 @@ net::ListenerFilter::Answer Reader::OnHeader(const ProxyHeader& header, net::Fin
   if (!accepted.local.has_value()) accepted.local = net::LocalAddress(accepted.socket.fd());
   if (!(*accepted.local == header.destination)) {
     accepted.local = header.destination;
-    findings.local_restored = true;
+    accepted.local_restored = true;
   }
   return Answer::kContinue;
 }

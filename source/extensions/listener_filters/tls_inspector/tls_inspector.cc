@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
+#include "google/protobuf/wrappers.pb.h"
 #include "source/net/client_hello.h"
+#include "source/tls/fingerprint.h"
 
 namespace remora::extensions {
 namespace {
@@ -25,8 +27,8 @@ struct TlsInspectorStats {
 
 class Inspector final : public net::ListenerFilter {
  public:
-  explicit Inspector(const net::ListenerFilterSetup& setup)
-      : stats_(setup.scope.Make<TlsInspectorStats>(setup.shard)) {}
+  Inspector(const TlsInspector::Config& config, const net::ListenerFilterSetup& setup)
+      : config_(config), stats_(setup.scope.Make<TlsInspectorStats>(setup.shard)) {}
 
   size_t most_bytes() const override { return net::kMaxClientHello; }
   Answer Inspect(std::string_view bytes, bool ended, net::Findings& findings) override;
@@ -34,13 +36,14 @@ class Inspector final : public net::ListenerFilter {
  private:
   void Keep(net::ClientHello hello, net::Findings& findings);
 
+  TlsInspector::Config config_;
   TlsInspectorStats stats_;
 };
 
 net::ListenerFilter::Answer Inspector::Inspect(std::string_view bytes, bool,
                                                net::Findings& findings) {
   net::ClientHello hello;
-  switch (net::ParseClientHello(bytes, hello)) {
+  switch (net::ParseClientHello(bytes, hello, config_.ja3 || config_.ja4)) {
     case ClientHelloParse::kIncomplete:
       return Answer::kMore;
     case ClientHelloParse::kTooLarge:
@@ -61,6 +64,12 @@ net::ListenerFilter::Answer Inspector::Inspect(std::string_view bytes, bool,
 void Inspector::Keep(net::ClientHello hello, net::Findings& findings) {
   stats_.tls_found.Inc();
   findings.transport_protocol = "tls";
+  if (config_.ja3 || config_.ja4) {
+    auto fingerprints = std::make_unique<net::ClientFingerprints>();
+    if (config_.ja3) fingerprints->ja3 = tls::Ja3(hello.shape);
+    if (config_.ja4) fingerprints->ja4 = tls::Ja4(hello);
+    findings.accepted.fingerprints = std::move(fingerprints);
+  }
   if (hello.protocols.empty()) {
     stats_.alpn_not_found.Inc();
   } else {
@@ -77,15 +86,17 @@ void Inspector::Keep(net::ClientHello hello, net::Findings& findings) {
 
 }  // namespace
 
-std::optional<TlsInspector::Config> TlsInspector::Parse(const Proto&, config::ConfigContext&) {
-  return Config{};
+std::optional<TlsInspector::Config> TlsInspector::Parse(const Proto& proto,
+                                                        config::ConfigContext&) {
+  return Config{proto.enable_ja3_fingerprinting().value(),
+                proto.enable_ja4_fingerprinting().value()};
 }
 
 std::string TlsInspector::StatScope(const Config&) { return "tls_inspector"; }
 
-std::unique_ptr<net::ListenerFilter> TlsInspector::Create(const Config&,
+std::unique_ptr<net::ListenerFilter> TlsInspector::Create(const Config& config,
                                                           const net::ListenerFilterSetup& setup) {
-  return std::make_unique<Inspector>(setup);
+  return std::make_unique<Inspector>(config, setup);
 }
 
 }  // namespace remora::extensions

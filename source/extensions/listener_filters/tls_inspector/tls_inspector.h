@@ -1,6 +1,7 @@
 #pragma once
 
-// TlsInspector: recognises TLS by its ClientHello, and reads its SNI and ALPN.
+// TlsInspector: recognises TLS by its ClientHello, and reads its SNI and ALPN; makes
+// the fingerprints that logs ask for.
 //
 // Extension (see config/registry.h). Thread: a worker's. What is no ClientHello, or a broken one,
 // is left to the filter chain as plain text; one that is too large ends the connection.
@@ -21,7 +22,10 @@ namespace remora::extensions {
 
 struct TlsInspector {
   using Proto = envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
-  struct Config {};
+  struct Config {
+    bool ja3 = false;
+    bool ja4 = false;
+  };
 
   static std::optional<Config> Parse(const Proto& proto, config::ConfigContext& context);
   static std::string StatScope(const Config& config);

@@ -1,0 +1,22 @@
+#pragma once
+
+// Cluster.transport_socket_matches: other transports, chosen for each host by its metadata.
+//
+// Pure, main thread. The choice is made here, once: a host of the value knows which transport it
+// has. Source: Envoy source/common/upstream/transport_socket_match_impl.cc.
+
+#include "source/config/core_config.h"
+#include "source/upstream/cluster.h"
+
+namespace envoy::config::cluster::v3 {
+class Cluster;
+}
+
+namespace remora::config {
+
+// Fills config.transport_matches, and HostConfig::transport of config.hosts, which were made from
+// the load assignment of `proto`.
+void ParseTransportMatches(const envoy::config::cluster::v3::Cluster& proto, const FieldPath& path,
+                           Translation& translation, upstream::ClusterConfig& config);
+
+}  // namespace remora::config

@@ -10,8 +10,8 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/endpoint/v3/endpoint_components.pb.h"
 #include "source/config/format_config.h"
+#include "source/config/proxy_transport_config.h"
 #include "source/config/text.h"
-#include "source/config/tls_config.h"
 
 namespace remora::config {
 namespace {
@@ -60,8 +60,8 @@ void ParseTransportMatches(const cds::Cluster& proto, const FieldPath& path,
     matches.push_back(ToMetadataValue(match.match()));
     config.transport_matches.push_back(
         {match.name(),
-         ParseUpstreamTransport(match.transport_socket(), Concat("cluster '", proto.name(), "'"),
-                                at.Field("transport_socket"), translation)});
+         ParseClusterTransport(match.transport_socket(), Concat("cluster '", proto.name(), "'"),
+                               at.Field("transport_socket"), translation)});
   }
   if (matches.empty() || config.hosts.empty()) return;
   size_t host = 0;

@@ -193,7 +193,7 @@ TEST_CASE("what is spoken to hosts: one protocol, the client's, or what ALPN say
   CHECK(by_alpn.http2.max_concurrent_streams == 7);
   CHECK(FaultsWith("typed_extension_protocol_options: {" + std::string(kOptions) +
                    ": {\"@type\": type.googleapis.com/" + kOptions + ", auto_config: {}}}") ==
-        At("", "ALPN configured for cluster up which has a non-ALPN transport socket"));
+        At("", "ALPN configured for cluster c0 which has a non-ALPN transport socket"));
 }
 
 TEST_CASE("a connection timeout in nanoseconds") {

@@ -109,6 +109,7 @@ TEST_CASE("a validation context says all that it says") {
   CHECK(t.Errors().empty());
   REQUIRE(secret.has_value());
   tls::Validation expected;
+  expected.name = "a";
   expected.trusted_ca = {"", "CA"};
   expected.crl = {"", "CRL"};
   expected.crl_leaf_only = true;
@@ -189,14 +190,15 @@ TEST_CASE("faults of secrets stand at their fields") {
 
 TEST_CASE("a secret without a source is one of the bootstrap's") {
   Translating t;
-  t.translation.secrets["c"] = tls::Certificate{{"", "C"}, {"", "K"}};
+  t.translation.secrets["c"] = tls::Certificate{.chain = {"", "C"}, .private_key = {"", "K"}};
   t.translation.secrets["v"] = tls::Validation{.trusted_ca = {"", "CA"}};
   tls::SecretNeeds needs;
   needs.validation = tls::Validation{.allow_expired = true};
   AddCertificate(Read<tlsv3::SdsSecretConfig>("{name: c}"), FieldPath(), t.translation, needs);
   AddValidation(Read<tlsv3::SdsSecretConfig>("{name: v}"), FieldPath(), t.translation, needs);
   CHECK(t.Errors().empty());
-  CHECK(needs.certificates == std::vector<tls::Certificate>{{{"", "C"}, {"", "K"}}});
+  CHECK(needs.certificates ==
+        std::vector<tls::Certificate>{{.chain = {"", "C"}, .private_key = {"", "K"}}});
   CHECK(needs.validation == tls::Validation{.trusted_ca = {"", "CA"}, .allow_expired = true});
   CHECK_FALSE(needs.waits());
   AddCertificate(Read<tlsv3::SdsSecretConfig>("{name: v}"), FieldPath(), t.translation, needs);
@@ -346,13 +348,16 @@ TEST_CASE("files that a secret names are read again, all of them") {
   const TemporaryDirectory directory;
   const std::string chain = directory.Write("chain", "C1");
   const std::string key = directory.Write("key", "K1");
-  const tls::Certificate before{{chain, "C1"}, {key, "K1"}, {}, {"", "inline"}};
+  const auto make = [&](const char* chain_text, const char* key_text) {
+    return tls::Certificate{
+        .chain = {chain, chain_text}, .private_key = {key, key_text}, .password = {"", "inline"}};
+  };
+  const tls::Certificate before = make("C1", "K1");
   directory.Write("chain", "C2");
   directory.Write("key", "K2");
   const auto after = ReadFilesAgain(before);
   REQUIRE(after.ok());
-  CHECK(*after ==
-        tls::SecretValue(tls::Certificate{{chain, "C2"}, {key, "K2"}, {}, {"", "inline"}}));
+  CHECK(*after == tls::SecretValue(make("C2", "K2")));
   fs::remove(key);
   CHECK(ReadFilesAgain(before).status().message() == "file " + key + " does not exist");
 }

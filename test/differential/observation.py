@@ -36,7 +36,7 @@ IGNORED_COUNTERS = [
 
 # Not there, or different on purpose: docs/differences.md, "Statistics".
 IGNORED_COUNTERS += [
-    "*.nghttp2_upstream_connections", "cluster.*.canary.*",
+    "*.nghttp2_upstream_connections", "cluster.*.canary.*", "*.ssl.certificate.*",
     "http.rq_reset_after_downstream_response_started",
     # Who looks first: the client for the end, or the proxy at the clock.
     "http.downstream_cx_delayed_close_timeout",

@@ -131,9 +131,10 @@ TEST_CASE("ORIGINAL_DST: the cluster's own port takes the place of the other") {
 
 TEST_CASE("ORIGINAL_DST: a refused connection is a failed one") {
   World w;
-  w.b.Unlisten();
+  ScriptedUpstream gone;
+  gone.Unlisten();
   w.h.Start();
-  CHECK(w.Get(To(w.b.address())).starts_with("503 upstream connect error"));
+  CHECK(w.Get(To(gone.address())).starts_with("503 upstream connect error"));
   CHECK(w.h.Stat("cluster.there.upstream_cx_connect_fail") == 1);
 }
 

@@ -202,7 +202,7 @@ TEST_CASE("connection: R4 a reset is told by the I/O, also while paused") {
 // looks like one of bytes alone.
 TEST_CASE("connection: R4 a reset right behind bytes is found when nothing else comes") {
   for (const bool paused : {false, true}) {
-    World world(fakes::TcpPair());
+    ConnectionWorld world(fakes::TcpPair());
     world.peer.Send("half");
     world.peer.Abort();
     CHECK(world.TurnAndTake() == "input(half) ");
@@ -215,7 +215,7 @@ TEST_CASE("connection: R4 a reset right behind bytes is found when nothing else 
 }
 
 TEST_CASE("connection: R4 a reset right behind bytes is found behind the peer's FIN too") {
-  World world(fakes::TcpPair());
+  ConnectionWorld world(fakes::TcpPair());
   world.peer.FinishSending();
   CHECK(world.TurnAndTake() == "input_end ");
   world.peer.Abort();
@@ -226,7 +226,7 @@ TEST_CASE("connection: R4 a reset right behind bytes is found behind the peer's 
 
 TEST_CASE(
     "connection: R4 what is read and answered is not looked at again, what is still is, once") {
-  World world(fakes::TcpPair());
+  ConnectionWorld world(fakes::TcpPair());
   for (int i = 1; i <= 3; ++i) {
     world.peer.Send("request");
     CHECK(world.TurnAndTake() == "input(request) ");
@@ -246,7 +246,7 @@ TEST_CASE(
 }
 
 TEST_CASE("connection: R4 a connection that bytes come on is not looked at") {
-  World world(fakes::TcpPair());
+  ConnectionWorld world(fakes::TcpPair());
   for (int i = 1; i <= 10; ++i) {
     world.peer.Send("piece");
     CHECK(world.TurnAndTake() == "input(piece) ");

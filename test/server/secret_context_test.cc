@@ -89,7 +89,7 @@ class World {
 
 TEST_CASE("A context of the configuration's own secrets is there at once") {
   World w;
-  REQUIRE(w.Add({.certificates = {{{"", "c"}}}, .validation = tls::Validation{}}).ok());
+  REQUIRE(w.Add({.certificates = {{.chain = {"", "c"}}}, .validation = tls::Validation{}}).ok());
   CHECK(w.published == "c/");
   CHECK(w.warmer.waiting().empty());
   w.contexts.Start();
@@ -173,7 +173,7 @@ TEST_CASE("Files that the configuration itself names are read again together on 
   World w;
   fs::create_directory(w.At("d"));
   w.Put("chain", "one");
-  tls::Certificate certificate{{w.At("chain"), "one"}};
+  tls::Certificate certificate{.chain = {w.At("chain"), "one"}};
   certificate.watched_directories = {w.At("d")};
   REQUIRE(w.Add({.certificates = {certificate}}).ok());
   CHECK(w.published == "one");

@@ -43,7 +43,9 @@ TEST_CASE("tcp simulation: no seed breaks an invariant") {
   // A simulation in which hardly anything happens would find nothing.
   if (count >= 100) {
     CHECK(total.bytes > 100'000 * count);
-    CHECK(total.splices > 10 * count);
+    // About five a seed: half of the seeds send in bulk at times, and a way begins to splice after
+    // two reads of 64 KiB.
+    CHECK(total.splices > 3 * count);
     CHECK(total.resets > count / 2);
   }
 }

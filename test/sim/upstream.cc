@@ -154,11 +154,13 @@ void Upstream::Begin(Connection& connection, const std::string& head) {
   attempt.port = port_;
   // Any 2xx accepts a CONNECT.
   const Tunnel& tunnel = connection.exchange->tunnel;
+  const bool garbled = connection.garbled;
   if (tunnel.asked && (tunnel.connect || Chance(70))) {
     PlanTunnel(connection, *connection.exchange, attempt);
   } else {
     Plan(connection, *connection.exchange, attempt);
   }
+  if (garbled) attempt.plain = false;
   if (connection.early) connection.next = clock_.Now() + connection.steps.front().delay;
   if (Chance(10)) {
     connection.wire->reading = false;
@@ -226,6 +228,7 @@ void Upstream::Plan(Connection& connection, Exchange& exchange, Attempt& attempt
   if (fault < 10) {
     attempt.plain = false;
     const std::string& text = (*habits_.garbage)[random_.Below(habits_.garbage->size())];
+    connection.garbled = true;
     steps.push_back({Delay(10), text, Chance(50) ? After::kClose : After::kNothing});
     return;
   }

@@ -61,6 +61,9 @@ class Upstream {
     bool early = false;  // answers before the request is whole
     // Behind the answer comes one that nobody asked for: what was not sent yet of the one that was.
     std::optional<size_t> answer_left;
+    // What it sent may hold more answers than were asked for, and the last of them come behind the
+    // next request: nobody can tell them from that one's.
+    bool garbled = false;
     Exchange* copied = nullptr;  // of a mirror: the exchange that this is a copy of
     bool tunnel = false;         // accepted
     size_t tunnel_got = 0;

@@ -31,7 +31,11 @@ TEST_CASE("A validation context over another one replaces what it states and add
 }
 
 TEST_CASE("All bytes of a secret are found") {
-  SecretValue certificate = Certificate{{"1", ""}, {"2", ""}, {"3", ""}, {"4", ""}, {"5", ""}};
+  SecretValue certificate = Certificate{.chain = {"1", ""},
+                                        .private_key = {"2", ""},
+                                        .pkcs12 = {"3", ""},
+                                        .password = {"4", ""},
+                                        .ocsp_staple = {"5", ""}};
   std::string paths;
   for (const Bytes* bytes : AllBytes(certificate)) paths += bytes->path;
   CHECK(paths == "12345");

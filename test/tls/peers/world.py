@@ -110,7 +110,8 @@ class World:
         return {"name": "tls", "typed_config": context}
 
     def upstream(self, sni="", certs=(), **common):
-        """A transport socket of a cluster."""
+        """A transport socket of a cluster, of both versions (the default is 1.2 alone)."""
+        common.setdefault("tls_params", {"tls_maximum_protocol_version": "TLSv1_3"})
         return {"name": "tls", "typed_config": {
             "@type": _TLS + "UpstreamTlsContext", "sni": sni,
             "common_tls_context": {"tls_certificates": [self.pair(name) for name in certs],

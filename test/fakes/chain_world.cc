@@ -220,8 +220,10 @@ http::ResponseHead& ChainWorld::MakeResponse(
   return *head;
 }
 
-void ChainWorld::ResponseHead(uint16_t status) {
-  terminal_context_->response_sink().OnHead(MakeResponse(status));
+void ChainWorld::ResponseHead(uint16_t status) { ResponseHead(MakeResponse(status)); }
+
+void ChainWorld::ResponseHead(http::ResponseHead& head) {
+  terminal_context_->response_sink().OnHead(head);
 }
 
 void ChainWorld::ResponseData(std::string_view text) {

@@ -68,6 +68,7 @@ class ChainWorld {
   http::ResponseHead& MakeResponse(uint16_t status,
                                    std::vector<std::pair<std::string, std::string>> fields = {});
   void ResponseHead(uint16_t status = 200);
+  void ResponseHead(http::ResponseHead& head);
   void ResponseData(std::string_view text);
   void ResponseEnd(std::vector<std::pair<std::string, std::string>> trailers = {});
   void ResponseReset();

@@ -21,7 +21,8 @@ struct World {
     base::SetAllLogLevels(base::LogLevel::kOff);
     workers.push_back(std::make_unique<Worker>(
         0, store.worker_shard(0), clock, "", process, logs,
-        store.AddScope("filesystem").Make<access_log::FileStats>(store.worker_shard(0))));
+        store.AddScope("filesystem").Make<access_log::FileStats>(store.worker_shard(0)),
+        store.AddScope("access_logs.grpc_access_log")));
     inbound = Add(TrafficDirection::kInbound, true);
     outbound = Add(TrafficDirection::kOutbound, true);
     modify_only = Add(TrafficDirection::kUnspecified, false);

@@ -37,6 +37,7 @@ struct RouterWorld {
     const http::WorkerSetup setup{scope, chain.store.worker_shard(0), chain.dispatcher};
     chain.AddFactory(std::move(factory), std::make_unique<RouterState>(config, setup));
     chain.downstream.with_fields = true;
+    chain.info.connection = &connection;
   }
 
   // The cluster that routes of these tests name.
@@ -82,6 +83,7 @@ struct RouterWorld {
     throw std::out_of_range(name);
   }
 
+  http::ConnectionFacts connection;
   Config config;
   fakes::ChainWorld chain;
 };

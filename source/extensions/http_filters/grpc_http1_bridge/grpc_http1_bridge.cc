@@ -14,6 +14,10 @@ using http::Answer;
 using http::Framing;
 using http::HeaderId;
 
+namespace {
+constexpr std::string_view kProtobuf = "application/x-protobuf";
+}
+
 std::optional<GrpcHttp1Bridge::Config> GrpcHttp1Bridge::Parse(const Proto& proto,
                                                               config::ConfigContext&) {
   return Config{proto.upgrade_protobuf_to_grpc(), proto.ignore_query_parameters()};
@@ -27,7 +31,7 @@ http::FilterPtr GrpcHttp1Bridge::Create(const Config& config, http::FilterContex
 
 Answer GrpcHttp1BridgeFilter::OnRequestHead(http::RequestHead& head) {
   if (context_.stream_info().version == http::Version::kHttp2) return Answer::kContinue;
-  constexpr std::string_view kProtobuf = "application/x-protobuf";
+  request_ = &head;
   framing_ = config_.upgrade_protobuf && head.headers.Get(HeaderId::kContentType) == kProtobuf;
   if (framing_) head.headers.SetReference(HeaderId::kContentType, "application/grpc");
   bridging_ = http::IsGrpcRequest(head);
@@ -61,7 +65,9 @@ void GrpcHttp1BridgeFilter::AddPrefix(uint64_t size) {
   context_.AddRequestData(prefix);
 }
 
+// The client knows nothing of gRPC: it is answered as it asked.
 void GrpcHttp1BridgeFilter::RefuseSize() {
+  request_->headers.SetReference(HeaderId::kContentType, kProtobuf);
   context_.SendLocalReply(http::ReplyTo({http::Side::kLocal, http::ErrorKind::kRequestTooLarge}));
 }
 

@@ -36,8 +36,7 @@ struct World : fakes::ChainWorld {
   }
   void Answer(const Fields& trailers, std::string_view body = "hello") {
     response = &MakeResponse(200, {{"content-type", "application/grpc"}});
-    response->framing = Framing::kStreamed;
-    ResponseHead();
+    ResponseHead(*response);
     if (!body.empty()) ResponseData(body);
     ResponseEnd(trailers);
   }
@@ -78,7 +77,7 @@ TEST_CASE("grpc_http1_bridge: other requests, HTTP/2 and bare heads pass untouch
     world.RequestData("abc");
     world.RequestEnd();
     CHECK(world.request->path == "/a.B/C?q");
-    CHECK(world.Take() == "up:head up:data(abc) up:end");
+    CHECK(world.Take() == "up:head(POST /a.B/C?q) up:data(abc) up:end");
     world.Answer({{"grpc-status", "5"}});
     CHECK(world.Status() == "200   ");
   }
@@ -88,7 +87,7 @@ TEST_CASE("grpc_http1_bridge: other requests, HTTP/2 and bare heads pass untouch
   world.response = &world.MakeResponse(200, {{"grpc-status", "7"}});
   world.response->framing = Framing::kNone;
   world.Take();
-  world.ResponseHead();
+  world.ResponseHead(*world.response);
   CHECK(world.Take().find("down:head(200)") != std::string::npos);
 }
 
@@ -120,8 +119,7 @@ TEST_CASE("grpc_http1_bridge: the prefix of an answer is taken off, however it i
   world.RequestHead();
   world.RequestEnd();
   world.response = &world.MakeResponse(200, {{"content-type", "application/grpc"}});
-  world.response->framing = Framing::kStreamed;
-  world.ResponseHead();
+  world.ResponseHead(*world.response);
   world.ResponseData(std::string("\0\0", 2));
   world.ResponseData(std::string("\0\0\1", 3));
   world.ResponseData("x");
@@ -142,8 +140,7 @@ TEST_CASE("grpc_http1_bridge: what is kept is bounded") {
   response.RequestHead();
   response.RequestEnd();
   response.response = &response.MakeResponse(200, {});
-  response.response->framing = Framing::kStreamed;
-  response.ResponseHead();
+  response.ResponseHead(*response.response);
   response.Take();
   response.ResponseData(std::string(101, 'x'));
   // To gRPC a 500 is its trailers alone.

@@ -36,8 +36,7 @@ struct World : fakes::ChainWorld {
   }
   void Answer(const Fields& trailers) {
     auto& head = MakeResponse(200, {{"content-type", "application/grpc"}});
-    head.framing = http::Framing::kStreamed;
-    ResponseHead();
+    ResponseHead(head);
     ResponseData(std::string("\0\0\0\0\1x\0\0\0\0\0", 11));
     ResponseEnd(trailers);
     Complete();

@@ -52,7 +52,7 @@ class GrpcHttp1BridgeFilter final : public http::Filter {
 
   const GrpcHttp1Bridge::Config& config_;
   http::FilterContext& context_;
-  buffer::Buffer collected_;                // of a request whose length is not known
+  buffer::Buffer collected_;  // of a request whose length is not known
   http::RequestHead* request_ = nullptr;
   http::ResponseHead* response_ = nullptr;  // held
   uint64_t response_size_ = 0;              // of its body, what is held

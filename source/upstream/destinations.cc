@@ -27,6 +27,11 @@ const Host& Destinations::Find(const net::Address& address) {
     membership_.membership_change.Inc();
     membership_.membership_total.Inc();
     membership_.membership_healthy.Inc();
+    // It has no metadata that could choose another transport.
+    cluster_.cluster()
+        .scope()
+        .MakeCounter(cluster_.worker().shard, "default.total_match_count")
+        .Inc();
   }
   if (uses_.empty()) ArmTimer();
   return *uses_.emplace(address, Use{std::move(host)}).first->second.host;

@@ -12,7 +12,7 @@
 #include "source/http/route/config.h"
 
 namespace envoy::config::route::v3 {
-class RouteAction_HashPolicy;
+class RouteAction_HashPolicy;  // NOLINT(readability-identifier-naming): protoc names it so
 }
 
 namespace remora::config {

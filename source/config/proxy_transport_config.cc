@@ -23,7 +23,10 @@ net::ProxyHeaderSettings ParseHeader(const core::ProxyProtocolConfig& proto, con
     if (passed.match_type() == core::ProxyProtocolPassThroughTLVs::INCLUDE_ALL) {
       settings.passed.set();
     } else {
-      for (const uint32_t type : passed.tlv_type()) settings.passed.set(type);
+      for (const uint32_t type : passed.tlv_type()) {
+        // What is more is reported by the field's rule.
+        if (type < settings.passed.size()) settings.passed.set(type);
+      }
     }
   }
   for (const core::TlvEntry& tlv : proto.added_tlvs()) {

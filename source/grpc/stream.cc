@@ -136,7 +136,9 @@ void Stream::OnEnd(http::HeaderMap* trailers) {
   if (trailers_only_.has_value()) return Finish(*trailers_only_, head_fields_);
   ended_ = true;
   trailers_ = trailers;
-  if (!paused_ || input_.empty()) DeliverEnd();
+  // Resumed in this turn: what was kept back goes first.
+  Deliver();
+  if (!done_ && input_.empty()) DeliverEnd();
 }
 
 void Stream::DeliverEnd() {

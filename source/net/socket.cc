@@ -200,7 +200,7 @@ Address LocalAddress(int fd) {
 }
 
 Address OriginalDestination(int fd) {
-  const Address local = LocalAddress(fd);
+  Address local = LocalAddress(fd);
   if (!local.is_ip()) return Address();
   // The option belongs to the protocol that the packets have, which on a dual-stack socket is not
   // the socket's own; Address knows.

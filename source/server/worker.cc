@@ -59,7 +59,9 @@ void Worker::Give(const config::ListenerConfig& listener, net::Socket socket,
                   const net::Address& remote) {
   dispatcher_.Post([this, config = &listener, socket = std::move(socket), remote]() mutable {
     for (auto& active : listeners_) {
-      if (&active->config() == config) active->Take(std::move(socket), remote);
+      if (&active->config() != config) continue;
+      active->Take(std::move(socket), remote);
+      return;
     }
   });
 }

@@ -302,6 +302,7 @@ void Session::OnInput(buffer::Buffer& input) {
     input.Clear();
     return;
   }
+  if (input.length() == early_bytes_) return;  // offered again, with nothing new
   config_->stats().early_data_received_count_total.Inc();
   early_bytes_ = input.length();
   if (early_bytes_ > config_->config().max_early_bytes) connection_.PauseReading();

@@ -23,7 +23,7 @@
 #include "source/tls/settings.h"
 #include "source/tls/stats.h"
 
-struct ssl_early_callback_ctx;
+struct ssl_early_callback_ctx;  // NOLINT(readability-identifier-naming): BoringSSL's name
 
 namespace remora::tls {
 

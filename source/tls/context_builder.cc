@@ -246,12 +246,9 @@ absl::Status ContextBuilder::SetResumption(const ContextSecrets& secrets) {
 
 void ContextBuilder::SetVerification() {
   const PeerCheck* check = context_->check_.get();
-  int mode = SSL_VERIFY_NONE;
-  if (!context_->server_) {
-    mode = SSL_VERIFY_PEER;  // the library wants an answer; without a check it is yes
-  } else if (check != nullptr && check->asks()) {
-    mode = SSL_VERIFY_PEER;
-  }
+  // A client's library wants an answer; without a check it is yes.
+  const bool asks = !context_->server_ || (check != nullptr && check->asks());
+  int mode = asks ? SSL_VERIFY_PEER : SSL_VERIFY_NONE;
   const bool required =
       context_->server_ && (context_->server_settings_.require_client_certificate ||
                             (check != nullptr && check->demands_certificate()));

@@ -8,6 +8,7 @@
 
 #include <memory>
 
+// NOLINTBEGIN(readability-identifier-naming): BoringSSL's names
 extern "C" {
 struct crypto_buffer_pool_st;
 struct crypto_buffer_st;
@@ -18,6 +19,7 @@ struct ssl_st;
 struct x509_st;
 struct x509_store_st;
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace remora::tls {
 

@@ -89,8 +89,9 @@ absl::Status PeerCheck::ReadHashes(const Validation& validation) {
 absl::Status PeerCheck::ReadStores(const Validation& validation, PartCache& parts) {
   const auto build = [&](const Bytes& bundle, std::shared_ptr<const TrustStore>& to) {
     auto store = TrustStore::Build(bundle, validation.crl, validation.crl_leaf_only, parts);
-    if (store.ok()) to = *std::move(store);
-    return store.status();
+    if (!store.ok()) return store.status();
+    to = *std::move(store);
+    return absl::OkStatus();
   };
   for (const TrustDomain& domain : validation.trust_domains) {
     Domain& added = domains_.emplace_back();

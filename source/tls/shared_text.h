@@ -26,8 +26,8 @@ class SharedText {
   explicit SharedText(std::shared_ptr<const std::string> text) : text_(std::move(text)) {}
 
   const std::string& str() const {
-    static const std::string none;
-    return text_ != nullptr ? *text_ : none;
+    static const std::string kNone;
+    return text_ != nullptr ? *text_ : kNone;
   }
   bool empty() const { return text_ == nullptr || text_->empty(); }
   size_t size() const { return str().size(); }

@@ -14,14 +14,14 @@ long Control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH 
 
 // Made once, never changed, shared by all connections.
 const BIO_METHOD* Method() {
-  static const BIO_METHOD* const method = [] {
+  static const BIO_METHOD* const kMethod = [] {
     BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "slice");
     BIO_meth_set_read(made, &SliceBio::Read);
     BIO_meth_set_write(made, &SliceBio::Write);
     BIO_meth_set_ctrl(made, &Control);
     return made;
   }();
-  return method;
+  return kMethod;
 }
 
 }  // namespace

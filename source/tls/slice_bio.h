@@ -8,7 +8,7 @@
 // nothing else fails.
 
 extern "C" {
-struct bio_st;
+struct bio_st;  // NOLINT(readability-identifier-naming): BoringSSL's name
 }
 
 namespace remora::tls {

@@ -74,7 +74,8 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
   http2_options_.protocol = config().http2;
   http2_options_.max_headers = config().max_response_headers;
   // The other half is for what waits in the connection's output.
-  http2_options_.stream_buffer_limit = config().per_connection_buffer_limit / 2;
+  http2_options_.stream_buffer_limit =
+      config().per_connection_buffer_limit / 2 + config().per_connection_buffer_limit % 2;
   if (cluster->http2_scope() != nullptr) {
     http2_options_.stats = cluster->http2_scope()->Make<http2::Stats>(worker.shard);
   }
@@ -238,6 +239,12 @@ bool ClusterRuntime::ForgetHost(const Host& host) {
   }
   for (Pool* pool : of_host) Dismiss(*pool);
   return true;
+}
+
+void ClusterRuntime::Close() {
+  for (auto& pools : pools_) {
+    for (auto& [key, pool] : pools) pool->Close();
+  }
 }
 
 void ClusterRuntime::CloseIdle() {

@@ -58,10 +58,10 @@ struct HostWish {
   bool http2 = false;  // the request came with HTTP/2: counts for clusters that follow it
 };
 
-class ClusterRuntime {
+class ClusterRuntime : public event::Deferred {
  public:
   ClusterRuntime(const std::shared_ptr<const Cluster>& cluster, const WorkerResources& worker);
-  ~ClusterRuntime();
+  ~ClusterRuntime() override;
   ClusterRuntime(const ClusterRuntime&) = delete;
   ClusterRuntime& operator=(const ClusterRuntime&) = delete;
 
@@ -132,6 +132,9 @@ class ClusterRuntime {
   void NotifyWhenUnused(event::TurnTask& task) { when_unused_ = &task; }
   bool in_use() const { return users_ > 0; }
   void CloseIdle();
+  // Ends all connections. They go with the turn and refer to this object until then: it is to be
+  // deleted behind them (Dispatcher::DeferDelete).
+  void Close();
 
  private:
   // Its host and, where it serves one downstream connection only, that.

@@ -26,27 +26,35 @@ void ClusterSet::Apply(std::shared_ptr<const ClusterTable> table) {
 // Requests that use it end in peace; nothing new begins on it.
 void ClusterSet::Retire(std::unique_ptr<ClusterRuntime> runtime) {
   runtime->CloseIdle();
-  if (!runtime->in_use()) return;
+  if (!runtime->in_use()) return Delete(std::move(runtime));
   runtime->NotifyWhenUnused(sweep_);
   retired_.push_back(std::move(runtime));
 }
 
 void ClusterSet::OnTurnEnd(void* self) {
-  auto& retired = static_cast<ClusterSet*>(self)->retired_;
+  auto* set = static_cast<ClusterSet*>(self);
+  auto& retired = set->retired_;
   for (size_t i = 0; i < retired.size();) {
     if (retired[i]->in_use()) {
       ++i;
       continue;
     }
-    retired[i] = std::move(retired.back());
+    std::swap(retired[i], retired.back());
+    set->Delete(std::move(retired.back()));
     retired.pop_back();
   }
 }
 
 void ClusterSet::Clear() {
   ++generation_;
-  runtimes_.clear();
-  retired_.clear();
+  for (auto& [name, runtime] : std::exchange(runtimes_, {})) Delete(std::move(runtime));
+  for (auto& runtime : std::exchange(retired_, {})) Delete(std::move(runtime));
+}
+
+// Its connections are queued first: they refer to it until they are gone.
+void ClusterSet::Delete(std::unique_ptr<ClusterRuntime> runtime) {
+  runtime->Close();
+  worker_.dispatcher.DeferDelete(std::move(runtime));
 }
 
 ClusterRuntime* ClusterSet::Find(std::string_view name) {

@@ -34,6 +34,7 @@ class ClusterSet {
  private:
   static void OnTurnEnd(void* self);
   void Retire(std::unique_ptr<ClusterRuntime> runtime);
+  void Delete(std::unique_ptr<ClusterRuntime> runtime);
 
   base::ArenaPool arenas_;
   uint64_t connection_ids_ = 0;

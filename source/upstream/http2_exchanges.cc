@@ -1,6 +1,7 @@
 #include "source/upstream/http2_exchanges.h"
 
 #include <utility>
+#include <vector>
 
 #include "source/base/check.h"
 #include "source/upstream/cluster_runtime.h"
@@ -134,8 +135,13 @@ void Http2Exchanges::OnOutputFull() {
 
 void Http2Exchanges::OnOutputDrained() {
   output_full_ = false;
-  for (auto& [stream, exchange] : exchanges_) {
-    if (!exchange.window_full) exchange.user->OnUpstreamDrained();
+  // Who may send may also end, or begin another.
+  std::vector<http::ClientCodecStream*> streams;
+  for (const auto& [stream, exchange] : exchanges_) streams.push_back(stream);
+  for (http::ClientCodecStream* stream : streams) {
+    const auto found = exchanges_.find(stream);
+    if (output_full_ || found == exchanges_.end() || found->second.window_full) continue;
+    found->second.user->OnUpstreamDrained();
   }
 }
 

@@ -169,7 +169,10 @@ PoolConnection* Pool::TakeFree(const StreamWish& wish) {
   if (!MayConnect()) return &youngest;
   // It takes the place of the oldest: a host that looks as if it closed at once would otherwise get
   // one more for every such request, and none of them were used again.
-  free_.back().End(PoolConnection::EndedBy::kUs, {Side::kLocal, ErrorKind::kConnectionTermination});
+  // Where ALPN decides, it may be one of HTTP/2 that is in use.
+  PoolConnection& oldest = free_.back();
+  (oldest.in_use() ? youngest : oldest)
+      .End(PoolConnection::EndedBy::kUs, {Side::kLocal, ErrorKind::kConnectionTermination});
   return nullptr;
 }
 

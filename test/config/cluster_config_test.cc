@@ -87,6 +87,9 @@ TEST_CASE("PROXY headers stand in front of plain text and TLS") {
   const std::string warnings = Warnings(parts);
   CHECK(warnings.find("pass_through_tlvs: version 1 has no TLVs") != std::string::npos);
   CHECK(warnings.find("added_tlvs: version 1 has no TLVs") != std::string::npos);
+  const std::string large = FaultsWith(ProxyTransport(
+      "{version: V2, pass_through_tlvs: {match_type: INCLUDE, tlv_type: [300]}}", raw));
+  CHECK(large.find("tlv_type[0]") != std::string::npos);
 }
 
 TEST_CASE("connections come from the cluster's address, or the manager's") {

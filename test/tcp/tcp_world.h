@@ -97,6 +97,7 @@ class TcpWorld final : public net::SessionOwner {
     others.clear();
     dispatcher.RunOnce(false);
     clusters.Clear();
+    dispatcher.RunOnce(false);
   }
 
   // A client connects; the session begins.

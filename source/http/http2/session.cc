@@ -94,12 +94,10 @@ bool Session::ReadPiece(std::string_view piece) {
   const ssize_t taken = nghttp2_session_mem_recv(
       library_->session, reinterpret_cast<const uint8_t*>(piece.data()), size);
   if (failed_) return false;
-  if (taken < 0) {
+  if (taken < 0 || watch_.found() == FrameWatch::Finding::kPriority) {
     Fail(NGHTTP2_PROTOCOL_ERROR, detail::kProtocolError);
   } else if (watch_.found() == FrameWatch::Finding::kStreamClosed) {
     Fail(NGHTTP2_STREAM_CLOSED, detail::kProtocolError);
-  } else if (watch_.found() == FrameWatch::Finding::kPriority) {
-    Fail(NGHTTP2_PROTOCOL_ERROR, detail::kProtocolError);
   }
   return !failed_;
 }

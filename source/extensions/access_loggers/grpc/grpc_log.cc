@@ -1,5 +1,6 @@
 #include "source/extensions/access_loggers/grpc/grpc_log.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -37,6 +38,9 @@ std::shared_ptr<const access_log::ServiceLog> ParseCommon(
   GrpcLogSettings settings;
   settings.service = *std::move(service);
   settings.service.timeout = 0;
+  // Its answers are empty.
+  settings.service.max_message_bytes =
+      std::min<uint64_t>(settings.service.max_message_bytes, 64 * 1024);
   settings.identifier = IdentifierOf(common.log_name(), context);
   settings.tcp = tcp;
   if (common.has_buffer_flush_interval()) {

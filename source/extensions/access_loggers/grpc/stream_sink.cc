@@ -57,11 +57,22 @@ void StreamSink::OnFlushTimer(void* self) { static_cast<StreamSink*>(self)->Flus
 
 void StreamSink::Flush() {
   flush_timer_.Disarm();
-  if (!batch_.empty() && queued_ + batch_.size() <= std::max(kMaxQueued, batch_.size())) {
-    queued_ += batch_.size();
-    queue_.push_back(std::exchange(batch_, {}));
-  }
+  bool queued = Enqueue();
   Pump();
+  if (!queued && Enqueue()) {
+    queued = true;  // Pump has made room
+    Pump();
+  }
+  if (!queued) flush_timer_.Arm(setup_.dispatcher.now() + settings_.flush_interval);
+}
+
+// False: there is no room for the batch.
+bool StreamSink::Enqueue() {
+  if (batch_.empty()) return true;
+  if (queued_ + batch_.size() > std::max(kMaxQueued, batch_.size())) return false;
+  queued_ += batch_.size();
+  queue_.push_back(std::exchange(batch_, {}));
+  return true;
 }
 
 // Sends what the stream takes; without one, begins it when that is allowed again.

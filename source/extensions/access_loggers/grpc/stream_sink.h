@@ -63,6 +63,7 @@ class StreamSink final : public access_log::ServiceSink, private grpc::StreamUse
   void OnClosed(const grpc::Status& status, const http::HeaderMap* trailers) override;
 
   bool HasRoom() const { return batch_.empty() || batch_.size() < settings_.buffer_bytes; }
+  bool Enqueue();
   void Pump();
   void SendFirst();
   void ArmBackOff();

@@ -68,6 +68,8 @@ void GrpcHttp1BridgeFilter::AddPrefix(uint64_t size) {
 // The client knows nothing of gRPC: it is answered as it asked.
 void GrpcHttp1BridgeFilter::RefuseSize() {
   request_->headers.SetReference(HeaderId::kContentType, kProtobuf);
+  bridging_ = framing_ = collecting_ = false;
+  collected_.Clear();
   context_.SendLocalReply(http::ReplyTo({http::Side::kLocal, http::ErrorKind::kRequestTooLarge}));
 }
 

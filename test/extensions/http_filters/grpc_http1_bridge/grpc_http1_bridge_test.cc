@@ -134,7 +134,7 @@ TEST_CASE("grpc_http1_bridge: what is kept is bounded") {
   request.RequestHead();
   request.Take();
   request.RequestData(std::string(101, 'x'));
-  CHECK(request.Take().find("down:head(413)") != std::string::npos);
+  CHECK(request.Take().find("down:head(413) down:data(Payload Too Large)") != std::string::npos);
 
   World response("application/grpc");
   response.RequestHead();

@@ -4,7 +4,7 @@ the .cc files of source/.
 
 A file whose text, whose project headers and whose checks did not change since it was last found
 clean is not looked at again: the cache ($REMORA_CACHE/tidy) is keyed by their content, so it serves
-every clone. Past the limit (default 900 s) nothing new is begun, and that is a finding.
+every clone. Past the limit (default 1500 s) nothing new is begun, and that is a finding.
 """
 import argparse
 import concurrent.futures
@@ -73,7 +73,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--jobs', type=int, default=os.cpu_count() or 2)
-    parser.add_argument('--limit', type=float, default=900)
+    parser.add_argument('--limit', type=float, default=1500)
     parser.add_argument('files', nargs='*')
     options = parser.parse_args()
     os.makedirs(_CACHE, exist_ok=True)

@@ -31,9 +31,8 @@ Sink& WorkerFiles::Find(const std::shared_ptr<const ServiceLog>& log) {
   return *service_sinks_.back().sink;
 }
 
-void WorkerFiles::EndServices() {
+void WorkerFiles::FlushServices() {
   for (const ServiceEntry& entry : service_sinks_) entry.sink->Flush();
-  service_sinks_.clear();
 }
 
 void WorkerFiles::Flush() {

@@ -48,7 +48,9 @@ class WorkerFiles {
   Sink& Find(const std::shared_ptr<const ServiceLog>& log);
   // `setup` refers to what lives until EndServices.
   void EnableServices(const ServiceSetup& setup) { services_.emplace(setup); }
-  void EndServices();
+  // Hands what there is to their connections, which send it with the turn.
+  void FlushServices();
+  void EndServices() { service_sinks_.clear(); }
   // Hands over what there is.
   void Flush();
 

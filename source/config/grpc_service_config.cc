@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "envoy/config/core/v3/grpc_service.pb.h"
 #include "source/config/extension_values.h"
 #include "source/config/text.h"
@@ -28,8 +29,7 @@ std::optional<grpc::Service> ParseGrpcService(const envoy::config::core::v3::Grp
   }
   for (int i = 0; i < proto.initial_metadata_size(); ++i) {
     const auto& value = proto.initial_metadata(i);
-    std::string name = value.key();
-    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    std::string name = absl::AsciiStrToLower(value.key());
     const std::string& text = value.value().empty() ? value.raw_value() : value.value();
     if (!http::IsValidHeaderName(name) || !http::IsValidHeaderValue(text)) {
       context.AddError(Concat(field, ".initial_metadata[", std::to_string(i), "]"),

@@ -2,16 +2,22 @@
 
 #include <algorithm>
 
+#include "source/config/core_config.h"
 #include "source/config/text.h"
 
 namespace remora::config {
 
+std::string ConfigContext::Place(std::string_view field) const {
+  const bool joins = field.empty() || path_.empty() || field.front() == '[';
+  return Concat(path_, joins ? "" : ".", field);
+}
+
 void ConfigContext::AddError(std::string_view field, std::string_view message) {
-  if (field.empty() || path_.empty()) {
-    errors_.Add(Concat(path_, field), message);
-  } else {
-    errors_.Add(Concat(path_, field.front() == '[' ? "" : ".", field), message);
-  }
+  errors_.Add(Place(field), message);
+}
+
+void ConfigContext::AddWarning(std::string_view field, std::string_view message) {
+  if (around_ != nullptr) around_->warnings.Add(Place(field), message);
 }
 
 namespace {

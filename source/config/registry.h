@@ -59,11 +59,15 @@ class ConfigContext {
 
   // `field` is relative to the extension's message: "max_request_bytes.value".
   void AddError(std::string_view field, std::string_view message);
+  // Lost where there is no translation around.
+  void AddWarning(std::string_view field, std::string_view message);
   const std::string& path() const { return path_; }
   ErrorList& errors() { return errors_; }
   const Translation* around() const { return around_; }
 
  private:
+  std::string Place(std::string_view field) const;
+
   ErrorList& errors_;
   std::string path_;
   const Translation* around_;

@@ -122,7 +122,7 @@ class Dispatcher {
   void AtTurnEnd(TurnTask& task) {
     if (!task.linked()) tasks_.PushBack(task);
   }
-  // Once, within kSweepPeriod.
+  // Once, within kSweepPeriod; under load, where there is always something, within four of them.
   static constexpr Duration kSweepPeriod = 50 * kMillisecond;
   void AtSweep(TurnTask& task) {
     if (!task.linked()) sweep_tasks_.PushBack(task);

@@ -99,6 +99,8 @@ void Worker::Stop() {
 void Worker::Clear() {
   by_address_.clear();
   listeners_.clear();
+  log_files_.FlushServices();
+  dispatcher_.RunOnce(false);
   log_files_.EndServices();
   clusters_.Clear();
   // What was handed to the dispatcher for destruction goes before what it refers to.

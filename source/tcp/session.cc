@@ -204,7 +204,10 @@ Failure Session::BeginUpstream(upstream::ClusterRuntime& cluster) {
     wish.passage = &passage();
   }
   std::optional<net::Address> destination;
-  if (cluster.wants_destination()) destination = Destination(cluster);
+  if (cluster.wants_destination() && findings_ != nullptr) {
+    destination = cluster.FindDestination(&findings_->metadata, nullptr,
+                                          findings_->local_restored ? &local() : nullptr);
+  }
   if (destination.has_value()) wish.destination = &*destination;
   connect_begin_ = connection_.dispatcher().now();
   Failure failure = Failure::kNone;
@@ -218,13 +221,6 @@ Failure Session::BeginUpstream(upstream::ClusterRuntime& cluster) {
     upstream_id_ = upstream_->id();
   }
   return Failure::kNone;
-}
-
-std::optional<net::Address> Session::Destination(const upstream::ClusterRuntime& cluster) {
-  if (findings_ == nullptr) return std::nullopt;
-  std::optional<net::Address> found = cluster.DestinationIn(&findings_->metadata);
-  if (!found.has_value() && findings_->local_restored) found = local();
-  return found.has_value() ? cluster.FinishDestination(*found) : found;
 }
 
 void Session::OnConnectFailed(Failure failure) {

@@ -89,8 +89,6 @@ class Session final : public net::DownstreamSession, public net::ConnectionHandl
 
   void Connect();
   Upstream::Failure BeginUpstream(upstream::ClusterRuntime& cluster);
-  // No value: nowhere.
-  std::optional<net::Address> Destination(const upstream::ClusterRuntime& cluster);
   void TryAgain();
   void DropUpstream();
   // Nothing will come of it: the client is turned away.

@@ -41,7 +41,12 @@ AsyncRequest::AsyncRequest(ClusterRuntime& cluster, AsyncUser& user, const Optio
 AsyncRequest::~AsyncRequest() { Close(); }
 
 void AsyncRequest::Start() {
-  state_ = State::kOpen;
+  state_ = State::kStarting;
+  Begin();
+  if (state_ == State::kStarting) state_ = State::kOpen;
+}
+
+void AsyncRequest::Begin() {
   if (options_.envoy_fields) head_.headers.SetReference(HeaderId::kXEnvoyInternal, "true");
   if (options_.timeout > 0 && !options_.timeout_from_end) {
     timeout_.Arm(dispatcher().now() + options_.timeout);
@@ -162,6 +167,7 @@ void AsyncRequest::OnEnd(http::HeaderMap* trailers) {
 
 void AsyncRequest::OnReset(const ProxyError& error) {
   lease_.Finish();
+  if (state_ == State::kStarting) return FailLater(error);
   Fail(error);
 }
 

@@ -82,7 +82,7 @@ class AsyncRequest final : private StreamUser, public event::Deferred {
   void Close();
 
  private:
-  enum class State : uint8_t { kIdle, kOpen, kClosed };
+  enum class State : uint8_t { kIdle, kStarting, kOpen, kClosed };
 
   static void OnTimeout(void* self);
   static void OnTurnEnd(void* self);
@@ -97,6 +97,7 @@ class AsyncRequest final : private StreamUser, public event::Deferred {
   void OnEnd(http::HeaderMap* trailers) override;
   void OnReset(const http::ProxyError& error) override;
 
+  void Begin();
   void Use(StreamLease lease);
   void FlushBody();
   void FailLater(const http::ProxyError& error);

@@ -73,9 +73,7 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
   http2_options_.memory = &http2_memory_;
   http2_options_.protocol = config().http2;
   http2_options_.max_headers = config().max_response_headers;
-  // The other half is for what waits in the connection's output.
-  http2_options_.stream_buffer_limit =
-      config().per_connection_buffer_limit / 2 + config().per_connection_buffer_limit % 2;
+  http2_options_.ShareBuffer(config().per_connection_buffer_limit);
   if (cluster->http2_scope() != nullptr) {
     http2_options_.stats = cluster->http2_scope()->Make<http2::Stats>(worker.shard);
   }
@@ -152,11 +150,26 @@ const Host* ClusterRuntime::PickHost(const HostWish& wish) {
   return host;
 }
 
-std::optional<net::Address> ClusterRuntime::DestinationIn(const http::Metadata* metadata) const {
+std::optional<net::Address> ClusterRuntime::FindDestination(const http::Metadata* metadata,
+                                                            const http::HeaderMap* headers,
+                                                            const net::Address* restored) const {
+  const OriginalDestination& wanted = *config().original_destination;
+  std::optional<net::Address> found;
+  if (metadata != nullptr) found = DestinationIn(*metadata);
+  if (!found.has_value() && headers != nullptr && !wanted.header.empty()) {
+    const http::HeaderEntry* field = headers->Find(wanted.header);
+    if (field != nullptr) found = ParseDestination(field->value());
+  }
+  if (!found.has_value() && restored != nullptr) found = *restored;
+  if (!found.has_value() || !found->is_ip()) return std::nullopt;
+  return wanted.port.has_value() ? found->WithPort(*wanted.port) : found;
+}
+
+std::optional<net::Address> ClusterRuntime::DestinationIn(const http::Metadata& metadata) const {
   const std::vector<std::string>& path = config().original_destination->metadata;
-  if (metadata == nullptr || path.empty()) return std::nullopt;
-  const auto space = metadata->find(path.front());
-  if (space == metadata->end()) return std::nullopt;
+  if (path.empty()) return std::nullopt;
+  const auto space = metadata.find(path.front());
+  if (space == metadata.end()) return std::nullopt;
   const http::MetadataValue* value = space->second.Find(path, 1);
   using Kind = http::MetadataValue::Kind;
   if (value != nullptr && value->kind == Kind::kList && !value->items.empty()) {
@@ -171,12 +184,6 @@ std::optional<net::Address> ClusterRuntime::ParseDestination(std::string_view te
   if (address.ok()) return *std::move(address);
   stats_.original_dst_host_invalid.Inc();
   return std::nullopt;
-}
-
-std::optional<net::Address> ClusterRuntime::FinishDestination(const net::Address& found) const {
-  if (!found.is_ip()) return std::nullopt;
-  const std::optional<uint16_t>& port = config().original_destination->port;
-  return port.has_value() ? found.WithPort(*port) : found;
 }
 
 Pool* ClusterRuntime::PoolOf(const Host& host, const HostWish& wish) {

@@ -95,11 +95,13 @@ class ClusterRuntime : public event::Deferred {
 
   // The host is where the request wants to go (HostWish::destination).
   bool wants_destination() const { return destinations_ != nullptr; }
-  // What metadata says of it, if the cluster asks there; what a text says; and with the cluster's
-  // own port. No value: it is no IP address. Texts that are none are counted.
-  std::optional<net::Address> DestinationIn(const http::Metadata* metadata) const;
-  std::optional<net::Address> ParseDestination(std::string_view text) const;
-  std::optional<net::Address> FinishDestination(const net::Address& found) const;
+  // That, in Envoy's order: what dynamic metadata say, the request's header, where the client
+  // wanted to go before it was redirected; null: there is none of it. A text that is no address is
+  // counted and passed over. No value: it goes nowhere. Source: Envoy
+  // source/extensions/clusters/original_dst/original_dst_cluster.cc.
+  std::optional<net::Address> FindDestination(const http::Metadata* metadata,
+                                              const http::HeaderMap* headers,
+                                              const net::Address* restored) const;
   // A connection must not serve two downstream connections (HostWish::passage).
   bool wants_passage() const { return wants_passage_; }
   // For who looks at the host longer than it has a connection to it: hosts of some clusters go.
@@ -143,6 +145,8 @@ class ClusterRuntime : public event::Deferred {
   Pools& PoolsOf(Priority priority, bool http2) {
     return pools_[2 * static_cast<size_t>(http2) + static_cast<size_t>(priority)];
   }
+  std::optional<net::Address> DestinationIn(const http::Metadata& metadata) const;
+  std::optional<net::Address> ParseDestination(std::string_view text) const;
   Pool* PoolOf(const Host& host, const HostWish& wish);
   void Remove(Pools& pools, Pools::iterator pool);
   bool MakeRoomForPool(Priority priority);

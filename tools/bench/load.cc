@@ -35,107 +35,47 @@
 #include <string_view>
 #include <vector>
 
+#include "load_common.h"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
 constexpr int kEventsPerWake = 256;
 constexpr size_t kReadBytes = 256 * 1024;
-constexpr uint64_t kMaxErrors = 1000;  // More than that is a broken set-up, not a figure.
-constexpr int kOpeningAtOnce = 32;     // Mode idle: connections being opened at one time.
+constexpr int kOpeningAtOnce = 32;  // Mode idle: connections being opened at one time.
 constexpr auto kFixedCountLimit = std::chrono::seconds(600);
 
 enum class Mode { kKeepAlive, kClose, kIdle };
 
-struct Options {
-  uint16_t port = 0;
-  std::string path = "/b0";
+struct Options : bench::CommonOptions {
   Mode mode = Mode::kKeepAlive;
-  uint64_t connections = 1;
-  double seconds = 0;
-  uint64_t requests = 0;
-  uint64_t body = 0;
-  uint64_t headers = 3;
   uint64_t sources = 0;
 };
-
-[[noreturn]] void Fail(const std::string& text) {
-  fprintf(stderr, "load: %s\n", text.c_str());
-  exit(2);
-}
-
-uint64_t Number(std::string_view name, std::string_view value) {
-  uint64_t number = 0;
-  const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (parsed.ec != std::errc() || parsed.ptr != value.data() + value.size()) {
-    Fail(std::string(name) + " needs a whole number");
-  }
-  return number;
-}
 
 Mode ParseMode(std::string_view value) {
   if (value == "keepalive") return Mode::kKeepAlive;
   if (value == "close") return Mode::kClose;
   if (value == "idle") return Mode::kIdle;
-  Fail("--mode is keepalive, close or idle");
+  bench::Fail("--mode is keepalive, close or idle");
 }
 
 Options ParseOptions(int argc, char** argv) {
   Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    const size_t equals = argument.find('=');
-    if (!argument.starts_with("--") || equals == std::string_view::npos) {
-      Fail("arguments are --name=value, got " + std::string(argument));
-    }
-    const std::string_view name = argument.substr(2, equals - 2);
-    const std::string_view value = argument.substr(equals + 1);
-    if (name == "path") {
-      options.path = value;
-    } else if (name == "mode") {
+  bench::ParseArguments(argc, argv, options, [&](std::string_view name, std::string_view value) {
+    if (name == "mode") {
       options.mode = ParseMode(value);
-    } else if (name == "seconds") {
-      options.seconds = atof(argv[i] + equals + 1);
-    } else if (name == "port") {
-      options.port = static_cast<uint16_t>(Number(name, value));
-    } else if (name == "connections") {
-      options.connections = Number(name, value);
-    } else if (name == "requests") {
-      options.requests = Number(name, value);
     } else if (name == "body") {
-      options.body = Number(name, value);
-    } else if (name == "headers") {
-      options.headers = Number(name, value);
+      options.body = bench::Number(name, value);
     } else if (name == "sources") {
-      options.sources = Number(name, value);
+      options.sources = bench::Number(name, value);
     } else {
-      Fail("unknown argument --" + std::string(name));
+      return false;
     }
-  }
-  if (options.port == 0 || options.connections == 0) Fail("--port and --connections are needed");
-  if (options.mode == Mode::kIdle) options.requests = options.connections;
-  if (options.requests == 0 && options.seconds <= 0) Fail("--seconds or --requests is needed");
+    return true;
+  });
+  bench::FinishOptions(options, options.mode == Mode::kIdle);
   return options;
-}
-
-std::string RenderRequest(const Options& options) {
-  std::string text = options.body > 0 ? "POST " : "GET ";
-  text +=
-      options.path + " HTTP/1.1\r\nHost: bench.example.com\r\nUser-Agent: load\r\nAccept: */*\r\n";
-  if (options.headers >= 10) {
-    text +=
-        "Accept-Language: en-US,en;q=0.9\r\nAccept-Encoding: gzip, deflate, br\r\n"
-        "Referer: http://bench.example.com/start/page\r\nCache-Control: no-cache\r\n"
-        "X-Forwarded-Proto: http\r\n"
-        "Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n"
-        "Cookie: session=4d3b1a0f9c8e7d6b5a4f3e2d1c0b9a8f7e6d5c4b; theme=dark; consent=yes; "
-        "visitor=9f8e7d6c5b4a39281706f5e4d3c2b1a0\r\n";
-  }
-  if (options.mode == Mode::kClose) text += "Connection: close\r\n";
-  if (options.body > 0) text += "Content-Length: " + std::to_string(options.body) + "\r\n";
-  text += "\r\n";
-  text.append(options.body, 'p');
-  return text;
 }
 
 struct Connection {
@@ -181,11 +121,11 @@ class Load {
  public:
   explicit Load(Options options)
       : options_(std::move(options)),
-        request_(RenderRequest(options_)),
+        request_(bench::RenderRequest(options_, options_.mode == Mode::kClose)),
         epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
         buffer_(kReadBytes),
         connections_(options_.connections) {
-    if (epoll_fd_ < 0) Fail("epoll_create1 failed");
+    if (epoll_fd_ < 0) bench::Fail("epoll_create1 failed");
     for (uint64_t i = 0; i < connections_.size(); ++i) connections_[i].index = i;
   }
 
@@ -214,7 +154,7 @@ class Load {
   bool Finished() const {
     // Mode idle gives every connection one try.
     const uint64_t done = options_.mode == Mode::kIdle ? completed_ + errors_ : completed_;
-    return errors_ > kMaxErrors || (options_.requests > 0 && done >= options_.requests);
+    return errors_ > bench::kMaxErrors || (options_.requests > 0 && done >= options_.requests);
   }
 
   void Turn(int timeout_ms) {
@@ -231,12 +171,12 @@ class Load {
   }
 
   void Open(Connection& connection) {
-    if (errors_ > kMaxErrors) return;
+    if (errors_ > bench::kMaxErrors) return;
     connection.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (connection.fd < 0) Fail(std::string("socket: ") + strerror(errno));
+    if (connection.fd < 0) bench::Fail(std::string("socket: ") + strerror(errno));
     const int on = 1;
     if (setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0) {
-      Fail("TCP_NODELAY failed");
+      bench::Fail("TCP_NODELAY failed");
     }
     if (options_.sources > 0) BindSource(connection);
     sockaddr_in address{};
@@ -262,14 +202,14 @@ class Load {
   void BindSource(const Connection& connection) const {
     const int on = 1;
     if (setsockopt(connection.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) != 0) {
-      Fail("IP_BIND_ADDRESS_NO_PORT failed");
+      bench::Fail("IP_BIND_ADDRESS_NO_PORT failed");
     }
     sockaddr_in source{};
     source.sin_family = AF_INET;
     source.sin_addr.s_addr =
         htonl(INADDR_LOOPBACK + 1 + static_cast<uint32_t>(connection.index % options_.sources));
     if (bind(connection.fd, reinterpret_cast<const sockaddr*>(&source), sizeof(source)) != 0) {
-      Fail(std::string("bind to a source address: ") + strerror(errno));
+      bench::Fail(std::string("bind to a source address: ") + strerror(errno));
     }
   }
 
@@ -412,23 +352,8 @@ class Load {
     printf("{\"closed_by_server\":%llu}\n", static_cast<unsigned long long>(closed_by_server_));
   }
 
-  double PercentileUs(double share) {
-    if (latencies_ns_.empty()) return 0;
-    const auto rank = static_cast<size_t>(share * static_cast<double>(latencies_ns_.size() - 1));
-    std::nth_element(latencies_ns_.begin(),
-                     latencies_ns_.begin() + static_cast<std::ptrdiff_t>(rank),
-                     latencies_ns_.end());
-    return static_cast<double>(latencies_ns_[rank]) / 1000.0;
-  }
-
   void Print(double seconds) {
-    printf(
-        "{\"requests\":%llu,\"errors\":%llu,\"non_2xx\":%llu,\"seconds\":%.4f,\"rps\":%.1f,"
-        "\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f}\n",
-        static_cast<unsigned long long>(completed_), static_cast<unsigned long long>(errors_),
-        static_cast<unsigned long long>(non_2xx_), seconds,
-        static_cast<double>(completed_) / seconds, PercentileUs(0.50), PercentileUs(0.90),
-        PercentileUs(0.99));
+    bench::PrintFigures(completed_, errors_, non_2xx_, seconds, latencies_ns_);
   }
 
   const Options options_;

@@ -38,100 +38,46 @@
 #include <thread>
 #include <vector>
 
+#include "load_common.h"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr uint64_t kMaxErrors = 1000;  // More than that is a broken set-up, not a figure.
 constexpr timeval kPatience = {10, 0};
 
 enum class Mode { kKeepAlive, kFull, kResumed, kIdle };
 
-struct Options {
-  uint16_t port = 0;
-  std::string path = "/b0";
+struct Options : bench::CommonOptions {
   Mode mode = Mode::kKeepAlive;
-  uint64_t connections = 1;
-  double seconds = 0;
-  uint64_t requests = 0;
-  uint64_t headers = 3;
   std::string certificate;
   std::string key;
 };
-
-[[noreturn]] void Fail(const std::string& text) {
-  fprintf(stderr, "tls_load: %s\n", text.c_str());
-  exit(2);
-}
-
-uint64_t Number(std::string_view name, std::string_view value) {
-  uint64_t number = 0;
-  const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (parsed.ec != std::errc() || parsed.ptr != value.data() + value.size()) {
-    Fail(std::string(name) + " needs a whole number");
-  }
-  return number;
-}
 
 Mode ParseMode(std::string_view value) {
   if (value == "keepalive") return Mode::kKeepAlive;
   if (value == "full") return Mode::kFull;
   if (value == "resumed") return Mode::kResumed;
   if (value == "idle") return Mode::kIdle;
-  Fail("--mode is keepalive, full, resumed or idle");
+  bench::Fail("--mode is keepalive, full, resumed or idle");
 }
 
 Options ParseOptions(int argc, char** argv) {
   Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    const size_t equals = argument.find('=');
-    if (!argument.starts_with("--") || equals == std::string_view::npos) {
-      Fail("arguments are --name=value, got " + std::string(argument));
-    }
-    const std::string_view name = argument.substr(2, equals - 2);
-    const std::string_view value = argument.substr(equals + 1);
-    if (name == "path") {
-      options.path = value;
-    } else if (name == "mode") {
+  bench::ParseArguments(argc, argv, options, [&](std::string_view name, std::string_view value) {
+    if (name == "mode") {
       options.mode = ParseMode(value);
-    } else if (name == "seconds") {
-      options.seconds = atof(argv[i] + equals + 1);
-    } else if (name == "port") {
-      options.port = static_cast<uint16_t>(Number(name, value));
-    } else if (name == "connections") {
-      options.connections = Number(name, value);
-    } else if (name == "requests") {
-      options.requests = Number(name, value);
-    } else if (name == "headers") {
-      options.headers = Number(name, value);
     } else if (name == "cert") {
       options.certificate = value;
     } else if (name == "key") {
       options.key = value;
     } else {
-      Fail("unknown argument --" + std::string(name));
+      return false;
     }
-  }
-  if (options.port == 0 || options.connections == 0) Fail("--port and --connections are needed");
-  if (options.mode == Mode::kIdle) options.requests = options.connections;
-  if (options.requests == 0 && options.seconds <= 0) Fail("--seconds or --requests is needed");
+    return true;
+  });
+  bench::FinishOptions(options, options.mode == Mode::kIdle);
   return options;
-}
-
-std::string RenderRequest(const Options& options) {
-  std::string text = "GET " + options.path +
-                     " HTTP/1.1\r\nHost: bench.example.com\r\nUser-Agent: load\r\nAccept: */*\r\n";
-  if (options.headers >= 10) {
-    text +=
-        "Accept-Language: en-US,en;q=0.9\r\nAccept-Encoding: gzip, deflate, br\r\n"
-        "Referer: http://bench.example.com/start/page\r\nCache-Control: no-cache\r\n"
-        "X-Forwarded-Proto: http\r\n"
-        "Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n"
-        "Cookie: session=4d3b1a0f9c8e7d6b5a4f3e2d1c0b9a8f7e6d5c4b; theme=dark; consent=yes; "
-        "visitor=9f8e7d6c5b4a39281706f5e4d3c2b1a0\r\n";
-  }
-  return text + "\r\n";
 }
 
 // One TLS connection, blocking.
@@ -144,7 +90,7 @@ class Connection {
 
   bool Open(uint16_t port, SSL_SESSION* session) {
     fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd_ < 0) Fail(std::string("socket: ") + strerror(errno));
+    if (fd_ < 0) bench::Fail(std::string("socket: ") + strerror(errno));
     const int on = 1;
     setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
@@ -207,7 +153,7 @@ class Load {
  public:
   explicit Load(Options options)
       : options_(std::move(options)),
-        request_(RenderRequest(options_)),
+        request_(bench::RenderRequest(options_)),
         context_(SSL_CTX_new(TLS_method())) {
     SSL_CTX_set_min_proto_version(context_.get(), TLS1_3_VERSION);
     SSL_CTX_set_max_proto_version(context_.get(), TLS1_3_VERSION);
@@ -220,7 +166,7 @@ class Load {
     if (options_.certificate.empty()) return;
     if (!SSL_CTX_use_certificate_chain_file(context_.get(), options_.certificate.c_str()) ||
         !SSL_CTX_use_PrivateKey_file(context_.get(), options_.key.c_str(), SSL_FILETYPE_PEM)) {
-      Fail("--cert and --key cannot be used");
+      bench::Fail("--cert and --key cannot be used");
     }
   }
 
@@ -253,7 +199,7 @@ class Load {
   }
 
   bool Begin() {
-    if (errors_ > kMaxErrors || Clock::now() >= deadline_) return false;
+    if (errors_ > bench::kMaxErrors || Clock::now() >= deadline_) return false;
     return options_.requests == 0 || begun_++ < options_.requests;
   }
 
@@ -285,7 +231,7 @@ class Load {
 
   void Hold() {
     std::vector<std::unique_ptr<Connection>> held;
-    for (uint64_t i = 0; i < options_.connections && errors_ <= kMaxErrors; ++i) {
+    for (uint64_t i = 0; i < options_.connections && errors_ <= bench::kMaxErrors; ++i) {
       auto connection = std::make_unique<Connection>(context_.get());
       const int status = connection->Open(options_.port, nullptr) ? connection->Ask(request_) : 0;
       if (status == 0) {
@@ -309,21 +255,8 @@ class Load {
     printf("{\"closed_by_server\":%llu}\n", static_cast<unsigned long long>(closed));
   }
 
-  static double PercentileUs(std::vector<uint64_t>& all, double share) {
-    if (all.empty()) return 0;
-    const auto rank = static_cast<std::ptrdiff_t>(share * static_cast<double>(all.size() - 1));
-    std::nth_element(all.begin(), all.begin() + rank, all.end());
-    return static_cast<double>(all[static_cast<size_t>(rank)]) / 1000.0;
-  }
-
   void Print(std::vector<uint64_t>& all, double seconds) {
-    printf(
-        "{\"requests\":%zu,\"errors\":%llu,\"non_2xx\":%llu,\"seconds\":%.4f,\"rps\":%.1f,"
-        "\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f}\n",
-        all.size(), static_cast<unsigned long long>(errors_),
-        static_cast<unsigned long long>(non_2xx_), seconds,
-        static_cast<double>(all.size()) / seconds, PercentileUs(all, 0.50), PercentileUs(all, 0.90),
-        PercentileUs(all, 0.99));
+    bench::PrintFigures(all.size(), errors_, non_2xx_, seconds, all);
   }
 
   const Options options_;

@@ -49,8 +49,7 @@ WorkerConfig::WorkerConfig(std::shared_ptr<const Config> config, const WorkerSer
   http2_options_.protocol = config_->http2;
   http2_options_.max_header_bytes = config_->max_request_header_bytes;
   http2_options_.max_headers = config_->max_request_headers;
-  // The other half is for what waits in the connection's output.
-  http2_options_.stream_buffer_limit = buffer_limit / 2 + buffer_limit % 2;
+  http2_options_.ShareBuffer(buffer_limit);
   http2_options_.underscore_names = config_->underscore_names;
   http2_options_.memory = &http2_memory_;
   http2_options_.stats = scopes.http2.Make<http2::Stats>(services.worker.shard);

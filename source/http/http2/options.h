@@ -63,6 +63,12 @@ struct CodecOptions {
   Stats stats;
   Memory* memory = nullptr;  // of the worker's connections; null: the heap
 
+  // A stream's share of a connection's limit (0: none): the other half is for what waits in the
+  // connection's output.
+  void ShareBuffer(uint32_t connection_limit) {
+    stream_buffer_limit = connection_limit / 2 + connection_limit % 2;
+  }
+
   // The window of a stream: all of it can lie here when the reader is slow. Where none is
   // configured it is half of what a stream may buffer, so that window and the reader's connection
   // together hold little more than that, whoever sends.

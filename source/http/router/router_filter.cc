@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "source/http/router/destination.h"
 #include "source/http/router/route_action.h"
 #include "source/upstream/cluster_runtime.h"
 
@@ -128,7 +127,9 @@ upstream::HostWish RouterFilter::HostFor(const http::RequestHead& head) {
     wish.passage = info.connection->FindPassage();
   }
   if (cluster_->wants_destination()) {
-    const std::optional<net::Address> found = FindDestination(*cluster_, info, head);
+    const std::optional<net::Address> found = cluster_->FindDestination(
+        info.dynamic_metadata, &head.headers,
+        info.connection->local_restored ? info.connection->FindLocal() : nullptr);
     destination_ = found.has_value() ? arena().New<net::Address>(*found) : nullptr;
     wish.destination = destination_;
   }

@@ -163,6 +163,24 @@ TEST_CASE("access log service: records are sent together, when they are old enou
   CHECK(messages.size() < 10);
 }
 
+TEST_CASE("access log service: what waits is sent when the proxy ends") {
+  RealServer service;
+  Harness h;
+  h.DirectResponse("/", 200, "");
+  AddService(h, service.address());
+  h.Manager().access_log.push_back(ServiceLogOf<extensions::HttpGrpcLog>(
+      "buffer_flush_interval { seconds: 1000 } buffer_size_bytes { value: 3000 }"));
+  h.Start();
+  Client client = h.Connect();
+  client.Get("/" + std::string(3000, 'x'));
+  service.AwaitMessages(1);
+  client.Get("/last");
+  h.Stop();
+  const auto entries = Entries(Parse(service.AwaitMessages(2)));
+  REQUIRE(entries.size() == 2);
+  CHECK(entries[1].request().path() == "/last");
+}
+
 TEST_CASE("access log service: connections of a TCP proxy") {
   RealServer service;
   Harness h;

@@ -37,7 +37,11 @@ std::shared_ptr<const access_log::ServiceLog> ParseCommon(
   if (!service.has_value()) return nullptr;
   GrpcLogSettings settings;
   settings.service = *std::move(service);
-  settings.service.timeout = 0;
+  if (common.grpc_service().has_timeout()) {
+    context.AddWarning("common_config.grpc_service.timeout",
+                       "the stream of an access log has no end: accepted without effect");
+    settings.service.timeout = 0;
+  }
   // Its answers are empty.
   settings.service.max_message_bytes =
       std::min<uint64_t>(settings.service.max_message_bytes, 64 * 1024);

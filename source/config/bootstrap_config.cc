@@ -229,6 +229,7 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   const size_t errors_before = errors.size();
   Translation translation{registry, errors, warnings};
   translation.service_cluster = proto.node().cluster();
+  translation.service_node = proto.node().id();
   translation.node = proto.node().SerializeAsString();
   const FieldPath root;
   BootstrapConfig config;

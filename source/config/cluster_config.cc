@@ -165,10 +165,9 @@ void ParseVersions(const Versions& proto, const FieldPath& path, Translation& tr
                                    path.Field("http2_protocol_options"), translation);
 }
 
-void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
-                      Translation& translation, upstream::ClusterConfig& config) {
-  const envoy::config::core::v3::HttpProtocolOptions& common = proto.common_http_protocol_options();
-  const FieldPath common_path = path.Field("common_http_protocol_options");
+void ParseCommonOptions(const envoy::config::core::v3::HttpProtocolOptions& common,
+                        const FieldPath& common_path, Translation& translation,
+                        upstream::ClusterConfig& config) {
   if (common.has_idle_timeout()) {
     config.idle_timeout =
         ParseDuration(common.idle_timeout(), common_path.Field("idle_timeout"), translation);
@@ -183,9 +182,28 @@ void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
                       common_path.Field("max_connection_duration"), translation);
   }
   if (common.has_max_stream_duration()) {
-    translation.errors.Add(common_path.Field("max_stream_duration"),
-                           "not supported for upstream connections");
+    config.max_stream_duration = ParseDuration(
+        common.max_stream_duration(), common_path.Field("max_stream_duration"), translation);
   }
+  if (common.has_max_response_headers_kb()) {
+    config.max_response_header_bytes = common.max_response_headers_kb().value() * 1024;
+  }
+}
+
+// Of whichever message has them.
+template <class Options>
+void ParseServerNames(const Options& proto, upstream::ClusterConfig& config) {
+  const auto& given = proto.upstream_http_protocol_options();
+  if (!given.auto_sni() && !given.auto_san_validation()) return;
+  config.server_names = {given.auto_sni(), given.auto_san_validation(),
+                         absl::AsciiStrToLower(given.override_auto_sni_header())};
+}
+
+void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
+                      Translation& translation, upstream::ClusterConfig& config) {
+  ParseCommonOptions(proto.common_http_protocol_options(),
+                     path.Field("common_http_protocol_options"), translation, config);
+  ParseServerNames(proto, config);
   if (proto.has_use_downstream_protocol_config()) {
     config.protocol = upstream::Protocol::kAsDownstream;
     ParseVersions(proto.use_downstream_protocol_config(),
@@ -200,6 +218,39 @@ void ParseHttpOptions(const HttpProtocolOptions& proto, const FieldPath& path,
     ParseVersions(proto.explicit_http_config(), path.Field("explicit_http_config"), translation,
                   config);
   }
+}
+
+// The fields that typed_extension_protocol_options has replaced.
+void ParseOlderHttpOptions(const cds::Cluster& proto, const FieldPath& path,
+                           Translation& translation, upstream::ClusterConfig& config) {
+  ParseCommonOptions(proto.common_http_protocol_options(),
+                     path.Field("common_http_protocol_options"), translation, config);
+  ParseServerNames(proto, config);
+  ParseVersions(proto, path, translation, config);
+  if (proto.protocol_selection() == cds::Cluster::USE_DOWNSTREAM_PROTOCOL) {
+    config.protocol = upstream::Protocol::kAsDownstream;
+  } else if (proto.has_http2_protocol_options()) {
+    config.protocol = upstream::Protocol::kHttp2;
+    if (proto.has_http_protocol_options()) {
+      translation.errors.Add(path,
+                             "cluster: Both HTTP1 and HTTP2 options may only be configured with "
+                             "non-default 'protocol_selection' values");
+    }
+  }
+}
+
+void WarnOfOlderHttpOptions(const cds::Cluster& proto, const FieldPath& path,
+                            Translation& translation) {
+  const auto warn = [&](bool set, std::string_view field) {
+    if (!set) return;
+    translation.warnings.Add(path.Field(field),
+                             "typed_extension_protocol_options is set: accepted without effect");
+  };
+  warn(proto.protocol_selection() != cds::Cluster::USE_CONFIGURED_PROTOCOL, "protocol_selection");
+  warn(proto.has_common_http_protocol_options(), "common_http_protocol_options");
+  warn(proto.has_upstream_http_protocol_options(), "upstream_http_protocol_options");
+  warn(proto.has_http_protocol_options(), "http_protocol_options");
+  warn(proto.has_http2_protocol_options(), "http2_protocol_options");
 }
 
 void ParseProtocolOptions(const cds::Cluster& proto, const FieldPath& path,
@@ -257,7 +308,16 @@ upstream::ClusterConfig ParseCluster(const cds::Cluster& proto, const FieldPath&
   if (proto.upstream_connection_options().has_tcp_keepalive()) {
     config.keepalive = ParseKeepalive(proto.upstream_connection_options().tcp_keepalive());
   }
-  ParseProtocolOptions(proto, path.Field("typed_extension_protocol_options"), translation, config);
+  if (proto.typed_extension_protocol_options().empty()) {
+    ParseOlderHttpOptions(proto, path, translation, config);
+  } else {
+    ParseProtocolOptions(proto, path.Field("typed_extension_protocol_options"), translation,
+                         config);
+    WarnOfOlderHttpOptions(proto, path, translation);
+  }
+  if (config.max_requests_per_connection == 0) {
+    config.max_requests_per_connection = proto.max_requests_per_connection().value();
+  }
   if (proto.has_transport_socket()) {
     config.transport =
         ParseClusterTransport(proto.transport_socket(), Concat("cluster '", proto.name(), "'"),

@@ -54,6 +54,7 @@ struct Translation {
   std::optional<uint32_t> max_regex_program_size = std::nullopt;
   // Name of the service that this process stands beside (node.cluster).
   std::string service_cluster = {};
+  std::string service_node = {};  // node.id
   // The node as it stands, a serialized envoy.config.core.v3.Node: services are told who calls.
   std::string node = {};
   // Those of static_resources.secrets.

@@ -130,13 +130,25 @@ http::UnderscoreNames ParseUnderscores(const core::HttpProtocolOptions& proto) {
   }
 }
 
-void ParseLimits(const HttpConnectionManager& proto, Config& config) {
+void ParseLimits(const HttpConnectionManager& proto, const FieldPath& path,
+                 Translation& translation, Config& config) {
   const core::HttpProtocolOptions& common = proto.common_http_protocol_options();
+  if (common.has_max_response_headers_kb()) {
+    const FieldPath at = path.Field("common_http_protocol_options");
+    translation.errors.Add(at.Field("max_response_headers_kb"),
+                           "not supported for downstream connections");
+  }
   if (common.has_max_headers_count()) {
     config.max_request_headers = common.max_headers_count().value();
   }
   config.max_requests_per_connection = common.max_requests_per_connection().value();
   config.underscore_names = ParseUnderscores(common);
+}
+
+connection_manager::ServiceNames ParseServiceNames(const HttpConnectionManager& proto,
+                                                   const Translation& translation) {
+  if (!proto.add_user_agent().value()) return {};
+  return {true, translation.service_cluster, translation.service_node};
 }
 
 ClientCertificatePolicy ParseClientCertificatePolicy(const HttpConnectionManager& proto) {
@@ -219,6 +231,7 @@ void ParseHeaderPolicy(const HttpConnectionManager& proto, const FieldPath& path
   }
   config.via = proto.via();
   config.client_certificate = ParseClientCertificatePolicy(proto);
+  config.service_names = ParseServiceNames(proto, translation);
   config.scheme_to_overwrite = proto.scheme_header_transformation().scheme_to_overwrite();
 }
 
@@ -333,7 +346,7 @@ std::shared_ptr<const Config> ParseHttpConnectionManager(const HttpConnectionMan
   config.stat_prefix = proto.stat_prefix();
   ParseCodec(proto, path, translation, config);
   ParseTimeouts(proto, path, translation, config);
-  ParseLimits(proto, config);
+  ParseLimits(proto, path, translation, config);
   ParseHeaderPolicy(proto, path, translation, config);
   ParseRequestId(proto, path, translation, config);
   ParseTargetPolicy(proto, path, translation, config);

@@ -166,6 +166,14 @@ route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteActio
   if (proto.has_timeout()) {
     action.timeout = ParseDuration(proto.timeout(), path.Field("timeout"), translation_);
   }
+  if (proto.has_max_grpc_timeout()) {
+    action.max_grpc_timeout =
+        ParseDuration(proto.max_grpc_timeout(), path.Field("max_grpc_timeout"), translation_);
+  }
+  if (proto.has_grpc_timeout_offset()) {
+    action.grpc_timeout_offset =
+        ParseDuration(proto.grpc_timeout_offset(), path.Field("grpc_timeout_offset"), translation_);
+  }
   if (proto.priority() == envoy::config::core::v3::HIGH) {
     action.priority = route::RoutePriority::kHigh;
   }
@@ -312,6 +320,8 @@ std::shared_ptr<const route::RouteTable> ParseRouteTable(
   config.most_specific_header_changes_win = proto.most_specific_header_mutations_wins();
   config.ignore_port_in_host_matching = proto.ignore_port_in_host_matching();
   config.ignore_path_parameters_in_path_matching = proto.ignore_path_parameters_in_path_matching();
+  config.internal_only_headers.assign(proto.internal_only_headers().begin(),
+                                      proto.internal_only_headers().end());
   config.overrides = ParseFilterOverrides(proto.typed_per_filter_config(), filters,
                                           path.Field("typed_per_filter_config"), translation);
   // Built even after an error: the builder finds faults of its own.

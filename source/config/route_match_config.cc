@@ -137,6 +137,15 @@ void ParseRouteMatch(const routes::RouteMatch& proto, const FieldPath& path,
     route.query_parameters.push_back(ParseQueryParameterMatch(
         proto.query_parameters(i), parameters.Index(static_cast<size_t>(i)), translation));
   }
+  const FieldPath cookies = path.Field("cookies");
+  for (int i = 0; i < proto.cookies_size(); ++i) {
+    const routes::CookieMatcher& cookie = proto.cookies(i);
+    const FieldPath entry = cookies.Index(static_cast<size_t>(i));
+    route.cookies.push_back(
+        {ParseName(cookie.name(), entry, translation),
+         ParseStringMatch(cookie.string_match(), entry.Field("string_match"), translation),
+         cookie.invert_match()});
+  }
   const FieldPath metadata = path.Field("dynamic_metadata");
   for (int i = 0; i < proto.dynamic_metadata_size(); ++i) {
     route.dynamic_metadata.push_back(ParseMetadataMatch(

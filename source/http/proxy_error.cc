@@ -42,6 +42,8 @@ constexpr std::array<ErrorReply, static_cast<size_t>(ErrorKind::kCount)> kReplie
     {503, Flag::kUpstreamOverflow, "", "maintenance_mode", "maintenance mode"},
     {503, Flag::kUpstreamRemoteReset, "remote refused stream reset", "", ""},
     {0, Flag::kDownstreamRemoteReset, "", "", ""},
+    {504, Flag::kUpstreamMaxStreamDurationReached, "", "upstream_max_stream_duration_reached",
+     "upstream max stream duration reached"},
 }};
 
 }  // namespace

@@ -49,6 +49,7 @@ enum class ErrorKind : uint8_t {
   kMaintenance,
   kRemoteRefused,    // the upstream has reset the stream without acting on it
   kDownstreamReset,  // the client has reset the stream
+  kUpstreamMaxStreamDuration,
   kCount,
 };
 

@@ -51,8 +51,8 @@ void AsyncRequest::Begin() {
   if (options_.timeout > 0 && !options_.timeout_from_end) {
     timeout_.Arm(dispatcher().now() + options_.timeout);
   }
-  const bool http2 = head_.version == http::Version::kHttp2;
-  pool_ = cluster_.follows_downstream() ? cluster_.PickPool({.http2 = http2}) : cluster_.PickPool();
+  pool_ =
+      cluster_.reads_requests() ? cluster_.PickPool(cluster_.WishFor(head_)) : cluster_.PickPool();
   if (pool_ == nullptr) return FailLater({Side::kLocal, ErrorKind::kNoHealthyHost});
   Pool::Acquired acquired = pool_->Acquire(*this);
   if (acquired.error.has_value()) return FailLater(*acquired.error);

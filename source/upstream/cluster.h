@@ -70,6 +70,13 @@ struct OriginalDestination {
   event::Duration cleanup_interval = 5 * event::kSecond;
 };
 
+// TLS goes by what requests are for.
+struct RequestServerNames {
+  bool sni = false;       // it is the server name
+  bool validate = false;  // the certificate has to be for it
+  std::string header;     // lower-case; a field with another name than the host; empty: none
+};
+
 struct ClusterConfig {
   std::string name;
   std::string alt_stat_name;  // empty: the name
@@ -84,10 +91,12 @@ struct ClusterConfig {
   Balancing balancing = {};
   std::shared_ptr<const net::TransportFactory> transport;  // null: plaintext
   std::vector<TransportMatch> transport_matches;
+  std::optional<RequestServerNames> server_names;  // none: TLS goes by what the transport says
   // Upstream HTTP: how long an unused connection is kept (0: for ever), and how often it is used.
   event::Duration idle_timeout = 3600 * event::kSecond;
   uint32_t max_requests_per_connection = 0;     // 0: no limit
   event::Duration max_connection_duration = 0;  // 0: no limit
+  event::Duration max_stream_duration = 0;      // of each try of a request; 0: no limit
   uint32_t max_response_headers = 100;
   uint32_t max_response_header_bytes = 80 * 1024;
   http::NameCase name_case = http::NameCase::kLower;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "source/http/authority.h"
 #include "source/net/plaintext.h"
 
 namespace remora::upstream {
@@ -98,7 +99,8 @@ absl::StatusOr<net::Socket> ClusterRuntime::StartConnect(const Host& host,
 
 std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(const Host& host,
                                                                     const net::Passage* passage,
-                                                                    std::string_view protocols) {
+                                                                    std::string_view protocols,
+                                                                    std::string_view server_name) {
   net::TransportMaker* transports = transports_[host.config().transport].get();
   if (transports == nullptr) return std::make_unique<net::Plaintext>();
   net::TransportOptions options;
@@ -106,7 +108,25 @@ std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(const Host& 
   options.hostname = host.config().hostname;
   options.application_protocols = protocols;
   options.passage = passage;
+  const std::vector<std::string_view> names = {server_name};
+  if (!server_name.empty()) {
+    // RFC 6066 section 3: addresses are no server names.
+    const bool is_ip = net::Address::Ip(server_name, 0).ok();
+    if (config().server_names->sni && !is_ip) options.server_name = server_name;
+    if (config().server_names->validate) options.subject_names = &names;
+  }
   return transports->Make(options);
+}
+
+HostWish ClusterRuntime::WishFor(const http::RequestHead& head) const {
+  HostWish wish;
+  wish.http2 = head.version == http::Version::kHttp2;
+  if (!config().server_names.has_value()) return wish;
+  const std::string& header = config().server_names->header;
+  const http::HeaderEntry* field = header.empty() ? nullptr : head.headers.Find(header);
+  const bool named = field != nullptr && !field->value().empty();
+  wish.server_name = http::HostOf(named ? field->value() : head.authority);
+  return wish;
 }
 
 Pool* ClusterRuntime::PickPool() {
@@ -193,15 +213,16 @@ Pool* ClusterRuntime::PoolOf(const Host& host, const HostWish& wish) {
     protocol = wish.http2 ? Protocol::kHttp2 : Protocol::kHttp1;
   }
   Pools& pools = PoolsOf(wish.priority, separate);
-  const PoolKey key(&host, wish.passage);
-  const auto found = pools.find(key);
+  const auto found = pools.find(PoolKey(&host, wish.passage, wish.server_name));
   if (found != pools.end()) return found->second.get();
   if (!Allows(Resource::kPool, wish.priority) && !MakeRoomForPool(wish.priority)) {
     stats_.upstream_cx_pool_overflow.Inc();
     return nullptr;
   }
   Take(Resource::kPool, wish.priority);
-  auto pool = std::make_unique<Pool>(*this, host, wish.priority, protocol, wish.passage);
+  auto pool = std::make_unique<Pool>(*this, host, wish.priority, protocol, wish.passage,
+                                     std::string(wish.server_name));
+  const PoolKey key(&host, wish.passage, pool->server_name());
   return pools.emplace(key, std::move(pool)).first->second.get();
 }
 
@@ -221,6 +242,7 @@ bool ClusterRuntime::MakeRoomForPool(Priority priority) {
 void ClusterRuntime::Remove(Pools& pools, Pools::iterator pool) {
   std::unique_ptr<Pool> removed = std::move(pool->second);
   pools.erase(pool);
+  std::erase(empty_pools_, removed.get());
   removed->Unlink();  // from its passage
   if (last_pool_ == removed.get()) last_host_ = nullptr;
   Give(Resource::kPool, removed->priority());
@@ -231,7 +253,19 @@ void ClusterRuntime::Remove(Pools& pools, Pools::iterator pool) {
 void ClusterRuntime::Dismiss(Pool& pool) {
   Pools& pools =
       PoolsOf(pool.priority(), follows_downstream() && pool.protocol() == Protocol::kHttp2);
-  Remove(pools, pools.find(PoolKey(&pool.host(), pool.passage())));
+  Remove(pools, pools.find(PoolKey(&pool.host(), pool.passage(), pool.server_name())));
+}
+
+void ClusterRuntime::OnPoolEmpty(Pool& pool) {
+  empty_pools_.push_back(&pool);
+  worker_.dispatcher.AtTurnEnd(sweep_);
+}
+
+void ClusterRuntime::SweepPools(void* self) {
+  auto* cluster = static_cast<ClusterRuntime*>(self);
+  for (Pool* pool : std::exchange(cluster->empty_pools_, {})) {
+    if (pool->connections() == 0 && !pool->busy()) cluster->Dismiss(*pool);
+  }
 }
 
 bool ClusterRuntime::ForgetHost(const Host& host) {
@@ -239,7 +273,7 @@ bool ClusterRuntime::ForgetHost(const Host& host) {
   std::vector<Pool*> of_host;
   for (const Pools& pools : pools_) {
     for (const auto& [key, pool] : pools) {
-      if (key.first != &host) continue;
+      if (std::get<0>(key) != &host) continue;
       if (pool->busy()) return false;
       of_host.push_back(pool.get());
     }

@@ -8,6 +8,9 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -56,6 +59,8 @@ struct HostWish {
   // Of the downstream connection, where the upstream one must not serve another; null: any may.
   net::Passage* passage = nullptr;
   bool http2 = false;  // the request came with HTTP/2: counts for clusters that follow it
+  // Whom the request is for, where TLS goes by it; empty: by what is configured.
+  std::string_view server_name = {};
 };
 
 class ClusterRuntime : public event::Deferred {
@@ -92,6 +97,10 @@ class ClusterRuntime : public event::Deferred {
   bool wants_hash() const { return cluster_->host_table() != nullptr; }
   // What is spoken to hosts depends on HostWish::http2.
   bool follows_downstream() const { return config().protocol == Protocol::kAsDownstream; }
+  // WishFor's result depends on the request.
+  bool reads_requests() const { return follows_downstream() || config().server_names.has_value(); }
+  // What the cluster itself has requests' connections go by. Valid as long as the head's texts.
+  HostWish WishFor(const http::RequestHead& head) const;
 
   // The host is where the request wants to go (HostWish::destination).
   bool wants_destination() const { return destinations_ != nullptr; }
@@ -113,6 +122,9 @@ class ClusterRuntime : public event::Deferred {
   bool ForgetHost(const Host& host);
   // Nobody will use the pool again.
   void Dismiss(Pool& pool);
+  // It has no connection any more, and its name came with a request: unless another comes before
+  // the end of the turn, it goes.
+  void OnPoolEmpty(Pool& pool);
 
   // Circuit breakers. Take counts one more when that is allowed; Give takes it back.
   enum class Resource : uint8_t { kConnection, kPending, kRequest, kRetry, kPool };
@@ -124,7 +136,8 @@ class ClusterRuntime : public event::Deferred {
   absl::StatusOr<net::Socket> StartConnect(const Host& host, const net::Passage* passage) const;
   // For a connection to `host`; null: it cannot be made safe now.
   std::unique_ptr<net::TransportSocket> MakeTransport(const Host& host, const net::Passage* passage,
-                                                      std::string_view protocols = {});
+                                                      std::string_view protocols = {},
+                                                      std::string_view server_name = {});
 
   // The router keeps it while a request uses it; a cluster that leaves the table lives so long.
   void AddUser() { ++users_; }
@@ -139,8 +152,9 @@ class ClusterRuntime : public event::Deferred {
   void Close();
 
  private:
-  // Its host and, where it serves one downstream connection only, that.
-  using PoolKey = std::pair<const Host*, const net::Passage*>;
+  // Its host and, where it serves one downstream connection or one server name only, that. The name
+  // is the pool's.
+  using PoolKey = std::tuple<const Host*, const net::Passage*, std::string_view>;
   using Pools = absl::flat_hash_map<PoolKey, std::unique_ptr<Pool>>;
   Pools& PoolsOf(Priority priority, bool http2) {
     return pools_[2 * static_cast<size_t>(http2) + static_cast<size_t>(priority)];
@@ -150,6 +164,7 @@ class ClusterRuntime : public event::Deferred {
   Pool* PoolOf(const Host& host, const HostWish& wish);
   void Remove(Pools& pools, Pools::iterator pool);
   bool MakeRoomForPool(Priority priority);
+  static void SweepPools(void* self);
 
   std::shared_ptr<const Cluster> cluster_;
   WorkerResources worker_;
@@ -180,6 +195,8 @@ class ClusterRuntime : public event::Deferred {
   std::unique_ptr<LoadBalancer> balancer_;
   bool wants_passage_ = false;
   Pools pools_[4];  // by priority; behind them those of HTTP/2 where requests decide
+  std::vector<Pool*> empty_pools_;  // for the end of the turn
+  event::TurnTask sweep_{&SweepPools, this};
   const Host* last_host_ = nullptr;  // most clusters of a sidecar have one host
   Pool* last_pool_ = nullptr;
   std::unique_ptr<Destinations> destinations_;  // null: the hosts are known

@@ -56,6 +56,7 @@ struct ClusterStats {
   NamedCounter<"upstream_rq_timeout"> upstream_rq_timeout;      // The route's timeout passed.
   NamedCounter<"upstream_rq_per_try_timeout"> upstream_rq_per_try_timeout;  // One try's passed.
   NamedCounter<"upstream_rq_per_try_idle_timeout"> upstream_rq_per_try_idle_timeout;
+  NamedCounter<"upstream_rq_max_duration_reached"> upstream_rq_max_duration_reached;
   NamedCounter<"upstream_rq_retry"> upstream_rq_retry;                    // Tried again.
   NamedCounter<"upstream_rq_retry_success"> upstream_rq_retry_success;    // With a good end.
   NamedCounter<"upstream_rq_retry_overflow"> upstream_rq_retry_overflow;  // Not: breaker was open.

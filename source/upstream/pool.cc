@@ -64,13 +64,14 @@ void StreamLease::Cancel() {
 }
 
 Pool::Pool(ClusterRuntime& cluster, const Host& host, Priority priority, Protocol protocol,
-           net::Passage* passage)
+           net::Passage* passage, std::string server_name)
     : cluster_(cluster),
       host_(host),
       priority_(priority),
       protocol_(protocol),
       expects_http2_(protocol == Protocol::kHttp2),
       passage_(passage),
+      server_name_(std::move(server_name)),
       host_counters_(host.counters(cluster.worker().index)) {
   if (passage != nullptr) passage->Add(*this);
 }
@@ -237,7 +238,7 @@ bool Pool::StartConnection(ProxyError& error) {
     return false;
   }
   std::unique_ptr<net::TransportSocket> transport =
-      cluster_.MakeTransport(host_, passage_, OfferedProtocols(protocol_));
+      cluster_.MakeTransport(host_, passage_, OfferedProtocols(protocol_), server_name_);
   if (transport == nullptr) {
     stats.upstream_cx_total.Inc();
     stats.upstream_cx_connect_fail.Inc();
@@ -317,6 +318,7 @@ void Pool::Remove(PoolConnection& connection) {
   cluster_.stats().upstream_cx_active.Dec();
   AddOwn<uint64_t>(host_counters_.cx_active, UINT64_MAX);
   cluster_.worker().dispatcher.DeferDelete(std::move(owned));
+  if (all_.empty() && !server_name_.empty() && !closing_) cluster_.OnPoolEmpty(*this);
 }
 
 void Pool::ConnectForWaiters() {

@@ -19,6 +19,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "source/base/intrusive_list.h"
@@ -100,8 +101,9 @@ class Pool final : public event::Deferred, public net::PassageGuest {
   static constexpr std::string_view kPendingFull = "max_pending_requests";
 
   // `passage`: the one downstream connection that it serves, and which it ends with; null: all.
+  // `server_name`: the one that its requests are for; empty: any.
   Pool(ClusterRuntime& cluster, const Host& host, Priority priority, Protocol protocol,
-       net::Passage* passage);
+       net::Passage* passage, std::string server_name);
   ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -122,6 +124,7 @@ class Pool final : public event::Deferred, public net::PassageGuest {
   Priority priority() const { return priority_; }
   Protocol protocol() const { return protocol_; }
   const net::Passage* passage() const { return passage_; }
+  const std::string& server_name() const { return server_name_; }
   // net::PassageGuest
   void OnPassageEnd() override;
   const IdleAge& idle_age() const { return idle_age_; }
@@ -158,6 +161,7 @@ class Pool final : public event::Deferred, public net::PassageGuest {
   const Protocol protocol_;  // not kAsDownstream
   bool expects_http2_;       // of the next connection
   const net::Passage* const passage_;
+  const std::string server_name_;
   bool closing_ = false;
   HostCounters& host_counters_;
   std::vector<std::unique_ptr<PoolConnection>> all_;

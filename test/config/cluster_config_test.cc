@@ -263,5 +263,40 @@ TEST_CASE("endpoints choose their transport by metadata, then by their locality'
            "Didn't find a registered implementation for 'x' with type URL: ''"));
 }
 
+TEST_CASE("HTTP options in the fields that typed_extension_protocol_options has replaced") {
+  using upstream::Protocol;
+  CHECK(Cluster("http2_protocol_options: {}").protocol == Protocol::kHttp2);
+  const upstream::ClusterConfig all = Cluster(
+      "http2_protocol_options: {max_concurrent_streams: 7}\nhttp_protocol_options: "
+      "{enable_trailers: true}\nprotocol_selection: USE_DOWNSTREAM_PROTOCOL\n"
+      "max_requests_per_connection: 3\ncommon_http_protocol_options: {idle_timeout: 9s, "
+      "max_stream_duration: 8s, max_response_headers_kb: 2}");
+  CHECK(all.protocol == Protocol::kAsDownstream);
+  CHECK(all.http2.max_concurrent_streams == 7);
+  CHECK(all.enable_trailers);
+  CHECK(all.max_requests_per_connection == 3);
+  CHECK(all.idle_timeout == 9 * event::kSecond);
+  CHECK(all.max_stream_duration == 8 * event::kSecond);
+  CHECK(all.max_response_header_bytes == 2048);
+  CHECK(FaultsWith("http2_protocol_options: {}\nhttp_protocol_options: {}") ==
+        At("",
+           "cluster: Both HTTP1 and HTTP2 options may only be configured with non-default "
+           "'protocol_selection' values"));
+
+  Parts parts;
+  parts.cluster =
+      "http2_protocol_options: {}\nmax_requests_per_connection: 3\n"
+      "typed_extension_protocol_options: {" +
+      std::string(kOptions) + ": {\"@type\": type.googleapis.com/" + kOptions +
+      ", explicit_http_config: {http_protocol_options: {}}}}";
+  const LoadedBootstrap loaded = Load(Bootstrap(parts));
+  REQUIRE(loaded.config.has_value());
+  CHECK(loaded.config->clusters[0].protocol == Protocol::kHttp1);
+  CHECK(loaded.config->clusters[0].max_requests_per_connection == 3);
+  CHECK(loaded.warnings.ToString().find(
+            "http2_protocol_options: typed_extension_protocol_options is set: accepted without "
+            "effect") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace remora::config

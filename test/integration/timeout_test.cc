@@ -153,5 +153,36 @@ TEST_CASE("An upstream connection without requests ends after the cluster's idle
   REQUIRE(up.connections() == 2);
 }
 
+TEST_CASE("A try that lasts longer than the cluster allows is 504 UMSDR") {
+  Harness h;
+  auto up = h.Upstream("up");
+  h.Cluster("up").max_stream_duration = kTimeout;
+  h.Forward("/", "up").timeout = 0;
+  h.Start();
+  Client client = h.Connect();
+  client.Send(MakeRequest("GET", "/"));
+  Wire server = up.Accept();
+  server.ReceiveRequest();
+  const Message response = client.ReceiveResponse();
+  REQUIRE(response.status == 504);
+  REQUIRE(response.body == "upstream max stream duration reached");
+  const Exchange exchange = h.NextExchange();
+  REQUIRE(exchange.flags == "UMSDR");
+  REQUIRE(exchange.details == "upstream_max_stream_duration_reached");
+  REQUIRE(server.ReceiveAll().empty());
+  REQUIRE(h.Stat("cluster.up.upstream_rq_max_duration_reached") == 1);
+  // A response that has begun is cut off, a request that is not complete is 408.
+  client.Send(MakeRequest("GET", "/"));
+  Wire next = up.Accept();
+  next.ReceiveRequest();
+  next.Send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
+  client.ReceiveUntil("half");
+  REQUIRE(client.ReceiveAll().empty());
+  REQUIRE(h.NextExchange().flags == "UMSDR");
+  Client slow = h.Connect();
+  slow.Send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf");
+  REQUIRE(slow.ReceiveResponse().status == 408);
+}
+
 }  // namespace
 }  // namespace remora::harness

@@ -48,6 +48,13 @@ NEWER = {
     'envoy.config.core.v3.TlvEntry.value': '2 bytes',
     'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector.enable_ja4_fingerprinting':
         '3 google.protobuf.BoolValue',
+    'envoy.config.core.v3.HttpProtocolOptions.max_response_headers_kb':
+        '7 google.protobuf.UInt32Value',
+    'envoy.config.route.v3.CookieMatcher': '',
+    'envoy.config.route.v3.CookieMatcher.invert_match': '3 bool',
+    'envoy.config.route.v3.CookieMatcher.name': '1 string',
+    'envoy.config.route.v3.CookieMatcher.string_match': '2 envoy.type.matcher.v3.StringMatcher',
+    'envoy.config.route.v3.RouteMatch.cookies': '17 repeated envoy.config.route.v3.CookieMatcher',
     'envoy.config.route.v3.Route.request_body_buffer_limit': '20 google.protobuf.UInt64Value',
     'envoy.config.route.v3.VirtualHost.request_body_buffer_limit':
         '25 google.protobuf.UInt64Value',

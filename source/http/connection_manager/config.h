@@ -41,6 +41,13 @@ struct InternalAddresses {
 // Which HTTP a listener's connections speak; kAuto: as their first bytes say.
 enum class CodecType : uint8_t { kAuto, kHttp1, kHttp2 };
 
+// What upstreams are told of the service that forwards (add_user_agent).
+struct ServiceNames {
+  bool told = false;
+  std::string cluster;  // of the node; may be empty
+  std::string node;     // its id; empty: it is not told
+};
+
 struct Config {
   std::string stat_prefix;
   CodecType codec = CodecType::kAuto;
@@ -80,6 +87,7 @@ struct Config {
   ClientCertificatePolicy client_certificate;
   std::string via;
   std::string scheme_to_overwrite;  // empty: none
+  ServiceNames service_names;
   bool generate_request_id = true;
   bool preserve_external_request_id = false;
   bool always_set_request_id_in_response = false;

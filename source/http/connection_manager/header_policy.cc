@@ -166,6 +166,17 @@ void ApplyRequestId(const Config& config, bool edge, base::Random& random, Reque
   }
 }
 
+// Envoy docs: HTTP connection manager, x-envoy-downstream-service-cluster, user-agent.
+void ApplyServiceNames(const ServiceNames& names, HeaderMap& headers) {
+  headers.SetReference(HeaderId::kXEnvoyDownstreamServiceCluster, names.cluster);
+  if (headers.Get(HeaderId::kUserAgent).empty()) {
+    headers.SetReference(HeaderId::kUserAgent, names.cluster);
+  }
+  if (!names.node.empty()) {
+    headers.SetReference(HeaderId::kXEnvoyDownstreamServiceNode, names.node);
+  }
+}
+
 LocalReply Refuse(uint16_t status, std::string_view details) {
   LocalReply reply;
   reply.status = status;
@@ -197,10 +208,15 @@ const net::Address* ApplyRequestPolicy(const Config& config, const Peer& peer, b
     headers.SetReference(HeaderId::kXEnvoyInternal, "true");
   } else {
     headers.RemoveAnyOf(kInternalOnly);
+    if (config.routes != nullptr) {
+      for (const std::string& name : config.routes->internal_only_headers()) headers.Remove(name);
+    }
   }
   ApplyClientCertificate(config.client_certificate.mode, peer.presented_certificate,
                          peer.certificate_element, headers);
   if (edge) headers.RemoveAnyOf(kEdgeStripped);
+  if (config.service_names.told) [[unlikely]]
+    ApplyServiceNames(config.service_names, headers);
   if (!config.via.empty()) AppendValue(HeaderId::kVia, ", ", config.via, headers);
   if (edge && origin.client->is_ip()) {
     headers.SetReference(HeaderId::kXEnvoyExternalAddress, IpText(*origin.client, head.arena()));

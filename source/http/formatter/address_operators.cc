@@ -5,6 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "source/http/authority.h"
 #include "source/http/formatter/operator_table.h"
 #include "source/net/address.h"
 
@@ -122,7 +123,7 @@ bool AppendHostName(const Operator&, const Exchange& exchange, std::string& out)
   return !HostName(exchange.info).empty();
 }
 bool AppendHostNameWithoutPort(const Operator&, const Exchange& exchange, std::string& out) {
-  out += WithoutPort(HostName(exchange.info));
+  out += http::HostOf(HostName(exchange.info));
   return !HostName(exchange.info).empty();
 }
 

@@ -45,8 +45,6 @@ bool AppendNothing(const Operator& self, const Exchange& exchange, std::string& 
 absl::Status PrepareUtcTime(std::string_view arguments, Operator& self);
 // The decimal digits of `number`.
 void AppendNumber(int64_t number, std::string& out);
-// The address of a "host:port", "[v6]:port" or "host" without its port.
-std::string_view WithoutPort(std::string_view host);
 inline absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace remora::formatter

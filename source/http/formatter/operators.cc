@@ -57,19 +57,6 @@ void AppendNumber(int64_t number, std::string& out) {
   out.append(text, static_cast<size_t>(end.ptr - text));
 }
 
-std::string_view WithoutPort(std::string_view host) {
-  if (!host.empty() && host.front() == '[') {
-    const size_t close = host.find(']');
-    return close == std::string_view::npos ? host : host.substr(1, close - 1);
-  }
-  const size_t colon = host.find(':');
-  // More than one colon is a bare IPv6 address.
-  if (colon == std::string_view::npos || host.find(':', colon + 1) != std::string_view::npos) {
-    return host;
-  }
-  return host.substr(0, colon);
-}
-
 bool IsOperator(std::string_view name) { return name == kCoalesce || FindEntry(name) != nullptr; }
 
 absl::StatusOr<Operator> MakeOperator(const OperatorText& text, const Format::Options& options) {

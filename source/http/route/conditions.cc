@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "source/http/grpc_status.h"
+#include "source/http/route/hash_policy.h"
 #include "source/http/route/metadata_matcher.h"
 
 namespace remora::route {
@@ -236,12 +237,24 @@ bool QueryParameterMatcher::Matches(std::string_view path) const {
   return value.has_value() && string_->Matches(*value);
 }
 
+absl::StatusOr<CookieMatcher> CookieMatcher::Compile(CookieMatch config,
+                                                     uint32_t max_program_size) {
+  auto string = StringMatcher::Compile(std::move(config.string), max_program_size);
+  if (!string.ok()) return string.status();
+  return CookieMatcher(std::move(config.name), *std::move(string), config.invert);
+}
+
+bool CookieMatcher::Matches(const http::RequestHead& head) const {
+  const std::optional<std::string_view> value = FindCookie(head, name_);
+  return (value.has_value() && string_.Matches(*value)) != invert_;
+}
+
 RouteConditions::RouteConditions() = default;
 RouteConditions::~RouteConditions() = default;
 
 bool RouteConditions::empty() const {
   return !path_regex.has_value() && !runtime_fraction.has_value() && !grpc && !connect &&
-         headers.empty() && query_parameters.empty() && dynamic_metadata.empty();
+         headers.empty() && query_parameters.empty() && cookies.empty() && dynamic_metadata.empty();
 }
 
 bool RouteConditions::Hold(const RequestView& request) const {
@@ -258,6 +271,9 @@ bool RouteConditions::Hold(const RequestView& request) const {
   }
   for (const QueryParameterMatcher& parameter : query_parameters) {
     if (!parameter.Matches(request.head.path)) return false;
+  }
+  for (const CookieMatcher& cookie : cookies) {
+    if (!cookie.Matches(request.head)) return false;
   }
   for (const MetadataMatcher& metadata : dynamic_metadata) {
     if (!metadata.Matches(request.metadata)) return false;

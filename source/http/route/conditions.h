@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -115,6 +116,21 @@ class QueryParameterMatcher {
   std::optional<StringMatcher> string_;
 };
 
+class CookieMatcher {
+ public:
+  static absl::StatusOr<CookieMatcher> Compile(CookieMatch config, uint32_t max_program_size);
+
+  bool Matches(const http::RequestHead& head) const;
+
+ private:
+  CookieMatcher(std::string name, StringMatcher string, bool invert)
+      : name_(std::move(name)), string_(std::move(string)), invert_(invert) {}
+
+  std::string name_;
+  StringMatcher string_;
+  bool invert_;
+};
+
 class RouteConditions {
  public:
   RouteConditions();
@@ -128,6 +144,7 @@ class RouteConditions {
   bool connect = false;
   std::vector<HeaderMatcher> headers;
   std::vector<QueryParameterMatcher> query_parameters;
+  std::vector<CookieMatcher> cookies;
   std::vector<MetadataMatcher> dynamic_metadata;
 };
 

@@ -72,6 +72,13 @@ struct QueryParameterMatch {
   bool present = true;
 };
 
+// Looks at the first cookie of that name.
+struct CookieMatch {
+  std::string name;
+  StringMatch string;
+  bool invert = false;
+};
+
 // A condition on a value in metadata (ValueMatcher).
 struct ValueMatch {
   enum class Kind : uint8_t { kNull, kRange, kNumber, kString, kBoolean, kPresent, kOneOf, kAnyOf };
@@ -191,6 +198,10 @@ struct ForwardAction {
   std::vector<WeightedCluster> weighted_clusters = {};
   std::optional<event::Duration> timeout = {};       // absent: kDefaultTimeout; 0: none
   std::optional<event::Duration> idle_timeout = {};  // absent: the connection manager's; 0: none
+  // Of gRPC requests: the most that their own grpc-timeout counts in the place of `timeout` (0: any
+  // time), and what is taken off it. Absent: it does not count.
+  std::optional<event::Duration> max_grpc_timeout = {};
+  event::Duration grpc_timeout_offset = 0;
   RoutePriority priority = RoutePriority::kDefault;
   FailureSettings failure = {};
   std::optional<MaxStreamDuration> max_stream_duration = {};
@@ -241,6 +252,7 @@ struct RouteConfig {
   std::vector<HeaderMatch> headers;                   // all of them
   std::vector<QueryParameterMatch> query_parameters;  // all of them
   std::vector<MetadataMatch> dynamic_metadata = {};   // all of them
+  std::vector<CookieMatch> cookies = {};              // all of them
   bool grpc = false;                                  // only content type application/grpc[+...]
   std::optional<runtime::FractionSetting> runtime_fraction;
   std::variant<ForwardAction, DirectResponseAction, RedirectAction> action;
@@ -286,6 +298,8 @@ struct RouteTableConfig {
   bool ignore_path_parameters_in_path_matching = false;  // cut the path at ';'
   uint32_t max_regex_program_size = kDefaultMaxRegexProgramSize;
   FailureSettings failure = {};  // only mirrors
+  // Fields that requests from outside lose; any case.
+  std::vector<std::string> internal_only_headers = {};
 };
 
 }  // namespace remora::route

@@ -50,13 +50,13 @@ std::vector<std::string_view> ValuesOf(const http::RequestHead& head, const std:
 
 }  // namespace
 
-std::string_view FindCookie(const http::RequestHead& head, std::string_view name) {
-  std::string_view found;
+std::optional<std::string_view> FindCookie(const http::RequestHead& head, std::string_view name) {
+  std::optional<std::string_view> found;
   if (!head.headers.Has(http::HeaderId::kCookie)) return found;
   head.headers.ForEach([&](const http::HeaderEntry& entry) {
-    if (entry.id != http::HeaderId::kCookie || !found.empty()) return;
+    if (entry.id != http::HeaderId::kCookie || found.has_value()) return;
     std::string_view rest = entry.value();
-    while (!rest.empty() && found.empty()) {
+    while (!rest.empty() && !found.has_value()) {
       const std::string_view pair = rest.substr(0, rest.find(';'));
       rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
       const size_t equals = pair.find('=');
@@ -108,7 +108,7 @@ std::optional<uint64_t> HashPolicy::HashField(const Part& part, const http::Requ
 std::optional<uint64_t> HashPolicy::HashCookie(
     const Part& part, const http::RequestHead& head, const Client& client,
     const std::function<void(std::string)>& give_cookie) {
-  std::string_view value = FindCookie(head, part.config.name);
+  std::string_view value = FindCookie(head, part.config.name).value_or(std::string_view());
   std::string made;
   if (value.empty() && part.config.ttl.has_value()) {
     // The same for all requests of the connection, which may be on their way at once.

@@ -58,7 +58,7 @@ class HashPolicy {
   std::vector<Part> parts_;
 };
 
-// The value of a cookie of the request; empty: there is none.
-std::string_view FindCookie(const http::RequestHead& head, std::string_view name);
+// The value of the first cookie of that name in the request.
+std::optional<std::string_view> FindCookie(const http::RequestHead& head, std::string_view name);
 
 }  // namespace remora::route

@@ -216,6 +216,8 @@ class RouteTable {
   const std::vector<VirtualHost>& virtual_hosts() const { return virtual_hosts_; }
   // Those of the table itself; null when there are none.
   const FilterOverrides* overrides() const { return table_overrides_; }
+  // Lower-case names of fields that requests from outside lose.
+  const std::vector<std::string>& internal_only_headers() const { return internal_only_headers_; }
   // Each cluster that a route names, once, in order of appearance.
   const std::vector<std::string>& cluster_names() const { return cluster_names_; }
 
@@ -225,6 +227,7 @@ class RouteTable {
 
   std::string name_;
   std::vector<VirtualHost> virtual_hosts_;
+  std::vector<std::string> internal_only_headers_;
   std::vector<std::string> cluster_names_;
   std::vector<ClusterChoice> choices_;
   std::vector<std::unique_ptr<const FilterOverrides>> overrides_;

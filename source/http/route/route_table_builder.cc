@@ -44,6 +44,9 @@ std::shared_ptr<const RouteTable> RouteTableBuilder::Build(RouteTableConfig conf
   table_->name_ = std::move(config.name);
   table_->ignore_port_ = config.ignore_port_in_host_matching;
   table_->ignore_path_parameters_ = config.ignore_path_parameters_in_path_matching;
+  for (std::string& name : config.internal_only_headers) {
+    table_->internal_only_headers_.push_back(absl::AsciiStrToLower(name));
+  }
   max_regex_program_size_ = config.max_regex_program_size;
   table_overrides_ = Merge(nullptr, std::move(config.overrides));
   table_failure_ = std::move(config.failure);
@@ -261,6 +264,11 @@ void RouteTableBuilder::BuildConditions(RouteConfig& config, RouteConditions& co
                                                   max_regex_program_size_);
     ReportIfBad(matcher.status(), absl::StrCat("match.query_parameters[", i, "]"));
     if (matcher.ok()) conditions.query_parameters.push_back(*std::move(matcher));
+  }
+  for (size_t i = 0; i < config.cookies.size(); ++i) {
+    auto matcher = CookieMatcher::Compile(std::move(config.cookies[i]), max_regex_program_size_);
+    ReportIfBad(matcher.status(), absl::StrCat("match.cookies[", i, "]"));
+    if (matcher.ok()) conditions.cookies.push_back(*std::move(matcher));
   }
   for (size_t i = 0; i < config.dynamic_metadata.size(); ++i) {
     auto matcher =

@@ -60,6 +60,9 @@ void Attempt::Use(upstream::StreamLease lease) {
   info.upstream_connection_id = connection.id();
   info.upstream_request_begin = context_.dispatcher().now();
   context_.SetResponseSource(lease_.stream());
+  const event::Duration limit = pool_->cluster().config().max_stream_duration;
+  if (limit > 0) [[unlikely]]
+    EnsureTimers().stream.Arm(context_.dispatcher().now() + limit);
   if (record_ != nullptr && router_.config().log_new_tries) {
     WriteLog(formatter::LogType::kUpstreamPoolReady);
   }
@@ -245,10 +248,14 @@ void Attempt::WriteLog(formatter::LogType type) {
 
 // --- the try's own timeouts ---
 
+Attempt::Timers& Attempt::EnsureTimers() {
+  if (timers_ == nullptr) timers_ = arena().Make<Timers>(context_.dispatcher().timers(), *this);
+  return *timers_;
+}
+
 void Attempt::StartTimers(const Timeouts& timeouts) {
-  if (timers_ != nullptr) return;
+  if (std::exchange(EnsureTimers().started, true)) return;
   const event::TimePoint now = context_.dispatcher().now();
-  timers_ = arena().Make<Timers>(context_.dispatcher().timers(), *this);
   if (timeouts.per_try > 0) timers_->total.Arm(now + timeouts.per_try);
   timers_->idle_time = timeouts.per_try_idle;
   TouchIdle();
@@ -266,6 +273,10 @@ void Attempt::OnTotal(void* self) {
 
 void Attempt::OnIdle(void* self) {
   static_cast<Attempt*>(self)->router_.OnTryTimeout(ErrorKind::kPerTryIdleTimeout);
+}
+
+void Attempt::OnStreamDuration(void* self) {
+  static_cast<Attempt*>(self)->router_.OnTryTimeout(ErrorKind::kUpstreamMaxStreamDuration);
 }
 
 }  // namespace remora::router

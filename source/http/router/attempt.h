@@ -101,13 +101,19 @@ class Attempt final : public upstream::StreamUser {
   void FinishRecord();
   struct Timers {
     Timers(event::TimerWheel& wheel, Attempt& attempt)
-        : total(wheel, &OnTotal, &attempt), idle(wheel, &OnIdle, &attempt) {}
+        : total(wheel, &OnTotal, &attempt),
+          idle(wheel, &OnIdle, &attempt),
+          stream(wheel, &OnStreamDuration, &attempt) {}
+    bool started = false;  // by StartTimers
     event::Timer total;
     event::Timer idle;
+    event::Timer stream;  // the cluster's max_stream_duration
     event::Duration idle_time = 0;
   };
   static void OnTotal(void* self);
   static void OnIdle(void* self);
+  static void OnStreamDuration(void* self);
+  Timers& EnsureTimers();
   void TouchIdle();
   void Acquire();
   void Use(upstream::StreamLease lease);

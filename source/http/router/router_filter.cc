@@ -83,7 +83,11 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     return Answer::kContinue;
   }
   // As Envoy: a route that bounds the whole stream has no timeout of its own.
-  if (!route->forward()->max_stream_duration.has_value()) timeouts_.global = route->timeout();
+  if (!route->forward()->max_stream_duration.has_value()) {
+    timeouts_.global = route->timeout();
+    if (route->forward()->max_grpc_timeout.has_value()) [[unlikely]]
+      ReadGrpcTimeout(*route->forward(), head, timeouts_);
+  }
   attempt_.wish.once = !IsIdempotent(head);
   if (has_body()) {
     keeping_ = true;
@@ -94,7 +98,7 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
   if (policy_ != nullptr || head.headers.HasAnyOf(kControlFields)) [[unlikely]] {
     if (!Prepare(head)) return Answer::kContinue;
   }
-  if (!config_.suppress_envoy_headers) SetExpectedTimeout(timeouts_, 0, head);
+  TellTimeout(config_, timeouts_, 0, head);
   if (policy_ != nullptr && policy_->count_attempts_in_request) {
     head.headers.SetReference(HeaderId::kXEnvoyAttemptCount, "1");
   }
@@ -105,7 +109,7 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     StartMirrors(head);
   }
   const bool plain = attempt_.wish.priority == upstream::Priority::kDefault && !hash_.has_value() &&
-                     !cluster_->follows_downstream() && !WantsConnection();
+                     !cluster_->reads_requests() && !WantsConnection();
   BeginTry(plain ? cluster_->PickPool() : cluster_->PickPool(HostFor(head)));
   return Answer::kContinue;
 }
@@ -116,10 +120,9 @@ bool RouterFilter::WantsConnection() const {
 }
 
 upstream::HostWish RouterFilter::HostFor(const http::RequestHead& head) {
-  upstream::HostWish wish;
+  upstream::HostWish wish = cluster_->WishFor(head);
   wish.priority = attempt_.wish.priority;
   wish.hash = hash_;
-  wish.http2 = head.version == http::Version::kHttp2;
   if (!WantsConnection()) [[likely]]
     return wish;
   const http::StreamInfo& info = context_.stream_info();
@@ -362,28 +365,36 @@ void RouterFilter::OnTimeout(void* self) {
 
 void RouterFilter::OnTryTimeout(ErrorKind kind) {
   const ProxyError error{Side::kLocal, kind};
-  const bool idle = kind == ErrorKind::kPerTryIdleTimeout;
+  const bool lasts_too_long = kind == ErrorKind::kUpstreamMaxStreamDuration;
   // A response that has begun may go on to the end of the route's timeout.
-  if (response_started_ && !idle) return;
-  const upstream::ClusterStats& stats = cluster_->stats();
-  if (idle) {
-    stats.upstream_rq_per_try_idle_timeout.Inc();
-  } else {
-    stats.upstream_rq_per_try_timeout.Inc();
-  }
-  const upstream::Host& host = *attempt_.host();
-  AddOwn<uint64_t>(host.counters(cluster_->worker().index).rq_timeout, 1);
+  if (response_started_ && kind == ErrorKind::kPerTryTimeout) return;
+  CountTryTimeout(kind);
   attempt_.NoteEnd(error);
   attempt_.End();
   if (response_started_) {
     ResetResponse(error);
     return;
   }
-  if (policy_ != nullptr && policy_->mark_timeout_retries) {
+  if (!lasts_too_long && policy_ != nullptr && policy_->mark_timeout_retries) {
     request_->headers.Set("x-envoy-is-timeout-retry", "true");
   }
   if (retry_ != nullptr && ActOn(retry_->OnFailure(ErrorKind::kLocalReset, true))) return;
-  Reply(error);
+  Reply(error, lasts_too_long && !request_ended_ ? 408 : 0);
+}
+
+void RouterFilter::CountTryTimeout(ErrorKind kind) {
+  const upstream::ClusterStats& stats = cluster_->stats();
+  if (kind == ErrorKind::kUpstreamMaxStreamDuration) {
+    stats.upstream_rq_max_duration_reached.Inc();
+    return;
+  }
+  if (kind == ErrorKind::kPerTryIdleTimeout) {
+    stats.upstream_rq_per_try_idle_timeout.Inc();
+  } else {
+    stats.upstream_rq_per_try_timeout.Inc();
+  }
+  const upstream::Host& host = *attempt_.host();
+  AddOwn<uint64_t>(host.counters(cluster_->worker().index).rq_timeout, 1);
 }
 
 // --- another try ---
@@ -428,7 +439,7 @@ void RouterFilter::TryAgain() {
     request_->headers.SetReference(HeaderId::kXEnvoyAttemptCount, NumberText(arena(), attempts));
   }
   const event::Duration elapsed = request_ended_ ? context_.dispatcher().now() - request_end_ : 0;
-  if (!config_.suppress_envoy_headers) SetExpectedTimeout(timeouts_, elapsed, *request_);
+  TellTimeout(config_, timeouts_, elapsed, *request_);
   upstream::HostWish wish = HostFor(*request_);
   retry_->Avoid(wish);
   BeginTry(cluster_->PickPool(wish));

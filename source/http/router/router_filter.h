@@ -112,6 +112,7 @@ class RouterFilter final : public http::Filter {
   void ReplyRefusedField(const http::HeaderEntry& field);
   void ResetResponse(const http::ProxyError& error);
   void ArmTimeout();
+  void CountTryTimeout(http::ErrorKind kind);
   void FinishUpstream();
   void ResumeSource();
   void CountResponse(uint16_t status);

@@ -4,6 +4,8 @@
 #include <charconv>
 
 #include "absl/strings/str_cat.h"
+#include "source/http/grpc_status.h"
+#include "source/http/grpc_timeout.h"
 #include "source/http/route/retry_policy.h"
 
 namespace remora::router {
@@ -79,16 +81,31 @@ void ReadTimeouts(const Config& config, const http::RequestHead& head, Timeouts&
   if (headers.Has(HeaderId::kXEnvoyUpstreamRqTimeoutAltResponse)) timeouts.status = 204;
 }
 
-void SetExpectedTimeout(const Timeouts& timeouts, event::Duration elapsed,
-                        http::RequestHead& head) {
+void ReadGrpcTimeout(const route::ForwardAction& route, const http::RequestHead& head,
+                     Timeouts& timeouts) {
+  if (!http::IsGrpcRequest(head)) return;
+  timeouts.in_grpc = true;
+  timeouts.global = http::ParseGrpcTimeout(head.headers.Get(HeaderId::kGrpcTimeout)).value_or(0);
+  if (route.grpc_timeout_offset < timeouts.global) timeouts.global -= route.grpc_timeout_offset;
+  const event::Duration most = *route.max_grpc_timeout;
+  if (most != 0 && (timeouts.global == 0 || timeouts.global > most)) timeouts.global = most;
+}
+
+void TellTimeout(const Config& config, const Timeouts& timeouts, event::Duration elapsed,
+                 http::RequestHead& head) {
   event::Duration expected = timeouts.per_try != 0 ? timeouts.per_try : timeouts.global;
   if (expected <= 0) return;
   if (timeouts.global > 0) {
     expected = elapsed >= timeouts.global ? event::kMillisecond
                                           : std::min(expected, timeouts.global - elapsed);
   }
-  head.headers.SetReference(HeaderId::kXEnvoyExpectedRqTimeoutMs,
-                            NumberText(head.arena(), expected / event::kMillisecond));
+  if (!config.suppress_envoy_headers) {
+    head.headers.SetReference(HeaderId::kXEnvoyExpectedRqTimeoutMs,
+                              NumberText(head.arena(), expected / event::kMillisecond));
+  }
+  if (timeouts.in_grpc) [[unlikely]]
+    head.headers.SetReference(HeaderId::kGrpcTimeout,
+                              head.arena().Copy(http::FormatGrpcTimeout(expected)));
 }
 
 }  // namespace remora::router

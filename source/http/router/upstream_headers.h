@@ -17,6 +17,7 @@
 #include "source/access_log/logger.h"
 #include "source/event/clock.h"
 #include "source/http/message.h"
+#include "source/http/route/config.h"
 
 namespace remora::router {
 
@@ -40,6 +41,7 @@ struct Timeouts {
   event::Duration per_try = 0;       // from the stream and the end of the request to the response
   event::Duration per_try_idle = 0;  // without a byte in either direction
   uint16_t status = 504;             // of the answer
+  bool in_grpc = false;              // the upstream is told by grpc-timeout too
 };
 
 // The fields that are consumed.
@@ -65,9 +67,14 @@ std::string RefusedFieldBody(const http::HeaderEntry& field);
 // Applies what the request asks for to the route's timeouts.
 void ReadTimeouts(const Config& config, const http::RequestHead& head, Timeouts& timeouts);
 
-// x-envoy-expected-rq-timeout-ms: how long the upstream may take. `elapsed`: since the end of the
-// request.
-void SetExpectedTimeout(const Timeouts& timeouts, event::Duration elapsed, http::RequestHead& head);
+// Where the route has max_grpc_timeout: what a gRPC request says of its time is its timeout.
+void ReadGrpcTimeout(const route::ForwardAction& route, const http::RequestHead& head,
+                     Timeouts& timeouts);
+
+// How long the upstream may take: x-envoy-expected-rq-timeout-ms (unless suppressed), grpc-timeout.
+// `elapsed`: since the end of the request.
+void TellTimeout(const Config& config, const Timeouts& timeouts, event::Duration elapsed,
+                 http::RequestHead& head);
 
 // A number as text of the arena.
 std::string_view NumberText(base::Arena& arena, int64_t number);

@@ -378,5 +378,36 @@ TEST_CASE("A kept request id says nothing about tracing") {
   }
 }
 
+TEST_CASE("Fields that the route table keeps from outsiders") {
+  for (const bool inside : {false, true}) {
+    PolicyWorld world;
+    world.config.use_remote_address = true;
+    if (inside)
+      world.config.internal_addresses.emplace().ranges.push_back(
+          *net::CidrRange::Create(world.remote, 8));
+    std::vector<route::RouteTableProblem> problems;
+    world.config.routes =
+        *route::RouteTable::Build({.internal_only_headers = {"X-Secret", "Referer"}}, problems);
+    world.Apply({{"x-secret", "1"}, {"x-open", "1"}, {"referer", "r"}});
+    CHECK(Value(world.head.headers, "x-secret") == (inside ? "1" : ""));
+    CHECK(Value(world.head.headers, "referer") == (inside ? "r" : ""));
+    CHECK(Value(world.head.headers, "x-open") == "1");
+  }
+}
+
+TEST_CASE("Upstreams are told who forwards, where that is asked for") {
+  PolicyWorld world;
+  world.config.service_names = {true, "shop", "node-1"};
+  world.Apply({});
+  CHECK(Value(world.head.headers, "user-agent") == "shop");
+  CHECK(Value(world.head.headers, "x-envoy-downstream-service-cluster") == "shop");
+  CHECK(Value(world.head.headers, "x-envoy-downstream-service-node") == "node-1");
+  PolicyWorld own;
+  own.config.service_names = {true, "shop", ""};
+  own.Apply({{"user-agent", "mine"}});
+  CHECK(Value(own.head.headers, "user-agent") == "mine");
+  CHECK_FALSE(own.head.headers.Has(http::HeaderId::kXEnvoyDownstreamServiceNode));
+}
+
 }  // namespace
 }  // namespace remora::connection_manager

@@ -82,6 +82,28 @@ std::string OfQueries(bool present, std::optional<StringMatch> string) {
   return taken;
 }
 
+// Envoy's 1.40 answers.
+TEST_CASE("Cookies: the first of a name counts, an inverted condition takes requests without") {
+  const auto taken = [](const CookieMatch& match) {
+    RouteConfig route = MakeRoute("yes", Prefix("/"));
+    route.cookies.push_back(match);
+    std::string answers;
+    for (const char* cookie :
+         {"a=1", "x=y; a=1", "a=2; a=1", "a=", "b=1", "A=1", "aa=1", "a=\"1\""}) {
+      answers += Taken(route, Request("x.com", "/", {{"cookie", cookie}}));
+    }
+    answers += Taken(route, Request("x.com", "/", {{"cookie", "z=0"}, {"cookie", "a=1"}}));
+    answers += Taken(route, Request("x.com", "/", {}));
+    return answers;
+  };
+  CHECK(taken({"a", {Kind::kExact, "1", false}, false}) == "1100000110");
+  CHECK(taken({"a", {Kind::kExact, "1", false}, true}) == "0011111001");
+  CHECK(taken({"a", {Kind::kExact, "", false}, false}) == "0001000000");
+  RouteConfig route = MakeRoute("yes", Prefix("/"));
+  route.cookies.push_back({"a", {Kind::kSafeRegex, "(", false}, false});
+  CHECK(Problems(OneHost({route})).starts_with("virtual_hosts[0].routes[0].match.cookies[0]"));
+}
+
 }  // namespace
 
 TEST_CASE("header matches by string: either value of a repeated field, both or none inverted") {

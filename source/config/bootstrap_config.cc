@@ -252,9 +252,10 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   ParseStaticSecrets(proto.static_resources().secrets(), resources.Field("secrets"), translation);
   config.clusters =
       ParseClusters(proto.static_resources(), resources.Field("clusters"), translation);
+  std::shared_ptr<const net::Source> source;
   if (proto.cluster_manager().has_upstream_bind_config()) {
     const FieldPath manager = root.Field("cluster_manager");
-    const std::shared_ptr<const net::Source> source =
+    source =
         ParseSource(proto.cluster_manager().upstream_bind_config(),
                     manager.Field("upstream_bind_config"), translation);
     for (upstream::ClusterConfig& cluster : config.clusters) {
@@ -266,6 +267,13 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   if (errors.size() != errors_before) return std::nullopt;
   config.tls_contexts = std::move(translation.tls_contexts);
   config.tls_parts = std::move(translation.tls_parts);
+  config.endpoint_sources = std::move(translation.endpoint_sources);
+  config.resources = {&registry,
+                      translation.max_regex_program_size,
+                      std::move(translation.service_cluster),
+                      std::move(translation.node),
+                      std::move(translation.secrets),
+                      std::move(source)};
   return config;
 }
 

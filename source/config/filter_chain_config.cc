@@ -175,6 +175,13 @@ std::shared_ptr<const FilterChain> ParseFilterChain(const lds::FilterChain& prot
                                                     const FieldPath& path,
                                                     Translation& translation) {
   FilterChain chain;
+  if (translation.known_chains.has_value()) {
+    chain.meaning = MeaningOf(proto);
+    const auto known = translation.known_chains->find(chain.meaning);
+    if (known != translation.known_chains->end()) return known->second;
+  }
+  const size_t contexts_before = translation.tls_contexts.size();
+  const size_t routes_before = translation.route_uses.size();
   chain.name = proto.name();
   chain.match = ParseMatch(proto.filter_chain_match(), address, path.Field("filter_chain_match"),
                            translation);
@@ -199,6 +206,13 @@ std::shared_ptr<const FilterChain> ParseFilterChain(const lds::FilterChain& prot
     const FieldPath filter = filters.Index(static_cast<size_t>(i));
     ParseNetworkFilter(proto.filters(i), i + 1 == proto.filters_size(), filter, translation, chain);
   }
+  const auto from = [](const auto& list, size_t before) {
+    return list.begin() + static_cast<ptrdiff_t>(before);
+  };
+  chain.tls_contexts.assign(from(translation.tls_contexts, contexts_before),
+                            translation.tls_contexts.end());
+  chain.route_uses.assign(from(translation.route_uses, routes_before),
+                          translation.route_uses.end());
   return std::make_shared<const FilterChain>(std::move(chain));
 }
 

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
+#include "source/config/config_source.h"
 #include "source/config/listener.h"
 #include "source/runtime/runtime.h"
 #include "source/stats/matcher.h"
@@ -47,8 +49,19 @@ struct RuntimeLayerConfig {
   std::string subdirectory;          // below it; may be empty
 };
 
+// Bootstrap.dynamic_resources.
+struct DynamicResources {
+  std::optional<ConfigSource> listeners;
+  std::optional<ConfigSource> clusters;
+  std::optional<ApiSource> ads;  // never kRest
+};
+
 struct BootstrapConfig {
   NodeConfig node;
+  std::string node_proto;  // what control planes are told: a serialized envoy.config.core.v3.Node
+  DynamicResources dynamic;
+  // Names of the clusters that sources of configuration may be behind.
+  absl::flat_hash_set<std::string> primary_clusters;
   AdminConfig admin;
   std::vector<std::shared_ptr<const ListenerConfig>> listeners;
   std::vector<upstream::ClusterConfig> clusters;

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "source/config/config_source.h"
 #include "source/config/listener.h"
 #include "source/runtime/runtime.h"
 #include "source/stats/matcher.h"
@@ -59,10 +61,23 @@ struct ResourceContext {
   std::string node;
   absl::flat_hash_map<std::string, tls::SecretValue> secrets;  // static_resources.secrets
   std::shared_ptr<const net::Source> cluster_source;           // cluster_manager.upstream_bind_config
+  absl::flat_hash_set<std::string> primary_clusters;
+  bool has_ads = false;
+};
+
+// Bootstrap.dynamic_resources.
+struct DynamicResources {
+  std::optional<ConfigSource> listeners;
+  std::optional<ConfigSource> clusters;
+  std::optional<ApiSource> ads;  // never kRest
 };
 
 struct BootstrapConfig {
   NodeConfig node;
+  std::string node_proto;  // what control planes are told: a serialized envoy.config.core.v3.Node
+  DynamicResources dynamic;
+  // Names of the clusters that sources of configuration may be behind.
+  absl::flat_hash_set<std::string> primary_clusters;
   AdminConfig admin;
   std::vector<std::shared_ptr<const ListenerConfig>> listeners;
   std::vector<upstream::ClusterConfig> clusters;

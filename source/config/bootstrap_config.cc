@@ -12,6 +12,7 @@
 #include "google/protobuf/util/json_util.h"
 #include "source/config/access_log_config.h"
 #include "source/config/cluster_config.h"
+#include "source/config/config_source_config.h"
 #include "source/config/core_config.h"
 #include "source/config/listener_config.h"
 #include "source/config/matcher_config.h"
@@ -111,6 +112,38 @@ constexpr std::string_view kOtherExtensions[] = {
     "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
 };
+
+// What may be needed before there are any clusters from elsewhere.
+absl::flat_hash_set<std::string> PrimaryClusters(const StaticResources& proto) {
+  absl::flat_hash_set<std::string> names;
+  for (const auto& cluster : proto.clusters()) {
+    if (cluster.type() != envoy::config::cluster::v3::Cluster::EDS) names.insert(cluster.name());
+  }
+  return names;
+}
+
+// After the static clusters.
+DynamicResources ParseDynamicResources(const Bootstrap::DynamicResources& proto,
+                                       const FieldPath& path, Translation& translation) {
+  DynamicResources resources;
+  if (proto.has_ads_config()) {
+    const FieldPath ads = path.Field("ads_config");
+    resources.ads = ParseApiSource(proto.ads_config(), ads, translation);
+    if (resources.ads.has_value() && resources.ads->kind == ApiSource::Kind::kRest) {
+      translation.errors.Add(ads.Field("api_type"),
+                             "ADS is a stream: the type has to be GRPC or DELTA_GRPC");
+    }
+  }
+  if (proto.has_lds_config()) {
+    resources.listeners =
+        ParseConfigSource(proto.lds_config(), path.Field("lds_config"), translation);
+  }
+  if (proto.has_cds_config()) {
+    resources.clusters =
+        ParseConfigSource(proto.cds_config(), path.Field("cds_config"), translation);
+  }
+  return resources;
+}
 
 // Also tells the translation which clusters there are.
 std::vector<upstream::ClusterConfig> ParseClusters(const StaticResources& proto,
@@ -230,6 +263,8 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   Translation translation{registry, errors, warnings};
   translation.service_cluster = proto.node().cluster();
   translation.node = proto.node().SerializeAsString();
+  translation.primary_clusters = PrimaryClusters(proto.static_resources());
+  translation.has_ads = proto.dynamic_resources().has_ads_config();
   const FieldPath root;
   BootstrapConfig config;
   config.node = ParseNode(proto.node());
@@ -262,9 +297,13 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
       if (cluster.source == nullptr) cluster.source = source;
     }
   }
+  config.dynamic = ParseDynamicResources(proto.dynamic_resources(),
+                                         root.Field("dynamic_resources"), translation);
   config.listeners =
       ParseListeners(proto.static_resources(), resources.Field("listeners"), translation);
   if (errors.size() != errors_before) return std::nullopt;
+  config.node_proto = translation.node;
+  config.primary_clusters = translation.primary_clusters;
   config.tls_contexts = std::move(translation.tls_contexts);
   config.tls_parts = std::move(translation.tls_parts);
   config.endpoint_sources = std::move(translation.endpoint_sources);
@@ -273,7 +312,9 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
                       std::move(translation.service_cluster),
                       std::move(translation.node),
                       std::move(translation.secrets),
-                      std::move(source)};
+                      std::move(source),
+                      std::move(translation.primary_clusters),
+                      translation.has_ads};
   return config;
 }
 

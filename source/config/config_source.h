@@ -25,23 +25,17 @@ struct ApiSource {
     kDeltaGrpc,  // what has changed
     kRest,       // state of the world, asked for every now and then
   };
-  // Envoy's: one request of a REST source, and between two of them.
-  static constexpr event::Duration kDefaultRequestTimeout = event::kSecond;
-  // Envoy's: the first and the longest pause before a lost stream is opened again.
-  static constexpr event::Duration kFirstBackOff = 500 * event::kMillisecond;
-  static constexpr event::Duration kLastBackOff = 30 * event::kSecond;
+  static constexpr event::Duration kDefaultRequestTimeout = event::kSecond;  // Envoy's
 
   Kind kind = Kind::kGrpc;
-  // The first one that answers. REST: only the cluster's name is used.
+  // Tried in turn, at least one. kRest: one, of which only the cluster's name matters.
   std::vector<grpc::Service> services = {};
-  event::Duration first_back_off = kFirstBackOff;
-  event::Duration last_back_off = kLastBackOff;
-  event::Duration refresh_delay = 0;  // kRest
-  event::Duration request_timeout = kDefaultRequestTimeout;
+  event::Duration refresh_delay = 0;                         // kRest
+  event::Duration request_timeout = kDefaultRequestTimeout;  // kRest
   bool node_on_first_message_only = false;
   std::optional<event::TokenBucketSettings> rate_limit = {};  // of requests; none: no limit
 
-  bool operator==(const ApiSource& other) const;
+  bool operator==(const ApiSource&) const = default;
 };
 
 struct ConfigSource {
@@ -62,5 +56,9 @@ struct ConfigSource {
 
   bool operator==(const ConfigSource&) const = default;
 };
+
+// For messages: "ADS", "the file /x.yaml", "cluster xds".
+std::string Describe(const ConfigSource& source);
+std::string Describe(const ApiSource& source);
 
 }  // namespace remora::config

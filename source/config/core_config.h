@@ -64,6 +64,10 @@ struct Translation {
   std::string service_cluster = {};
   // The node as it stands, a serialized envoy.config.core.v3.Node: services are told who calls.
   std::string node = {};
+  // Clusters that a source of configuration may be behind: the bootstrap's own.
+  absl::flat_hash_set<std::string> primary_clusters = {};
+  // The bootstrap has an ads_config.
+  bool has_ads = false;
   // Those of static_resources.secrets.
   absl::flat_hash_map<std::string, tls::SecretValue> secrets = {};
   // Every TLS context met, and what they share.

@@ -62,6 +62,8 @@ absl::Status ResourceTranslator::Run(std::string_view bytes, const Translate& tr
     translation.max_regex_program_size = setup_.context.max_regex_program_size;
     translation.service_cluster = setup_.context.service_cluster;
     translation.node = setup_.context.node;
+    translation.primary_clusters = setup_.context.primary_clusters;
+    translation.has_ads = setup_.context.has_ads;
     translation.secrets = setup_.context.secrets;
     std::swap(translation.tls_parts, parts_);
     translate(proto, translation);

@@ -50,8 +50,7 @@ void CountTransports(const upstream::Cluster& cluster, const upstream::Cluster* 
 
 Clusters::Clusters(Services services)
     : services_(std::move(services)),
-      next_(std::make_shared<upstream::ClusterTable>()),
-      removed_(services_.store) {}
+      next_(std::make_shared<upstream::ClusterTable>()) {}
 
 std::shared_ptr<const upstream::ClusterTable> Clusters::table() {
   shared_ = true;
@@ -113,7 +112,7 @@ void Clusters::Remove(const std::string& name) {
 // Workers that still use it hold it.
 void Clusters::Drop(Entry entry, const upstream::Cluster& cluster) {
   services_.breaker_gauges.Forget(cluster);
-  removed_.Add(std::move(entry.scopes), cluster.identity());
+  services_.removed_scopes.Add(std::move(entry.scopes), cluster.identity());
 }
 
 void Clusters::ShowMembers(const Entry& entry, const upstream::Cluster& cluster) const {

@@ -34,6 +34,7 @@ class Clusters {
     BreakerGauges& breaker_gauges;
     ClusterManagerStats stats;
     size_t threads;  // that use them: workers and main
+    RemovedScopes& removed_scopes;
     std::function<void()> on_change;
   };
   explicit Clusters(Services services);
@@ -53,8 +54,6 @@ class Clusters {
   }
   // As it is now; a later change makes another one.
   std::shared_ptr<const upstream::ClusterTable> table();
-  // Every now and then: memory of statistics that were removed.
-  void Sweep() { removed_.Sweep(); }
 
  private:
   struct Entry {
@@ -69,7 +68,6 @@ class Clusters {
   absl::flat_hash_map<std::string, Entry> entries_;
   std::shared_ptr<upstream::ClusterTable> next_;
   bool shared_ = false;  // somebody else has next_: the next change is made to a copy
-  RemovedScopes removed_;
 };
 
 }  // namespace remora::server

@@ -27,7 +27,7 @@ std::vector<xds::ResourceError> EndpointSubscription::OnUpdate(const xds::Resour
     if (resource.name != source_.service_name) continue;
     config::ResourceVersion version{std::string(resource.version), std::string(resource.bytes),
                                     services_.dispatcher.wall_now()};
-    const absl::Status status = events_.take(resource.bytes);
+    const absl::Status status = events_.take(*this, resource.bytes);
     if (status.ok()) {
       shown_.active.has_value() ? journal.Changed(resource.name) : journal.Added(resource.name);
       shown_.active = std::move(version);

@@ -32,7 +32,7 @@ class EndpointSubscription final : public xds::ResourceUser {
   };
   struct Events {
     // Takes the assignment, or says why not. In binary.
-    std::function<absl::Status(std::string_view message)> take;
+    std::function<absl::Status(const EndpointSubscription& from, std::string_view message)> take;
     // It has come, or there is no use in waiting any longer; called more than once.
     std::function<void()> on_settled;
   };

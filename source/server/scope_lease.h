@@ -5,7 +5,8 @@
 //
 //   ~owner --ScopeLease, keeper--> RemovedScopes --keeper is the last reference--> Store::Quiesce
 //
-// Owner of a lease: the owner of the scopes; of RemovedScopes: Server. Thread: main. A removed scope
+// Owner of a lease: the owner of the scopes; of RemovedScopes: Server, one for all, since memory is
+// used again in the order of removals. Thread: main. A removed scope
 // is not shown any more at once; workers that still have connections count on, unseen. Nothing fails.
 
 #include <deque>

@@ -65,17 +65,13 @@ struct ResourceContext {
   bool has_ads = false;
 };
 
-// Bootstrap.dynamic_resources.
-struct DynamicResources {
-  std::optional<ConfigSource> listeners;
-  std::optional<ConfigSource> clusters;
-  std::optional<ApiSource> ads;  // never kRest
-};
-
 struct BootstrapConfig {
   NodeConfig node;
   std::string node_proto;  // what control planes are told: a serialized envoy.config.core.v3.Node
-  DynamicResources dynamic;
+  // Of dynamic_resources: where clusters and listeners come from besides those below.
+  std::optional<ConfigSource> cds;
+  std::optional<ConfigSource> lds;
+  std::optional<ApiSource> ads;  // what kAds stands for; never kRest
   // Names of the clusters that sources of configuration may be behind.
   absl::flat_hash_set<std::string> primary_clusters;
   AdminConfig admin;

@@ -8,6 +8,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/type/v3/semantic_version.pb.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "source/config/access_log_config.h"
@@ -26,6 +27,11 @@ namespace {
 
 using envoy::config::bootstrap::v3::Bootstrap;
 using StaticResources = Bootstrap::StaticResources;
+
+// What we say that we are: the Envoy whose behaviour is ours.
+constexpr std::string_view kUserAgent = "envoy";
+constexpr uint32_t kCompatibleMajor = 1;
+constexpr uint32_t kCompatibleMinor = 40;
 
 constexpr std::string_view kUnknownCluster = "route: unknown ";
 constexpr std::string_view kRequired = " is required";
@@ -123,26 +129,22 @@ absl::flat_hash_set<std::string> PrimaryClusters(const StaticResources& proto) {
 }
 
 // After the static clusters.
-DynamicResources ParseDynamicResources(const Bootstrap::DynamicResources& proto,
-                                       const FieldPath& path, Translation& translation) {
-  DynamicResources resources;
+void ParseDynamicResources(const Bootstrap::DynamicResources& proto, const FieldPath& path,
+                           Translation& translation, BootstrapConfig& config) {
   if (proto.has_ads_config()) {
     const FieldPath ads = path.Field("ads_config");
-    resources.ads = ParseApiSource(proto.ads_config(), ads, translation);
-    if (resources.ads.has_value() && resources.ads->kind == ApiSource::Kind::kRest) {
+    config.ads = ParseApiSource(proto.ads_config(), ads, translation);
+    if (config.ads.has_value() && config.ads->kind == ApiSource::Kind::kRest) {
       translation.errors.Add(ads.Field("api_type"),
                              "ADS is a stream: the type has to be GRPC or DELTA_GRPC");
     }
   }
-  if (proto.has_lds_config()) {
-    resources.listeners =
-        ParseConfigSource(proto.lds_config(), path.Field("lds_config"), translation);
-  }
   if (proto.has_cds_config()) {
-    resources.clusters =
-        ParseConfigSource(proto.cds_config(), path.Field("cds_config"), translation);
+    config.cds = ParseConfigSource(proto.cds_config(), path.Field("cds_config"), translation);
   }
-  return resources;
+  if (proto.has_lds_config()) {
+    config.lds = ParseConfigSource(proto.lds_config(), path.Field("lds_config"), translation);
+  }
 }
 
 // Also tells the translation which clusters there are.
@@ -191,7 +193,12 @@ void ApplyNodeFlags(const NodeFlags& flags, Bootstrap& bootstrap) {
   envoy::config::core::v3::Node& node = *bootstrap.mutable_node();
   if (node.id().empty()) node.set_id(flags.id);
   if (node.cluster().empty()) node.set_cluster(flags.cluster);
-  node.set_user_agent_name("remora");
+  // Control planes look at the name and the version to tell what a proxy can do.
+  node.set_user_agent_name(std::string(kUserAgent));
+  auto& version = *node.mutable_user_agent_build_version();
+  version.mutable_version()->set_major_number(kCompatibleMajor);
+  version.mutable_version()->set_minor_number(kCompatibleMinor);
+  (*version.mutable_metadata()->mutable_fields())["build.type"].set_string_value("remora");
   if (node.locality().zone().empty() && !flags.zone.empty()) {
     node.mutable_locality()->set_zone(flags.zone);
   }
@@ -297,8 +304,8 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
       if (cluster.source == nullptr) cluster.source = source;
     }
   }
-  config.dynamic = ParseDynamicResources(proto.dynamic_resources(),
-                                         root.Field("dynamic_resources"), translation);
+  ParseDynamicResources(proto.dynamic_resources(), root.Field("dynamic_resources"), translation,
+                        config);
   config.listeners =
       ParseListeners(proto.static_resources(), resources.Field("listeners"), translation);
   if (errors.size() != errors_before) return std::nullopt;

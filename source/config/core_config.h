@@ -20,6 +20,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "source/config/config_error.h"
+#include "source/config/config_source.h"
 #include "source/config/meaning.h"
 #include "source/config/registry.h"
 #include "source/config/source_use.h"
@@ -68,6 +69,8 @@ struct Translation {
   absl::flat_hash_set<std::string> primary_clusters = {};
   // The bootstrap has an ads_config.
   bool has_ads = false;
+  // Control planes that secrets come from, each once.
+  std::vector<std::shared_ptr<const ConfigSource>> secret_servers = {};
   // Those of static_resources.secrets.
   absl::flat_hash_map<std::string, tls::SecretValue> secrets = {};
   // Every TLS context met, and what they share.

@@ -52,7 +52,12 @@ void Rewrite(Any& any, const FieldPath& path, ErrorList& errors) {
 }
 
 void UnwrapAny(Any& any, const FieldPath& path, ErrorList& errors) {
-  if (IsTypedStruct(any)) return UnwrapTypedStruct(any, path, errors);
+  if (any.Is<xds::type::v3::TypedStruct>()) {
+    return Rewrite<xds::type::v3::TypedStruct>(any, path, errors);
+  }
+  if (any.Is<udpa::type::v1::TypedStruct>()) {
+    return Rewrite<udpa::type::v1::TypedStruct>(any, path, errors);
+  }
   // Most hold none, and reading them once more would be for nothing.
   if (any.value().find("TypedStruct") == std::string::npos) return;
   const std::string& url = any.type_url();
@@ -67,18 +72,6 @@ void UnwrapAny(Any& any, const FieldPath& path, ErrorList& errors) {
 }
 
 }  // namespace
-
-bool IsTypedStruct(const Any& any) {
-  return any.Is<xds::type::v3::TypedStruct>() || any.Is<udpa::type::v1::TypedStruct>();
-}
-
-void UnwrapTypedStruct(Any& any, const FieldPath& path, ErrorList& errors) {
-  if (any.Is<xds::type::v3::TypedStruct>()) {
-    Rewrite<xds::type::v3::TypedStruct>(any, path, errors);
-  } else {
-    Rewrite<udpa::type::v1::TypedStruct>(any, path, errors);
-  }
-}
 
 void UnwrapTypedStructs(Message& message, const FieldPath& path, ErrorList& errors) {
   if (auto* any = google::protobuf::DynamicCastToGenerated<Any>(&message)) {

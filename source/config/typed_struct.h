@@ -11,16 +11,12 @@
 #include "source/config/config_error.h"
 
 namespace google::protobuf {
-class Any;
 class Message;
-}  // namespace google::protobuf
+}
 
 namespace remora::config {
 
-bool IsTypedStruct(const google::protobuf::Any& any);
-// `any` holds a TypedStruct; afterwards the message, and what is inside it unwrapped too.
-void UnwrapTypedStruct(google::protobuf::Any& any, const FieldPath& path, ErrorList& errors);
-// Every Any inside `message` that holds one. For messages that were read from bytes.
+// In every Any inside `message`, or in `message` if it is an Any itself.
 void UnwrapTypedStructs(google::protobuf::Message& message, const FieldPath& path,
                         ErrorList& errors);
 

@@ -18,7 +18,7 @@ DynamicConfig::DynamicConfig(Setup setup, const Services& services)
                services.stats, setup_.workers, setup_.put_routes}),
       listeners_({services.sources, translator_, services.clusters, services.tls, services.warmer,
                   journal_, services.dispatcher, services.stats},
-                 routes_, setup_.listener_set) {}
+                 routes_, setup_.listener_set, setup_.listener_stats, setup_.open_logs) {}
 
 absl::Status DynamicConfig::AddStaticClusters(std::vector<config::ClusterResource> clusters) {
   absl::Status status;

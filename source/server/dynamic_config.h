@@ -10,6 +10,7 @@
 // Source: Envoy source/common/upstream/cluster_manager_impl.cc (ClusterManagerInitHelper).
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -28,6 +29,8 @@ class DynamicConfig {
     std::optional<config::ConfigSource> clusters;   // CDS; none: there is no such source
     std::optional<config::ConfigSource> listeners;  // LDS
     ClusterManagerStats cluster_stats;
+    ListenerManagerStats listener_stats;
+    DynamicListeners::OpenLogs open_logs;
     ListenerSet& listener_set;
     size_t workers;
     decltype(DynamicRoutes::Services::put) put_routes;

@@ -182,8 +182,14 @@ void DynamicListeners::ActivateWarm() {
 absl::Status DynamicListeners::Activate(const std::string& name, Entry& entry) {
   std::unique_ptr<Version> next = std::move(entry.warming);
   warming_.erase(name);
-  std::unique_ptr<Version> old = std::move(entry.active);
-  const Version* const before = old.get();
+  Version* const old = entry.active.get();
+  std::unique_ptr<ListenerSet::Company> company = std::move(entry.active);
+  const absl::Status status = listeners_.Serve(*next->config, company);
+  if (!status.ok()) {
+    company.release();  // NOLINT(bugprone-unused-return-value): it is `old`
+    entry.active.reset(old);
+    return status;
+  }
   if (old != nullptr) {
     // Chains that stay belong to the new version from now on; the others go with the old one.
     for (const auto& chain : next->config->AllChains()) {
@@ -193,12 +199,8 @@ absl::Status DynamicListeners::Activate(const std::string& name, Entry& entry) {
       old->chains.erase(kept);
     }
   }
-  const absl::Status status = listeners_.Serve(*next->config, std::move(old));
-  if (status.ok() || before == nullptr) {
-    if (status.ok()) entry.active = std::move(next);
-    return status;
-  }
-  return status;
+  entry.active = std::move(next);
+  return absl::OkStatus();
 }
 
 // --- /config_dump ---

@@ -249,7 +249,14 @@ absl::Status ListenerSet::StartReady(const std::function<bool(const ListenerConf
   return status;
 }
 
+bool ListenerSet::Contains(const std::string& name) const {
+  return served_.contains(name) ||
+         std::any_of(waiting_.begin(), waiting_.end(),
+                     [&name](const Bound& bound) { return bound.config->name == name; });
+}
+
 void ListenerSet::Start(Bound& bound) {
+  services_.publish();
   bound.scopes.drain = services_.draining.Add(bound.config);
   for (size_t i = 0; i < services_.workers.size(); ++i) {
     OnWorker(i, [worker = services_.workers[i].get(), config = bound.config,
@@ -261,7 +268,7 @@ void ListenerSet::Start(Bound& bound) {
   }
 }
 
-absl::Status ListenerSet::Serve(const ListenerConfig& config, std::unique_ptr<Company> company) {
+absl::Status ListenerSet::Serve(const ListenerConfig& config, std::unique_ptr<Company>& company) {
   const auto found = std::find_if(
       prepared_.begin(), prepared_.end(),
       [&config](const Bound& bound) { return bound.config.get() == &config; });
@@ -323,6 +330,7 @@ ListenerSet::Leaving& ListenerSet::BeginLeaving(Bound bound, const net::Drain* d
 
 void ListenerSet::AdoptInPlace(Bound& old, Bound next, std::unique_ptr<Company> company) {
   services_.stats.listener_in_place_updated.Inc();
+  services_.publish();
   next.scopes.drain = old.scopes.drain;
   next.sockets = std::exchange(old.sockets, {});
   next.listens = old.listens;

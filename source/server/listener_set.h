@@ -64,6 +64,8 @@ class ListenerSet {
     event::Dispatcher& main;
     const std::vector<std::unique_ptr<Worker>>& workers;
     RemovedScopes& removed_scopes;
+    // What workers are to know before they serve another listener.
+    std::function<void()> publish;
   };
 
   // All outlive it.
@@ -81,13 +83,14 @@ class ListenerSet {
   // It was prepared and will not be served.
   void Drop(const config::ListenerConfig& config);
   // It was prepared; takes the place of the one of its name. `company`: of that one, or in place, of
-  // the chains that leave; may be null.
-  absl::Status Serve(const config::ListenerConfig& config, std::unique_ptr<Company> company);
+  // the chains that leave; may be null, and stays where it is after an error.
+  absl::Status Serve(const config::ListenerConfig& config, std::unique_ptr<Company>& company);
   void Remove(const std::string& name, std::unique_ptr<Company> company);
   // Sockets of removed listeners that nobody took over are closed.
   void EndUpdate();
 
-  bool Contains(const std::string& name) const { return served_.contains(name); }
+  // Whether one of that name serves, or is one of the bootstrap that will.
+  bool Contains(const std::string& name) const;
   // From now on the workers' threads are theirs.
   void OnWorkersStarted() { workers_run_ = true; }
   // Of all listeners, in the order in which they were added.

@@ -30,14 +30,12 @@ void Refuse(std::string name, size_t index, std::string message, Response& respo
 
 // The message itself. `offer` has what a Resource around it says.
 void AddMessage(google::protobuf::Any& any, size_t index, Offer offer, Response& response) {
-  if (config::IsTypedStruct(any)) {
-    config::ErrorList errors;
-    config::UnwrapTypedStruct(any, {}, errors);
-    if (!errors.empty()) {
-      const config::ConfigError& first = errors.errors().front();
-      return Refuse(std::move(offer.name), index,
-                    Concat(first.path, first.path.empty() ? "" : ": ", first.message), response);
-    }
+  config::ErrorList errors;
+  config::UnwrapTypedStructs(any, {}, errors);
+  if (!errors.empty()) {
+    const config::ConfigError& first = errors.errors().front();
+    return Refuse(std::move(offer.name), index,
+                  Concat(first.path, first.path.empty() ? "" : ": ", first.message), response);
   }
   if (any.type_url() != response.type_url) {
     return Refuse(std::move(offer.name), index,

@@ -87,7 +87,7 @@ TypeState& FileSource::State(ResourceType type) {
 
 void FileSource::OnTask(void* self) {
   auto* const source = static_cast<FileSource*>(self);
-  if (source->closed_ || source->idle()) return;
+  if (source->closed_ || !source->state_.used()) return;
   if (!source->followed_) source->Follow();
   if (source->state_.HasLate()) source->state_.TellLate();
   if (!std::exchange(source->moved_, false) && !source->state_.WantsToSend()) return;
@@ -121,10 +121,9 @@ void FileSource::Read() {
   }
   state_.OnResponse(std::move(response), services_.dispatcher.now());
   trouble_.clear();
-  if (!state_.WantsToSend()) return;
-  const Request answer = state_.TakeRequest();
-  if (!answer.error.has_value()) return;
-  REMORA_LOG(kConfig, kWarning, "Filesystem config update rejected: ", path_, ": ", *answer.error);
+  const std::optional<std::string> refusal = state_.TakeRefusal();
+  if (!refusal.has_value()) return;
+  REMORA_LOG(kConfig, kWarning, "Filesystem config update rejected: ", path_, ": ", *refusal);
 }
 
 void FileSource::Fail(const std::string& why) {

@@ -38,7 +38,6 @@ class FileSource final : public Source {
   // Source
   TypeState& State(ResourceType type) override;
   void Wake() override { services_.dispatcher.AtTurnEnd(task_); }
-  bool idle() const override { return !state_.used(); }
   std::string Trouble() const override { return trouble_; }
   void Close() override { closed_ = true; }
 

@@ -20,12 +20,18 @@ class Source {
   // Something that the state wants to send or tell may have come up: looks at it at the end of the
   // turn.
   virtual void Wake() = 0;
-  // Nobody wants anything of it.
-  virtual bool idle() const = 0;
   // What it is about to do about a server that does not answer; empty: it answers.
   virtual std::string Trouble() const = 0;
   // Ends what it has open; it is not used again.
   virtual void Close() = 0;
+
+  // Subscriptions that there are, started or not: a source without any is not needed.
+  void Attach() { ++subscriptions_; }
+  void Detach() { --subscriptions_; }
+  bool attached() const { return subscriptions_ > 0; }
+
+ private:
+  int subscriptions_ = 0;
 };
 
 }  // namespace remora::xds

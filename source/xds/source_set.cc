@@ -77,11 +77,11 @@ void SourceSet::Resume(ResourceType type) {
 void SourceSet::OnTurnEnd(void* self) {
   auto* const set = static_cast<SourceSet*>(self);
   std::erase_if(set->streams_, [](const auto& stream) {
-    if (!stream->idle()) return false;
+    if (stream->attached()) return false;
     stream->Close();
     return true;
   });
-  std::erase_if(set->files_, [](const auto& file) { return file->idle(); });
+  std::erase_if(set->files_, [](const auto& file) { return !file->attached(); });
 }
 
 std::vector<std::string> SourceSet::Troubles() const {

@@ -64,15 +64,15 @@ TypeState& StreamSource::State(ResourceType type) {
   return *state;
 }
 
-bool StreamSource::idle() const {
+bool StreamSource::wanted() const {
   for (const auto& state : states_) {
-    if (state != nullptr && state->used()) return false;
+    if (state != nullptr && state->used()) return true;
   }
-  return true;
+  return false;
 }
 
 std::string StreamSource::Trouble() const {
-  if (connected_ || (idle() && trouble_.empty())) return "";
+  if (!wanted() || connected_) return "";
   return Concat("control plane in ", config::Describe(source_), ": ",
                 trouble_.empty() ? "connecting" : trouble_);
 }
@@ -131,7 +131,7 @@ void StreamSource::Open() {
 // Sends what the states want said, in their order.
 void StreamSource::Pump() {
   if (closed_) return;
-  if (stream_ == nullptr && !retry_.armed() && !idle()) Open();
+  if (stream_ == nullptr && !retry_.armed() && wanted()) Open();
   if (stream_ != nullptr && stream_->writable()) {
     if (!connected_) {
       connected_ = true;

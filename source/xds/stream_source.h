@@ -70,7 +70,6 @@ class StreamSource final : public Source, private grpc::StreamUser {
   // Source
   TypeState& State(ResourceType type) override;
   void Wake() override { services_.dispatcher.AtTurnEnd(task_); }
-  bool idle() const override;
   std::string Trouble() const override;
   void Close() override;
 
@@ -90,6 +89,8 @@ class StreamSource final : public Source, private grpc::StreamUser {
   bool delta() const { return source_.kind == config::ApiSource::Kind::kDeltaGrpc; }
   const grpc::Service& service() const { return source_.services[next_service_]; }
   std::string Method() const;
+  // Somebody wants something of it.
+  bool wanted() const;
   void Open();
   void Pump();
   bool PumpType(TypeState& state);

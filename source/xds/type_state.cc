@@ -146,6 +146,13 @@ Request TypeState::TakeRequest() {
   return request;
 }
 
+std::optional<std::string> TypeState::TakeRefusal() {
+  std::optional<std::string> refusal;
+  if (!answers_.empty()) refusal = std::move(answers_.back().error);
+  answers_.clear();
+  return refusal;
+}
+
 std::vector<std::string> TypeState::SortedNames() const {
   std::vector<std::string> names;
   names.reserve(names_.size() + 1);

@@ -73,6 +73,8 @@ class TypeState {
   bool WantsToSend() const;
   // WantsToSend() holds.
   Request TakeRequest();
+  // In place of an answer, where nobody is told: why the last response was refused, if it was.
+  std::optional<std::string> TakeRefusal();
   void OnResponse(Response response, event::TimePoint now);
 
   // Tells watches of what was held before they wanted it.

@@ -16,9 +16,12 @@ WatchSubscription::WatchSubscription(const Setup& setup)
       is_file_(setup.is_file),
       fetch_timeout_(setup.fetch_timeout),
       record_(setup.stats, setup.stat_prefix),
-      timer_(setup.dispatcher.timers(), &OnTimer, this) {}
+      timer_(setup.dispatcher.timers(), &OnTimer, this) {
+  source_.Attach();
+}
 
 WatchSubscription::~WatchSubscription() {
+  source_.Detach();
   dispatcher_.AtTurnEnd(on_ended_);
   if (!started_) return;
   for (const std::string& name : names_) state_.Unwant(*this, name);
@@ -76,7 +79,7 @@ void WatchSubscription::OnTimeout() {
     for (std::string& name : waiting_.front().names) {
       if (names_.contains(name) && !state_.IsTold(name)) missing.push_back(std::move(name));
     }
-    waiting_.pop_front();
+    waiting_.erase(waiting_.begin());
   }
   if (!waiting_.empty()) timer_.Arm(waiting_.front().deadline);
   if (!all && missing.empty()) return;

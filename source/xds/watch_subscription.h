@@ -5,7 +5,6 @@
 //
 // Owner: whoever subscribed. Thread: main. It may be destroyed from within the user's OnUpdate.
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -69,7 +68,7 @@ class WatchSubscription final : public Subscription, private Watch {
   const event::Duration fetch_timeout_;
   SubscriptionRecord record_;
   absl::btree_set<std::string> names_;
-  std::deque<Batch> waiting_;
+  std::vector<Batch> waiting_;  // the soonest first
   event::Timer timer_;
   event::TimePoint update_began_ = 0;
   bool started_ = false;

@@ -206,13 +206,11 @@ std::shared_ptr<const FilterChain> ParseFilterChain(const lds::FilterChain& prot
     const FieldPath filter = filters.Index(static_cast<size_t>(i));
     ParseNetworkFilter(proto.filters(i), i + 1 == proto.filters_size(), filter, translation, chain);
   }
-  const auto from = [](const auto& list, size_t before) {
-    return list.begin() + static_cast<ptrdiff_t>(before);
-  };
-  chain.tls_contexts.assign(from(translation.tls_contexts, contexts_before),
-                            translation.tls_contexts.end());
-  chain.route_uses.assign(from(translation.route_uses, routes_before),
-                          translation.route_uses.end());
+  const auto& contexts = translation.tls_contexts;
+  chain.tls_contexts.assign(contexts.begin() + static_cast<ptrdiff_t>(contexts_before),
+                            contexts.end());
+  const auto& routes = translation.route_uses;
+  chain.route_uses.assign(routes.begin() + static_cast<ptrdiff_t>(routes_before), routes.end());
   return std::make_shared<const FilterChain>(std::move(chain));
 }
 

@@ -46,8 +46,6 @@ struct SocketOption {
   int name = 0;
   std::string value;  // the option's bytes, as setsockopt takes them
   State state = State::kPrebind;
-
-  bool operator==(const SocketOption&) const = default;
 };
 
 // envoy.config.core.v3.TcpKeepalive; an absent part is the system's default.
@@ -55,8 +53,6 @@ struct TcpKeepalive {
   std::optional<uint32_t> probes;
   std::optional<uint32_t> time_seconds;
   std::optional<uint32_t> interval_seconds;
-
-  bool operator==(const TcpKeepalive&) const = default;
 };
 
 // Where an outgoing connection comes from.
@@ -77,8 +73,6 @@ struct ListenOptions {
   uint32_t backlog = 0;                     // 0: the system's somaxconn
   std::optional<TcpKeepalive> keepalive;
   std::vector<SocketOption> options;
-
-  bool operator==(const ListenOptions&) const = default;
 };
 
 absl::Status SetKeepalive(int fd, const TcpKeepalive& keepalive);

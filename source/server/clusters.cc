@@ -49,18 +49,19 @@ void CountTransports(const upstream::Cluster& cluster, const upstream::Cluster* 
 }  // namespace
 
 Clusters::Clusters(Services services)
-    : services_(std::move(services)),
-      next_(std::make_shared<upstream::ClusterTable>()) {}
+    : services_(std::move(services)) {}
 
 std::shared_ptr<const upstream::ClusterTable> Clusters::table() {
-  shared_ = true;
-  return next_;
+  if (std::exchange(changed_, false)) {
+    table_ = std::make_shared<const upstream::ClusterTable>(next_);
+  }
+  return table_;
 }
 
 upstream::ClusterTable& Clusters::Change() {
-  if (std::exchange(shared_, false)) next_ = std::make_shared<upstream::ClusterTable>(*next_);
+  changed_ = true;
   services_.on_change();
-  return *next_;
+  return next_;
 }
 
 void Clusters::Put(upstream::ClusterConfig config) {
@@ -84,7 +85,7 @@ void Clusters::Put(upstream::ClusterConfig config) {
   Entry old = std::exchange(entries_[name], std::move(entry));
   Change().Put(cluster);
   if (before != nullptr) Drop(std::move(old), *before);
-  services_.stats.active_clusters.Set(next_->size());
+  services_.stats.active_clusters.Set(next_.size());
 }
 
 void Clusters::PutHosts(const std::string& name, const std::vector<upstream::HostConfig>& hosts) {
@@ -106,7 +107,7 @@ void Clusters::Remove(const std::string& name) {
   entries_.erase(entry);
   Change().Remove(name);
   Drop(std::move(old), *before);
-  services_.stats.active_clusters.Set(next_->size());
+  services_.stats.active_clusters.Set(next_.size());
 }
 
 // Workers that still use it hold it.

@@ -47,10 +47,10 @@ class Clusters {
   void PutHosts(const std::string& name, const std::vector<upstream::HostConfig>& hosts);
   void Remove(const std::string& name);
 
-  bool Contains(std::string_view name) const { return next_->Contains(name); }
+  bool Contains(std::string_view name) const { return next_.Contains(name); }
   // Null: there is none.
   std::shared_ptr<const upstream::Cluster> Find(std::string_view name) const {
-    return next_->Find(name);
+    return next_.Find(name);
   }
   // As it is now; a later change makes another one.
   std::shared_ptr<const upstream::ClusterTable> table();
@@ -66,8 +66,9 @@ class Clusters {
 
   Services services_;
   absl::flat_hash_map<std::string, Entry> entries_;
-  std::shared_ptr<upstream::ClusterTable> next_;
-  bool shared_ = false;  // somebody else has next_: the next change is made to a copy
+  upstream::ClusterTable next_;
+  std::shared_ptr<const upstream::ClusterTable> table_;  // as last given out
+  bool changed_ = true;                                  // since then
 };
 
 }  // namespace remora::server

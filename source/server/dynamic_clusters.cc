@@ -103,8 +103,13 @@ absl::Status DynamicClusters::Put(const xds::Resource& resource, ConfigJournal::
     return status;
   }
   entry.refused.reset();
-  is_new ? journal.Added(name) : journal.Changed(name);
-  (is_new ? stats_.cluster_added : stats_.cluster_modified).Inc();
+  if (is_new) {
+    journal.Added(name);
+    stats_.cluster_added.Inc();
+  } else {
+    journal.Changed(name);
+    stats_.cluster_modified.Inc();
+  }
   return absl::OkStatus();
 }
 

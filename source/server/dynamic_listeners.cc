@@ -182,23 +182,19 @@ void DynamicListeners::ActivateWarm() {
 absl::Status DynamicListeners::Activate(const std::string& name, Entry& entry) {
   std::unique_ptr<Version> next = std::move(entry.warming);
   warming_.erase(name);
-  Version* const old = entry.active.get();
-  std::unique_ptr<ListenerSet::Company> company = std::move(entry.active);
-  const absl::Status status = listeners_.Serve(*next->config, company);
-  if (!status.ok()) {
-    company.release();  // NOLINT(bugprone-unused-return-value): it is `old`
-    entry.active.reset(old);
-    return status;
-  }
-  if (old != nullptr) {
+  const absl::Status status = listeners_.Listen(*next->config);
+  if (!status.ok()) return status;
+  if (entry.active != nullptr) {
     // Chains that stay belong to the new version from now on; the others go with the old one.
+    auto& old = entry.active->chains;
     for (const auto& chain : next->config->AllChains()) {
-      const auto kept = old->chains.find(chain.get());
-      if (kept == old->chains.end()) continue;
+      const auto kept = old.find(chain.get());
+      if (kept == old.end()) continue;
       next->chains[chain.get()] = std::move(kept->second);
-      old->chains.erase(kept);
+      old.erase(kept);
     }
   }
+  listeners_.Serve(*next->config, std::move(entry.active));
   entry.active = std::move(next);
   return absl::OkStatus();
 }

@@ -40,10 +40,28 @@ absl::StatusOr<net::Address> BindAddress(const ListenerConfig& config, net::Addr
   return address;
 }
 
+bool SameKeepalive(const std::optional<net::TcpKeepalive>& a,
+                   const std::optional<net::TcpKeepalive>& b) {
+  if (!a.has_value() || !b.has_value()) return a.has_value() == b.has_value();
+  return a->probes == b->probes && a->time_seconds == b->time_seconds &&
+         a->interval_seconds == b->interval_seconds;
+}
+
+bool SameOptions(const net::ListenOptions& a, const net::ListenOptions& b) {
+  const auto same = [](const net::SocketOption& x, const net::SocketOption& y) {
+    return x.level == y.level && x.name == y.name && x.value == y.value && x.state == y.state;
+  };
+  return a.reuse_port == b.reuse_port && a.ipv4_compat == b.ipv4_compat &&
+         a.transparent == b.transparent && a.freebind == b.freebind &&
+         a.fast_open_queue == b.fast_open_queue && a.backlog == b.backlog &&
+         SameKeepalive(a.keepalive, b.keepalive) &&
+         std::equal(a.options.begin(), a.options.end(), b.options.begin(), b.options.end(), same);
+}
+
 // One would listen where, and how, the other does.
 bool SameSockets(const ListenerConfig& a, const ListenerConfig& b) {
   return a.binds == b.binds && a.address == b.address &&
-         a.additional_addresses == b.additional_addresses && a.options == b.options;
+         a.additional_addresses == b.additional_addresses && SameOptions(a.options, b.options);
 }
 
 }  // namespace
@@ -203,7 +221,7 @@ std::vector<net::Socket> ListenerSet::SocketsFor(const Bound& bound, size_t work
   return sockets;
 }
 
-absl::Status ListenerSet::Listen(Bound& bound) {
+absl::Status ListenerSet::ListenOn(Bound& bound) {
   if (std::exchange(bound.listens, true)) return absl::OkStatus();
   absl::Status status;
   for (const std::vector<net::Socket>& sockets : bound.sockets.sockets) {
@@ -237,7 +255,7 @@ absl::Status ListenerSet::StartReady(const std::function<bool(const ListenerConf
   if (services_.draining.shutting_down()) return status;
   for (Bound& bound : waiting_) {
     if (!ready(*bound.config)) continue;
-    const absl::Status listens = Listen(bound);
+    const absl::Status listens = ListenOn(bound);
     status.Update(listens);
     const std::string name = bound.config->name;
     if (listens.ok()) Start(bound);
@@ -268,11 +286,25 @@ void ListenerSet::Start(Bound& bound) {
   }
 }
 
-absl::Status ListenerSet::Serve(const ListenerConfig& config, std::unique_ptr<Company>& company) {
+std::vector<ListenerSet::Bound>::iterator ListenerSet::FindPrepared(const ListenerConfig& config) {
   const auto found = std::find_if(
       prepared_.begin(), prepared_.end(),
       [&config](const Bound& bound) { return bound.config.get() == &config; });
   CHECK(found != prepared_.end());
+  return found;
+}
+
+absl::Status ListenerSet::Listen(const ListenerConfig& config) {
+  const auto found = FindPrepared(config);
+  // Without sockets of its own it takes over those of the one that serves.
+  if (found->sockets.sockets.empty()) return absl::OkStatus();
+  const absl::Status status = ListenOn(*found);
+  if (!status.ok()) Drop(config);
+  return status;
+}
+
+void ListenerSet::Serve(const ListenerConfig& config, std::unique_ptr<Company> company) {
+  const auto found = FindPrepared(config);
   Bound next = std::move(*found);
   prepared_.erase(found);
   const auto old = served_.find(config.name);
@@ -281,21 +313,17 @@ absl::Status ListenerSet::Serve(const ListenerConfig& config, std::unique_ptr<Co
     if (old->second.config->meaning == config.meaning) {
       AdoptInPlace(old->second, std::move(next), std::move(company));
       CountListeners();
-      return absl::OkStatus();
+      return;
     }
     next.sockets.sockets = std::move(old->second.sockets.sockets);
     next.listens = old->second.listens;
   }
-  const absl::Status status = Listen(next);
-  if (status.ok()) {
-    ShowAddresses(config.name, next.sockets.addresses);
-    // The new one accepts before the old one ceases to: in the same turn of each worker.
-    Start(next);
-    if (old != served_.end()) Retire(std::exchange(old->second, Bound()), std::move(company));
-    served_[config.name] = std::move(next);
-  }
+  ShowAddresses(config.name, next.sockets.addresses);
+  // The new one accepts before the old one ceases to: in the same turn of each worker.
+  Start(next);
+  if (old != served_.end()) Retire(std::exchange(old->second, Bound()), std::move(company));
+  served_[config.name] = std::move(next);
   CountListeners();
-  return status;
 }
 
 void ListenerSet::Remove(const std::string& name, std::unique_ptr<Company> company) {

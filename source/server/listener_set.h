@@ -9,8 +9,8 @@
 // Owner: Server. Thread: main. Listeners of the bootstrap: all ports are bound before any worker
 // runs, so that a busy one is known before anything is served; Bind then fails and nothing is kept.
 // Until a listener is started a connect to its port is refused: one that succeeds means that it is
-// served. Those of sources: Prepare fails when a port cannot be bound, Serve when the kernel does not
-// let it listen.
+// served. Those of sources: Prepare fails when a port cannot be bound, Listen when the kernel does not
+// let it.
 //
 // A version of a listener in which only filter chains differ is taken over in place. Of any other one
 // the sockets are taken over if they would be the same: main holds a descriptor of each, so that the
@@ -82,9 +82,11 @@ class ListenerSet {
   absl::Status Prepare(const Config& config);
   // It was prepared and will not be served.
   void Drop(const config::ListenerConfig& config);
-  // It was prepared; takes the place of the one of its name. `company`: of that one, or in place, of
-  // the chains that leave; may be null, and stays where it is after an error.
-  absl::Status Serve(const config::ListenerConfig& config, std::unique_ptr<Company>& company);
+  // It was prepared; after an error it will not be served.
+  absl::Status Listen(const config::ListenerConfig& config);
+  // It listens; takes the place of the one of its name. `company`: of that one or, in place, of the
+  // chains that leave; may be null.
+  void Serve(const config::ListenerConfig& config, std::unique_ptr<Company> company);
   void Remove(const std::string& name, std::unique_ptr<Company> company);
   // Sockets of removed listeners that nobody took over are closed.
   void EndUpdate();
@@ -111,7 +113,8 @@ class ListenerSet {
   absl::Status CheckAddress(const config::ListenerConfig& config) const;
   // A descriptor of each socket for a worker.
   std::vector<net::Socket> SocketsFor(const Bound& bound, size_t worker) const;
-  absl::Status Listen(Bound& bound);
+  absl::Status ListenOn(Bound& bound);
+  std::vector<Bound>::iterator FindPrepared(const config::ListenerConfig& config);
   void Start(Bound& bound);
   void AdoptInPlace(Bound& old, Bound next, std::unique_ptr<Company> company);
   void Retire(Bound bound, std::unique_ptr<Company> company);

@@ -79,8 +79,11 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
           this),
       listeners_(store_, listener_stats_, draining_, workers_),
       warmer_([this](const std::string&) { main_.dispatcher().AtTurnEnd(start_task_); }),
+      sources_(std::move(bootstrap_.ads), bootstrap_.node_proto,
+               {main_.dispatcher(), main_.clusters(), store_, files_,
+                options_.dynamic_unknown_fields, stats_.dynamic_unknown_fields}),
       secrets_({main_.dispatcher(), files_, store_, options_.dynamic_unknown_fields,
-                stats_.dynamic_unknown_fields},
+                stats_.dynamic_unknown_fields, &sources_},
                warmer_),
       tls_(std::move(bootstrap_.tls_contexts), std::move(bootstrap_.tls_parts), secrets_),
       start_task_([](void* self) { static_cast<Server*>(self)->StartWhatIsReady(); }, this) {
@@ -94,8 +97,9 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
 
 Server::~Server() {
   for (auto& worker : workers_) worker->Stop();
-  // Connections and clusters refer to the World and the Store.
+  // Connections and clusters refer to the World and the Store, streams to clusters.
   workers_.clear();
+  sources_.Close();
   main_.Clear();
 }
 
@@ -231,6 +235,7 @@ int Server::Run() {
   flush_timer_.Arm(clock_.Now() + bootstrap_.stats_flush_interval);
   main_.dispatcher().Run();
   for (auto& worker : workers_) worker->Stop();
+  sources_.Close();
   main_.Clear();
   REMORA_LOG(kMain, kInfo, "exiting");
   return failed_ ? 1 : 0;
@@ -268,6 +273,9 @@ bool Server::StartWhatIsReady() {
 std::vector<admin::UnreadyTarget> Server::Unready() const {
   std::vector<admin::UnreadyTarget> unready;
   for (auto& [who, what] : warmer_.waiting()) unready.push_back({who, std::move(what)});
+  // What they wait for may be here, and why it is late.
+  std::vector<std::string> troubles = sources_.Troubles();
+  if (!troubles.empty()) unready.push_back({"sources of configuration", std::move(troubles)});
   return unready;
 }
 

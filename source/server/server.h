@@ -3,9 +3,9 @@
 // Server: the composition root: builds the World from the configuration, binds listeners, runs the
 // workers and the main dispatcher, and ends them.
 //
-// Owner: main(). Thread: main's. Start-up: clusters -> listener sockets bound -> secrets read ->
-// workers get the World -> each listener listens when its secrets, and those of all clusters, are
-// there or given up -> LIVE when all do. Until then admin answers and says what is waited for. A
+// Owner: main(). Thread: main's. Start-up: clusters -> listener sockets bound -> secrets of files
+// read -> workers get the World -> control planes are asked -> each listener listens when its
+// secrets, and those of all clusters, are there or given up -> LIVE when all do. Until then admin answers and says what is waited for. A
 // failure to bind is a Status and nothing stays started.
 // SIGTERM and SIGINT end the process at once, as in Envoy, but for SIGTERM with a drain time
 // (draining.h), which a second one cuts short; SIGUSR1 reopens the log.
@@ -36,6 +36,7 @@
 #include "source/server/worker.h"
 #include "source/stats/store.h"
 #include "source/upstream/cluster_stats.h"
+#include "source/xds/source_set.h"
 
 namespace remora::server {
 
@@ -129,6 +130,7 @@ class Server {
   std::shared_ptr<const config::World> world_;
   ListenerSet listeners_;
   Warmer warmer_;
+  xds::SourceSet sources_;
   SecretContexts secrets_;
   TlsContexts tls_;
   event::TurnTask start_task_;  // something has become ready

@@ -85,8 +85,11 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       listeners_({store_, listener_stats_, draining_, main_.dispatcher(), workers_,
                   removed_scopes_, [this] { publication_.Publish(); }}),
       warmer_([this](const std::string&) { main_.dispatcher().AtTurnEnd(start_task_); }),
+      sources_(std::move(bootstrap_.ads), bootstrap_.node_proto,
+               {main_.dispatcher(), main_.clusters(), store_, files_,
+                options_.dynamic_unknown_fields, stats_.dynamic_unknown_fields}),
       secrets_({main_.dispatcher(), files_, store_, options_.dynamic_unknown_fields,
-                stats_.dynamic_unknown_fields},
+                stats_.dynamic_unknown_fields, &sources_},
                warmer_),
       tls_(std::move(bootstrap_.tls_parts), secrets_, store_),
       start_task_([](void* self) { static_cast<Server*>(self)->StartWhatIsReady(); }, this) {
@@ -100,8 +103,9 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
 
 Server::~Server() {
   for (auto& worker : workers_) worker->Stop();
-  // Connections and clusters refer to the World and the Store.
+  // Connections and clusters refer to the World and the Store, streams to clusters.
   workers_.clear();
+  sources_.Close();
   main_.Clear();
 }
 
@@ -126,12 +130,11 @@ absl::Status Server::AddClusters() {
     cluster.config = std::move(config);
   }
   cluster_stats_.warming_clusters.Set(without_endpoints.size());
-  if (without_endpoints.empty()) return absl::OkStatus();
-  if (dynamic_ == nullptr) return absl::FailedPreconditionError("there are no sources of endpoints");
   return dynamic_->AddStaticClusters(std::move(without_endpoints));
 }
 
-void Server::MakeDynamicConfig(xds::Sources& sources) {
+void Server::MakeDynamicConfig() {
+  xds::Sources& sources = options_.sources != nullptr ? *options_.sources : sources_;
   DynamicConfig::Setup setup{{},
                              bootstrap_.cds,
                              bootstrap_.lds,
@@ -185,9 +188,7 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
       [this](const admin::Parameters& overrides) { return runtime_.Modify(overrides); },
       [this] { ReopenLogs(); }, bootstrap_.admin.allow_paths, [this] { return Unready(); },
       [this] { return tls_.Served(); },
-      [this] {
-        return dynamic_ == nullptr ? std::vector<admin::JournalEntry>() : dynamic_->journal();
-      }});
+      [this] { return dynamic_->journal(); }});
   return environment;
 }
 
@@ -202,8 +203,7 @@ absl::StatusOr<std::string> Server::DumpConfig(const admin::Parameters& paramete
   take("mask", query.mask);
   take("name_regex", query.name_regex);
   query.include_eds = admin::FindParameter(parameters, "include_eds") != nullptr;
-  config::ShownResources shown;
-  if (dynamic_ != nullptr) shown = dynamic_->Show();
+  config::ShownResources shown = dynamic_->Show();
   shown.secrets = secrets_.Shown();
   return options_.dumper->Dump(query, shown);
 }
@@ -261,7 +261,7 @@ absl::Status Server::Initialize(bool listen) {
   listener_stats_.workers_started.Set(0);
   SetState(admin::ServerState::kInitializing);
   runtime_.Load();
-  if (options_.sources != nullptr) MakeDynamicConfig(*options_.sources);
+  MakeDynamicConfig();
   publication_.SetListeners(bootstrap_.listeners);
   absl::Status status = AddClusters();
   publication_.Publish();
@@ -272,7 +272,7 @@ absl::Status Server::Initialize(bool listen) {
   status.Update(StartAdmin());
   status.Update(runtime_.Watch(files_));
   status.Update(StartSecrets());
-  if (status.ok() && dynamic_ != nullptr) {
+  if (status.ok()) {
     dynamic_->FollowStaticRoutes(*publication_.world()->listeners);
     dynamic_->Start();
   }
@@ -296,13 +296,14 @@ int Server::Run() {
   flush_timer_.Arm(clock_.Now() + bootstrap_.stats_flush_interval);
   main_.dispatcher().Run();
   for (auto& worker : workers_) worker->Stop();
+  sources_.Close();
   main_.Clear();
   REMORA_LOG(kMain, kInfo, "exiting");
   return failed_ ? 1 : 0;
 }
 
 bool Server::StartWhatIsReady() {
-  if (dynamic_ != nullptr) dynamic_->Advance();
+  dynamic_->Advance();
   const bool live = state_ == admin::ServerState::kLive;
   // Clusters first, as in Envoy: no listener takes a request that has nowhere to go.
   if (!live && warmer_.Count(kClusterTarget) > 0) {
@@ -334,6 +335,9 @@ bool Server::StartWhatIsReady() {
 std::vector<admin::UnreadyTarget> Server::Unready() const {
   std::vector<admin::UnreadyTarget> unready;
   for (auto& [who, what] : warmer_.waiting()) unready.push_back({who, std::move(what)});
+  // What they wait for may be here, and why it is late.
+  std::vector<std::string> troubles = sources_.Troubles();
+  if (!troubles.empty()) unready.push_back({"sources of configuration", std::move(troubles)});
   return unready;
 }
 

@@ -3,11 +3,11 @@
 // Server: the composition root: builds the World from the configuration, binds listeners, runs the
 // workers and the main dispatcher, and ends them.
 //
-// Owner: main(). Thread: main's. Start-up: clusters -> listener sockets bound -> secrets read ->
-// workers get the World -> each listener listens when its secrets, and those of all clusters, are
-// there or given up -> LIVE when all do, and the sources of clusters and listeners have answered.
-// Until then admin answers and says what is waited for. A failure to bind is a Status and nothing
-// stays started. What comes from sources later is DynamicConfig's.
+// Owner: main(). Thread: main's. Start-up: clusters -> listener sockets bound -> secrets of files
+// read -> workers get the World -> control planes are asked -> each listener listens when its
+// secrets, and those of all clusters, are there or given up -> LIVE when all do, and the sources of
+// clusters and listeners have answered. Until then admin answers and says what is waited for. A
+// failure to bind is a Status and nothing stays started. What comes from sources is DynamicConfig's.
 // SIGTERM and SIGINT end the process at once, as in Envoy, but for SIGTERM with a drain time
 // (draining.h), which a second one cuts short; SIGUSR1 reopens the log.
 
@@ -38,7 +38,7 @@
 #include "source/server/warmer.h"
 #include "source/server/worker.h"
 #include "source/stats/store.h"
-#include "source/xds/subscription.h"
+#include "source/xds/source_set.h"
 
 namespace remora::server {
 
@@ -86,7 +86,7 @@ class Server {
  private:
   // Clusters of the bootstrap; those that have no endpoints of their own are the sources'.
   absl::Status AddClusters();
-  void MakeDynamicConfig(xds::Sources& sources);
+  void MakeDynamicConfig();
   // Starts the listeners whose turn has come, and says what state that is; false when one could not
   // be started: the process ends then.
   bool StartWhatIsReady();
@@ -135,6 +135,7 @@ class Server {
   event::Timer flush_timer_;
   ListenerSet listeners_;
   Warmer warmer_;
+  xds::SourceSet sources_;
   SecretContexts secrets_;
   TlsContexts tls_;
   std::unique_ptr<DynamicConfig> dynamic_;

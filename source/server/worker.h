@@ -35,6 +35,7 @@ class Worker final : public ListenerDirectory, public WorkerFace {
 
   event::Dispatcher& dispatcher() { return dispatcher_; }
   size_t index() const { return index_; }
+  upstream::ClusterSet& clusters() { return clusters_; }
   // Downstream connections open now. Any thread.
   uint64_t connections() const { return connections_.load(std::memory_order_relaxed); }
 

@@ -13,7 +13,7 @@
 namespace remora::xds {
 
 using config::Concat;
-using envoy::service::discovery::v3::Resource;
+using ResourceProto = envoy::service::discovery::v3::Resource;
 using google::protobuf::internal::WireFormatLite;
 
 namespace {
@@ -48,7 +48,8 @@ void AddMessage(google::protobuf::Any& any, size_t index, Offer offer, Response&
     return Refuse(std::move(offer.name), index, Concat("Unable to unpack as ", any.type_url()),
                   response);
   }
-  if (!name.empty()) offer.name = std::move(name);
+  // What a Resource says goes first: virtual hosts have another name there.
+  if (offer.name.empty()) offer.name = std::move(name);
   if (offer.name.empty()) return Refuse("", index, "has no name", response);
   offer.bytes = std::move(*any.mutable_value());
   response.offers.push_back(std::move(offer));
@@ -72,7 +73,7 @@ bool ReadName(std::string_view bytes, std::string& name) {
   return input.ConsumedEntireMessage();
 }
 
-void AddOffer(Resource& wrapped, size_t index, Response& response) {
+void AddOffer(ResourceProto& wrapped, size_t index, Response& response) {
   Offer offer;
   offer.name = std::move(*wrapped.mutable_name());
   offer.version = std::move(*wrapped.mutable_version());
@@ -91,7 +92,7 @@ void AddOffer(Resource& wrapped, size_t index, Response& response) {
 
 void AddOffer(google::protobuf::Any& any, size_t index, Response& response) {
   if (any.type_url() == kResourceUrl) {
-    Resource wrapped;
+    ResourceProto wrapped;
     if (!wrapped.ParseFromString(any.value())) {
       return Refuse("", index, "Unable to unpack as envoy.service.discovery.v3.Resource", response);
     }

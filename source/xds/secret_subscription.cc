@@ -11,6 +11,7 @@
 namespace remora::xds {
 namespace {
 
+constexpr std::string_view kTooLate = "did not come within its initial_fetch_timeout";
 // What Envoy shows of a secret that is not there.
 constexpr const char* kNoVersion = "uninitialized";
 
@@ -91,16 +92,15 @@ void SecretSubscription::Remove(SecretUser& user) {
 void SecretSubscription::OnTimeout() {
   if (value_ != nullptr) return;
   record_.OnFetchTimeout();
-  GiveUp();
+  GiveUp(kTooLate);
 }
 
 void SecretSubscription::OnFetchTimeout(absl::Span<const std::string>) {
-  if (value_ == nullptr) GiveUp();
+  if (value_ == nullptr) GiveUp(kTooLate);
 }
 
-void SecretSubscription::GiveUp() {
-  REMORA_LOG(kConfig, kWarning, "secret '", source_.name, "' of ", place_,
-             " did not come within its initial_fetch_timeout");
+void SecretSubscription::GiveUp(std::string_view why) {
+  REMORA_LOG(kConfig, kWarning, "secret '", source_.name, "' of ", place_, " ", std::string(why));
   for (SecretUser* user : users_) user->GiveUp(*this);
 }
 
@@ -147,6 +147,8 @@ std::vector<ResourceError> SecretSubscription::OnUpdate(const ResourceUpdate& up
     REMORA_LOG(kConfig, kWarning, "secret '", source_.name, "' of ", place_,
                " refused: ", errors.back().message);
   }
+  // As in Envoy: who has waited for the first one goes on without.
+  if (value_ == nullptr) GiveUp(errors.empty() ? "is not there" : "cannot be used");
   return errors;
 }
 

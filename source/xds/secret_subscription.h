@@ -88,7 +88,7 @@ class SecretSubscription final : private ResourceUser {
   void StartFile();
   void OnFilesMoved();
   void OnTimeout();
-  void GiveUp();
+  void GiveUp(std::string_view why);
   void Read();
   // The version and form of the value that was just taken.
   void Note(config::SecretFile secret);

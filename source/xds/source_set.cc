@@ -12,9 +12,7 @@ SourceSet::SourceSet(std::optional<config::ApiSource> ads, std::string node,
     : node_(std::move(node)), services_(services), sweep_(&OnTurnEnd, this) {
   if (!ads.has_value()) return;
   ads_ = std::make_unique<StreamSource>(
-      *std::move(ads), std::nullopt, "",
-      SourceServices{services_.dispatcher, services_.clusters, services_.stats, random_, node_,
-                     pauses_});
+      *std::move(ads), std::nullopt, "", StreamServices());
 }
 
 std::unique_ptr<Subscription> SourceSet::Subscribe(const config::ConfigSource& source,
@@ -34,6 +32,7 @@ Source& SourceSet::Find(const config::ConfigSource& source, ResourceType type,
       CHECK(ads_ != nullptr);
       return *ads_;
     case config::ConfigSource::Kind::kApi:
+      if (source.api.kind == config::ApiSource::Kind::kRest) return FindRest(source.api, type);
       return FindStream(source.api, type, stat_prefix);
     case config::ConfigSource::Kind::kPath:
       break;
@@ -47,10 +46,17 @@ StreamSource& SourceSet::FindStream(const config::ApiSource& source, ResourceTyp
     if (stream->only() == type && stream->source() == source) return *stream;
   }
   streams_.push_back(std::make_unique<StreamSource>(
-      source, type, stat_prefix,
-      SourceServices{services_.dispatcher, services_.clusters, services_.stats, random_, node_,
-                     pauses_}));
+      source, type, stat_prefix, StreamServices()));
   return *streams_.back();
+}
+
+RestSource& SourceSet::FindRest(const config::ApiSource& source, ResourceType type) {
+  for (const auto& rest : rests_) {
+    if (rest->type() == type && rest->source() == source) return *rest;
+  }
+  rests_.push_back(
+      std::make_unique<RestSource>(source, type, services_.unknown_fields, StreamServices()));
+  return *rests_.back();
 }
 
 FileSource& SourceSet::FindFile(const config::ConfigSource& source, ResourceType type) {
@@ -72,6 +78,7 @@ void SourceSet::Resume(ResourceType type) {
   if (pauses_.paused(type)) return;
   if (ads_ != nullptr) ads_->Wake();
   for (const auto& stream : streams_) stream->Wake();
+  for (const auto& rest : rests_) rest->Wake();
 }
 
 void SourceSet::OnTurnEnd(void* self) {
@@ -81,6 +88,7 @@ void SourceSet::OnTurnEnd(void* self) {
     stream->Close();
     return true;
   });
+  std::erase_if(set->rests_, [](const auto& rest) { return !rest->attached(); });
   std::erase_if(set->files_, [](const auto& file) { return !file->attached(); });
 }
 
@@ -92,6 +100,7 @@ std::vector<std::string> SourceSet::Troubles() const {
   };
   if (ads_ != nullptr) add(*ads_);
   for (const auto& stream : streams_) add(*stream);
+  for (const auto& rest : rests_) add(*rest);
   for (const auto& file : files_) add(*file);
   return troubles;
 }
@@ -99,6 +108,7 @@ std::vector<std::string> SourceSet::Troubles() const {
 void SourceSet::Close() {
   if (ads_ != nullptr) ads_->Close();
   for (const auto& stream : streams_) stream->Close();
+  for (const auto& rest : rests_) rest->Close();
   for (const auto& file : files_) file->Close();
 }
 

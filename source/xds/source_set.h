@@ -4,7 +4,7 @@
 // somebody subscribes, gone when nobody does any more.
 //
 //   Subscribe(source, type, ...) --> WatchSubscription --> StreamSource (ADS, or of its own)
-//                                                     \--> FileSource
+//                                                     \--> RestSource, FileSource
 //
 // Subscriptions with equal sources and the same type share one. Owner: Server; subscriptions end
 // before it. Thread: main. Close ends streams, before the clusters that they go through.
@@ -16,6 +16,7 @@
 
 #include "source/config/config_source.h"
 #include "source/xds/file_source.h"
+#include "source/xds/rest_source.h"
 #include "source/xds/stream_source.h"
 #include "source/xds/subscription.h"
 
@@ -52,7 +53,12 @@ class SourceSet final : public Sources {
                std::string_view stat_prefix);
   StreamSource& FindStream(const config::ApiSource& source, ResourceType type,
                            std::string_view stat_prefix);
+  RestSource& FindRest(const config::ApiSource& source, ResourceType type);
   FileSource& FindFile(const config::ConfigSource& source, ResourceType type);
+
+  SourceServices StreamServices() {
+    return {services_.dispatcher, services_.clusters, services_.stats, random_, node_, pauses_};
+  }
 
   const std::string node_;
   Services services_;
@@ -60,6 +66,7 @@ class SourceSet final : public Sources {
   Pauses pauses_;
   std::unique_ptr<StreamSource> ads_;  // null: there is no ads_config
   std::vector<std::unique_ptr<StreamSource>> streams_;
+  std::vector<std::unique_ptr<RestSource>> rests_;
   std::vector<std::unique_ptr<FileSource>> files_;
   event::TurnTask sweep_;
 };

@@ -35,9 +35,6 @@ void SubscriptionRecord::OnFailed() {
   stats_.update_attempt.Inc();
 }
 
-void SubscriptionRecord::OnFetchTimeout() {
-  stats_.init_fetch_timeout.Inc();
-  stats_.update_attempt.Inc();
-}
+void SubscriptionRecord::OnFetchTimeout() { stats_.init_fetch_timeout.Inc(); }
 
 }  // namespace remora::xds

@@ -129,11 +129,10 @@ void TypeState::OnStreamClosed() {
   answers_.clear();
 }
 
-bool TypeState::WantsToSend() const {
+bool TypeState::HasNews() const {
   if (!open_) return false;
   // Without a name it would ask for everything.
-  if (!introduced_) return wildcard_ != nullptr || !names_.empty();
-  if (!answers_.empty()) return true;
+  if (!introduced_) return WantsAnything();
   if (flavour_ == Flavour::kSotw) return names_changed_;
   return !added_.empty() || !dropped_.empty() || sent_wildcard_ != (wildcard_ != nullptr);
 }

@@ -70,8 +70,12 @@ class TypeState {
   // A new stream knows nothing of us; what is held stays.
   void OnStreamOpened();
   void OnStreamClosed();
-  bool WantsToSend() const;
-  // WantsToSend() holds.
+  // There is something to ask for.
+  bool WantsAnything() const { return wildcard_ != nullptr || !names_.empty(); }
+  // Something that the source has not been asked for, or answered.
+  bool WantsToSend() const { return HasNews() || (introduced_ && !answers_.empty()); }
+  bool HasNews() const;
+  // WantsToSend() holds; or, SotW, WantsAnything().
   Request TakeRequest();
   // In place of an answer, where nobody is told: why the last response was refused, if it was.
   std::optional<std::string> TakeRefusal();

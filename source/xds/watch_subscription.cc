@@ -84,6 +84,7 @@ void WatchSubscription::OnTimeout() {
   if (!waiting_.empty()) timer_.Arm(waiting_.front().deadline);
   if (!all && missing.empty()) return;
   record_.OnFetchTimeout();
+  if (!is_file_) record_.OnAttempt();  // as Envoy counts
   REMORA_LOG(kConfig, kWarning, std::string(TypeName(state_.type())),
              missing.empty() ? "" : " " + missing.front(),
              missing.size() > 1 ? " and others" : "",

@@ -20,11 +20,17 @@ absl::StatusOr<LogFile*> LogWriter::Open(std::string_view path) {
   if (LogFile* file = Find(path); file != nullptr) return file;
   auto file = std::make_unique<LogFile>(std::string(path), options_.max_queued_bytes, totals_);
   if (absl::Status status = file->Open(); !status.ok()) return status;
-  files_.push_back(std::move(file));
-  return files_.back().get();
+  LogFile* const opened = file.get();
+  {
+    const std::lock_guard lock(files_mutex_);
+    files_.push_back(std::move(file));
+  }
+  if (started_) Start();
+  return opened;
 }
 
 LogFile* LogWriter::Find(std::string_view path) const {
+  const std::lock_guard lock(files_mutex_);
   for (const auto& file : files_) {
     if (file->path() == path) return file.get();
   }
@@ -32,6 +38,7 @@ LogFile* LogWriter::Find(std::string_view path) const {
 }
 
 void LogWriter::Start() {
+  started_ = true;
   if (thread_.joinable() || files_.empty()) return;
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "log_writer");
@@ -87,7 +94,12 @@ void LogWriter::Run() {
       stop = stop_;
     }
     stuck = false;
-    for (const auto& file : files_) {
+    std::vector<LogFile*> files;
+    {
+      const std::lock_guard lock(files_mutex_);
+      for (const auto& file : files_) files.push_back(file.get());
+    }
+    for (LogFile* file : files) {
       if (reopen) file->Reopen();
       stuck = file->Write() || stuck;
     }

@@ -41,8 +41,9 @@ class LogWriter {
   const LogTotals& totals() const { return totals_; }
 
   // The file of that name, opened when it is the first call for it. It lives as long as the writer.
+  // Main thread, also while it writes: listeners come later that log to others.
   absl::StatusOr<LogFile*> Open(std::string_view path);
-  // The file of that name when it was opened, or null. Any thread, once Start was called.
+  // The file of that name when it was opened, or null. Any thread.
   LogFile* Find(std::string_view path) const;
 
   void Start();
@@ -57,7 +58,9 @@ class LogWriter {
 
   const LogOptions options_;
   LogTotals totals_;
+  mutable std::mutex files_mutex_;  // the list, not the files
   std::vector<std::unique_ptr<LogFile>> files_;
+  bool started_ = false;
   std::mutex mutex_;  // the three below
   bool work_ = false;
   bool reopen_ = false;

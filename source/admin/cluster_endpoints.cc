@@ -48,9 +48,9 @@ absl::StatusOr<Selection> Select(const Environment& environment, const std::stri
   if (!filter.ok()) return absl::InvalidArgumentError("Invalid re2 regex");
   Selection selection{environment.world(), {}};
   if (selection.world == nullptr || selection.world->clusters == nullptr) return selection;
-  for (const auto& [name, cluster] : *selection.world->clusters) {
-    if (re2::RE2::PartialMatch(name, filter)) selection.clusters.push_back(cluster.get());
-  }
+  selection.world->clusters->ForEach([&](const Cluster& cluster) {
+    if (re2::RE2::PartialMatch(cluster.name(), filter)) selection.clusters.push_back(&cluster);
+  });
   std::sort(selection.clusters.begin(), selection.clusters.end(),
             [](const Cluster* a, const Cluster* b) { return a->name() < b->name(); });
   return selection;
@@ -106,8 +106,8 @@ void AppendHost(std::string_view cluster, const Host& host, std::string& out) {
     Append(out, prefix, counter.name, "::", host.Sum(counter.value), "\n");
   }
   Append(out, prefix, "hostname::", config.hostname, "\n");
-  Append(out, prefix, "health_flags::", HealthFlags(config.health), "\n");
-  Append(out, prefix, "weight::", config.weight, "\n");
+  Append(out, prefix, "health_flags::", HealthFlags(host.health()), "\n");
+  Append(out, prefix, "weight::", host.weight(), "\n");
   Append(out, prefix, "region::", config.locality.region, "\n");
   Append(out, prefix, "zone::", config.locality.zone, "\n");
   Append(out, prefix, "sub_zone::", config.locality.sub_zone, "\n");
@@ -123,7 +123,10 @@ void AppendCluster(const Cluster& cluster, std::string& out) {
   Append(out, config.name, "::observability_name::", config.stat_name(), "\n");
   AppendLimits(config.name, "default", config.limits[static_cast<size_t>(Priority::kDefault)], out);
   AppendLimits(config.name, "high", config.limits[static_cast<size_t>(Priority::kHigh)], out);
-  Append(out, config.name, "::added_via_api::false\n");
+  Append(out, config.name, "::added_via_api::", config.added_by_source ? "true" : "false", "\n");
+  if (!config.eds_service_name.empty()) {
+    Append(out, config.name, "::eds_service_name::", config.eds_service_name, "\n");
+  }
   const Hosts hosts(cluster);
   for (const Host* host : hosts.list) AppendHost(config.name, *host, out);
 }
@@ -188,9 +191,9 @@ void WriteHost(const Host& host, JsonWriter& json) {
   json.EndArray();
   json.Key("health_status");
   json.BeginObject();
-  json.StringField("eds_health_status", EdsHealth(config.health));
+  json.StringField("eds_health_status", EdsHealth(host.health()));
   json.EndObject();
-  if (config.weight != 0) json.NumberField("weight", config.weight);
+  if (host.weight() != 0) json.NumberField("weight", host.weight());
   if (!config.hostname.empty()) json.StringField("hostname", config.hostname);
   if (config.priority != 0) json.NumberField("priority", config.priority);
   json.Key("locality");
@@ -212,6 +215,10 @@ void WriteCluster(const Cluster& cluster, JsonWriter& json) {
   const upstream::ClusterConfig& config = cluster.config();
   json.BeginObject();
   json.StringField("name", config.name);
+  if (config.added_by_source) {
+    json.Key("added_via_api");
+    json.Bool(true);
+  }
   const Hosts found(cluster);
   const std::vector<const Host*>& hosts = found.list;
   if (!hosts.empty()) {
@@ -229,6 +236,9 @@ void WriteCluster(const Cluster& cluster, JsonWriter& json) {
   json.EndArray();
   json.EndObject();
   json.StringField("observability_name", config.stat_name());
+  if (!config.eds_service_name.empty()) {
+    json.StringField("eds_service_name", config.eds_service_name);
+  }
   json.EndObject();
 }
 

@@ -1,4 +1,9 @@
+#include <string_view>
+
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "source/admin/endpoint_table.h"
+#include "source/admin/json_writer.h"
 
 namespace remora::admin {
 namespace {
@@ -8,6 +13,57 @@ Response ConfigDump(const EndpointTable& table, const Request& request) {
   if (dump.ok()) return Json(*std::move(dump));
   const uint16_t status = dump.status().code() == absl::StatusCode::kNotFound ? 404 : 400;
   return {status, "text/plain", std::string(dump.status().message()), nullptr};
+}
+
+void WriteNames(std::string_view key, const JournalEntry::Names& names, JsonWriter& json) {
+  if (names.count == 0) return;
+  json.Key(key);
+  json.BeginObject();
+  json.NumberField("count", names.count);
+  json.Key("names");
+  json.BeginArray();
+  for (const std::string& name : names.names) json.String(name);
+  json.EndArray();
+  json.EndObject();
+}
+
+void WriteEntry(const JournalEntry& entry, JsonWriter& json) {
+  json.BeginObject();
+  const absl::Time at = absl::FromUnixNanos(entry.at);
+  json.StringField("time", absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", at, absl::UTCTimeZone()));
+  json.StringField("type", entry.type);
+  json.StringField("version", entry.version);
+  json.StringField("milliseconds",
+                   absl::StrFormat("%.3f", static_cast<double>(entry.took) / event::kMillisecond));
+  WriteNames("added", entry.added, json);
+  WriteNames("changed", entry.changed, json);
+  WriteNames("removed", entry.removed, json);
+  if (!entry.refused.empty()) {
+    json.Key("refused");
+    json.BeginArray();
+    for (const JournalEntry::Refusal& refusal : entry.refused) {
+      json.BeginObject();
+      json.StringField("name", refusal.name);
+      json.StringField("reason", refusal.reason);
+      json.EndObject();
+    }
+    json.EndArray();
+  }
+  json.EndObject();
+}
+
+Response ConfigJournal(const EndpointTable& table, const Request&) {
+  JsonWriter json;
+  json.BeginObject();
+  json.Key("updates");
+  json.BeginArray();
+  const auto& journal = table.environment().journal;
+  if (journal != nullptr) {
+    for (const JournalEntry& entry : journal()) WriteEntry(entry, json);
+  }
+  json.EndArray();
+  json.EndObject();
+  return Json(json.TakeText() + "\n");
 }
 
 }  // namespace
@@ -30,6 +86,11 @@ void AddConfigEndpoints(std::vector<Endpoint>& endpoints) {
         {Kind::kFlag, "include_eds",
          "Dump currently loaded configuration including EDS. See the response definition for more "
          "information"}}});
+  endpoints.push_back({"/config_journal",
+                       "print the last updates of resources, and what was refused",
+                       &ConfigJournal,
+                       false,
+                       {}});
 }
 
 }  // namespace remora::admin

@@ -4,7 +4,7 @@
 //
 // Owner: the server; outlives the admin listener. Thread: main, all of it: the admin listener runs
 // on main's dispatcher, as Envoy's does, so that handlers may ask main's objects without locks.
-// All functions but refresh_stats, unready and certificates must be set. `quit` only asks: the
+// All functions but refresh_stats, unready, certificates and journal must be set. `quit` only asks: the
 // answer to the request is written before the server goes.
 
 #include <cstdint>
@@ -67,6 +67,32 @@ struct UnreadyTarget {
   std::vector<std::string> waits_for;
 };
 
+// One update of resources, as it was taken: for /config_journal.
+struct JournalEntry {
+  static constexpr size_t kMaxNames = 100;  // of each list
+  struct Names {
+    std::vector<std::string> names;
+    size_t count = 0;  // also of those that are not named
+
+    void Add(std::string_view name) {
+      if (++count <= kMaxNames) names.emplace_back(name);
+    }
+  };
+  struct Refusal {
+    std::string name;
+    std::string reason;
+  };
+
+  int64_t at = 0;  // ns since the epoch
+  std::string type;
+  std::string version;
+  Names added;
+  Names changed;
+  Names removed;
+  std::vector<Refusal> refused;
+  event::Duration took = 0;
+};
+
 // What /drain_listeners was asked for.
 struct DrainRequest {
   bool inbound_only = false;
@@ -102,6 +128,8 @@ struct Environment {
   std::function<std::vector<UnreadyTarget>()> unready = nullptr;
   // For /certs; not set: there are none.
   std::function<std::vector<ServedContext>()> certificates = nullptr;
+  // For /config_journal, the latest first; not set: nothing was ever changed.
+  std::function<std::vector<JournalEntry>()> journal = nullptr;
 };
 
 }  // namespace remora::admin

@@ -29,8 +29,15 @@ constexpr std::string_view kHotRestartVersion = "disabled";
 
 Response Ready(const EndpointTable& table, const Request&) {
   const ServerState state = table.environment().state();
-  const std::string body = Concat(ServerStateName(state), "\n");
-  return state == ServerState::kLive ? Text(body) : Error(503, body);
+  std::string body = Concat(ServerStateName(state), "\n");
+  if (state == ServerState::kLive) return Text(body);
+  // Behind Envoy's one line: what is waited for.
+  if (table.environment().unready) {
+    for (const UnreadyTarget& target : table.environment().unready()) {
+      for (const std::string& what : target.waits_for) body += Concat(target.name, ": ", what, "\n");
+    }
+  }
+  return Error(503, body);
 }
 
 // envoy.admin.v3.ServerInfo.

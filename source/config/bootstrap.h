@@ -12,14 +12,20 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "source/config/config_source.h"
 #include "source/config/listener.h"
 #include "source/runtime/runtime.h"
 #include "source/stats/matcher.h"
 #include "source/stats/tag_extractor.h"
 #include "source/tls/context_source.h"
+#include "source/tls/secret.h"
 #include "source/upstream/cluster.h"
 
 namespace remora::config {
+
+class Registry;
 
 struct AdminConfig {
   access_log::LoggerList access_log;
@@ -47,14 +53,36 @@ struct RuntimeLayerConfig {
   std::string subdirectory;          // below it; may be empty
 };
 
+// What translating resources of sources needs to know of the bootstrap.
+struct ResourceContext {
+  const Registry* registry = nullptr;  // outlives the process's work; null: there are no resources
+  std::optional<uint32_t> max_regex_program_size;
+  std::string service_cluster;
+  std::string node;
+  absl::flat_hash_map<std::string, tls::SecretValue> secrets;  // static_resources.secrets
+  std::shared_ptr<const net::Source> cluster_source;           // cluster_manager.upstream_bind_config
+  absl::flat_hash_set<std::string> primary_clusters;
+  bool has_ads = false;
+};
+
 struct BootstrapConfig {
   NodeConfig node;
+  std::string node_proto;  // what control planes are told: a serialized envoy.config.core.v3.Node
+  // Of dynamic_resources: where clusters and listeners come from besides those below.
+  std::optional<ConfigSource> cds;
+  std::optional<ConfigSource> lds;
+  std::optional<ApiSource> ads;  // what kAds stands for; never kRest
+  // Names of the clusters that sources of configuration may be behind.
+  absl::flat_hash_set<std::string> primary_clusters;
   AdminConfig admin;
   std::vector<std::shared_ptr<const ListenerConfig>> listeners;
   std::vector<upstream::ClusterConfig> clusters;
   // Those of all listeners and clusters; the ones that wait for secrets are empty.
   std::vector<tls::ContextUse> tls_contexts;
   tls::PartCache tls_parts;  // what they share
+  // Of the EDS clusters among `clusters`, by name.
+  absl::flat_hash_map<std::string, EndpointSource> endpoint_sources;
+  ResourceContext resources;
   std::string log_format;    // a pattern for base::StartLog; empty: not given
   event::Duration stats_flush_interval = 5 * event::kSecond;
   bool stats_flush_on_admin = false;  // histograms are brought up to date when they are asked for

@@ -8,10 +8,12 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/type/v3/semantic_version.pb.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "source/config/access_log_config.h"
 #include "source/config/cluster_config.h"
+#include "source/config/config_source_config.h"
 #include "source/config/core_config.h"
 #include "source/config/listener_config.h"
 #include "source/config/matcher_config.h"
@@ -25,6 +27,11 @@ namespace {
 
 using envoy::config::bootstrap::v3::Bootstrap;
 using StaticResources = Bootstrap::StaticResources;
+
+// What we say that we are: the Envoy whose behaviour is ours.
+constexpr std::string_view kUserAgent = "envoy";
+constexpr uint32_t kCompatibleMajor = 1;
+constexpr uint32_t kCompatibleMinor = 40;
 
 constexpr std::string_view kUnknownCluster = "route: unknown ";
 constexpr std::string_view kRequired = " is required";
@@ -112,6 +119,34 @@ constexpr std::string_view kOtherExtensions[] = {
     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
 };
 
+// What may be needed before there are any clusters from elsewhere.
+absl::flat_hash_set<std::string> PrimaryClusters(const StaticResources& proto) {
+  absl::flat_hash_set<std::string> names;
+  for (const auto& cluster : proto.clusters()) {
+    if (cluster.type() != envoy::config::cluster::v3::Cluster::EDS) names.insert(cluster.name());
+  }
+  return names;
+}
+
+// After the static clusters.
+void ParseDynamicResources(const Bootstrap::DynamicResources& proto, const FieldPath& path,
+                           Translation& translation, BootstrapConfig& config) {
+  if (proto.has_ads_config()) {
+    const FieldPath ads = path.Field("ads_config");
+    config.ads = ParseApiSource(proto.ads_config(), ads, translation);
+    if (config.ads.has_value() && config.ads->kind == ApiSource::Kind::kRest) {
+      translation.errors.Add(ads.Field("api_type"),
+                             "ADS is a stream: the type has to be GRPC or DELTA_GRPC");
+    }
+  }
+  if (proto.has_cds_config()) {
+    config.cds = ParseConfigSource(proto.cds_config(), path.Field("cds_config"), translation);
+  }
+  if (proto.has_lds_config()) {
+    config.lds = ParseConfigSource(proto.lds_config(), path.Field("lds_config"), translation);
+  }
+}
+
 // Also tells the translation which clusters there are.
 std::vector<upstream::ClusterConfig> ParseClusters(const StaticResources& proto,
                                                    const FieldPath& path,
@@ -158,7 +193,12 @@ void ApplyNodeFlags(const NodeFlags& flags, Bootstrap& bootstrap) {
   envoy::config::core::v3::Node& node = *bootstrap.mutable_node();
   if (node.id().empty()) node.set_id(flags.id);
   if (node.cluster().empty()) node.set_cluster(flags.cluster);
-  node.set_user_agent_name("remora");
+  // Control planes look at the name and the version to tell what a proxy can do.
+  node.set_user_agent_name(std::string(kUserAgent));
+  auto& version = *node.mutable_user_agent_build_version();
+  version.mutable_version()->set_major_number(kCompatibleMajor);
+  version.mutable_version()->set_minor_number(kCompatibleMinor);
+  (*version.mutable_metadata()->mutable_fields())["build.type"].set_string_value("remora");
   if (node.locality().zone().empty() && !flags.zone.empty()) {
     node.mutable_locality()->set_zone(flags.zone);
   }
@@ -231,6 +271,8 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   translation.service_cluster = proto.node().cluster();
   translation.service_node = proto.node().id();
   translation.node = proto.node().SerializeAsString();
+  translation.primary_clusters = PrimaryClusters(proto.static_resources());
+  translation.has_ads = proto.dynamic_resources().has_ads_config();
   const FieldPath root;
   BootstrapConfig config;
   config.node = ParseNode(proto.node());
@@ -253,20 +295,34 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   ParseStaticSecrets(proto.static_resources().secrets(), resources.Field("secrets"), translation);
   config.clusters =
       ParseClusters(proto.static_resources(), resources.Field("clusters"), translation);
+  std::shared_ptr<const net::Source> source;
   if (proto.cluster_manager().has_upstream_bind_config()) {
     const FieldPath manager = root.Field("cluster_manager");
-    const std::shared_ptr<const net::Source> source =
+    source =
         ParseSource(proto.cluster_manager().upstream_bind_config(),
                     manager.Field("upstream_bind_config"), translation);
     for (upstream::ClusterConfig& cluster : config.clusters) {
       if (cluster.source == nullptr) cluster.source = source;
     }
   }
+  ParseDynamicResources(proto.dynamic_resources(), root.Field("dynamic_resources"), translation,
+                        config);
   config.listeners =
       ParseListeners(proto.static_resources(), resources.Field("listeners"), translation);
   if (errors.size() != errors_before) return std::nullopt;
+  config.node_proto = translation.node;
+  config.primary_clusters = translation.primary_clusters;
   config.tls_contexts = std::move(translation.tls_contexts);
   config.tls_parts = std::move(translation.tls_parts);
+  config.endpoint_sources = std::move(translation.endpoint_sources);
+  config.resources = {&registry,
+                      translation.max_regex_program_size,
+                      std::move(translation.service_cluster),
+                      std::move(translation.node),
+                      std::move(translation.secrets),
+                      std::move(source),
+                      std::move(translation.primary_clusters),
+                      translation.has_ads};
   return config;
 }
 

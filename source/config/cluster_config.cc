@@ -1,5 +1,6 @@
 #include "source/config/cluster_config.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,7 @@
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "envoy/type/metadata/v3/metadata.pb.h"
 #include "envoy/type/v3/percent.pb.h"
+#include "source/config/config_source_config.h"
 #include "source/config/endpoint_config.h"
 #include "source/config/http1_options_config.h"
 #include "source/config/http2_options_config.h"
@@ -31,11 +33,29 @@ constexpr std::string_view kHttpOptions = "envoy.extensions.upstreams.http.v3.Ht
 constexpr std::string_view kHttpOptionsName = "envoy.upstreams.http.http_protocol_options";
 
 void CheckKind(const cds::Cluster& proto, const FieldPath& path, Translation& translation) {
-  if (proto.type() != cds::Cluster::STATIC && proto.type() != cds::Cluster::ORIGINAL_DST) {
+  if (proto.type() != cds::Cluster::STATIC && proto.type() != cds::Cluster::ORIGINAL_DST &&
+      proto.type() != cds::Cluster::EDS) {
     translation.errors.Add(path.Field("type"),
                            Concat("cluster type ", cds::Cluster::DiscoveryType_Name(proto.type()),
                                   " is not supported"));
   }
+}
+
+// Also tells the translation where the endpoints come from.
+void ParseEndpointSource(const cds::Cluster& proto, const FieldPath& path, Translation& translation,
+                         upstream::ClusterConfig& config) {
+  const FieldPath options = path.Field("eds_cluster_config");
+  if (!proto.has_eds_cluster_config()) {
+    translation.errors.Add(options, "cannot create an EDS cluster without an EDS config");
+    return;
+  }
+  const std::optional<ConfigSource> source = ParseConfigSource(
+      proto.eds_cluster_config().eds_config(), options.Field("eds_config"), translation);
+  config.hosts_change = true;
+  config.eds_service_name = proto.eds_cluster_config().service_name();
+  if (!source.has_value()) return;
+  translation.endpoint_sources[proto.name()] = {
+      *source, config.eds_service_name.empty() ? proto.name() : config.eds_service_name};
 }
 
 upstream::OriginalDestination ParseOriginalDestination(const cds::Cluster& proto,
@@ -83,6 +103,10 @@ upstream::OriginalDestination ParseOriginalDestination(const cds::Cluster& proto
 
 // What only another type of cluster has a use for.
 void WarnOfUnused(const cds::Cluster& proto, const FieldPath& path, Translation& translation) {
+  if (proto.has_eds_cluster_config() && proto.type() != cds::Cluster::EDS) {
+    translation.errors.Add(path.Field("eds_cluster_config"),
+                           "eds_cluster_config set in a non-EDS cluster");
+  }
   if (proto.type() == cds::Cluster::ORIGINAL_DST) return;
   const auto warn = [&](bool set, std::string_view field) {
     if (!set) return;
@@ -289,6 +313,7 @@ upstream::ClusterConfig ParseCluster(const cds::Cluster& proto, const FieldPath&
   if (proto.type() == cds::Cluster::ORIGINAL_DST) {
     config.original_destination = ParseOriginalDestination(proto, path, translation);
   }
+  if (proto.type() == cds::Cluster::EDS) ParseEndpointSource(proto, path, translation, config);
   WarnOfUnused(proto, path, translation);
   config.pool_per_connection = proto.connection_pool_per_downstream_connection();
   if (proto.has_upstream_bind_config()) {

@@ -12,6 +12,7 @@
 #include "envoy/admin/v3/config_dump_shared.pb.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "google/protobuf/field_mask.pb.h"
@@ -93,6 +94,52 @@ void AddRoutes(const lds::FilterChain& chain, const Timestamp& loaded, const Sel
   }
 }
 
+// Shown in milliseconds, as everywhere in Envoy.
+Timestamp ToTimestamp(int64_t wall) {
+  const int64_t milliseconds = wall / event::kMillisecond;
+  Timestamp timestamp;
+  timestamp.set_seconds(milliseconds / 1000);
+  timestamp.set_nanos(static_cast<int32_t>(milliseconds % 1000 * event::kMillisecond));
+  return timestamp;
+}
+
+// An Any of a message that is at hand in binary.
+void SetAny(std::string_view type_name, const std::string& message, google::protobuf::Any& any) {
+  any.set_type_url(Concat("type.googleapis.com/", type_name));
+  any.set_value(message);
+}
+
+void SetRefusal(std::string_view type_name, const ShownResource& resource,
+                admin::UpdateFailureState& out) {
+  const ResourceRefusal& refused = *resource.refused;
+  SetAny(type_name, refused.tried.message, *out.mutable_failed_configuration());
+  *out.mutable_last_update_attempt() = ToTimestamp(refused.tried.updated_at);
+  out.set_details(refused.details);
+  out.set_version_info(refused.tried.version);
+}
+
+// What the dumps of clusters, endpoints and route tables have in common; `target` gives the Any.
+template <class Out, class Target>
+void SetDynamic(std::string_view type_name, const ShownResource& resource,
+                const std::optional<ResourceVersion>& shown, const Target& target, Out& out) {
+  if (shown.has_value()) {
+    out.set_version_info(shown->version);
+    SetAny(type_name, shown->message, target(out));
+    *out.mutable_last_updated() = ToTimestamp(shown->updated_at);
+  }
+  out.set_client_status(resource.refused.has_value() ? admin::NACKED
+                        : shown.has_value()          ? admin::ACKED
+                                                     : admin::REQUESTED);
+  if (resource.refused.has_value()) SetRefusal(type_name, resource, *out.mutable_error_state());
+}
+
+void SetState(const std::optional<ResourceVersion>& shown,
+              admin::ListenersConfigDump::DynamicListenerState& out) {
+  out.set_version_info(shown->version);
+  SetAny("envoy.config.listener.v3.Listener", shown->message, *out.mutable_listener());
+  *out.mutable_last_updated() = ToTimestamp(shown->updated_at);
+}
+
 Section BootstrapSection(const Bootstrap& bootstrap, const Timestamp& loaded) {
   auto dump = std::make_unique<admin::BootstrapConfigDump>();
   *dump->mutable_bootstrap() = bootstrap;
@@ -101,8 +148,22 @@ Section BootstrapSection(const Bootstrap& bootstrap, const Timestamp& loaded) {
 }
 
 Section ClustersSection(const Bootstrap& bootstrap, const Timestamp& loaded,
-                        const Selection& selection) {
+                        const ShownResources& resources, const Selection& selection) {
   auto dump = std::make_unique<admin::ClustersConfigDump>();
+  dump->set_version_info(resources.clusters_version);
+  const auto target = [](auto& out) -> google::protobuf::Any& { return *out.mutable_cluster(); };
+  for (const ShownResource& cluster : resources.clusters) {
+    if (!selection.Takes(cluster.name)) continue;
+    // One that was refused before there was any is shown among those that are not in use.
+    if (cluster.active.has_value()) {
+      SetDynamic(Cluster::descriptor()->full_name(), cluster, cluster.active, target,
+                 *dump->add_dynamic_active_clusters());
+    }
+    if (cluster.warming.has_value() || !cluster.active.has_value()) {
+      SetDynamic(Cluster::descriptor()->full_name(), cluster, cluster.warming, target,
+                 *dump->add_dynamic_warming_clusters());
+    }
+  }
   for (const Cluster& cluster : bootstrap.static_resources().clusters()) {
     if (!selection.Takes(cluster.name())) continue;
     auto& out = *dump->add_static_clusters();
@@ -112,10 +173,18 @@ Section ClustersSection(const Bootstrap& bootstrap, const Timestamp& loaded,
   return dump;
 }
 
-Section EndpointsSection(const Bootstrap& bootstrap, const Selection& selection) {
+Section EndpointsSection(const Bootstrap& bootstrap, const ShownResources& resources,
+                         const Selection& selection) {
   auto dump = std::make_unique<admin::EndpointsConfigDump>();
+  for (const ShownResource& endpoints : resources.endpoints) {
+    if (!selection.Takes(endpoints.name)) continue;
+    SetDynamic(
+        ClusterLoadAssignment::descriptor()->full_name(), endpoints, endpoints.active,
+        [](auto& out) -> google::protobuf::Any& { return *out.mutable_endpoint_config(); },
+        *dump->add_dynamic_endpoint_configs());
+  }
   for (const Cluster& cluster : bootstrap.static_resources().clusters()) {
-    if (!selection.Takes(cluster.name())) continue;
+    if (!selection.Takes(cluster.name()) || cluster.type() == Cluster::EDS) continue;
     ClusterLoadAssignment endpoints;
     SetEndpoints(cluster, endpoints);
     dump->add_static_endpoint_configs()->mutable_endpoint_config()->PackFrom(endpoints);
@@ -123,9 +192,25 @@ Section EndpointsSection(const Bootstrap& bootstrap, const Selection& selection)
   return dump;
 }
 
+void SetListener(const ShownResource& listener,
+                 admin::ListenersConfigDump::DynamicListener& out) {
+  out.set_name(listener.name);
+  if (listener.active.has_value()) SetState(listener.active, *out.mutable_active_state());
+  if (listener.warming.has_value()) SetState(listener.warming, *out.mutable_warming_state());
+  if (listener.draining.has_value()) SetState(listener.draining, *out.mutable_draining_state());
+  out.set_client_status(listener.refused.has_value() ? admin::NACKED : admin::ACKED);
+  if (listener.refused.has_value()) {
+    SetRefusal(lds::Listener::descriptor()->full_name(), listener, *out.mutable_error_state());
+  }
+}
+
 Section ListenersSection(const Bootstrap& bootstrap, const Timestamp& loaded,
-                         const Selection& selection) {
+                         const ShownResources& resources, const Selection& selection) {
   auto dump = std::make_unique<admin::ListenersConfigDump>();
+  dump->set_version_info(resources.listeners_version);
+  for (const ShownResource& listener : resources.listeners) {
+    if (selection.Takes(listener.name)) SetListener(listener, *dump->add_dynamic_listeners());
+  }
   for (const lds::Listener& listener : bootstrap.static_resources().listeners()) {
     if (!selection.Takes(listener.name())) continue;
     auto& out = *dump->add_static_listeners();
@@ -136,8 +221,16 @@ Section ListenersSection(const Bootstrap& bootstrap, const Timestamp& loaded,
 }
 
 Section RoutesSection(const Bootstrap& bootstrap, const Timestamp& loaded,
-                      const Selection& selection) {
+                      const ShownResources& resources, const Selection& selection) {
   auto dump = std::make_unique<admin::RoutesConfigDump>();
+  for (const ShownResource& routes : resources.routes) {
+    if (!selection.Takes(routes.name)) continue;
+    SetDynamic(
+        envoy::config::route::v3::RouteConfiguration::descriptor()->full_name(), routes,
+        routes.active,
+        [](auto& out) -> google::protobuf::Any& { return *out.mutable_route_config(); },
+        *dump->add_dynamic_route_configs());
+  }
   for (const lds::Listener& listener : bootstrap.static_resources().listeners()) {
     for (const lds::FilterChain& chain : listener.filter_chains()) {
       AddRoutes(chain, loaded, selection, *dump);
@@ -145,15 +238,6 @@ Section RoutesSection(const Bootstrap& bootstrap, const Timestamp& loaded,
     AddRoutes(listener.default_filter_chain(), loaded, selection, *dump);
   }
   return dump;
-}
-
-// Shown in milliseconds, as everywhere in Envoy.
-Timestamp ToTimestamp(int64_t wall) {
-  const int64_t milliseconds = wall / event::kMillisecond;
-  Timestamp timestamp;
-  timestamp.set_seconds(milliseconds / 1000);
-  timestamp.set_nanos(static_cast<int32_t>(milliseconds % 1000 * event::kMillisecond));
-  return timestamp;
 }
 
 Section SecretsSection(const Bootstrap& bootstrap, const std::vector<ShownSecret>& secrets,
@@ -183,16 +267,16 @@ Section SecretsSection(const Bootstrap& bootstrap, const std::vector<ShownSecret
 
 // In the order of Envoy's output.
 std::vector<Section> MakeSections(const Bootstrap& bootstrap, const Timestamp& loaded,
-                                  const std::vector<ShownSecret>& secrets,
-                                  const Selection& selection, bool include_eds) {
+                                  const ShownResources& resources, const Selection& selection,
+                                  bool include_eds) {
   std::vector<Section> sections;
   sections.push_back(BootstrapSection(bootstrap, loaded));
-  sections.push_back(ClustersSection(bootstrap, loaded, selection));
-  if (include_eds) sections.push_back(EndpointsSection(bootstrap, selection));
-  sections.push_back(ListenersSection(bootstrap, loaded, selection));
+  sections.push_back(ClustersSection(bootstrap, loaded, resources, selection));
+  if (include_eds) sections.push_back(EndpointsSection(bootstrap, resources, selection));
+  sections.push_back(ListenersSection(bootstrap, loaded, resources, selection));
   sections.push_back(std::make_unique<admin::ScopedRoutesConfigDump>());
-  sections.push_back(RoutesSection(bootstrap, loaded, selection));
-  sections.push_back(SecretsSection(bootstrap, secrets, selection));
+  sections.push_back(RoutesSection(bootstrap, loaded, resources, selection));
+  sections.push_back(SecretsSection(bootstrap, resources.secrets, selection));
   return sections;
 }
 
@@ -263,7 +347,7 @@ ConfigDumper::ConfigDumper(Bootstrap bootstrap, int64_t wall_now) {
 ConfigDumper::~ConfigDumper() = default;
 
 absl::StatusOr<std::string> ConfigDumper::Dump(const ConfigDumpQuery& query,
-                                               const std::vector<ShownSecret>& secrets) const {
+                                               const ShownResources& resources) const {
   const std::string& regex = query.name_regex;
   const RE2 name(regex, RE2::Quiet);
   if (!name.ok()) {
@@ -272,7 +356,7 @@ absl::StatusOr<std::string> ConfigDumper::Dump(const ConfigDumpQuery& query,
   }
   const Selection selection{regex.empty() ? nullptr : &name};
   const std::vector<Section> sections =
-      MakeSections(loaded_->bootstrap, loaded_->at, secrets, selection, query.include_eds);
+      MakeSections(loaded_->bootstrap, loaded_->at, resources, selection, query.include_eds);
   admin::ConfigDump dump;
   absl::Status status = query.resource.empty()
                             ? AddAll(sections, query.mask, dump)

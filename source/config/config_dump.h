@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,39 @@ struct ShownSecret {
   std::string message;
 };
 
+// One version of a resource of a source, as it came.
+struct ResourceVersion {
+  std::string version;
+  std::string message;     // in binary
+  int64_t updated_at = 0;  // ns since the epoch
+};
+
+// Why the last version of a resource was refused.
+struct ResourceRefusal {
+  ResourceVersion tried;
+  std::string details;
+};
+
+// What is known of one resource.
+struct ShownResource {
+  std::string name;
+  std::optional<ResourceVersion> active = {};
+  std::optional<ResourceVersion> warming = {};
+  std::optional<ResourceVersion> draining = {};
+  std::optional<ResourceRefusal> refused = {};  // later than all of them
+};
+
+// Those of all sources.
+struct ShownResources {
+  std::vector<ShownSecret> secrets = {};
+  std::string clusters_version = {};  // the last one of the source
+  std::vector<ShownResource> clusters = {};
+  std::vector<ShownResource> endpoints = {};
+  std::string listeners_version = {};
+  std::vector<ShownResource> listeners = {};
+  std::vector<ShownResource> routes = {};
+};
+
 class ConfigDumper final {
  public:
   // `wall_now`: when the configuration was loaded, ns since the epoch.
@@ -49,7 +83,7 @@ class ConfigDumper final {
 
   // Keys and passwords are left out.
   absl::StatusOr<std::string> Dump(const ConfigDumpQuery& query,
-                                   const std::vector<ShownSecret>& secrets = {}) const;
+                                   const ShownResources& resources = {}) const;
 
   // envoy.config.core.v3.Node as JSON, one space a level.
   std::string NodeJson() const;

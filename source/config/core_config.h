@@ -10,6 +10,8 @@
 // source/common/config/datasource.cc.
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,7 +20,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "source/config/config_error.h"
+#include "source/config/config_source.h"
+#include "source/config/meaning.h"
 #include "source/config/registry.h"
+#include "source/config/source_use.h"
 #include "source/event/clock.h"
 #include "source/net/address.h"
 #include "source/net/cidr.h"
@@ -43,6 +48,8 @@ class TransportSocket;
 
 namespace remora::config {
 
+struct FilterChain;
+
 // What every translator is given besides its message and the message's path.
 struct Translation {
   const Registry& registry;
@@ -50,6 +57,8 @@ struct Translation {
   ErrorList& warnings;
   // Names that routes may use.
   absl::flat_hash_set<std::string> clusters = {};
+  // And others, of which this knows; null: there are none.
+  std::function<bool(std::string_view)> has_cluster = nullptr;
   // Runtime value re2.max_program_size.error_level; absent: its default.
   std::optional<uint32_t> max_regex_program_size = std::nullopt;
   // Name of the service that this process stands beside (node.cluster).
@@ -57,11 +66,30 @@ struct Translation {
   std::string service_node = {};  // node.id
   // The node as it stands, a serialized envoy.config.core.v3.Node: services are told who calls.
   std::string node = {};
+  // Clusters that a source of configuration may be behind: the bootstrap's own.
+  absl::flat_hash_set<std::string> primary_clusters = {};
+  // The bootstrap has an ads_config.
+  bool has_ads = false;
+  // Control planes that secrets come from, each once.
+  std::vector<std::shared_ptr<const ConfigSource>> secret_servers = {};
   // Those of static_resources.secrets.
   absl::flat_hash_map<std::string, tls::SecretValue> secrets = {};
   // Every TLS context met, and what they share.
   std::vector<tls::ContextUse> tls_contexts = {};
   tls::PartCache tls_parts = {};
+  // Of each EDS cluster met, by its name.
+  absl::flat_hash_map<std::string, EndpointSource> endpoint_sources = {};
+  // Of each filter chain met that has one.
+  std::vector<RouteUse> route_uses = {};
+  // Filter chains that serve now, by what they mean (MeaningOf): the same objects are used again.
+  // None: the new ones will never be compared.
+  std::optional<absl::flat_hash_map<Meaning, std::shared_ptr<const FilterChain>>> known_chains =
+      std::nullopt;
+
+  bool Knows(std::string_view cluster) const {
+    return clusters.contains(absl::string_view(cluster.data(), cluster.size())) ||
+           (has_cluster != nullptr && has_cluster(cluster));
+  }
 };
 
 // Not negative and below 2^63 ns. Values above 100 years mean 100 years, so that sums with a point

@@ -168,7 +168,7 @@ std::vector<route::MirrorPolicy> ParseMirrors(const Mirrors& protos, bool valida
                              "Exactly one of cluster or cluster_header in request mirror "
                              "policy need to be specified");
     } else if (validate_clusters && !mirror.cluster.empty() &&
-               !translation.clusters.contains(mirror.cluster)) {
+               !translation.Knows(mirror.cluster)) {
       translation.errors.Add(path.Field("cluster"),
                              Concat("route: unknown shadow cluster '", mirror.cluster, "'"));
     }

@@ -175,6 +175,13 @@ std::shared_ptr<const FilterChain> ParseFilterChain(const lds::FilterChain& prot
                                                     const FieldPath& path,
                                                     Translation& translation) {
   FilterChain chain;
+  if (translation.known_chains.has_value()) {
+    chain.meaning = MeaningOf(proto);
+    const auto known = translation.known_chains->find(chain.meaning);
+    if (known != translation.known_chains->end()) return known->second;
+  }
+  const size_t contexts_before = translation.tls_contexts.size();
+  const size_t routes_before = translation.route_uses.size();
   chain.name = proto.name();
   chain.match = ParseMatch(proto.filter_chain_match(), address, path.Field("filter_chain_match"),
                            translation);
@@ -199,6 +206,11 @@ std::shared_ptr<const FilterChain> ParseFilterChain(const lds::FilterChain& prot
     const FieldPath filter = filters.Index(static_cast<size_t>(i));
     ParseNetworkFilter(proto.filters(i), i + 1 == proto.filters_size(), filter, translation, chain);
   }
+  const auto& contexts = translation.tls_contexts;
+  chain.tls_contexts.assign(contexts.begin() + static_cast<ptrdiff_t>(contexts_before),
+                            contexts.end());
+  const auto& routes = translation.route_uses;
+  chain.route_uses.assign(routes.begin() + static_cast<ptrdiff_t>(routes_before), routes.end());
   return std::make_shared<const FilterChain>(std::move(chain));
 }
 

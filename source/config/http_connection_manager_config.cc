@@ -9,6 +9,7 @@
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
 #include "source/config/access_log_config.h"
+#include "source/config/config_source_config.h"
 #include "source/config/http1_options_config.h"
 #include "source/config/http2_options_config.h"
 #include "source/config/http_filters_config.h"
@@ -30,6 +31,7 @@ using connection_manager::InternalAddresses;
 using connection_manager::ServerHeader;
 using connection_manager::StripPort;
 using envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+using envoy::extensions::filters::network::http_connection_manager::v3::Rds;
 using envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig;
 
 ServerHeader ParseServerHeader(HttpConnectionManager::ServerHeaderTransformation value) {
@@ -336,6 +338,15 @@ void ParseAccessLog(const HttpConnectionManager& proto, const FieldPath& path,
   }
 }
 
+void ParseRds(const Rds& proto, const FieldPath& path, Translation& translation, Config& config) {
+  const std::optional<ConfigSource> source =
+      ParseConfigSource(proto.config_source(), path.Field("config_source"), translation);
+  if (!source.has_value()) return;
+  config.route_slot = std::make_shared<const route::RouteSlot>();
+  translation.route_uses.push_back({*source, proto.route_config_name(), config.stat_prefix,
+                                    config.route_slot, config.filters});
+}
+
 }  // namespace
 
 std::shared_ptr<const Config> ParseHttpConnectionManager(const HttpConnectionManager& proto,
@@ -358,10 +369,12 @@ std::shared_ptr<const Config> ParseHttpConnectionManager(const HttpConnectionMan
   }
   config.filters = ParseHttpFilters(proto.http_filters(), path.Field("http_filters"), translation);
   if (proto.has_route_config()) {
-    config.routes = ParseRouteTable(proto.route_config(), config.filters,
+    config.routes = ParseRouteTable(proto.route_config(), config.filters, true,
                                     path.Field("route_config"), translation);
+  } else if (proto.has_rds()) {
+    ParseRds(proto.rds(), path.Field("rds"), translation, config);
   } else {
-    translation.errors.Add(path, "route_config is required");
+    translation.errors.Add(path, "route_config or rds is required");
   }
   if (translation.errors.size() != errors_before) return nullptr;
   return std::make_shared<const Config>(std::move(config));

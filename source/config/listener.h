@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "source/config/meaning.h"
+#include "source/config/source_use.h"
 #include "source/http/connection_manager/config.h"
 #include "source/http/metadata.h"
 #include "source/net/filter_chain_index.h"
@@ -22,6 +24,7 @@
 #include "source/net/network_filter.h"
 #include "source/net/socket.h"
 #include "source/net/transport_factory.h"
+#include "source/tls/context_source.h"
 
 namespace remora::tcp {
 struct Config;
@@ -33,12 +36,16 @@ namespace remora::config {
 enum class TrafficDirection : uint8_t { kUnspecified, kInbound, kOutbound };
 
 struct FilterChain {
+  Meaning meaning = {};  // of its message; not set where none will be compared
   std::string name;
   net::FilterChainMatch match;
   std::shared_ptr<const http::Metadata> metadata;          // null: none
   std::shared_ptr<const net::TransportFactory> transport;  // null: plain text
   event::Duration transport_connect_timeout = 0;           // of its handshake; 0: none
   std::vector<net::GuardFactory> guards;
+  // What it needs from elsewhere: whoever serves it follows that.
+  std::vector<tls::ContextUse> tls_contexts;
+  std::vector<RouteUse> route_uses;
   // The terminal filter: exactly one of these.
   std::shared_ptr<const connection_manager::Config> http;
   std::shared_ptr<const tcp::Config> tcp;
@@ -46,6 +53,7 @@ struct FilterChain {
 };
 
 struct ListenerConfig {
+  Meaning meaning = {};     // of its message without the filter chains; see FilterChain
   std::string name;         // made up by the server when the configuration gives none
   std::string stat_prefix;  // empty: the address, `:` as `_`
   net::Address address;

@@ -105,6 +105,12 @@ std::shared_ptr<const ListenerConfig> ParseListener(const lds::Listener& proto,
                                                     Translation& translation) {
   const size_t errors_before = translation.errors.size();
   ListenerConfig config;
+  if (translation.known_chains.has_value()) {
+    lds::Listener rest = proto;
+    rest.clear_filter_chains();
+    rest.clear_default_filter_chain();
+    config.meaning = MeaningOf(rest);
+  }
   config.name = proto.name();
   config.stat_prefix = proto.stat_prefix();
   config.access_log = ParseAccessLogs(proto.access_log(), path.Field("access_log"), translation);

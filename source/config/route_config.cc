@@ -38,11 +38,12 @@ constexpr char kNoName[] = "?";
 // Carries what is the same for all routes of a table.
 class RouteTableTranslator final {
  public:
-  RouteTableTranslator(const routes::RouteConfiguration& proto,
+  RouteTableTranslator(const routes::RouteConfiguration& proto, bool validates_clusters,
                        const std::vector<http::FilterFactory>& filters, Translation& translation)
       : filters_(filters),
         translation_(translation),
-        validate_clusters_(!proto.has_validate_clusters() || proto.validate_clusters().value()),
+        validate_clusters_(proto.has_validate_clusters() ? proto.validate_clusters().value()
+                                                         : validates_clusters),
         max_body_(MaxBody(proto)) {}
 
   route::VirtualHostConfig ParseVirtualHost(const routes::VirtualHost& proto,
@@ -69,7 +70,7 @@ class RouteTableTranslator final {
 
 void RouteTableTranslator::CheckCluster(std::string_view what, const std::string& name,
                                         const FieldPath& path) const {
-  if (!validate_clusters_ || name.empty() || translation_.clusters.contains(name)) return;
+  if (!validate_clusters_ || name.empty() || translation_.Knows(name)) return;
   translation_.errors.Add(path, Concat("route: unknown ", what, " '", name, "'"));
 }
 
@@ -302,9 +303,9 @@ route::VirtualHostConfig RouteTableTranslator::ParseVirtualHost(const routes::Vi
 
 std::shared_ptr<const route::RouteTable> ParseRouteTable(
     const routes::RouteConfiguration& proto, const std::vector<http::FilterFactory>& filters,
-    const FieldPath& path, Translation& translation) {
+    bool validates_clusters, const FieldPath& path, Translation& translation) {
   const size_t errors_before = translation.errors.size();
-  const RouteTableTranslator translator(proto, filters, translation);
+  const RouteTableTranslator translator(proto, validates_clusters, filters, translation);
   route::RouteTableConfig config;
   config.name = proto.name();
   if (translation.max_regex_program_size.has_value()) {

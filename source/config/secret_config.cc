@@ -1,7 +1,6 @@
 #include "source/config/secret_config.h"
 
 #include <re2/re2.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -10,12 +9,12 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "envoy/config/core/v3/base.pb.h"
-#include "envoy/config/core/v3/config_source.pb.h"
 #include "envoy/config/core/v3/extension.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/common.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.pb.h"
 #include "envoy/type/matcher/v3/string.pb.h"
+#include "source/config/config_source_config.h"
 #include "source/config/matcher_config.h"
 #include "source/config/text.h"
 #include "source/tls/fingerprint.h"
@@ -147,31 +146,31 @@ void ParseCustomValidator(const core::TypedExtensionConfig& proto, const FieldPa
   }
 }
 
+// The one that equals it of those that were met before.
+std::shared_ptr<const ConfigSource> Share(ConfigSource source, Translation& translation) {
+  for (const auto& known : translation.secret_servers) {
+    if (*known == source) return known;
+  }
+  translation.secret_servers.push_back(std::make_shared<const ConfigSource>(std::move(source)));
+  return translation.secret_servers.back();
+}
+
 // nullopt after an error.
 std::optional<tls::SecretSource> ParseSource(const tlsv3::SdsSecretConfig& proto,
                                              const FieldPath& path, Translation& translation) {
-  const core::ConfigSource& config = proto.sds_config();
-  const FieldPath at = path.Field("sds_config");
-  const FieldPath by_path = at.Field("path_config_source");
+  std::optional<ConfigSource> config =
+      ParseConfigSource(proto.sds_config(), path.Field("sds_config"), translation);
+  if (!config.has_value()) return std::nullopt;
   tls::SecretSource source;
   source.name = proto.name();
-  if (config.has_initial_fetch_timeout()) {
-    source.initial_fetch_timeout = ParseDuration(config.initial_fetch_timeout(),
-                                                 at.Field("initial_fetch_timeout"), translation);
-  }
-  if (config.has_path_config_source()) {
-    source.path = config.path_config_source().path();
-    source.watched_directory = config.path_config_source().watched_directory().path();
+  source.initial_fetch_timeout = config->initial_fetch_timeout;
+  if (config->kind == ConfigSource::Kind::kPath) {
+    source.path = std::move(config->path);
+    source.watched_directory = std::move(config->watched_directory);
   } else {
-    source.path = config.path();
+    source.server = Share(*std::move(config), translation);
   }
-  if (source.path.empty()) return std::nullopt;  // the rule about the oneof has told
-  struct stat status;
-  if (stat(source.path.c_str(), &status) == 0) return source;
-  translation.errors.Add(config.has_path_config_source() ? by_path.Field("path") : at.Field("path"),
-                         Concat("paths must refer to an existing path in the system: '",
-                                source.path, "' does not exist"));
-  return std::nullopt;
+  return source;
 }
 
 // One of the bootstrap's secrets, null after an error. `wanted`: the kind in Envoy's words.

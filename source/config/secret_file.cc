@@ -9,6 +9,7 @@
 #include "source/config/redact.h"
 #include "source/config/secret_config.h"
 #include "source/config/text.h"
+#include "source/config/validate_rules.h"
 
 namespace remora::config {
 namespace {
@@ -65,6 +66,22 @@ absl::Status ReadFiles(tls::SecretValue& value) {
   return absl::OkStatus();
 }
 
+// With the content of its files; nullopt after an error.
+std::optional<tls::Secret> Translate(const SecretProto& proto, const FieldPath& path,
+                                     ErrorList& errors, ErrorList& warnings) {
+  const Registry none;
+  Translation translation{none, errors, warnings};
+  std::optional<tls::Secret> secret = ParseSecret(proto, path, translation);
+  if (!secret.has_value()) return std::nullopt;
+  absl::StatusOr<tls::SecretValue> value = ReadFilesAgain(std::move(secret->value));
+  if (!value.ok()) {
+    errors.Add(path, std::string(value.status().message()));
+    return std::nullopt;
+  }
+  secret->value = *std::move(value);
+  return secret;
+}
+
 }  // namespace
 
 SecretFile ReadSecretFile(const tls::SecretSource& source, UnknownFieldPolicy unknown_fields) {
@@ -80,17 +97,7 @@ SecretFile ReadSecretFile(const tls::SecretSource& source, UnknownFieldPolicy un
   const FieldPath root;
   const FieldPath resources = root.Field("resources");
   if (read.ok() && FindSecret(response, source, resources, read.errors, proto)) {
-    const Registry none;
-    Translation translation{none, read.errors, read.warnings};
-    file.secret = ParseSecret(proto, resources.Index(0), translation);
-    if (file.secret.has_value()) {
-      absl::StatusOr<tls::SecretValue> value = ReadFilesAgain(std::move(file.secret->value));
-      if (value.ok()) {
-        file.secret->value = *std::move(value);
-      } else {
-        read.errors.Add(resources, std::string(value.status().message()));
-      }
-    }
+    file.secret = Translate(proto, resources.Index(0), read.errors, read.warnings);
   }
   read.positions.Finish(read.warnings, LoadResult::kMaxReported);
   file.warnings = OneLine(read.warnings);
@@ -101,6 +108,31 @@ SecretFile ReadSecretFile(const tls::SecretSource& source, UnknownFieldPolicy un
     file.error = OneLine(read.errors);
     return file;
   }
+  Redact(proto);
+  file.shown = proto.SerializeAsString();
+  return file;
+}
+
+SecretFile ReadSecret(const tls::SecretSource& source, std::string_view bytes,
+                      std::string_view version) {
+  SecretFile file;
+  file.version = version;
+  ErrorList errors;
+  ErrorList warnings;
+  SecretProto proto;
+  const FieldPath root;
+  if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    errors.Add(root, Concat("Unable to unpack as ", proto.GetTypeName()));
+  } else if (proto.name() != source.name) {
+    errors.Add(root.Field("name"), Concat("Unexpected SDS secret (expecting ", source.name,
+                                          "): ", proto.name()));
+  } else {
+    ValidateRules(proto, {}, errors, warnings);
+    if (errors.empty()) file.secret = Translate(proto, root, errors, warnings);
+  }
+  file.warnings = OneLine(warnings);
+  file.error = OneLine(errors);
+  if (!file.secret.has_value()) return file;
   Redact(proto);
   file.shown = proto.SerializeAsString();
   return file;

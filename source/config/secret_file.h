@@ -1,6 +1,6 @@
 #pragma once
 
-// ReadSecretFile: a file that is the source of one secret (path_config_source): an
+// ReadSecretFile, ReadSecret: a file that is the source of one secret (path_config_source): an
 // envoy.service.discovery.v3.DiscoveryResponse in YAML or JSON with one Secret in it.
 // ReadFilesAgain: the files that a secret names.
 //
@@ -32,6 +32,9 @@ struct SecretFile {
 };
 
 SecretFile ReadSecretFile(const tls::SecretSource& source, UnknownFieldPolicy unknown_fields);
+// The same of what a control plane sends: a serialized Secret.
+SecretFile ReadSecret(const tls::SecretSource& source, std::string_view bytes,
+                      std::string_view version);
 
 // The same value with the present content of its files, all of one moment: they are read until two
 // rounds agree. Fails when one cannot be read or they do not come to rest.

@@ -38,11 +38,11 @@ bool Has(const http::MetadataValue& values, const http::MetadataValue& wanted) {
 }
 
 // As HostConfig::transport says it.
-uint32_t Choose(const std::vector<http::MetadataValue>& matches,
+uint32_t Choose(const std::vector<upstream::TransportMatch>& matches,
                 const http::MetadataValue& endpoint, const http::MetadataValue& locality) {
   for (const http::MetadataValue* values : {&endpoint, &locality}) {
     for (size_t i = 0; i < matches.size(); ++i) {
-      if (Has(*values, matches[i])) return static_cast<uint32_t>(i + 1);
+      if (Has(*values, matches[i].values)) return static_cast<uint32_t>(i + 1);
     }
   }
   return 0;
@@ -53,22 +53,26 @@ uint32_t Choose(const std::vector<http::MetadataValue>& matches,
 void ParseTransportMatches(const cds::Cluster& proto, const FieldPath& path,
                            Translation& translation, upstream::ClusterConfig& config) {
   const FieldPath list = path.Field("transport_socket_matches");
-  std::vector<http::MetadataValue> matches;
   for (int i = 0; i < proto.transport_socket_matches_size(); ++i) {
     const cds::Cluster::TransportSocketMatch& match = proto.transport_socket_matches(i);
     const FieldPath at = list.Index(static_cast<size_t>(i));
-    matches.push_back(ToMetadataValue(match.match()));
     config.transport_matches.push_back(
-        {match.name(),
+        {match.name(), ToMetadataValue(match.match()),
          ParseClusterTransport(match.transport_socket(), Concat("cluster '", proto.name(), "'"),
                                at.Field("transport_socket"), translation)});
   }
-  if (matches.empty() || config.hosts.empty()) return;
+  ChooseTransports(proto.load_assignment(), config.transport_matches, config.hosts);
+}
+
+void ChooseTransports(const envoy::config::endpoint::v3::ClusterLoadAssignment& proto,
+                      const std::vector<upstream::TransportMatch>& matches,
+                      std::vector<upstream::HostConfig>& hosts) {
+  if (matches.empty() || hosts.empty()) return;
   size_t host = 0;
-  for (const auto& group : proto.load_assignment().endpoints()) {
+  for (const auto& group : proto.endpoints()) {
     const http::MetadataValue locality = ValuesOf(group.metadata());
     for (const auto& endpoint : group.lb_endpoints()) {
-      config.hosts[host++].transport = Choose(matches, ValuesOf(endpoint.metadata()), locality);
+      hosts[host++].transport = Choose(matches, ValuesOf(endpoint.metadata()), locality);
     }
   }
 }

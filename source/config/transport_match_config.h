@@ -11,6 +11,9 @@
 namespace envoy::config::cluster::v3 {
 class Cluster;
 }
+namespace envoy::config::endpoint::v3 {
+class ClusterLoadAssignment;
+}
 
 namespace remora::config {
 
@@ -18,5 +21,10 @@ namespace remora::config {
 // the load assignment of `proto`.
 void ParseTransportMatches(const envoy::config::cluster::v3::Cluster& proto, const FieldPath& path,
                            Translation& translation, upstream::ClusterConfig& config);
+
+// HostConfig::transport of `hosts`, which were made from `proto`.
+void ChooseTransports(const envoy::config::endpoint::v3::ClusterLoadAssignment& proto,
+                      const std::vector<upstream::TransportMatch>& matches,
+                      std::vector<upstream::HostConfig>& hosts);
 
 }  // namespace remora::config

@@ -20,6 +20,8 @@ struct TokenBucketSettings {
   uint64_t max_tokens = 0;
   uint64_t tokens_per_fill = 1;
   Duration fill_interval = kSecond;  // above 0
+
+  bool operator==(const TokenBucketSettings&) const = default;
 };
 
 class TokenBucket {

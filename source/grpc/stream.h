@@ -38,6 +38,8 @@ struct Service {
   std::vector<std::pair<std::string, std::string>> initial_metadata = {};
   uint64_t max_message_bytes = kDefaultMaxMessage;
   bool envoy_fields = true;  // x-envoy-internal, x-forwarded-for
+
+  bool operator==(const Service&) const = default;
 };
 
 class StreamUser {

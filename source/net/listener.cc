@@ -45,6 +45,10 @@ Listener::Listener(event::Dispatcher& dispatcher, Socket socket, AcceptHandler& 
 void Listener::Stop() {
   if (!socket_.valid()) return;
   AcceptSome(kMostWaiting);
+  Leave();
+}
+
+void Listener::Leave() {
   retry_.Disarm();
   event_.Unregister();
   socket_ = Socket();

@@ -36,6 +36,9 @@ class Listener final {
   // Hands out what has already connected and waits, then closes the socket: whoever connects from
   // now on is refused. Not from within OnAccept.
   void Stop();
+  // Closes its descriptor at once: whoever has connected, or will, is accepted by another one that
+  // has the same socket.
+  void Leave();
 
   int fd() const { return socket_.fd(); }
 

@@ -1,5 +1,6 @@
 #include "source/server/active_listener.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,7 +21,8 @@ uint64_t Milliseconds(event::Duration duration) {
 ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> config,
                                std::vector<net::Socket> sockets, const ListenerScopes& scopes,
                                const Surroundings& surroundings)
-    : config_(std::move(config)),
+    : scopes_keeper_(scopes.keeper),
+      config_(std::move(config)),
       dispatcher_(surroundings.services.worker.dispatcher),
       services_(surroundings.services),
       directory_(surroundings.directory),
@@ -28,32 +30,16 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
       global_usage_(scopes.global_usage),
       limit_key_(
           absl::StrCat("envoy.resource_limits.listener.", config_->name, ".connection_limit")),
+      pipes_(surroundings.pipes),
       stats_(scopes.listener->Make<ListenerStats>(services_.worker.shard)),
       worker_stats_(surroundings.worker_scope.Make<ListenerWorkerStats>(services_.worker.shard)),
       connections_(surroundings.connections) {
-  const auto chains = config_->AllChains();
-  for (size_t i = 0; i < chains.size(); ++i) {
-    chains_.push_back(std::make_unique<ListenerChain>(
-        chains[i], scopes.chains[i],
-        ListenerChain::Surroundings{config_->per_connection_buffer_limit, services_,
-                                    surroundings.pipes, *scopes.listener, scopes.drain}));
-  }
-  if (config_->index == nullptr) {
-    only_chain_ = chains_.back().get();
-  } else if (config_->index->only().has_value()) {
-    only_chain_ = chains_[*config_->index->only()].get();
-  }
-  filters_.factories = &config_->listener_filters;
-  filters_.timeout = config_->listener_filters_timeout;
-  filters_.continues_on_timeout = config_->continues_on_timeout;
+  MakeChains(scopes, {});
+  ReadConfig();
   for (size_t i = 0; i < config_->listener_filters.size(); ++i) {
     const net::ListenerFilterFactory& factory = config_->listener_filters[i];
     filters_.filters.push_back(
         factory.create(factory.config.get(), {*scopes.filters[i], services_.worker.shard}));
-  }
-  if (!config_->access_log.empty()) {
-    CHECK(services_.log_files != nullptr);
-    loggers_ = access_log::WorkerLoggers(config_->access_log, *services_.log_files);
   }
   OnRuntime();
   for (net::Socket& socket : sockets) {
@@ -67,6 +53,81 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
 }
 
 ActiveListener::~ActiveListener() = default;
+
+// `known` are those of the version before; the ones that stay move over.
+void ActiveListener::MakeChains(const ListenerScopes& scopes,
+                                std::vector<std::unique_ptr<ListenerChain>> known) {
+  const auto configs = config_->AllChains();
+  chains_.clear();
+  for (size_t i = 0; i < configs.size(); ++i) {
+    const auto same = std::find_if(known.begin(), known.end(), [&](const auto& chain) {
+      return chain != nullptr && chain->shared_config() == configs[i];
+    });
+    if (same != known.end()) {
+      (*same)->Keep(scopes.keeper);
+      chains_.push_back(std::move(*same));
+      continue;
+    }
+    chains_.push_back(std::make_unique<ListenerChain>(
+        configs[i], scopes.chains[i],
+        ListenerChain::Surroundings{config_->per_connection_buffer_limit, services_, pipes_,
+                                    *scopes.listener, scopes.drain, scopes.keeper}));
+  }
+  only_chain_ = nullptr;
+  if (config_->index == nullptr) {
+    only_chain_ = chains_.back().get();
+  } else if (config_->index->only().has_value()) {
+    only_chain_ = chains_[*config_->index->only()].get();
+  }
+  for (auto& chain : known) {
+    if (chain != nullptr) leaving_.push_back(std::move(chain));
+  }
+}
+
+// What stands in the configuration and is used from there.
+void ActiveListener::ReadConfig() {
+  filters_.factories = &config_->listener_filters;
+  filters_.timeout = config_->listener_filters_timeout;
+  filters_.continues_on_timeout = config_->continues_on_timeout;
+  if (config_->access_log.empty()) return;
+  CHECK(services_.log_files != nullptr);
+  loggers_ = access_log::WorkerLoggers(config_->access_log, *services_.log_files);
+}
+
+void ActiveListener::Adopt(std::shared_ptr<const config::ListenerConfig> config,
+                           const ListenerScopes& scopes, const net::Drain* leaving) {
+  config_ = std::move(config);
+  scopes_keeper_ = scopes.keeper;
+  MakeChains(scopes, std::exchange(chains_, {}));
+  ReadConfig();
+  for (auto& chain : leaving_) {
+    if (chain->leaving() == nullptr) chain->Leave(leaving);
+    if (chain->sessions == 0) dispatcher_.DeferDelete(std::move(chain));
+  }
+  std::erase(leaving_, nullptr);
+}
+
+void ActiveListener::Retire(absl::AnyInvocable<void()> when_empty) {
+  stopped_ = true;
+  for (const auto& listener : listeners_) listener->Leave();
+  when_empty_ = std::move(when_empty);
+  TellIfEmpty();
+}
+
+void ActiveListener::TellIfEmpty() {
+  if (when_empty_ == nullptr || !sessions_.empty() || !pending_.empty()) return;
+  dispatcher_.Post(std::exchange(when_empty_, nullptr));
+}
+
+void ActiveListener::EndSessions(const net::Drain* leaving) {
+  // One that ends takes itself out of the list, and the last one takes its place.
+  for (size_t i = sessions_.size(); i > 0; --i) {
+    if (leaving != nullptr && sessions_[i - 1].chain->leaving() != leaving) continue;
+    net::DownstreamSession& session = *sessions_[i - 1].session;
+    session.Close();
+    OnSessionClosed(session);
+  }
+}
 
 void ActiveListener::StopAccepting() {
   stopped_ = true;
@@ -118,7 +179,7 @@ void ActiveListener::OnAccept(net::Socket socket, const net::Address& remote) {
   if (config_->balances && usage_ != nullptr) {
     const size_t least = usage_->AddToLeast(services_.worker.index);
     if (least != services_.worker.index) {
-      usage_->worker(least).Give(*config_, std::move(socket), remote);
+      usage_->worker(least).Give(*usage_, std::move(socket), remote);
       return;
     }
     Take(std::move(socket), remote);
@@ -166,6 +227,7 @@ void ActiveListener::Forget(PendingConnection& connection) {
   }
   pending_.pop_back();
   dispatcher_.DeferDelete(std::move(ended));
+  TellIfEmpty();
 }
 
 void ActiveListener::OnInspected(PendingConnection& connection, bool timed_out) {
@@ -285,6 +347,7 @@ void ActiveListener::StartSession(ListenerChain& chain, net::Accepted accepted) 
     deadline->timer.Arm(dispatcher_.now() + (refused ? delay : handshake));
   }
   sessions_.push_back({std::move(session), &chain, std::move(guarded), std::move(deadline), {}});
+  ++chain.sessions;
   if (!refused) started.Start();
 }
 
@@ -321,6 +384,14 @@ void ActiveListener::OnSessionClosed(net::DownstreamSession& session) {
   }
   sessions_.pop_back();
   dispatcher_.DeferDelete(std::move(ended.session));
+  if (--ended.chain->sessions == 0 && ended.chain->leaving() != nullptr) {
+    const auto left = std::find_if(leaving_.begin(), leaving_.end(), [&ended](const auto& chain) {
+      return chain.get() == ended.chain;
+    });
+    dispatcher_.DeferDelete(std::move(*left));
+    leaving_.erase(left);
+  }
+  TellIfEmpty();
 }
 
 // --- logs ---

@@ -8,6 +8,10 @@
 // Without listener filters, limits and guards, and with a chain that takes everything, a connection
 // goes straight to its session.
 //
+// A new version of the listener in which only filter chains differ is taken over in place (Adopt):
+// chains that stay keep their connections, the others leave. Of any other one this one retires: the
+// new one accepts on the same sockets, and this goes with its last connection.
+//
 // Owner: the worker. Thread: the worker's. Room between "a connection was accepted" and the HTTP
 // connection manager or the TCP proxy. A failure to accept is net::Listener's to handle; what a
 // limit, a filter or a guard refuses and what no chain takes is closed, counted and logged.
@@ -19,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "source/config/listener.h"
 #include "source/http/connection_manager/worker_config.h"
 #include "source/net/downstream_session.h"
@@ -44,7 +49,8 @@ class ListenerDirectory {
   ~ListenerDirectory() = default;
 };
 
-class ActiveListener final : public net::AcceptHandler,
+class ActiveListener final : public event::Deferred,
+                             public net::AcceptHandler,
                              public net::SessionOwner,
                              public PendingOwner {
  public:
@@ -69,6 +75,16 @@ class ActiveListener final : public net::AcceptHandler,
   bool stopped() const { return stopped_; }
   // Accepts nothing more; the connections that there are live on.
   void StopAccepting();
+  // Accepts nothing more, because another one does on the same sockets, or nobody shall.
+  // `when_empty` is called from the dispatcher once there is no connection any more.
+  void Retire(absl::AnyInvocable<void()> when_empty);
+  // Takes over a version that differs in its filter chains alone. Connections of chains that leave
+  // end as `leaving` says.
+  void Adopt(std::shared_ptr<const config::ListenerConfig> config, const ListenerScopes& scopes,
+             const net::Drain* leaving);
+  // Ends the connections of chains that left by this; null: all.
+  void EndSessions(const net::Drain* leaving);
+  ListenerUsage* usage() const { return usage_; }
   // Idle connections end now, the others with the response that they wait for.
   void DrainSessions();
   // The runtime values have changed: limits are read anew.
@@ -103,6 +119,9 @@ class ActiveListener final : public net::AcceptHandler,
   };
 
   static void OnDeadline(void* deadline);
+  void MakeChains(const ListenerScopes& scopes, std::vector<std::unique_ptr<ListenerChain>> known);
+  void ReadConfig();
+  void TellIfEmpty();
   // False, and counted: there are too many.
   bool WithinLimits();
   void Count();
@@ -122,6 +141,7 @@ class ActiveListener final : public net::AcceptHandler,
   void LogWithoutSession(const net::Findings& findings, std::string_view details);
   void Log(const Open& open);
 
+  std::shared_ptr<const void> scopes_keeper_;
   std::shared_ptr<const config::ListenerConfig> config_;
   event::Dispatcher& dispatcher_;
   connection_manager::WorkerServices services_;
@@ -132,9 +152,12 @@ class ActiveListener final : public net::AcceptHandler,
   uint64_t limit_ = UINT64_MAX;
   uint64_t global_limit_ = UINT64_MAX;
   bool stopped_ = false;
+  absl::AnyInvocable<void()> when_empty_;
+  net::PipePool& pipes_;
   access_log::WorkerLoggers loggers_;
   ListenerFilters filters_;
   std::vector<std::unique_ptr<ListenerChain>> chains_;  // as ListenerConfig::AllChains
+  std::vector<std::unique_ptr<ListenerChain>> leaving_;  // with connections yet
   ListenerChain* only_chain_ = nullptr;  // takes everything; null: it depends on the connection
   ListenerStats stats_;
   ListenerWorkerStats worker_stats_;

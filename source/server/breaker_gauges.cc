@@ -20,16 +20,22 @@ std::string ScopeName(const upstream::ClusterConfig& cluster, Priority priority)
 
 }  // namespace
 
-void BreakerGauges::Declare(const upstream::ClusterConfig& cluster) {
+void BreakerGauges::Declare(const upstream::ClusterConfig& cluster, ScopeLease& scopes) {
   for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
-    store_.AddScope(ScopeName(cluster, priority)).Declare<upstream::BreakerStats>();
+    scopes.Add(ScopeName(cluster, priority)).Declare<upstream::BreakerStats>();
   }
 }
 
 void BreakerGauges::Refresh(const upstream::ClusterTable& clusters) {
-  for (const auto& [name, cluster] : clusters) {
-    Refresh(*cluster, Priority::kDefault);
-    Refresh(*cluster, Priority::kHigh);
+  clusters.ForEach([this](const Cluster& cluster) {
+    Refresh(cluster, Priority::kDefault);
+    Refresh(cluster, Priority::kHigh);
+  });
+}
+
+void BreakerGauges::Forget(const Cluster& cluster) {
+  for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
+    seen_open_.erase({cluster.identity().get(), priority});
   }
 }
 
@@ -46,17 +52,17 @@ void BreakerGauges::Refresh(const Cluster& cluster, Priority priority) {
   const uint32_t retry_limit = cluster.RetryLimit(priority);
   const bool retries = open(retry_limit, &UsageSlot::retries);
   const bool pools = open(limits.max_connection_pools, &UsageSlot::pools);
-  auto found = seen_open_.find({&cluster, priority});
+  auto found = seen_open_.find({cluster.identity().get(), priority});
   if (found == seen_open_.end()) {
     if (!connections && !pending && !requests && !retries && !pools && !limits.track_remaining)
       return;
-    stats::Scope& scope = store_.AddScope(ScopeName(cluster.config(), priority));
-    found = seen_open_
-                .emplace(std::make_pair(&cluster, priority),
-                         scope.Make<upstream::BreakerStats>(store_.main_shard()))
+    Seen seen{std::make_unique<ScopeLease>(store_), {}};
+    seen.gauges = seen.scope->Add(ScopeName(cluster.config(), priority))
+                      .Make<upstream::BreakerStats>(store_.main_shard());
+    found = seen_open_.emplace(std::make_pair(cluster.identity().get(), priority), std::move(seen))
                 .first;
   }
-  const upstream::BreakerStats& gauges = found->second;
+  const upstream::BreakerStats& gauges = found->second.gauges;
   gauges.cx_open.Set(connections ? 1 : 0);
   gauges.rq_pending_open.Set(pending ? 1 : 0);
   gauges.rq_open.Set(requests ? 1 : 0);

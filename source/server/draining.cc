@@ -33,20 +33,59 @@ Draining::Draining(runtime::ProcessState& process, event::Dispatcher& main,
           main.timers(), [](void* self) { static_cast<Draining*>(self)->WatchShutdown(); }, this) {}
 
 const net::Drain* Draining::Add(std::shared_ptr<const config::ListenerConfig> listener) {
-  Served& served = served_.emplace_back();
+  Served& served = served_[++last_id_];
   served.config = std::move(listener);
   served.drain = std::make_unique<net::Drain>();
   Refresh(served);
   return served.drain.get();
 }
 
+Draining::Served* Draining::Find(const config::ListenerConfig& listener) {
+  for (auto& [id, served] : served_) {
+    if (served.config.get() == &listener) return &served;
+  }
+  return nullptr;
+}
+
+void Draining::Replace(const config::ListenerConfig& old,
+                       std::shared_ptr<const config::ListenerConfig> listener) {
+  Served* served = Find(old);
+  if (served != nullptr) served->config = std::move(listener);
+}
+
+void Draining::Retire(const config::ListenerConfig& listener) {
+  Served* served = Find(listener);
+  if (served == nullptr) return;
+  served->stopped = true;
+  if (!served->draining_since.has_value()) served->draining_since = main_.now();
+  Refresh(*served);
+}
+
+const net::Drain* Draining::AddLeaving() {
+  Served& served = served_[++last_id_];
+  served.drain = std::make_unique<net::Drain>();
+  served.stopped = true;
+  served.draining_since = main_.now();
+  Refresh(served);
+  return served.drain.get();
+}
+
+void Draining::Forget(const net::Drain* drain) {
+  for (auto it = served_.begin(); it != served_.end(); ++it) {
+    if (it->second.drain.get() != drain) continue;
+    served_.erase(it);
+    return;
+  }
+}
+
 bool Draining::In(const Served& served, Scope scope) {
-  return scope == Scope::kAll || served.config->direction == config::TrafficDirection::kInbound;
+  return scope == Scope::kAll || (served.config != nullptr &&
+                                  served.config->direction == config::TrafficDirection::kInbound);
 }
 
 void Draining::Refresh(Served& served) {
   const bool unhealthy = process_.health_check_failed.load(std::memory_order_relaxed) &&
-                         served.config->drains_on_failed_health_check;
+                         served.config != nullptr && served.config->drains_on_failed_health_check;
   const bool at_once = options_.immediate || options_.time <= 0;
   if (shutting_down() || unhealthy || (served.draining_since.has_value() && at_once)) {
     served.drain->SetAlways();
@@ -58,7 +97,7 @@ void Draining::Refresh(Served& served) {
 }
 
 void Draining::RefreshAll() {
-  for (Served& served : served_) Refresh(served);
+  for (auto& [id, served] : served_) Refresh(served);
 }
 
 void Draining::FailHealthCheck(bool fail) {
@@ -67,20 +106,23 @@ void Draining::FailHealthCheck(bool fail) {
 }
 
 void Draining::Stop(Scope scope) {
-  for (size_t i = 0; i < served_.size(); ++i) {
-    if (!served_[i].stopped && In(served_[i], scope)) StopOne(i);
+  for (const auto& [id, served] : served_) {
+    if (!served.stopped && In(served, scope)) StopOne(id);
   }
 }
 
-void Draining::StopOne(size_t index) {
-  Served& served = served_[index];
+void Draining::StopOne(uint64_t id) {
+  Served& served = served_[id];
   served.stopped = true;
   served.accepting = workers_.size();
+  if (on_stop_ != nullptr) on_stop_(*served.config);
   for (const auto& worker : workers_) {
-    worker->dispatcher().Post([this, index, worker = worker.get(), config = served.config] {
+    worker->dispatcher().Post([this, id, worker = worker.get(), config = served.config] {
       worker->StopListener(*config);
-      main_.Post([this, index] {
-        if (--served_[index].accepting == 0) stats_.listener_stopped.Inc();
+      main_.Post([this, id] {
+        const auto found = served_.find(id);
+        if (found == served_.end()) return;  // it has gone meanwhile
+        if (--found->second.accepting == 0) stats_.listener_stopped.Inc();
       });
     });
   }
@@ -92,7 +134,7 @@ void Draining::DrainGracefully(Scope scope, bool stop_after) {
   if (all_.begun || sequence.begun) return;
   sequence = {true, stop_after};
   const event::TimePoint now = main_.now();
-  for (Served& served : served_) {
+  for (auto& [id, served] : served_) {
     if (In(served, scope) && !served.draining_since.has_value()) served.draining_since = now;
   }
   RefreshAll();
@@ -127,7 +169,7 @@ void Draining::WatchShutdown() {
   const event::TimePoint now = main_.now();
   const uint64_t connections = Connections();
   const bool stopped = std::all_of(served_.begin(), served_.end(),
-                                   [](const Served& served) { return served.accepting == 0; });
+                                   [](const auto& entry) { return entry.second.accepting == 0; });
   if ((stopped && connections == 0) || now >= *shutdown_deadline_) {
     if (connections > 0) {
       REMORA_LOG(kMain, kWarning, "the drain time is over: closing ", connections, " connections");

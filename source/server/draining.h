@@ -20,6 +20,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "source/config/listener.h"
 #include "source/net/drain.h"
 #include "source/runtime/process_state.h"
@@ -49,6 +50,20 @@ class Draining {
 
   // A listener that the workers are about to serve; what they ask before each response.
   const net::Drain* Add(std::shared_ptr<const config::ListenerConfig> listener);
+  // A version of it that has the same connections.
+  void Replace(const config::ListenerConfig& old,
+               std::shared_ptr<const config::ListenerConfig> listener);
+  // Its connections are to end, and no socket of it is open any more.
+  void Retire(const config::ListenerConfig& listener);
+  // For connections that are to end and belong to no listener as a whole.
+  const net::Drain* AddLeaving();
+  // No worker has it any more.
+  void Forget(const net::Drain* drain);
+  // Whoever holds listening sockets besides the workers is told when they are to close.
+  void OnStop(std::function<void(const config::ListenerConfig&)> on_stop) {
+    on_stop_ = std::move(on_stop);
+  }
+  event::Duration time() const { return options_.immediate ? 0 : options_.time; }
 
   void FailHealthCheck(bool fail);
   // Closes the listening sockets.
@@ -62,7 +77,7 @@ class Draining {
 
  private:
   struct Served {
-    std::shared_ptr<const config::ListenerConfig> config;
+    std::shared_ptr<const config::ListenerConfig> config;  // null: connections of no listener
     std::unique_ptr<net::Drain> drain;
     std::optional<event::TimePoint> draining_since;
     bool stopped = false;
@@ -77,7 +92,8 @@ class Draining {
   static bool In(const Served& served, Scope scope);
   void Refresh(Served& served);
   void RefreshAll();
-  void StopOne(size_t index);
+  void StopOne(uint64_t id);
+  Served* Find(const config::ListenerConfig& listener);
   void OnTimeOver(Scope scope);
   void WatchShutdown();
   uint64_t Connections() const;
@@ -88,7 +104,9 @@ class Draining {
   const ListenerManagerStats& stats_;
   DrainOptions options_;
   std::function<void()> finished_;
-  std::vector<Served> served_;
+  std::function<void(const config::ListenerConfig&)> on_stop_;
+  uint64_t last_id_ = 0;
+  absl::btree_map<uint64_t, Served> served_;
   Sequence inbound_;
   Sequence all_;
   event::Timer inbound_timer_;

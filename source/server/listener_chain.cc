@@ -20,7 +20,10 @@ net::ChainSetup Setup(const connection_manager::WorkerServices& services, stats:
 
 ListenerChain::ListenerChain(std::shared_ptr<const config::FilterChain> config,
                              const ChainScopes& scopes, const Surroundings& surroundings)
-    : config_(std::move(config)), services_(surroundings.services), session_scope_(scopes.session) {
+    : scopes_keeper_(surroundings.scopes_keeper),
+      config_(std::move(config)),
+      services_(surroundings.services),
+      session_scope_(scopes.session) {
   if (config_->transport != nullptr) {
     transports_ = config_->transport->ForWorker(surroundings.listener, services_.worker.shard);
   }
@@ -45,6 +48,12 @@ ListenerChain::ListenerChain(std::shared_ptr<const config::FilterChain> config,
     guards_.push_back(factory.create(factory.config.get(), Setup(services_, *scopes.guards[i])));
     wants_first_bytes_ |= factory.wants_first_bytes;
   }
+}
+
+void ListenerChain::Leave(const net::Drain* drain) {
+  leaving_ = drain;
+  if (http_ != nullptr) http_->SetDrain(drain);
+  if (tcp_ != nullptr) tcp_->SetDrain(drain);
 }
 
 std::unique_ptr<net::TransportSocket> ListenerChain::MakeTransport(const net::Address& peer) {

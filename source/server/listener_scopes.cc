@@ -8,38 +8,42 @@
 namespace remora::server {
 namespace {
 
-ChainScopes MakeChainScopes(stats::Store& store, const config::FilterChain& chain,
+ChainScopes MakeChainScopes(ScopeLease& lease, const config::FilterChain& chain,
                             const std::string& listener) {
   ChainScopes scopes;
   if (chain.http != nullptr) {
     const std::string& prefix = chain.http->stat_prefix;
-    scopes.http = &store.AddScope(absl::StrCat("http.", prefix));
-    scopes.http1 = &store.AddScope("http1");
-    scopes.http2 = &store.AddScope("http2");
-    scopes.listener_http = &store.AddScope(absl::StrCat(listener, ".http.", prefix));
+    scopes.http = &lease.Add(absl::StrCat("http.", prefix));
+    scopes.http1 = &lease.Add("http1");
+    scopes.http2 = &lease.Add("http2");
+    scopes.listener_http = &lease.Add(absl::StrCat(listener, ".http.", prefix));
   }
   if (chain.tcp != nullptr) {
-    scopes.tcp = &store.AddScope(absl::StrCat("tcp.", chain.tcp->stat_prefix));
+    scopes.tcp = &lease.Add(absl::StrCat("tcp.", chain.tcp->stat_prefix));
   }
-  if (chain.session.has_value()) scopes.session = &store.AddScope(chain.session->scope);
+  if (chain.session.has_value()) scopes.session = &lease.Add(chain.session->scope);
   for (const net::GuardFactory& guard : chain.guards) {
-    scopes.guards.push_back(&store.AddScope(guard.scope));
+    scopes.guards.push_back(&lease.Add(guard.scope));
   }
   return scopes;
 }
 
 }  // namespace
 
-ListenerScopes MakeListenerScopes(stats::Store& store, const config::ListenerConfig& config,
-                                  std::string_view prefix) {
+ListenerScopes MakeListenerScopes(ScopeLease& lease, const config::ListenerConfig& config,
+                                  std::string_view prefix, size_t workers) {
   const std::string listener = absl::StrCat("listener.", std::string(prefix));
   ListenerScopes scopes;
-  scopes.listener = &store.AddScope(listener);
+  scopes.keeper = std::make_shared<const char>();
+  scopes.listener = &lease.Add(listener);
+  for (size_t i = 0; i < workers; ++i) {
+    scopes.workers.push_back(&lease.Add(absl::StrCat(listener, ".worker_", i)));
+  }
   for (const net::ListenerFilterFactory& filter : config.listener_filters) {
-    scopes.filters.push_back(&store.AddScope(filter.scope));
+    scopes.filters.push_back(&lease.Add(filter.scope));
   }
   for (const auto& chain : config.AllChains()) {
-    scopes.chains.push_back(MakeChainScopes(store, *chain, listener));
+    scopes.chains.push_back(MakeChainScopes(lease, *chain, listener));
   }
   return scopes;
 }

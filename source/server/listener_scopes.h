@@ -4,14 +4,16 @@
 //
 // With them goes what else all workers of a listener look at: whether it is drained, and how many
 // connections it has.
-// Owner of the scopes: the Store, which outlives the workers. Thread: main. Nothing fails.
+// Owner of the scopes: a ScopeLease of the listener. Who counts in them holds `keeper`. Thread: main.
+// Nothing fails.
 
+#include <memory>
 #include <vector>
 
 #include "source/config/listener.h"
 #include "source/net/drain.h"
 #include "source/server/listener_usage.h"
-#include "source/stats/store.h"
+#include "source/server/scope_lease.h"
 
 namespace remora::server {
 
@@ -27,8 +29,10 @@ struct ChainScopes {
 };
 
 struct ListenerScopes {
+  std::shared_ptr<const void> keeper;
   stats::Scope* listener = nullptr;    // `listener.<address>.`
   std::vector<stats::Scope*> filters;  // of the listener filters
+  std::vector<stats::Scope*> workers;  // `listener.<address>.worker_<N>.`
   std::vector<ChainScopes> chains;     // in the order of ListenerConfig::AllChains
   const net::Drain* drain = nullptr;
   ListenerUsage* usage = nullptr;         // null: without limits
@@ -36,7 +40,7 @@ struct ListenerScopes {
 };
 
 // `prefix`: what stands for the listener's address.
-ListenerScopes MakeListenerScopes(stats::Store& store, const config::ListenerConfig& config,
-                                  std::string_view prefix);
+ListenerScopes MakeListenerScopes(ScopeLease& lease, const config::ListenerConfig& config,
+                                  std::string_view prefix, size_t workers);
 
 }  // namespace remora::server

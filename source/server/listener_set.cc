@@ -1,11 +1,13 @@
 #include "source/server/listener_set.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "source/base/check.h"
 
 namespace remora::server {
 
@@ -38,6 +40,30 @@ absl::StatusOr<net::Address> BindAddress(const ListenerConfig& config, net::Addr
   return address;
 }
 
+bool SameKeepalive(const std::optional<net::TcpKeepalive>& a,
+                   const std::optional<net::TcpKeepalive>& b) {
+  if (!a.has_value() || !b.has_value()) return a.has_value() == b.has_value();
+  return a->probes == b->probes && a->time_seconds == b->time_seconds &&
+         a->interval_seconds == b->interval_seconds;
+}
+
+bool SameOptions(const net::ListenOptions& a, const net::ListenOptions& b) {
+  const auto same = [](const net::SocketOption& x, const net::SocketOption& y) {
+    return x.level == y.level && x.name == y.name && x.value == y.value && x.state == y.state;
+  };
+  return a.reuse_port == b.reuse_port && a.ipv4_compat == b.ipv4_compat &&
+         a.transparent == b.transparent && a.freebind == b.freebind &&
+         a.fast_open_queue == b.fast_open_queue && a.backlog == b.backlog &&
+         SameKeepalive(a.keepalive, b.keepalive) &&
+         std::equal(a.options.begin(), a.options.end(), b.options.begin(), b.options.end(), same);
+}
+
+// One would listen where, and how, the other does.
+bool SameSockets(const ListenerConfig& a, const ListenerConfig& b) {
+  return a.binds == b.binds && a.address == b.address &&
+         a.additional_addresses == b.additional_addresses && SameOptions(a.options, b.options);
+}
+
 }  // namespace
 
 absl::StatusOr<BoundSockets> BindSockets(const ListenerConfig& config, size_t threads) {
@@ -55,42 +81,185 @@ absl::StatusOr<BoundSockets> BindSockets(const ListenerConfig& config, size_t th
   return bound;
 }
 
-ListenerScopes MakeScopes(stats::Store& store, const ListenerConfig& config) {
+ListenerScopes MakeScopes(ScopeLease& lease, const ListenerConfig& config, size_t workers) {
   std::string prefix = config.stat_prefix;
   if (prefix.empty()) prefix = config.address.ToString();
-  return MakeListenerScopes(store, config, prefix);
+  return MakeListenerScopes(lease, config, prefix, workers);
 }
 
-ListenerUsage* ListenerSet::AddUsage() {
-  std::vector<WorkerFace*> faces;
-  for (const auto& worker : workers_) faces.push_back(worker.get());
-  return usages_.emplace_back(std::make_unique<ListenerUsage>(std::move(faces))).get();
+struct ListenerSet::Leaving {
+  Leaving(ListenerSet& of, event::Dispatcher& dispatcher)
+      : set(of),
+        timer(
+            dispatcher.timers(),
+            [](void* self) {
+              auto* leaving = static_cast<Leaving*>(self);
+              leaving->set.EndLeaving(*leaving);
+            },
+            this) {}
+
+  ListenerSet& set;
+  uint64_t id = 0;
+  Bound bound;
+  bool in_place = false;  // only filter chains of it
+  const net::Drain* drain = nullptr;
+  std::unique_ptr<Company> company;
+  size_t workers = 0;  // that have it yet
+  event::Timer timer;  // the end of the drain time
+};
+
+ListenerSet::ListenerSet(const Services& services)
+    : services_(services) {
+  services_.draining.OnStop([this](const ListenerConfig& config) { CloseSockets(config); });
+  services_.stats.total_listeners_draining.Set(0);
+}
+
+ListenerSet::~ListenerSet() = default;
+
+// All versions of a listener, and whoever comes under its name later, count in one.
+ListenerUsage* ListenerSet::UsageOf(const std::string& name) {
+  const auto make = [this] {
+    std::vector<WorkerFace*> faces;
+    for (const auto& worker : services_.workers) faces.push_back(worker.get());
+    return std::make_unique<ListenerUsage>(std::move(faces));
+  };
+  if (all_usage_ == nullptr) all_usage_ = make();
+  std::unique_ptr<ListenerUsage>& usage = usages_[name];
+  if (usage == nullptr) usage = make();
+  return usage.get();
+}
+
+// --- sockets ---
+
+ListenerSet::Bound ListenerSet::MakeBound(const Config& config) {
+  Bound bound;
+  bound.config = config;
+  bound.lease = std::make_unique<ScopeLease>(services_.store);
+  bound.scopes = MakeScopes(*bound.lease, *config, services_.workers.size());
+  bound.scopes.usage = UsageOf(config->name);
+  bound.scopes.global_usage = all_usage_.get();
+  return bound;
 }
 
 absl::Status ListenerSet::Bind(const config::ListenerTable& listeners) {
-  ListenerUsage* const all = AddUsage();
   for (const auto& config : listeners) {
-    absl::StatusOr<BoundSockets> bound = BindSockets(*config, workers_.size());
-    if (!bound.ok()) return bound.status();
-    addresses_.push_back({config->name, std::move(bound->addresses)});
-    ListenerScopes scopes = MakeScopes(store_, *config);
-    scopes.usage = AddUsage();
-    scopes.global_usage = all;
-    waiting_.push_back({config, std::move(scopes), std::move(bound->sockets)});
-    stats_.listener_added.Inc();
+    absl::StatusOr<BoundSockets> sockets = BindSockets(*config, services_.workers.size());
+    if (!sockets.ok()) return sockets.status();
+    ShowAddresses(config->name, sockets->addresses);
+    Bound& bound = waiting_.emplace_back(MakeBound(config));
+    bound.sockets = *std::move(sockets);
+    services_.stats.listener_added.Inc();
   }
-  stats_.total_listeners_draining.Set(0);
   CountListeners();
   return absl::OkStatus();
+}
+
+absl::Status ListenerSet::CheckAddress(const ListenerConfig& config) const {
+  if (!config.binds || (config.address.is_ip() && config.address.port() == 0)) {
+    return absl::OkStatus();
+  }
+  const auto check = [&config](const ListenerConfig& other) {
+    if (other.name == config.name || !other.binds || other.address != config.address) {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        "error adding listener: '", config.name, "' has duplicate address '",
+        config.address.ToString(),
+        "' as existing listener, to check if the listener has duplicated addresses with other "
+        "listeners or 'enable_reuse_port' is set to 'false' for the listener"));
+  };
+  absl::Status status;
+  for (const auto& [name, bound] : served_) status.Update(check(*bound.config));
+  for (const auto* list : {&waiting_, &prepared_}) {
+    for (const Bound& bound : *list) status.Update(check(*bound.config));
+  }
+  return status;
+}
+
+absl::Status ListenerSet::Prepare(const Config& config) {
+  absl::Status status = CheckAddress(*config);
+  if (!status.ok()) return status;
+  Bound bound = MakeBound(config);
+  // The one of its name gives its sockets when this one is served; one that was just removed, now.
+  const auto same = [&config](const Bound& other) {
+    return SameSockets(*config, *other.config) && !other.sockets.sockets.empty();
+  };
+  const auto served = served_.find(config->name);
+  const auto removed = std::find_if(removed_.begin(), removed_.end(), same);
+  if (served == served_.end() || !same(served->second)) {
+    if (removed != removed_.end()) {
+      bound.sockets = std::move(removed->sockets);
+      bound.listens = removed->listens;
+      removed_.erase(removed);
+    } else {
+      absl::StatusOr<BoundSockets> sockets = BindSockets(*config, services_.workers.size());
+      if (!sockets.ok()) {
+        services_.stats.listener_create_failure.Inc();
+        return sockets.status();
+      }
+      bound.sockets = *std::move(sockets);
+    }
+  }
+  prepared_.push_back(std::move(bound));
+  CountListeners();
+  return absl::OkStatus();
+}
+
+void ListenerSet::Drop(const ListenerConfig& config) {
+  std::erase_if(prepared_, [&config](const Bound& bound) { return bound.config.get() == &config; });
+  CountListeners();
+}
+
+void ListenerSet::EndUpdate() { removed_.clear(); }
+
+std::vector<net::Socket> ListenerSet::SocketsFor(const Bound& bound, size_t worker) const {
+  std::vector<net::Socket> sockets;
+  if (bound.sockets.sockets.empty()) return sockets;
+  for (const net::Socket& socket : bound.sockets.sockets[worker]) {
+    sockets.emplace_back(fcntl(socket.fd(), F_DUPFD_CLOEXEC, 0));
+  }
+  return sockets;
+}
+
+absl::Status ListenerSet::ListenOn(Bound& bound) {
+  if (std::exchange(bound.listens, true)) return absl::OkStatus();
+  absl::Status status;
+  for (const std::vector<net::Socket>& sockets : bound.sockets.sockets) {
+    for (const net::Socket& socket : sockets) {
+      status.Update(net::StartListening(socket, bound.config->options));
+    }
+  }
+  if (!status.ok()) services_.stats.listener_create_failure.Inc();
+  return status;
+}
+
+void ListenerSet::CloseSockets(const ListenerConfig& config) {
+  for (auto& [name, bound] : served_) {
+    if (bound.config.get() == &config) bound.sockets.sockets.clear();
+  }
+}
+
+// --- service ---
+
+void ListenerSet::OnWorker(size_t worker, absl::AnyInvocable<void()> work) {
+  if (workers_run_) {
+    services_.workers[worker]->dispatcher().Post(std::move(work));
+  } else {
+    work();
+  }
 }
 
 absl::Status ListenerSet::StartReady(const std::function<bool(const ListenerConfig&)>& ready) {
   absl::Status status;
   // What drains begins nothing new.
-  if (draining_.shutting_down()) return status;
+  if (services_.draining.shutting_down()) return status;
   for (Bound& bound : waiting_) {
     if (!ready(*bound.config)) continue;
-    status.Update(Start(bound));
+    const absl::Status listens = ListenOn(bound);
+    status.Update(listens);
+    const std::string name = bound.config->name;
+    if (listens.ok()) Start(bound);
+    served_[name] = std::move(bound);
     bound.config = nullptr;
   }
   std::erase_if(waiting_, [](const Bound& bound) { return bound.config == nullptr; });
@@ -98,39 +267,175 @@ absl::Status ListenerSet::StartReady(const std::function<bool(const ListenerConf
   return status;
 }
 
-absl::Status ListenerSet::Start(Bound& bound) {
-  absl::Status status;
-  for (const std::vector<net::Socket>& sockets : bound.sockets) {
-    for (const net::Socket& socket : sockets) {
-      status.Update(net::StartListening(socket, bound.config->options));
+bool ListenerSet::Contains(const std::string& name) const {
+  return served_.contains(name) ||
+         std::any_of(waiting_.begin(), waiting_.end(),
+                     [&name](const Bound& bound) { return bound.config->name == name; });
+}
+
+void ListenerSet::Start(Bound& bound) {
+  services_.publish();
+  bound.scopes.drain = services_.draining.Add(bound.config);
+  for (size_t i = 0; i < services_.workers.size(); ++i) {
+    OnWorker(i, [worker = services_.workers[i].get(), config = bound.config,
+                 sockets = SocketsFor(bound, i), scopes = bound.scopes,
+                 &own = *bound.scopes.workers[i]]() mutable {
+      worker->AddListener(std::move(config), std::move(sockets), scopes, own);
+    });
+    services_.stats.listener_create_success.Inc();
+  }
+}
+
+std::vector<ListenerSet::Bound>::iterator ListenerSet::FindPrepared(const ListenerConfig& config) {
+  const auto found = std::find_if(
+      prepared_.begin(), prepared_.end(),
+      [&config](const Bound& bound) { return bound.config.get() == &config; });
+  CHECK(found != prepared_.end());
+  return found;
+}
+
+absl::Status ListenerSet::Listen(const ListenerConfig& config) {
+  const auto found = FindPrepared(config);
+  // Without sockets of its own it takes over those of the one that serves.
+  if (found->sockets.sockets.empty()) return absl::OkStatus();
+  const absl::Status status = ListenOn(*found);
+  if (!status.ok()) Drop(config);
+  return status;
+}
+
+void ListenerSet::Serve(const ListenerConfig& config, std::unique_ptr<Company> company) {
+  const auto found = FindPrepared(config);
+  Bound next = std::move(*found);
+  prepared_.erase(found);
+  const auto old = served_.find(config.name);
+  if (old != served_.end() && next.sockets.sockets.empty()) {
+    next.sockets.addresses = old->second.sockets.addresses;
+    if (old->second.config->meaning == config.meaning) {
+      AdoptInPlace(old->second, std::move(next), std::move(company));
+      CountListeners();
+      return;
     }
+    next.sockets.sockets = std::move(old->second.sockets.sockets);
+    next.listens = old->second.listens;
   }
-  if (!status.ok()) {
-    stats_.listener_create_failure.Inc();
-    return status;
+  ShowAddresses(config.name, next.sockets.addresses);
+  // The new one accepts before the old one ceases to: in the same turn of each worker.
+  Start(next);
+  if (old != served_.end()) Retire(std::exchange(old->second, Bound()), std::move(company));
+  served_[config.name] = std::move(next);
+  CountListeners();
+}
+
+void ListenerSet::Remove(const std::string& name, std::unique_ptr<Company> company) {
+  const auto found = served_.find(name);
+  if (found == served_.end()) return;
+  Bound bound = std::move(found->second);
+  served_.erase(found);
+  std::erase_if(addresses_, [&name](const auto& status) { return status.name == name; });
+  // One that is added in the same update may want its sockets.
+  Bound sockets;
+  sockets.config = bound.config;
+  sockets.sockets = std::exchange(bound.sockets, {});
+  sockets.listens = bound.listens;
+  removed_.push_back(std::move(sockets));
+  Retire(std::move(bound), std::move(company));
+  CountListeners();
+}
+
+// --- the end ---
+
+ListenerSet::Leaving& ListenerSet::BeginLeaving(Bound bound, const net::Drain* drain,
+                                                std::unique_ptr<Company> company) {
+  Leaving& leaving = leaving_.emplace_back(*this, services_.main);
+  leaving.id = ++last_leaving_;
+  leaving.bound = std::move(bound);
+  leaving.drain = drain;
+  leaving.company = std::move(company);
+  leaving.workers = services_.workers.size();
+  leaving.timer.Arm(services_.main.now() + services_.draining.time());
+  return leaving;
+}
+
+void ListenerSet::AdoptInPlace(Bound& old, Bound next, std::unique_ptr<Company> company) {
+  services_.stats.listener_in_place_updated.Inc();
+  services_.publish();
+  next.scopes.drain = old.scopes.drain;
+  next.sockets = std::exchange(old.sockets, {});
+  next.listens = old.listens;
+  services_.draining.Replace(*old.config, next.config);
+  const net::Drain* drain = services_.draining.AddLeaving();
+  for (size_t i = 0; i < services_.workers.size(); ++i) {
+    OnWorker(i, [worker = services_.workers[i].get(), from = old.config, to = next.config,
+                 scopes = next.scopes, drain]() mutable {
+      worker->UpdateListener(*from, std::move(to), scopes, drain);
+    });
   }
-  bound.scopes.drain = draining_.Add(bound.config);
-  for (size_t i = 0; i < workers_.size(); ++i) {
-    stats::Scope& worker_scope =
-        store_.AddScope(absl::StrCat(std::string(bound.scopes.listener->prefix()), "worker_", i));
-    Worker* const worker = workers_[i].get();
-    auto add = [worker, config = bound.config, sockets = std::move(bound.sockets[i]),
-                scopes = bound.scopes, &worker_scope]() mutable {
-      worker->AddListener(std::move(config), std::move(sockets), scopes, worker_scope);
-    };
-    if (workers_run_) {
-      worker->dispatcher().Post(std::move(add));
-    } else {
-      add();
+  Leaving& leaving =
+      BeginLeaving(std::exchange(old, std::move(next)), drain, std::move(company));
+  leaving.in_place = true;
+}
+
+void ListenerSet::Retire(Bound bound, std::unique_ptr<Company> company) {
+  services_.draining.Retire(*bound.config);
+  Leaving& leaving = BeginLeaving(std::move(bound), nullptr, std::move(company));
+  leaving.drain = leaving.bound.scopes.drain;
+  for (size_t i = 0; i < services_.workers.size(); ++i) {
+    OnWorker(i, [this, worker = services_.workers[i].get(), config = leaving.bound.config,
+                 id = leaving.id] {
+      // Called in the worker's thread, and before it runs in main's.
+      worker->RetireListener(*config,
+                             [this, id] { services_.main.Post([this, id] { OnLeft(id); }); });
+    });
+  }
+}
+
+void ListenerSet::EndLeaving(Leaving& leaving) {
+  for (size_t i = 0; i < services_.workers.size(); ++i) {
+    Worker* const worker = services_.workers[i].get();
+    if (!leaving.in_place) {
+      OnWorker(i, [worker, config = leaving.bound.config] { worker->EndListener(*config); });
+      continue;
     }
-    stats_.listener_create_success.Inc();
+    OnWorker(i, [this, worker, drain = leaving.drain, id = leaving.id] {
+      worker->EndChains(drain);
+      services_.main.Post([this, id] { OnLeft(id); });
+    });
   }
-  return absl::OkStatus();
+}
+
+void ListenerSet::OnLeft(uint64_t id) {
+  const auto found = std::find_if(leaving_.begin(), leaving_.end(),
+                                  [id](const Leaving& leaving) { return leaving.id == id; });
+  if (found == leaving_.end() || --found->workers > 0) return;
+  if (!found->in_place) services_.stats.listener_stopped.Inc();
+  // Workers destroy what they had at the end of the turn: the drain goes when the scopes do.
+  std::shared_ptr<const void> keeper = std::exchange(found->bound.scopes.keeper, nullptr);
+  services_.removed_scopes.Add(std::move(found->bound.lease), std::move(keeper));
+  services_.draining.Forget(found->drain);
+  leaving_.erase(found);
+  CountListeners();
+}
+
+// --- what is shown ---
+
+void ListenerSet::ShowAddresses(const std::string& name,
+                                const std::vector<net::Address>& addresses) {
+  for (admin::ListenerStatus& status : addresses_) {
+    if (status.name != name || name.empty()) continue;
+    status.addresses = addresses;
+    return;
+  }
+  addresses_.push_back({name, addresses});
 }
 
 void ListenerSet::CountListeners() {
-  stats_.total_listeners_warming.Set(waiting_.size());
-  stats_.total_listeners_active.Set(addresses_.size() - waiting_.size());
+  size_t chains = 0;
+  size_t listeners = 0;
+  for (const Leaving& leaving : leaving_) ++(leaving.in_place ? chains : listeners);
+  services_.stats.total_listeners_warming.Set(waiting_.size() + prepared_.size());
+  services_.stats.total_listeners_active.Set(served_.size());
+  services_.stats.total_listeners_draining.Set(listeners);
+  services_.stats.total_filter_chains_draining.Set(chains);
 }
 
 }  // namespace remora::server

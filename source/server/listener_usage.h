@@ -3,7 +3,8 @@
 // ListenerUsage: how many connections of one listener each worker has, for limits and for even
 // spreading. WorkerFace: how a connection is given to another worker.
 //
-// Owner: Server, one for each listener and one for all of them; outlives the workers. Threads: any;
+// Owner: Server, one for each listener (all its versions) and one for all of them; outlives the
+// workers. Threads: any;
 // every cell is an atomic number. A sum may be off by what happens meanwhile, as Envoy's may.
 
 #include <atomic>
@@ -16,16 +17,14 @@
 #include "source/net/address.h"
 #include "source/net/socket.h"
 
-namespace remora::config {
-struct ListenerConfig;
-}
-
 namespace remora::server {
+
+class ListenerUsage;
 
 class WorkerFace {
  public:
   // Serves a connection that another worker has accepted. Any thread.
-  virtual void Give(const config::ListenerConfig& listener, net::Socket socket,
+  virtual void Give(const ListenerUsage& listener, net::Socket socket,
                     const net::Address& remote) = 0;
 
  protected:

@@ -21,7 +21,8 @@ std::string ListenerTarget(const config::ListenerConfig& listener) {
 
 std::string ClusterTarget(const std::string& name) { return absl::StrCat(kClusterTarget, name); }
 
-absl::Status SecretContexts::Add(SecretContext::Setup setup, const std::string& who) {
+absl::StatusOr<std::unique_ptr<SecretContext>> SecretContexts::Follow(SecretContext::Setup setup,
+                                                                      const std::string& who) {
   const tls::SecretNeeds& needs = setup.needs;
   for (const tls::SecretSource& source : needs.certificate_sources) {
     warmer_.Wait(who, TargetName(source.name));
@@ -33,8 +34,9 @@ absl::Status SecretContexts::Add(SecretContext::Setup setup, const std::string& 
     warmer_.Arrived(who, TargetName(secret));
   };
   auto context = std::make_unique<SecretContext>(std::move(setup), provider_, files_);
-  contexts_.push_back(std::move(context));
-  return contexts_.back()->Start();
+  const absl::Status status = context->Start();
+  if (!status.ok()) return status;
+  return context;
 }
 
 std::vector<config::ShownSecret> SecretContexts::Shown() const {

@@ -1,17 +1,18 @@
 #pragma once
 
-// SecretContexts: every TLS context of the process with the secrets it is made of, and who warms
-// until they are there.
+// SecretContexts: what TLS contexts of the process are followed with: the provider of secrets, and
+// who warms until they are there.
 //
-// Owner: Server. Thread: main. Add for each listener and cluster that has one, then Start: secrets
-// of files are read at once, so that with good files nothing warms by the time Start returns. Start
-// fails when a secret that stands in the configuration itself is wrong.
+// Owner: Server. Thread: main. Follow for each context of a listener or cluster, then Start: secrets
+// of files are read at once, so that with good files nothing warms by the time Start returns; what is
+// followed later is read at once. Follow fails when a secret that stands in the configuration itself
+// is wrong.
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "source/config/config_dump.h"
 #include "source/config/listener.h"
 #include "source/event/file_watch.h"
@@ -24,6 +25,10 @@ namespace remora::server {
 // Who warms, as /init_dump shows it. Envoy does not show clusters.
 inline constexpr char kClusterTarget[] = "init manager Cluster ";
 inline constexpr char kListenerTarget[] = "init manager Listener-local-init-manager ";
+// The process itself, which waits for the first answers of its sources.
+inline constexpr char kServerTarget[] = "init manager Server";
+inline constexpr char kClustersTarget[] = "target CDS";
+inline constexpr char kListenersTarget[] = "target LDS";
 std::string ListenerTarget(const config::ListenerConfig& listener);
 std::string ClusterTarget(const std::string& name);
 
@@ -35,9 +40,10 @@ class SecretContexts {
   SecretContexts(const SecretContexts&) = delete;
   SecretContexts& operator=(const SecretContexts&) = delete;
 
-  // Of secrets that may change (SecretContext::Changes). `who` warms until all secrets of the
-  // context have come or are given up. `on_settled` of the setup is set here.
-  absl::Status Add(SecretContext::Setup setup, const std::string& who);
+  // Of secrets that may change (SecretContext::Changes), as long as the result lives. `who` warms
+  // until all secrets of the context have come or are given up. `on_settled` of the setup is set here.
+  absl::StatusOr<std::unique_ptr<SecretContext>> Follow(SecretContext::Setup setup,
+                                                        const std::string& who);
   // Reads the sources.
   void Start() { provider_.Start(); }
 
@@ -48,7 +54,6 @@ class SecretContexts {
   event::FileWatcher& files_;
   Warmer& warmer_;
   xds::SecretProvider provider_;
-  std::vector<std::unique_ptr<SecretContext>> contexts_;
 };
 
 }  // namespace remora::server

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -14,7 +15,6 @@
 #include "absl/strings/str_cat.h"
 #include "source/admin/admin_filter.h"
 #include "source/base/log.h"
-#include "source/tcp/config.h"
 
 namespace remora::server {
 
@@ -59,30 +59,39 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
           store_.AddScope("listener_manager").Make<ListenerManagerStats>(store_.main_shard())),
       cluster_stats_(
           store_.AddScope("cluster_manager").Make<ClusterManagerStats>(store_.main_shard())),
+      removed_scopes_(store_),
       breaker_gauges_(store_),
       log_writer_(options_.logs),
       file_stats_(store_.AddScope("filesystem").Make<access_log::FileStats>(store_.main_shard())),
       service_log_scope_(store_.AddScope("access_logs.grpc_access_log")),
+      log_files_(log_writer_, file_stats_),
       own_ip_(FindOwnIp(options_.own_ip_v6)),
       started_(clock.Now()),
       main_(options_.concurrency, store_.main_shard(), clock, own_ip_, process_, log_writer_,
             file_stats_, service_log_scope_),
+      clusters_({store_, breaker_gauges_, cluster_stats_, options_.concurrency + 1,
+                 removed_scopes_, [this] { publication_.Changed(); }}),
+      publication_(main_, workers_, [this] { return clusters_.table(); }),
       files_(main_.dispatcher()),
       draining_(process_, main_.dispatcher(), workers_, listener_stats_, options_.drain,
                 [this] { Quit(); }),
       runtime_(std::move(bootstrap_.runtime),
                store_.AddScope("runtime").Make<RuntimeStats>(store_.main_shard()),
-               [this](const auto& snapshot) { PublishRuntime(snapshot); }),
+               [this](const auto& snapshot) { publication_.PutRuntime(snapshot); }),
       signals_(main_.dispatcher(), [this](int number) { OnSignal(number); }),
       flush_timer_(
           main_.dispatcher().timers(), [](void* self) { static_cast<Server*>(self)->FlushStats(); },
           this),
-      listeners_(store_, listener_stats_, draining_, workers_),
+      listeners_({store_, listener_stats_, draining_, main_.dispatcher(), workers_,
+                  removed_scopes_, [this] { publication_.Publish(); }}),
       warmer_([this](const std::string&) { main_.dispatcher().AtTurnEnd(start_task_); }),
+      sources_(std::move(bootstrap_.ads), bootstrap_.node_proto,
+               {main_.dispatcher(), main_.clusters(), store_, files_,
+                options_.dynamic_unknown_fields, stats_.dynamic_unknown_fields}),
       secrets_({main_.dispatcher(), files_, store_, options_.dynamic_unknown_fields,
-                stats_.dynamic_unknown_fields},
+                stats_.dynamic_unknown_fields, &sources_},
                warmer_),
-      tls_(std::move(bootstrap_.tls_contexts), std::move(bootstrap_.tls_parts), secrets_),
+      tls_(std::move(bootstrap_.tls_parts), secrets_, store_),
       start_task_([](void* self) { static_cast<Server*>(self)->StartWhatIsReady(); }, this) {
   for (size_t i = 0; i < options_.concurrency; ++i) {
     stats::Shard& shard = store_.worker_shard(i);
@@ -94,19 +103,65 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
 
 Server::~Server() {
   for (auto& worker : workers_) worker->Stop();
-  // Connections and clusters refer to the World and the Store.
+  // Connections and clusters refer to the World and the Store, streams to clusters.
   workers_.clear();
+  sources_.Close();
   main_.Clear();
 }
 
-void Server::BuildWorld() {
-  auto world = std::make_shared<config::World>();
-  world->version = 1;
-  world->listeners = std::make_shared<const config::ListenerTable>(bootstrap_.listeners);
-  world->clusters = MakeClusterTable(std::move(bootstrap_.clusters), workers_.size(), store_,
-                                     breaker_gauges_, cluster_stats_);
-  bootstrap_.clusters.clear();
-  world_ = std::move(world);
+absl::Status Server::AddClusters() {
+  std::vector<config::ClusterResource> without_endpoints;
+  for (upstream::ClusterConfig& config : std::exchange(bootstrap_.clusters, {})) {
+    const auto source = bootstrap_.endpoint_sources.find(config.name);
+    if (source == bootstrap_.endpoint_sources.end()) {
+      clusters_.Put(std::move(config));
+      cluster_stats_.cluster_added.Inc();
+      continue;
+    }
+    config::ClusterResource& cluster = without_endpoints.emplace_back();
+    cluster.endpoints = source->second;
+    const std::string owner = absl::StrCat("cluster '", config.name, "'");
+    std::vector<tls::ContextUse>& uses = bootstrap_.tls_contexts;
+    const auto own =
+        std::stable_partition(uses.begin(), uses.end(),
+                              [&owner](const tls::ContextUse& use) { return use.owner != owner; });
+    cluster.tls_contexts.assign(own, uses.end());
+    uses.erase(own, uses.end());
+    cluster.config = std::move(config);
+  }
+  cluster_stats_.warming_clusters.Set(without_endpoints.size());
+  return dynamic_->AddStaticClusters(std::move(without_endpoints));
+}
+
+void Server::MakeDynamicConfig() {
+  xds::Sources& sources = options_.sources != nullptr ? *options_.sources : sources_;
+  DynamicConfig::Setup setup{{},
+                             bootstrap_.cds,
+                             bootstrap_.lds,
+                             cluster_stats_,
+                             listener_stats_,
+                             [this](const ListenerConfig& listener) {
+                               return log_files_.Open(listener);
+                             },
+                             listeners_,
+                             workers_.size(),
+                             [this](const auto& slot, const auto& table) {
+                               publication_.PutRoutes(slot, table);
+                             }};
+  setup.translator.context = std::move(bootstrap_.resources);
+  setup.translator.unknown_fields = options_.dynamic_unknown_fields;
+  setup.translator.on_unknown_fields = [this](size_t count) {
+    stats_.dynamic_unknown_fields.Add(count);
+  };
+  setup.translator.on_warning = [](const std::string& warning) {
+    REMORA_LOG(kMain, kWarning, warning);
+  };
+  setup.translator.has_cluster = [this](std::string_view name) {
+    return clusters_.Contains(name);
+  };
+  dynamic_ = std::make_unique<DynamicConfig>(
+      std::move(setup), DynamicConfig::Services{sources, clusters_, tls_, warmer_,
+                                                main_.dispatcher(), store_});
 }
 
 std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtractor& tags) {
@@ -116,7 +171,7 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
   facts.command_line_options = options_.command_line_options;
   if (options_.dumper != nullptr) facts.node = options_.dumper->NodeJson();
   auto environment = std::make_unique<admin::Environment>(admin::Environment{
-      store_, tags, clock_, std::move(facts), [this] { return State(); }, [this] { return world_; },
+      store_, tags, clock_, std::move(facts), [this] { return State(); }, [this] { return publication_.world(); },
       [this] { return listeners_.addresses(); },
       [this](const admin::Parameters& parameters) { return DumpConfig(parameters); },
       [this] { Quit(); },
@@ -132,7 +187,8 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
       [this] { return runtime_.snapshot(); },
       [this](const admin::Parameters& overrides) { return runtime_.Modify(overrides); },
       [this] { ReopenLogs(); }, bootstrap_.admin.allow_paths, [this] { return Unready(); },
-      [this] { return tls_.Served(); }});
+      [this] { return tls_.Served(); },
+      [this] { return dynamic_->journal(); }});
   return environment;
 }
 
@@ -147,7 +203,9 @@ absl::StatusOr<std::string> Server::DumpConfig(const admin::Parameters& paramete
   take("mask", query.mask);
   take("name_regex", query.name_regex);
   query.include_eds = admin::FindParameter(parameters, "include_eds") != nullptr;
-  return options_.dumper->Dump(query, secrets_.Shown());
+  config::ShownResources shown = dynamic_->Show();
+  shown.secrets = secrets_.Shown();
+  return options_.dumper->Dump(query, shown);
 }
 
 absl::Status Server::StartAdmin() {
@@ -174,7 +232,8 @@ absl::Status Server::StartAdmin() {
   absl::StatusOr<BoundSockets> bound = BindSockets(*listener, 1);
   if (!bound.ok()) return bound.status();
   admin_address_ = bound->addresses[0];
-  const ListenerScopes scopes = MakeScopes(store_, *listener);
+  admin_scopes_.emplace(store_);
+  const ListenerScopes scopes = MakeScopes(*admin_scopes_, *listener, 0);
   stats::Scope& main_scope = store_.AddScope("listener.admin.main_thread");
   absl::Status status = net::StartListening(bound->sockets[0][0], listener->options);
   if (!status.ok()) return status;
@@ -202,22 +261,27 @@ absl::Status Server::Initialize(bool listen) {
   listener_stats_.workers_started.Set(0);
   SetState(admin::ServerState::kInitializing);
   runtime_.Load();
-  BuildWorld();
-  if (!listen) return absl::OkStatus();
+  MakeDynamicConfig();
+  publication_.SetListeners(bootstrap_.listeners);
+  absl::Status status = AddClusters();
+  publication_.Publish();
+  if (!listen) return status;
 
-  absl::Status status = OpenLogs();
-  status.Update(listeners_.Bind(*world_->listeners));
+  status.Update(OpenLogs());
+  status.Update(listeners_.Bind(*publication_.world()->listeners));
   status.Update(StartAdmin());
   status.Update(runtime_.Watch(files_));
   status.Update(StartSecrets());
-  if (!status.ok()) return status;
-  main_.Apply(world_);
-  for (auto& worker : workers_) worker->Apply(world_);
-  return absl::OkStatus();
+  if (status.ok()) {
+    dynamic_->FollowStaticRoutes(*publication_.world()->listeners);
+    dynamic_->Start();
+  }
+  return status;
 }
 
 absl::Status Server::StartSecrets() {
-  const absl::Status status = tls_.Follow(*world_, store_);
+  const absl::Status status =
+      tls_.FollowStatic(std::exchange(bootstrap_.tls_contexts, {}), *publication_.world());
   secrets_.Start();
   return status;
 }
@@ -225,22 +289,24 @@ absl::Status Server::StartSecrets() {
 int Server::Run() {
   if (!StartWhatIsReady()) return 1;
   log_writer_.Start();
+  publication_.OnWorkersStarted();
   listeners_.OnWorkersStarted();
   for (auto& worker : workers_) worker->Start();
   listener_stats_.workers_started.Set(1);
   flush_timer_.Arm(clock_.Now() + bootstrap_.stats_flush_interval);
   main_.dispatcher().Run();
   for (auto& worker : workers_) worker->Stop();
+  sources_.Close();
   main_.Clear();
   REMORA_LOG(kMain, kInfo, "exiting");
   return failed_ ? 1 : 0;
 }
 
 bool Server::StartWhatIsReady() {
+  dynamic_->Advance();
+  const bool live = state_ == admin::ServerState::kLive;
   // Clusters first, as in Envoy: no listener takes a request that has nowhere to go.
-  const size_t clusters = warmer_.Count(kClusterTarget);
-  cluster_stats_.warming_clusters.Set(clusters);
-  if (clusters > 0) {
+  if (!live && warmer_.Count(kClusterTarget) > 0) {
     SetState(admin::ServerState::kPreInitializing);
     return true;
   }
@@ -253,21 +319,25 @@ bool Server::StartWhatIsReady() {
     Quit();
     return false;
   }
-  if (warmer_.Count(kListenerTarget) > 0) {
+  if (live) return true;
+  if (warmer_.Count(kListenerTarget) > 0 || warmer_.IsWarming(kServerTarget)) {
     SetState(admin::ServerState::kInitializing);
-  } else if (state_ != admin::ServerState::kLive) {
-    SetState(admin::ServerState::kLive);
-    stats_.initialization_time_ms.Record(
-        static_cast<uint64_t>((clock_.Now() - started_) / event::kMillisecond));
-    REMORA_LOG(kMain, kInfo, "all ", listeners_.addresses().size(), " listeners are serving with ",
-               workers_.size(), " workers");
+    return true;
   }
+  SetState(admin::ServerState::kLive);
+  stats_.initialization_time_ms.Record(
+      static_cast<uint64_t>((clock_.Now() - started_) / event::kMillisecond));
+  REMORA_LOG(kMain, kInfo, "all ", listeners_.addresses().size(), " listeners are serving with ",
+             workers_.size(), " workers");
   return true;
 }
 
 std::vector<admin::UnreadyTarget> Server::Unready() const {
   std::vector<admin::UnreadyTarget> unready;
   for (auto& [who, what] : warmer_.waiting()) unready.push_back({who, std::move(what)});
+  // What they wait for may be here, and why it is late.
+  std::vector<std::string> troubles = sources_.Troubles();
+  if (!troubles.empty()) unready.push_back({"sources of configuration", std::move(troubles)});
   return unready;
 }
 
@@ -294,13 +364,6 @@ void Server::DrainListeners(const admin::DrainRequest& request) {
     draining_.DrainGracefully(scope, !request.skip_exit);
   } else {
     draining_.Stop(scope);
-  }
-}
-
-void Server::PublishRuntime(const std::shared_ptr<const runtime::Snapshot>& snapshot) {
-  main_.Apply(snapshot);
-  for (const auto& worker : workers_) {
-    worker->dispatcher().Post([worker = worker.get(), snapshot] { worker->Apply(snapshot); });
   }
 }
 
@@ -333,51 +396,16 @@ void Server::ReopenLogs() {
 }
 
 absl::Status Server::OpenLogs() {
-  absl::Status status;
-  const auto open_file = [this, &status](const std::string& path) {
-    status.Update(log_writer_.Open(path).status());
-  };
-  const auto open = [&open_file](const access_log::LoggerList& loggers) {
-    for (const auto& logger : loggers) {
-      if (logger->service == nullptr) open_file(logger->path);
-    }
-  };
-  const auto open_filters = [&open_file](const std::vector<http::FilterFactory>& filters) {
-    for (const http::FilterFactory& filter : filters) {
-      for (const std::string& path : filter.log_files) open_file(path);
-    }
-  };
-  open(bootstrap_.admin.access_log);
-  for (const auto& listener : *world_->listeners) {
-    open(listener->access_log);
-    for (const auto& chain : listener->AllChains()) {
-      if (chain->tcp != nullptr) open(chain->tcp->access_log);
-      if (chain->http == nullptr) continue;
-      open(chain->http->access_log);
-      open_filters(chain->http->filters);
-      for (const auto& upgrade : chain->http->upgrade_filters) open_filters(upgrade.filters);
-    }
+  absl::Status status = log_files_.Open(bootstrap_.admin.access_log);
+  for (const auto& listener : *publication_.world()->listeners) {
+    status.Update(log_files_.Open(*listener));
   }
   return status;
 }
 
-// The log thread counts in cells of its own.
-void Server::RefreshLogStats() {
-  const access_log::LogTotals& totals = log_writer_.totals();
-  const auto grown = [this](int index, const std::atomic<uint64_t>& total) {
-    const uint64_t now = total.load(std::memory_order_relaxed);
-    return now - std::exchange(seen_[index], now);
-  };
-  file_stats_.write_completed.Add(grown(0, totals.writes_completed));
-  file_stats_.write_failed.Add(grown(1, totals.writes_failed));
-  file_stats_.reopen_failed.Add(grown(2, totals.reopens_failed));
-  file_stats_.write_dropped.Add(grown(3, totals.records_dropped));
-  file_stats_.write_total_buffered.Sub(grown(4, totals.bytes_gone));
-}
-
 void Server::RefreshGauges() {
-  RefreshLogStats();
-  breaker_gauges_.Refresh(*world_->clusters);
+  log_files_.Refresh();
+  breaker_gauges_.Refresh(*publication_.world()->clusters);
   stats_.days_until_first_cert_expiring.Set(tls_.DaysLeft(clock_.WallNow()));
   stats_.uptime.Set(static_cast<uint64_t>((clock_.Now() - started_) / event::kSecond));
   const struct mallinfo2 info = mallinfo2();
@@ -392,6 +420,7 @@ void Server::RefreshGauges() {
 
 void Server::FlushStats() {
   RefreshGauges();
+  removed_scopes_.Sweep();
   if (!bootstrap_.stats_flush_on_admin) store_.FlushIntervals();
   flush_timer_.Arm(clock_.Now() + bootstrap_.stats_flush_interval);
 }

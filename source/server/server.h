@@ -3,10 +3,11 @@
 // Server: the composition root: builds the World from the configuration, binds listeners, runs the
 // workers and the main dispatcher, and ends them.
 //
-// Owner: main(). Thread: main's. Start-up: clusters -> listener sockets bound -> secrets read ->
-// workers get the World -> each listener listens when its secrets, and those of all clusters, are
-// there or given up -> LIVE when all do. Until then admin answers and says what is waited for. A
-// failure to bind is a Status and nothing stays started.
+// Owner: main(). Thread: main's. Start-up: clusters -> listener sockets bound -> secrets of files
+// read -> workers get the World -> control planes are asked -> each listener listens when its
+// secrets, and those of all clusters, are there or given up -> LIVE when all do, and the sources of
+// clusters and listeners have answered. Until then admin answers and says what is waited for. A
+// failure to bind is a Status and nothing stays started. What comes from sources is DynamicConfig's.
 // SIGTERM and SIGINT end the process at once, as in Envoy, but for SIGTERM with a drain time
 // (draining.h), which a second one cuts short; SIGUSR1 reopens the log.
 
@@ -21,12 +22,14 @@
 #include "source/admin/environment.h"
 #include "source/config/bootstrap.h"
 #include "source/config/config_dump.h"
-#include "source/config/world.h"
 #include "source/event/file_watch.h"
 #include "source/server/breaker_gauges.h"
-#include "source/server/cluster_table.h"
+#include "source/server/clusters.h"
 #include "source/server/draining.h"
+#include "source/server/dynamic_config.h"
 #include "source/server/listener_set.h"
+#include "source/server/log_files.h"
+#include "source/server/publication.h"
 #include "source/server/runtime_layers.h"
 #include "source/server/secret_contexts.h"
 #include "source/server/server_stats.h"
@@ -35,7 +38,7 @@
 #include "source/server/warmer.h"
 #include "source/server/worker.h"
 #include "source/stats/store.h"
-#include "source/upstream/cluster_stats.h"
+#include "source/xds/source_set.h"
 
 namespace remora::server {
 
@@ -53,6 +56,8 @@ struct ServerOptions {
   config::UnknownFieldPolicy dynamic_unknown_fields = config::UnknownFieldPolicy::kWarn;
   // The configuration as loaded, for /config_dump; none: the answer is 404.
   std::unique_ptr<config::ConfigDumper> dumper;
+  // Where resources come from, in the place of the server's own sources; outlives it. Null: those.
+  xds::Sources* sources = nullptr;
 };
 
 class Server {
@@ -79,7 +84,9 @@ class Server {
   const net::Address& admin_address() const { return admin_address_; }
 
  private:
-  void BuildWorld();
+  // Clusters of the bootstrap; those that have no endpoints of their own are the sources'.
+  absl::Status AddClusters();
+  void MakeDynamicConfig();
   // Starts the listeners whose turn has come, and says what state that is; false when one could not
   // be started: the process ends then.
   bool StartWhatIsReady();
@@ -91,7 +98,6 @@ class Server {
   std::unique_ptr<admin::Environment> MakeEnvironment(const stats::TagExtractor& tags);
   void OnSignal(int number);
   void DrainListeners(const admin::DrainRequest& request);
-  void PublishRuntime(const std::shared_ptr<const runtime::Snapshot>& snapshot);
   void FlushStats();
   void RefreshGauges();
   void SetState(admin::ServerState state);
@@ -99,9 +105,7 @@ class Server {
   admin::ServerState State() const;
   void PublishState();
   absl::Status WriteAdminAddress() const;
-
   absl::Status OpenLogs();
-  void RefreshLogStats();
 
   config::BootstrapConfig bootstrap_;
   ServerOptions options_;
@@ -110,29 +114,34 @@ class Server {
   ServerStats stats_;
   ListenerManagerStats listener_stats_;
   ClusterManagerStats cluster_stats_;
+  RemovedScopes removed_scopes_;
   BreakerGauges breaker_gauges_;
   access_log::LogWriter log_writer_;  // ends after the workers
   access_log::FileStats file_stats_;
   stats::Scope& service_log_scope_;
-  uint64_t seen_[5] = {};  // of log_writer_.totals(): what the statistics have
+  LogFiles log_files_;
   std::string own_ip_;
   admin::ServerState state_ = admin::ServerState::kPreInitializing;
   event::TimePoint started_;
   runtime::ProcessState process_;
   Worker main_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  Clusters clusters_;
+  Publication publication_;
   event::FileWatcher files_;
   Draining draining_;
   RuntimeLayers runtime_;
   Signals signals_;
   event::Timer flush_timer_;
-  std::shared_ptr<const config::World> world_;
   ListenerSet listeners_;
   Warmer warmer_;
+  xds::SourceSet sources_;
   SecretContexts secrets_;
   TlsContexts tls_;
+  std::unique_ptr<DynamicConfig> dynamic_;
   event::TurnTask start_task_;  // something has become ready
   bool failed_ = false;
+  std::optional<ScopeLease> admin_scopes_;
   net::Address admin_address_;
   std::optional<stats::TagExtractor> tags_;
   std::unique_ptr<admin::Environment> environment_;

@@ -37,12 +37,15 @@ struct ListenerManagerStats {
   NamedCounter<"listener_added"> listener_added;
   NamedCounter<"listener_create_failure"> listener_create_failure;  // On a worker.
   NamedCounter<"listener_create_success"> listener_create_success;
+  // Versions that left the filter chains alone that did not change.
+  NamedCounter<"listener_in_place_updated"> listener_in_place_updated;
   NamedCounter<"listener_modified"> listener_modified;
   NamedCounter<"listener_removed"> listener_removed;
   NamedCounter<"listener_stopped"> listener_stopped;
   NamedGauge<"total_listeners_active"> total_listeners_active;
   NamedGauge<"total_listeners_warming"> total_listeners_warming;
   NamedGauge<"total_listeners_draining"> total_listeners_draining;
+  NamedGauge<"total_filter_chains_draining"> total_filter_chains_draining;
   NamedGauge<"workers_started"> workers_started;  // 1 once they run.
 };
 
@@ -51,6 +54,7 @@ struct ClusterManagerStats {
   NamedCounter<"cluster_added"> cluster_added;
   NamedCounter<"cluster_modified"> cluster_modified;
   NamedCounter<"cluster_removed"> cluster_removed;
+  NamedCounter<"cluster_updated"> cluster_updated;  // Only its endpoints.
   NamedGauge<"active_clusters"> active_clusters;
   NamedGauge<"warming_clusters"> warming_clusters;
 };

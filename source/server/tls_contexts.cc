@@ -1,6 +1,7 @@
 #include "source/server/tls_contexts.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -29,9 +30,10 @@ absl::flat_hash_map<std::string, Owner> FindOwners(const config::World& world,
         absl::StrCat("listener.", listener->stat_prefix.empty() ? address : listener->stat_prefix));
     owners[absl::StrCat("listener '", address, "'")] = {ListenerTarget(*listener), &scope};
   }
-  for (const auto& [name, cluster] : *world.clusters) {
-    owners[absl::StrCat("cluster '", name, "'")] = {ClusterTarget(name), &cluster->scope()};
-  }
+  world.clusters->ForEach([&owners](const upstream::Cluster& cluster) {
+    owners[absl::StrCat("cluster '", cluster.name(), "'")] = {ClusterTarget(cluster.name()),
+                                                              &cluster.scope()};
+  });
   return owners;
 }
 
@@ -78,29 +80,57 @@ SecretContext::Setup TlsContexts::MakeSetup(const tls::ContextUse& use, stats::S
   return setup;
 }
 
-absl::Status TlsContexts::Follow(const config::World& world, stats::Store& store) {
-  if (uses_.empty()) return absl::OkStatus();
-  const absl::flat_hash_map<std::string, Owner> owners = FindOwners(world, store);
+absl::Status TlsContexts::FollowOne(const tls::ContextUse& use, const std::string& who,
+                                    stats::Scope& scope, FollowedContexts& into) {
+  stats::Shard& shard = store_.main_shard();
+  const stats::Counter updates = scope.MakeCounter(
+      shard, use.source->server() ? "server_ssl_socket_factory.ssl_context_update_by_sds"
+                                  : "client_ssl_socket_factory.ssl_context_update_by_sds");
+  const tls::SecretNeeds& needs = use.source->needs();
+  const std::shared_ptr<const tls::Context> context = use.source->Get();
+  if (context != nullptr) {
+    ShowExpirations({needs.certificates, needs.validation, needs.ticket_keys}, *context, scope,
+                    shard);
+  }
+  uses_.push_back(use);
+  into.uses_.push_back(std::prev(uses_.end()));
+  if (!SecretContext::Changes(needs)) return absl::OkStatus();
+  SecretContext::Setup setup = MakeSetup(use, scope, shard);
+  setup.updates = updates;
+  auto followed = secrets_.Follow(std::move(setup), who);
+  if (!followed.ok()) return followed.status();
+  into.secrets_.push_back(*std::move(followed));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<FollowedContexts>> TlsContexts::Follow(
+    const std::vector<tls::ContextUse>& uses, const std::string& who, stats::Scope& scope) {
+  if (uses.empty()) return nullptr;
+  auto followed = std::make_unique<FollowedContexts>(*this);
+  for (const tls::ContextUse& use : uses) {
+    const absl::Status status = FollowOne(use, who, scope, *followed);
+    if (!status.ok()) return status;
+  }
+  return followed;
+}
+
+absl::Status TlsContexts::FollowStatic(const std::vector<tls::ContextUse>& uses,
+                                       const config::World& world) {
+  if (uses.empty()) return absl::OkStatus();
+  const absl::flat_hash_map<std::string, Owner> owners = FindOwners(world, store_);
   absl::Status status;
-  for (const tls::ContextUse& use : uses_) {
+  for (const tls::ContextUse& use : uses) {
     const auto owner = owners.find(use.owner);
     CHECK(owner != owners.end());
-    const stats::Counter updates = owner->second.scope->MakeCounter(
-        store.main_shard(), use.source->server()
-                                ? "server_ssl_socket_factory.ssl_context_update_by_sds"
-                                : "client_ssl_socket_factory.ssl_context_update_by_sds");
-    const tls::SecretNeeds& needs = use.source->needs();
-    const std::shared_ptr<const tls::Context> context = use.source->Get();
-    if (context != nullptr) {
-      ShowExpirations({needs.certificates, needs.validation, needs.ticket_keys}, *context,
-                      *owner->second.scope, store.main_shard());
-    }
-    if (!SecretContext::Changes(needs)) continue;
-    SecretContext::Setup setup = MakeSetup(use, *owner->second.scope, store.main_shard());
-    setup.updates = updates;
-    status.Update(secrets_.Add(std::move(setup), owner->second.target));
+    auto followed = Follow({use}, owner->second.target, *owner->second.scope);
+    status.Update(followed.status());
+    if (followed.ok()) static_.push_back(*std::move(followed));
   }
   return status;
+}
+
+FollowedContexts::~FollowedContexts() {
+  for (const auto use : uses_) contexts_.uses_.erase(use);
 }
 
 std::vector<admin::ServedContext> TlsContexts::Served() const {

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -35,8 +36,58 @@ void Worker::AddListener(std::shared_ptr<const config::ListenerConfig> config,
       std::move(config), std::move(sockets), scopes,
       ActiveListener::Surroundings{services_, worker_scope, connections_, pipes_, this}));
   for (const net::Address& address : listeners_.back()->addresses()) {
-    by_address_.emplace(address, listeners_.back().get());
+    by_address_.insert_or_assign(address, listeners_.back().get());
   }
+}
+
+ActiveListener* Worker::Find(const config::ListenerConfig& config) {
+  for (auto& listener : listeners_) {
+    if (&listener->config() == &config) return listener.get();
+  }
+  return nullptr;
+}
+
+void Worker::UpdateListener(const config::ListenerConfig& old,
+                            std::shared_ptr<const config::ListenerConfig> config,
+                            const ListenerScopes& scopes, const net::Drain* leaving) {
+  ActiveListener* listener = Find(old);
+  if (listener != nullptr) listener->Adopt(std::move(config), scopes, leaving);
+}
+
+void Worker::RetireListener(const config::ListenerConfig& config, absl::AnyInvocable<void()> gone) {
+  ActiveListener* listener = Find(config);
+  if (listener == nullptr) {
+    gone();
+    return;
+  }
+  listener->Retire([this, listener, gone = std::move(gone)]() mutable {
+    RemoveListener(*listener);
+    gone();
+  });
+}
+
+void Worker::RemoveListener(ActiveListener& listener) {
+  absl::erase_if(by_address_, [&listener](const auto& entry) { return entry.second == &listener; });
+  const auto found =
+      std::find_if(listeners_.begin(), listeners_.end(),
+                   [&listener](const auto& candidate) { return candidate.get() == &listener; });
+  dispatcher_.DeferDelete(std::move(*found));
+  listeners_.erase(found);
+}
+
+void Worker::EndListener(const config::ListenerConfig& config) {
+  if (ActiveListener* listener = Find(config); listener != nullptr) listener->EndSessions(nullptr);
+}
+
+void Worker::EndChains(const net::Drain* leaving) {
+  for (auto& listener : listeners_) listener->EndSessions(leaving);
+}
+
+void Worker::PutRoutes(const route::RouteSlot& slot,
+                       std::shared_ptr<const route::RouteTable> table) {
+  slot.Put(index_, std::move(table));
+  // Another table's names may come to stand where those of the old one stood.
+  clusters_.ForgetPlaces();
 }
 
 ActiveListener* Worker::FindListener(const net::Address& address) {
@@ -55,11 +106,12 @@ ActiveListener* Worker::FindListener(const net::Address& address) {
   return dual != nullptr && dual->config().options.ipv4_compat ? dual : nullptr;
 }
 
-void Worker::Give(const config::ListenerConfig& listener, net::Socket socket,
-                  const net::Address& remote) {
-  dispatcher_.Post([this, config = &listener, socket = std::move(socket), remote]() mutable {
-    for (auto& active : listeners_) {
-      if (&active->config() != config) continue;
+void Worker::Give(const ListenerUsage& listener, net::Socket socket, const net::Address& remote) {
+  dispatcher_.Post([this, usage = &listener, socket = std::move(socket), remote]() mutable {
+    // Of several versions the newest.
+    for (auto it = listeners_.rbegin(); it != listeners_.rend(); ++it) {
+      auto& active = *it;
+      if (active->usage() != usage) continue;
       active->Take(std::move(socket), remote);
       return;
     }

@@ -35,6 +35,7 @@ class Worker final : public ListenerDirectory, public WorkerFace {
 
   event::Dispatcher& dispatcher() { return dispatcher_; }
   size_t index() const { return index_; }
+  upstream::ClusterSet& clusters() { return clusters_; }
   // Downstream connections open now. Any thread.
   uint64_t connections() const { return connections_.load(std::memory_order_relaxed); }
 
@@ -43,12 +44,23 @@ class Worker final : public ListenerDirectory, public WorkerFace {
   void AddListener(std::shared_ptr<const config::ListenerConfig> config,
                    std::vector<net::Socket> sockets, const ListenerScopes& scopes,
                    stats::Scope& worker_scope);
+  // Takes over a version of a listener in which only filter chains differ (ActiveListener::Adopt).
+  void UpdateListener(const config::ListenerConfig& old,
+                      std::shared_ptr<const config::ListenerConfig> config,
+                      const ListenerScopes& scopes, const net::Drain* leaving);
+  // The listener accepts nothing more; it goes with its last connection, and `gone` is called then.
+  void RetireListener(const config::ListenerConfig& config, absl::AnyInvocable<void()> gone);
+  // Its connections end now.
+  void EndListener(const config::ListenerConfig& config);
+  // Connections of filter chains that left by this end now.
+  void EndChains(const net::Drain* leaving);
+  // Puts a route table into this worker's place of the slot.
+  void PutRoutes(const route::RouteSlot& slot, std::shared_ptr<const route::RouteTable> table);
 
   // ListenerDirectory: by the address, or else by the same port on all addresses.
   ActiveListener* FindListener(const net::Address& address) override;
   // WorkerFace
-  void Give(const config::ListenerConfig& listener, net::Socket socket,
-            const net::Address& remote) override;
+  void Give(const ListenerUsage& listener, net::Socket socket, const net::Address& remote) override;
 
   // Takes over the runtime values.
   void Apply(std::shared_ptr<const runtime::Snapshot> runtime);
@@ -65,6 +77,9 @@ class Worker final : public ListenerDirectory, public WorkerFace {
   void Clear();
 
  private:
+  ActiveListener* Find(const config::ListenerConfig& config);
+  void RemoveListener(ActiveListener& listener);
+
   size_t index_;
   buffer::BlockPool blocks_;
   base::ArenaPool arenas_;

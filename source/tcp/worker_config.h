@@ -39,6 +39,8 @@ class WorkerConfig {
   const Stats& stats() const { return stats_; }
   const access_log::WorkerLoggers& loggers() const { return loggers_; }
   uint32_t buffer_limit() const { return buffer_limit_; }
+  // Its connections drain by this from now on.
+  void SetDrain(const net::Drain* drain) { drain_ = drain; }
   // Whether a connection ends now because its listener is drained.
   bool DrainCloses() const {
     return config_->drain_closes && drain_ != nullptr &&

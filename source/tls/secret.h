@@ -10,6 +10,7 @@
 // Source: envoy.extensions.transport_sockets.tls.v3, common.proto and secret.proto.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -142,6 +143,9 @@ struct SecretSource {
   std::string watched_directory = {};  // empty: `path` itself is watched
   // How long what needs it waits for it. 0: for ever.
   event::Duration initial_fetch_timeout = 15 * event::kSecond;
+  // In place of `path`: a control plane, as a config::ConfigSource, which is not known here. Equal
+  // ones of one configuration are one.
+  std::shared_ptr<const void> server = {};
 
   bool operator==(const SecretSource&) const = default;
 };

@@ -3,7 +3,8 @@
 // Cluster: a named group of hosts and how to reach them, as every worker sees it.
 //
 // ClusterConfig is the value a translator makes; Cluster adds what workers share while it is in use
-// (hosts, usage counts for circuit breakers, statistics scope).
+// (hosts, usage counts for circuit breakers, statistics scope). When only the endpoints change,
+// WithHosts makes the next version, which shares everything else and the hosts that stay.
 // Owner: the World, by shared_ptr<const Cluster>; streams pin it. Threads: immutable but for the
 // usage counts and host counters, which are relaxed atomics with one writer each (a worker's own
 // slot), summed by readers; so limits may be overshot by a few, as Envoy's may.
@@ -18,6 +19,7 @@
 #include "source/event/clock.h"
 #include "source/http/codec.h"
 #include "source/http/http2/options.h"
+#include "source/http/metadata.h"
 #include "source/net/socket.h"
 #include "source/net/transport_factory.h"
 #include "source/stats/scope.h"
@@ -59,6 +61,7 @@ enum class Protocol : uint8_t {
 // How bytes travel to hosts whose metadata chose it.
 struct TransportMatch {
   std::string name;
+  http::MetadataValue values;  // that the host's must have
   std::shared_ptr<const net::TransportFactory> transport;  // null: plaintext
 };
 
@@ -85,7 +88,10 @@ struct ClusterConfig {
   CircuitBreakerLimits limits[2];
   std::optional<net::TcpKeepalive> keepalive;
   std::shared_ptr<const net::Source> source;  // of connections; null: the kernel's choice
-  std::vector<HostConfig> hosts;
+  std::vector<HostConfig> hosts;  // of the configuration itself
+  bool added_by_source = false;   // not by the bootstrap
+  bool hosts_change = false;      // endpoints come from a source
+  std::string eds_service_name;   // what that calls them; empty: the cluster's name
   std::optional<OriginalDestination> original_destination;  // in the place of `hosts`
   bool pool_per_connection = false;                         // of the downstream
   Balancing balancing = {};
@@ -125,19 +131,26 @@ class Cluster {
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
-  const ClusterConfig& config() const { return config_; }
-  const std::string& name() const { return config_.name; }
-  const std::vector<std::unique_ptr<Host>>& hosts() const { return hosts_; }
+  // The same with other hosts: those that it has already stay the same objects.
+  std::shared_ptr<const Cluster> WithHosts(const std::vector<HostConfig>& hosts) const;
+  // They differ in their hosts at most.
+  bool IsVersionOf(const Cluster& other) const { return shared_ == other.shared_; }
+  // Whatever versions of it there are; for keeping it alive and for asking whether others do.
+  std::shared_ptr<const void> identity() const { return shared_; }
+
+  const ClusterConfig& config() const { return shared_->config; }
+  const std::string& name() const { return shared_->config.name; }
+  const std::vector<std::shared_ptr<const Host>>& hosts() const { return hosts_; }
   // Of an ORIGINAL_DST cluster; else null.
-  FoundHosts* found_hosts() const { return found_hosts_.get(); }
+  FoundHosts* found_hosts() const { return shared_->found_hosts.get(); }
   // Where hosts are chosen by hash; else null.
   const HostTable* host_table() const { return host_table_.get(); }
-  size_t workers() const { return workers_; }
-  stats::Scope& scope() const { return scope_; }
-  stats::Scope* http2_scope() const { return http2_scope_; }
+  size_t workers() const { return shared_->workers; }
+  stats::Scope& scope() const { return shared_->scope; }
+  stats::Scope* http2_scope() const { return shared_->http2_scope; }
 
   UsageSlot& usage(Priority priority, size_t worker) const {
-    return usage_[static_cast<size_t>(priority) * workers_ + worker];
+    return shared_->usage[static_cast<size_t>(priority) * shared_->workers + worker];
   }
   // How many retries may be in flight now.
   uint32_t RetryLimit(Priority priority) const;
@@ -145,14 +158,30 @@ class Cluster {
   uint32_t Sum(Priority priority, std::atomic<uint32_t> UsageSlot::* what) const;
 
  private:
-  ClusterConfig config_;
-  size_t workers_;
-  stats::Scope& scope_;
-  stats::Scope* http2_scope_;
-  std::vector<std::unique_ptr<Host>> hosts_;
-  std::unique_ptr<FoundHosts> found_hosts_;
+  struct Shared;
+
+ public:
+  // For WithHosts.
+  Cluster(std::shared_ptr<const Shared> shared, std::vector<std::shared_ptr<const Host>> hosts);
+
+ private:
+  // What all versions have in common.
+  struct Shared {
+    ClusterConfig config;
+    size_t workers;
+    stats::Scope& scope;
+    stats::Scope* http2_scope;
+    std::unique_ptr<FoundHosts> found_hosts;
+    std::unique_ptr<UsageSlot[]> usage;
+  };
+  static std::shared_ptr<const Shared> Share(ClusterConfig config, size_t workers,
+                                             stats::Scope& scope, stats::Scope* http2_scope);
+  static std::vector<std::shared_ptr<const Host>> MakeHosts(const Shared& shared);
+  void MakeHostTable();
+
+  std::shared_ptr<const Shared> shared_;
+  std::vector<std::shared_ptr<const Host>> hosts_;
   std::unique_ptr<const HostTable> host_table_;
-  std::unique_ptr<UsageSlot[]> usage_;
 };
 
 }  // namespace remora::upstream

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "source/http/authority.h"
 #include "source/net/plaintext.h"
@@ -44,20 +45,21 @@ uint32_t Limit(const CircuitBreakerLimits& limits, ClusterRuntime::Resource reso
 
 }  // namespace
 
-ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
+ClusterRuntime::ClusterRuntime(std::shared_ptr<const Cluster> cluster,
                                const WorkerResources& worker)
-    : cluster_(cluster),
+    : cluster_(std::move(cluster)),
       worker_(worker),
-      stats_(cluster->scope().Make<ClusterStats>(worker.shard)),
-      codes_(cluster->scope(), worker.shard, "upstream_rq_"),
-      origins_{{{cluster->scope(), worker.shard, "external.upstream_rq_"}, {}, false},
-               {{cluster->scope(), worker.shard, "internal.upstream_rq_"}, {}, false}},
-      retried_{{cluster->scope(), worker.shard, "retry.upstream_rq_"}, {}, false},
-      maintenance_key_(absl::StrCat("upstream.maintenance_mode.", cluster->name())),
-      balancer_(MakeLoadBalancer(*cluster, {worker.random, worker.runtime})) {
+      stats_(cluster_->scope().Make<ClusterStats>(worker.shard)),
+      codes_(cluster_->scope(), worker.shard, "upstream_rq_"),
+      origins_{{{cluster_->scope(), worker.shard, "external.upstream_rq_"}, {}, false},
+               {{cluster_->scope(), worker.shard, "internal.upstream_rq_"}, {}, false}},
+      retried_{{cluster_->scope(), worker.shard, "retry.upstream_rq_"}, {}, false},
+      maintenance_key_(absl::StrCat("upstream.maintenance_mode.", cluster_->name())),
+      balancer_(MakeLoadBalancer(*cluster_, {worker.random, worker.runtime})),
+      sweep_(&OnTurnEnd, this) {
   const auto add_transport = [&](const std::shared_ptr<const net::TransportFactory>& factory) {
     transports_.push_back(factory == nullptr ? nullptr
-                                             : factory->ForWorker(cluster->scope(), worker.shard));
+                                             : factory->ForWorker(cluster_->scope(), worker.shard));
     wants_passage_ |= factory != nullptr && factory->shows_client();
   };
   add_transport(config().transport);
@@ -75,8 +77,8 @@ ClusterRuntime::ClusterRuntime(const std::shared_ptr<const Cluster>& cluster,
   http2_options_.protocol = config().http2;
   http2_options_.max_headers = config().max_response_headers;
   http2_options_.ShareBuffer(config().per_connection_buffer_limit);
-  if (cluster->http2_scope() != nullptr) {
-    http2_options_.stats = cluster->http2_scope()->Make<http2::Stats>(worker.shard);
+  if (cluster_->http2_scope() != nullptr) {
+    http2_options_.stats = cluster_->http2_scope()->Make<http2::Stats>(worker.shard);
   }
 }
 
@@ -88,6 +90,58 @@ ClusterRuntime::~ClusterRuntime() {
       pools.clear();
     }
   }
+  for (const auto& pool : leaving_) Give(Resource::kPool, pool->priority());
+}
+
+void ClusterRuntime::Adopt(std::shared_ptr<const Cluster> next) {
+  cluster_ = std::move(next);
+  balancer_ = MakeLoadBalancer(*cluster_, {worker_.random, worker_.runtime});
+  last_host_ = nullptr;
+  absl::flat_hash_set<const Host*> here;
+  for (const auto& host : cluster_->hosts()) here.insert(host.get());
+  for (Pools& pools : pools_) {
+    for (auto it = pools.begin(); it != pools.end();) {
+      if (here.contains(it->first.first)) {
+        ++it;
+        continue;
+      }
+      it->second->Unlink();  // from its passage
+      std::erase(empty_pools_, it->second.get());
+      leaving_.push_back(std::move(it->second));
+      pools.erase(it++);
+    }
+  }
+  // Behind the walk: closing ends requests' connections, which may ask for others.
+  for (const auto& pool : leaving_) pool->Leave();
+  if (!leaving_.empty()) OnPoolDone();
+}
+
+void ClusterRuntime::OnTurnEnd(void* self) {
+  auto* cluster = static_cast<ClusterRuntime*>(self);
+  cluster->SweepEmpty();
+  cluster->SweepLeaving();
+}
+
+void ClusterRuntime::SweepLeaving() {
+  for (size_t i = 0; i < leaving_.size();) {
+    if (leaving_[i]->busy()) {
+      ++i;
+      continue;
+    }
+    std::swap(leaving_[i], leaving_.back());
+    std::unique_ptr<Pool> done = std::move(leaving_.back());
+    leaving_.pop_back();
+    End(std::move(done));
+  }
+}
+
+std::shared_ptr<const Host> ClusterRuntime::Hold(const Host& host) const {
+  if (destinations_ != nullptr) return destinations_->Hold(host.address());
+  if (!config().hosts_change) return nullptr;
+  for (const auto& known : cluster_->hosts()) {
+    if (known.get() == &host) return known;
+  }
+  return nullptr;
 }
 
 absl::StatusOr<net::Socket> ClusterRuntime::StartConnect(const Host& host,
@@ -220,7 +274,7 @@ Pool* ClusterRuntime::PoolOf(const Host& host, const HostWish& wish) {
     return nullptr;
   }
   Take(Resource::kPool, wish.priority);
-  auto pool = std::make_unique<Pool>(*this, host, wish.priority, protocol, wish.passage,
+  auto pool = std::make_unique<Pool>(*this, host, Hold(host), wish.priority, protocol, wish.passage,
                                      std::string(wish.server_name));
   const PoolKey key(&host, wish.passage, pool->server_name());
   return pools.emplace(key, std::move(pool)).first->second.get();
@@ -245,9 +299,13 @@ void ClusterRuntime::Remove(Pools& pools, Pools::iterator pool) {
   std::erase(empty_pools_, removed.get());
   removed->Unlink();  // from its passage
   if (last_pool_ == removed.get()) last_host_ = nullptr;
-  Give(Resource::kPool, removed->priority());
-  removed->Close();
-  worker_.dispatcher.DeferDelete(std::move(removed));
+  End(std::move(removed));
+}
+
+void ClusterRuntime::End(std::unique_ptr<Pool> pool) {
+  Give(Resource::kPool, pool->priority());
+  pool->Close();
+  worker_.dispatcher.DeferDelete(std::move(pool));
 }
 
 void ClusterRuntime::Dismiss(Pool& pool) {
@@ -261,10 +319,9 @@ void ClusterRuntime::OnPoolEmpty(Pool& pool) {
   worker_.dispatcher.AtTurnEnd(sweep_);
 }
 
-void ClusterRuntime::SweepPools(void* self) {
-  auto* cluster = static_cast<ClusterRuntime*>(self);
-  for (Pool* pool : std::exchange(cluster->empty_pools_, {})) {
-    if (pool->connections() == 0 && !pool->busy()) cluster->Dismiss(*pool);
+void ClusterRuntime::SweepEmpty() {
+  for (Pool* pool : std::exchange(empty_pools_, {})) {
+    if (pool->connections() == 0 && !pool->busy()) Dismiss(*pool);
   }
 }
 
@@ -286,6 +343,7 @@ void ClusterRuntime::Close() {
   for (auto& pools : pools_) {
     for (auto& [key, pool] : pools) pool->Close();
   }
+  for (const auto& pool : leaving_) pool->Close();
 }
 
 void ClusterRuntime::CloseIdle() {

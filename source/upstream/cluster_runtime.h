@@ -65,10 +65,14 @@ struct HostWish {
 
 class ClusterRuntime : public event::Deferred {
  public:
-  ClusterRuntime(const std::shared_ptr<const Cluster>& cluster, const WorkerResources& worker);
+  ClusterRuntime(std::shared_ptr<const Cluster> cluster, const WorkerResources& worker);
   ~ClusterRuntime() override;
   ClusterRuntime(const ClusterRuntime&) = delete;
   ClusterRuntime& operator=(const ClusterRuntime&) = delete;
+
+  // Takes over a version of the cluster with other hosts. Connections to those that stay serve on;
+  // to the others no new request goes, and what is in flight or waits there ends in peace.
+  void Adopt(std::shared_ptr<const Cluster> next);
 
   const Cluster& cluster() const { return *cluster_; }
   const ClusterConfig& config() const { return cluster_->config(); }
@@ -115,9 +119,8 @@ class ClusterRuntime : public event::Deferred {
   bool wants_passage() const { return wants_passage_; }
   // For who looks at the host longer than it has a connection to it: hosts of some clusters go.
   // Null: this one stays.
-  std::shared_ptr<const Host> Hold(const Host& host) const {
-    return destinations_ == nullptr ? nullptr : destinations_->Hold(host.address());
-  }
+  std::shared_ptr<const Host> Hold(const Host& host) const;
+  bool hosts_go() const { return destinations_ != nullptr || config().hosts_change; }
   // False when there are connections to it; else its pools go.
   bool ForgetHost(const Host& host);
   // Nobody will use the pool again.
@@ -125,6 +128,8 @@ class ClusterRuntime : public event::Deferred {
   // It has no connection any more, and its name came with a request: unless another comes before
   // the end of the turn, it goes.
   void OnPoolEmpty(Pool& pool);
+  // A pool whose host has left has nothing more to do.
+  void OnPoolDone() { worker_.dispatcher.AtTurnEnd(sweep_); }
 
   // Circuit breakers. Take counts one more when that is allowed; Give takes it back.
   enum class Resource : uint8_t { kConnection, kPending, kRequest, kRetry, kPool };
@@ -163,8 +168,11 @@ class ClusterRuntime : public event::Deferred {
   std::optional<net::Address> ParseDestination(std::string_view text) const;
   Pool* PoolOf(const Host& host, const HostWish& wish);
   void Remove(Pools& pools, Pools::iterator pool);
+  void End(std::unique_ptr<Pool> pool);
+  static void OnTurnEnd(void* self);
+  void SweepLeaving();
   bool MakeRoomForPool(Priority priority);
-  static void SweepPools(void* self);
+  void SweepEmpty();
 
   std::shared_ptr<const Cluster> cluster_;
   WorkerResources worker_;
@@ -195,8 +203,9 @@ class ClusterRuntime : public event::Deferred {
   std::unique_ptr<LoadBalancer> balancer_;
   bool wants_passage_ = false;
   Pools pools_[4];  // by priority; behind them those of HTTP/2 where requests decide
-  std::vector<Pool*> empty_pools_;  // for the end of the turn
-  event::TurnTask sweep_{&SweepPools, this};
+  event::TurnTask sweep_;
+  std::vector<Pool*> empty_pools_;              // for the end of the turn
+  std::vector<std::unique_ptr<Pool>> leaving_;  // of hosts that left, while requests use them
   const Host* last_host_ = nullptr;  // most clusters of a sidecar have one host
   Pool* last_pool_ = nullptr;
   std::unique_ptr<Destinations> destinations_;  // null: the hosts are known

@@ -10,17 +10,21 @@ ClusterSet::ClusterSet(const WorkerResources& worker) : worker_(worker), sweep_(
 }
 
 void ClusterSet::Apply(std::shared_ptr<const ClusterTable> table) {
+  if (table == table_) return;
   ++generation_;
-  table_ = std::move(table);
-  for (auto it = runtimes_.begin(); it != runtimes_.end();) {
-    const auto found = table_->find(it->first);
-    if (found != table_->end() && found->second.get() == &it->second->cluster()) {
-      ++it;
-      continue;
-    }
-    Retire(std::move(it->second));
-    runtimes_.erase(it++);
-  }
+  const std::shared_ptr<const ClusterTable> before = std::exchange(table_, std::move(table));
+  if (before == nullptr || runtimes_.empty()) return;
+  table_->ForEachChange(
+      *before, [this](const Cluster& old, const std::shared_ptr<const Cluster>* now) {
+        const auto runtime = runtimes_.find(old.name());
+        if (runtime == runtimes_.end()) return;
+        if (now != nullptr && (*now)->IsVersionOf(old)) {
+          runtime->second->Adopt(*now);
+          return;
+        }
+        Retire(std::move(runtime->second));
+        runtimes_.erase(runtime);
+      });
 }
 
 // Requests that use it end in peace; nothing new begins on it.
@@ -62,10 +66,10 @@ ClusterRuntime* ClusterSet::Find(std::string_view name) {
   const auto known = runtimes_.find(key);
   if (known != runtimes_.end()) return known->second.get();
   if (table_ == nullptr) return nullptr;
-  const auto found = table_->find(key);
-  if (found == table_->end()) return nullptr;
-  auto& runtime = runtimes_[found->first];
-  runtime = std::make_unique<ClusterRuntime>(found->second, worker_);
+  std::shared_ptr<const Cluster> found = table_->Find(name);
+  if (found == nullptr) return nullptr;
+  auto& runtime = runtimes_[found->name()];
+  runtime = std::make_unique<ClusterRuntime>(std::move(found), worker_);
   return runtime.get();
 }
 

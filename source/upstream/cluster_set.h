@@ -3,8 +3,9 @@
 // ClusterSet: a worker's look-up from cluster name to its runtime.
 //
 // Owner: the worker. Thread: the worker's. Adopts the World's cluster table (a map of shared
-// immutable clusters) by comparing pointers; runtimes are made at first use and dropped when their
-// cluster has left the table and no request uses it any more.
+// immutable clusters) by comparing pointers; runtimes are made at first use, take over other hosts of
+// their cluster, and are dropped when it has left the table, or become another one, and no request
+// uses them any more.
 
 #include <memory>
 #include <string>
@@ -13,10 +14,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "source/upstream/cluster_runtime.h"
+#include "source/upstream/cluster_table.h"
 
 namespace remora::upstream {
-
-using ClusterTable = absl::flat_hash_map<std::string, std::shared_ptr<const Cluster>>;
 
 class ClusterSet {
  public:
@@ -30,6 +30,8 @@ class ClusterSet {
   void Clear();
   // Changes with everything that makes an earlier Find's result void.
   uint64_t generation() const { return generation_; }
+  // Names that were looked up stand in other places now: route tables were replaced.
+  void ForgetPlaces() { ++generation_; }
 
  private:
   static void OnTurnEnd(void* self);

@@ -6,6 +6,8 @@ namespace remora::upstream {
 
 Host::Host(HostConfig config, size_t workers)
     : config_(std::move(config)),
+      weight_(config_.weight),
+      health_(config_.health),
       address_text_(config_.address.ToString()),
       workers_(workers),
       counters_(std::make_unique<std::atomic<HostCounters*>[]>(workers)) {}
@@ -14,6 +16,11 @@ Host::~Host() {
   for (size_t i = 0; i < workers_; ++i) {
     const std::unique_ptr<HostCounters> counters(counters_[i].load(std::memory_order_acquire));
   }
+}
+
+bool Host::Update(uint32_t weight, HealthStatus health) const {
+  const uint32_t old_weight = weight_.exchange(weight, std::memory_order_relaxed);
+  return health_.exchange(health, std::memory_order_relaxed) != health || old_weight != weight;
 }
 
 HostCounters& Host::counters(size_t worker) const {

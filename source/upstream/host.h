@@ -2,9 +2,11 @@
 
 // Host: one endpoint at run time: its address, weight, health, and its counters.
 //
-// Owner: its Cluster. Threads: any; health is an atomic flag, counters are one slot a worker (64
-// bytes, made when that worker first uses the host), written by that worker alone and summed by
-// main.
+// Owner: its Cluster, and the versions of it that have the same endpoint: an update of the endpoints
+// keeps the Host, and with it the connections. Threads: any; weight and health are atomics that main
+// sets before the version that has them is handed to the workers, whose balancers read them when
+// they take it over; counters are one slot a worker (64 bytes, made when that worker first uses the
+// host), written by that worker alone and summed by main.
 
 #include <atomic>
 #include <cstdint>
@@ -19,6 +21,8 @@ struct Locality {
   std::string region;
   std::string zone;
   std::string sub_zone;
+
+  bool operator==(const Locality&) const = default;
 };
 
 // envoy.config.core.v3.HealthStatus, as configured.
@@ -39,6 +43,12 @@ struct HostConfig {
   HealthStatus health = HealthStatus::kUnknown;
   Locality locality;
   uint32_t transport = 0;  // 0: the cluster's own, n: its transport_matches[n - 1]
+
+  // The same endpoint, reached in the same way; weight and health may differ.
+  bool SameEndpoint(const HostConfig& other) const {
+    return address == other.address && hostname == other.hostname && priority == other.priority &&
+           locality == other.locality && transport == other.transport;
+  }
 };
 
 // Names and order are those of /clusters.
@@ -66,15 +76,21 @@ class Host {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
+  // As it was when the host was made: weight() and health() are what counts.
   const HostConfig& config() const { return config_; }
+  uint32_t weight() const { return weight_.load(std::memory_order_relaxed); }
+  HealthStatus health() const { return health_.load(std::memory_order_relaxed); }
+  // Main only, for a version of its cluster that no worker has yet. Whether it was otherwise.
+  bool Update(uint32_t weight, HealthStatus health) const;
   const net::Address& address() const { return config_.address; }
   // "127.0.0.1:8080"
   const std::string& address_text() const { return address_text_; }
 
   bool healthy() const {
-    return config_.health == HealthStatus::kUnknown || config_.health == HealthStatus::kHealthy;
+    const HealthStatus now = health();
+    return now == HealthStatus::kUnknown || now == HealthStatus::kHealthy;
   }
-  bool degraded() const { return config_.health == HealthStatus::kDegraded; }
+  bool degraded() const { return health() == HealthStatus::kDegraded; }
 
   // This worker's slot.
   HostCounters& counters(size_t worker) const;
@@ -83,6 +99,8 @@ class Host {
 
  private:
   HostConfig config_;
+  mutable std::atomic<uint32_t> weight_;
+  mutable std::atomic<HealthStatus> health_;
   std::string address_text_;
   size_t workers_;
   std::unique_ptr<std::atomic<HostCounters*>[]> counters_;

@@ -63,10 +63,11 @@ void StreamLease::Cancel() {
   std::exchange(connection_, nullptr)->CancelExchange(stream);
 }
 
-Pool::Pool(ClusterRuntime& cluster, const Host& host, Priority priority, Protocol protocol,
-           net::Passage* passage, std::string server_name)
+Pool::Pool(ClusterRuntime& cluster, const Host& host, std::shared_ptr<const Host> held,
+           Priority priority, Protocol protocol, net::Passage* passage, std::string server_name)
     : cluster_(cluster),
       host_(host),
+      held_(std::move(held)),
       priority_(priority),
       protocol_(protocol),
       expects_http2_(protocol == Protocol::kHttp2),
@@ -205,6 +206,11 @@ void Pool::CloseIdle() {
   }
 }
 
+void Pool::Leave() {
+  leaving_ = true;
+  CloseIdle();
+}
+
 uint64_t Pool::ConnectingCapacity() const {
   // As Envoy: what the host allows is not known yet.
   const uint64_t streams = expects_http2_ ? cluster_.config().http2.max_concurrent_streams : 1;
@@ -281,6 +287,7 @@ void Pool::OnFree(PoolConnection& connection) {
     if (!connection.TakesMore()) return;
   }
   if (!connection.linked()) free_.PushFront(connection);
+  if (leaving_) CloseIdle();
 }
 
 // The first in the queue that this connection is good for; null when there is none.
@@ -318,7 +325,11 @@ void Pool::Remove(PoolConnection& connection) {
   cluster_.stats().upstream_cx_active.Dec();
   AddOwn<uint64_t>(host_counters_.cx_active, UINT64_MAX);
   cluster_.worker().dispatcher.DeferDelete(std::move(owned));
-  if (all_.empty() && !server_name_.empty() && !closing_) cluster_.OnPoolEmpty(*this);
+  if (leaving_) {
+    cluster_.OnPoolDone();
+  } else if (all_.empty() && !server_name_.empty() && !closing_) {
+    cluster_.OnPoolEmpty(*this);
+  }
 }
 
 void Pool::ConnectForWaiters() {

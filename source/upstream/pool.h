@@ -100,10 +100,10 @@ class Pool final : public event::Deferred, public net::PassageGuest {
   // ProxyError::detail of a refusal by max_pending_requests: no host was asked.
   static constexpr std::string_view kPendingFull = "max_pending_requests";
 
-  // `passage`: the one downstream connection that it serves, and which it ends with; null: all.
-  // `server_name`: the one that its requests are for; empty: any.
-  Pool(ClusterRuntime& cluster, const Host& host, Priority priority, Protocol protocol,
-       net::Passage* passage, std::string server_name);
+  // `held`: the host, where hosts go. `passage`: the one downstream connection that it serves, and
+  // which it ends with; null: all. `server_name`: the one that its requests are for; empty: any.
+  Pool(ClusterRuntime& cluster, const Host& host, std::shared_ptr<const Host> held,
+       Priority priority, Protocol protocol, net::Passage* passage, std::string server_name);
   ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -117,6 +117,8 @@ class Pool final : public event::Deferred, public net::PassageGuest {
   void CancelWaiting(StreamUser& user);
 
   const Host& host() const { return host_; }
+  // For who looks at the host longer than it has a connection to it; null: it stays.
+  const std::shared_ptr<const Host>& held() const { return held_; }
   ClusterRuntime& cluster() { return cluster_; }
   size_t connections() const { return all_.size(); }
   // Somebody waits for a connection or uses one.
@@ -130,6 +132,9 @@ class Pool final : public event::Deferred, public net::PassageGuest {
   const IdleAge& idle_age() const { return idle_age_; }
   // Closes connections that nobody uses. Those of HTTP/2 that are in use take no further stream.
   void CloseIdle();
+  // The host has left: no further request comes here, and each connection ends with those it has.
+  // The cluster is told when nobody uses the pool any more (ClusterRuntime::OnPoolDone).
+  void Leave();
   bool HasWaiting() const { return waiting_count_ > 0; }
   // Ends everything: what is in flight fails, nothing new begins.
   void Close();
@@ -157,12 +162,14 @@ class Pool final : public event::Deferred, public net::PassageGuest {
 
   ClusterRuntime& cluster_;
   const Host& host_;
+  const std::shared_ptr<const Host> held_;
   const Priority priority_;  // whose breakers count its connections
   const Protocol protocol_;  // not kAsDownstream
   bool expects_http2_;       // of the next connection
   const net::Passage* const passage_;
   const std::string server_name_;
   bool closing_ = false;
+  bool leaving_ = false;
   HostCounters& host_counters_;
   std::vector<std::unique_ptr<PoolConnection>> all_;
   base::IntrusiveList<PoolConnection> free_;  // front: used last

@@ -6,7 +6,9 @@ namespace remora::xds {
 
 SecretProvider::Key SecretProvider::KeyOf(const tls::SecretSource& source) {
   return {source.name, source.path, source.watched_directory,
-          absl::StrCat(source.initial_fetch_timeout)};
+          absl::StrCat(source.initial_fetch_timeout),
+          // Equal ones are one in their configuration; of others nothing is shared but the stream.
+          absl::StrCat(reinterpret_cast<uintptr_t>(source.server.get()))};
 }
 
 SecretSubscription& SecretProvider::Subscribe(const tls::SecretSource& source, SecretUser& user) {

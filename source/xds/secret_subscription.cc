@@ -4,12 +4,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "source/base/check.h"
 #include "source/base/log.h"
-#include "source/xds/version_hash.h"
+#include "source/config/text.h"
 
 namespace remora::xds {
 namespace {
 
+constexpr std::string_view kTooLate = "did not come within its initial_fetch_timeout";
 // What Envoy shows of a secret that is not there.
 constexpr const char* kNoVersion = "uninitialized";
 
@@ -20,29 +22,43 @@ std::string DirectoryOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+const config::ConfigSource& ServerOf(const tls::SecretSource& source) {
+  return *static_cast<const config::ConfigSource*>(source.server.get());
+}
+
 }  // namespace
 
 SecretSubscription::SecretSubscription(tls::SecretSource source,
                                        const SubscriptionServices& services)
     : source_(std::move(source)),
+      place_(source_.path),
       services_(services),
       scope_(services.stats.AddScope(absl::StrCat("sds.", source_.name))),
-      stats_(scope_.Make<SubscriptionStats>(services.stats.main_shard())),
+      record_(services.stats, absl::StrCat("sds.", source_.name, ".")),
       secret_stats_(scope_.Make<SecretStats>(services.stats.main_shard())),
-      version_text_(scope_.MakeTextReadout("version_text")),
       version_(kNoVersion),
       updated_at_(services.dispatcher.wall_now()),
-      source_watch_(services.files, [this] { OnSourceMoved(); }),
+      source_watch_(services.files, [this] { Read(); }),
       files_watch_(services.files, [this] { OnFilesMoved(); }),
       timeout_(
           services.dispatcher.timers(),
           [](void* self) { static_cast<SecretSubscription*>(self)->OnTimeout(); }, this) {
-  version_text_.Set("");
+  if (source_.server != nullptr) place_ = config::Describe(ServerOf(source_));
 }
 
 SecretSubscription::~SecretSubscription() { services_.stats.RemoveScope(scope_); }
 
 void SecretSubscription::Start() {
+  if (source_.server == nullptr) return StartFile();
+  CHECK(services_.sources != nullptr);
+  stream_ = services_.sources->Subscribe(ServerOf(source_), ResourceType::kSecret,
+                                         /*wildcard=*/false,
+                                         config::Concat("sds.", source_.name, "."), *this);
+  stream_->SetNames({source_.name});
+  stream_->Start();
+}
+
+void SecretSubscription::StartFile() {
   event::FileWatch::Places places;
   if (source_.watched_directory.empty()) {
     places.paths.push_back(source_.path);
@@ -75,21 +91,25 @@ void SecretSubscription::Remove(SecretUser& user) {
 
 void SecretSubscription::OnTimeout() {
   if (value_ != nullptr) return;
-  stats_.init_fetch_timeout.Inc();
-  REMORA_LOG(kConfig, kWarning, "secret '", source_.name, "' of ", source_.path,
-             " did not come within its initial_fetch_timeout");
+  record_.OnFetchTimeout();
+  GiveUp(kTooLate);
+}
+
+void SecretSubscription::OnFetchTimeout(absl::Span<const std::string>) {
+  if (value_ == nullptr) GiveUp(kTooLate);
+}
+
+void SecretSubscription::GiveUp(std::string_view why) {
+  REMORA_LOG(kConfig, kWarning, "secret '", source_.name, "' of ", place_, " ", std::string(why));
   for (SecretUser* user : users_) user->GiveUp(*this);
 }
 
-void SecretSubscription::OnSourceMoved() { Read(); }
-
 void SecretSubscription::Read() {
-  stats_.update_attempt.Inc();
   config::SecretFile file = config::ReadSecretFile(source_, services_.unknown_fields);
   services_.unknown_fields_met.Add(file.unknown_fields);
   if (!file.warnings.empty()) REMORA_LOG(kConfig, kWarning, file.warnings);
   if (file.unreadable) {
-    stats_.update_failure.Inc();
+    record_.OnFailed();
     REMORA_LOG(kConfig, kWarning, "Filesystem config update failure: secret '", source_.name,
                "' in ", source_.path, ": ", file.error);
     return;
@@ -97,18 +117,39 @@ void SecretSubscription::Read() {
   absl::Status status = absl::InvalidArgumentError(file.error);
   if (file.secret.has_value()) status = Offer(std::move(file.secret->value));
   if (!status.ok()) {
-    stats_.update_rejected.Inc();
+    record_.OnRejected();
     REMORA_LOG(kConfig, kWarning, "Filesystem config update rejected: secret '", source_.name,
                "' in ", source_.path, ": ", std::string(status.message()));
     return;
   }
-  stats_.update_success.Inc();
-  stats_.update_time.Set(
-      static_cast<uint64_t>(services_.dispatcher.wall_now() / event::kMillisecond));
-  version_ = std::move(file.version);
-  shown_ = std::move(file.shown);
-  stats_.version.Set(VersionHash(version_));
-  version_text_.Set(version_);
+  record_.OnTaken(file.version, 0, services_.dispatcher.wall_now());
+  Note(std::move(file));
+}
+
+void SecretSubscription::Note(config::SecretFile secret) {
+  version_ = std::move(secret.version);
+  shown_ = std::move(secret.shown);
+}
+
+// A secret that its control plane removes stays in use: there is nothing to put in its place.
+std::vector<ResourceError> SecretSubscription::OnUpdate(const ResourceUpdate& update) {
+  std::vector<ResourceError> errors;
+  for (const Resource& resource : update.changed) {
+    config::SecretFile secret = config::ReadSecret(source_, resource.bytes, resource.version);
+    if (!secret.warnings.empty()) REMORA_LOG(kConfig, kWarning, secret.warnings);
+    absl::Status status = absl::InvalidArgumentError(secret.error);
+    if (secret.secret.has_value()) status = Offer(std::move(secret.secret->value));
+    if (status.ok()) {
+      Note(std::move(secret));
+      continue;
+    }
+    errors.push_back({source_.name, std::string(status.message())});
+    REMORA_LOG(kConfig, kWarning, "secret '", source_.name, "' of ", place_,
+               " refused: ", errors.back().message);
+  }
+  // As in Envoy: who has waited for the first one goes on without.
+  if (value_ == nullptr) GiveUp(errors.empty() ? "is not there" : "cannot be used");
+  return errors;
 }
 
 void SecretSubscription::OnFilesMoved() {
@@ -118,7 +159,7 @@ void SecretSubscription::OnFilesMoved() {
   if (value.ok()) status = Offer(*std::move(value));
   if (status.ok()) return;
   secret_stats_.key_rotation_failed.Inc();
-  REMORA_LOG(kConfig, kWarning, "secret '", source_.name, "' of ", source_.path,
+  REMORA_LOG(kConfig, kWarning, "secret '", source_.name, "' of ", place_,
              ": failed to reload its files: ", std::string(status.message()));
 }
 

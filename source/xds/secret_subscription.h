@@ -1,8 +1,9 @@
 #pragma once
 
-// SecretSubscription: one secret of one source, followed: reads the source, again whenever it or a
-// file that the secret names is moved in place, asks the secret's users whether they can use it,
-// and keeps the last value that all of them could.
+// SecretSubscription: one secret of one source, followed: reads the file that it is in, again
+// whenever that or a file that the secret names is moved in place, or takes what a control plane
+// sends; asks the secret's users whether they can use it, and keeps the last value that all of them
+// could.
 //
 //   Start -> value -> new value ...            a broken or refused one: counted, logged, passed
 //   over
@@ -25,7 +26,8 @@
 #include "source/event/timer.h"
 #include "source/stats/store.h"
 #include "source/tls/secret.h"
-#include "source/xds/subscription_stats.h"
+#include "source/xds/subscription.h"
+#include "source/xds/subscription_record.h"
 
 namespace remora::xds {
 
@@ -52,9 +54,10 @@ struct SubscriptionServices {
   stats::Store& stats;
   config::UnknownFieldPolicy unknown_fields = config::UnknownFieldPolicy::kWarn;
   stats::Counter unknown_fields_met = {};  // server.dynamic_unknown_fields
+  Sources* sources = nullptr;              // what secrets of control planes come from
 };
 
-class SecretSubscription {
+class SecretSubscription final : private ResourceUser {
  public:
   SecretSubscription(tls::SecretSource source, const SubscriptionServices& services);
   ~SecretSubscription();
@@ -78,21 +81,28 @@ class SecretSubscription {
   int64_t updated_at() const { return updated_at_; }
 
  private:
-  void OnSourceMoved();
+  // ResourceUser
+  std::vector<ResourceError> OnUpdate(const ResourceUpdate& update) override;
+  void OnFetchTimeout(absl::Span<const std::string> names) override;
+
+  void StartFile();
   void OnFilesMoved();
   void OnTimeout();
+  void GiveUp(std::string_view why);
   void Read();
+  // The version and form of the value that was just taken.
+  void Note(config::SecretFile secret);
   // Asks all users, and makes it the value if none objects. The same value as now is not asked
   // about.
   absl::Status Offer(tls::SecretValue value);
   void WatchFiles();
 
   tls::SecretSource source_;
+  std::string place_;  // the source, for the log
   SubscriptionServices services_;
   stats::Scope& scope_;
-  SubscriptionStats stats_;
+  SubscriptionRecord record_;  // of a file; what a server says is counted by its subscription
   SecretStats secret_stats_;
-  stats::TextReadout version_text_;
   std::vector<SecretUser*> users_;
   std::shared_ptr<const tls::SecretValue> value_;
   std::string version_;
@@ -100,7 +110,8 @@ class SecretSubscription {
   int64_t updated_at_;
   event::FileWatch source_watch_;
   event::FileWatch files_watch_;  // of files that the secret names
-  event::Timer timeout_;
+  event::Timer timeout_;                  // of a file
+  std::unique_ptr<Subscription> stream_;  // to a control plane
 };
 
 }  // namespace remora::xds

@@ -17,7 +17,7 @@ struct SubscriptionStats {
   stats::NamedCounter<"init_fetch_timeout"> init_fetch_timeout;  // Waited too long for the first.
   stats::NamedGauge<"update_time"> update_time;  // Of the last success, ms since the epoch.
   stats::NamedGauge<"version"> version;          // XXH64 of the last version taken.
-  // Always empty: what is read from a file is applied at once.
+  // From a response to what became of it. Empty where files are read, which are applied at once.
   stats::NamedHistogram<"update_duration", stats::Unit::kMilliseconds> update_duration;
 };
 

@@ -45,7 +45,7 @@ const upstream::Cluster& AdminWorld::AddCluster(upstream::ClusterConfig config) 
                       : std::make_shared<upstream::ClusterTable>(*world->clusters);
   auto cluster = std::make_shared<const upstream::Cluster>(std::move(config), 2,
                                                            store.AddScope("cluster." + name));
-  (*clusters)[name] = cluster;
+  clusters->Put(cluster);
   auto next = std::make_shared<config::World>(*world);
   next->clusters = clusters;
   world = next;

@@ -201,7 +201,16 @@ TEST_CASE("the node, with what the process adds") {
    "x"
   ]
  },
- "user_agent_name": "remora"
+ "user_agent_name": "envoy",
+ "user_agent_build_version": {
+  "version": {
+   "major_number": 1,
+   "minor_number": 40
+  },
+  "metadata": {
+   "build.type": "remora"
+  }
+ }
 })");
 }
 

@@ -230,13 +230,38 @@ TEST_CASE("a source is a file, with or without a directory to watch") {
         "'/no/such' does not exist\n");
 }
 
+TEST_CASE("a source is a control plane: equal ones are one") {
+  Translating t;
+  tls::SecretNeeds needs;
+  const auto add = [&](const std::string& config) {
+    AddCertificate(Read<tlsv3::SdsSecretConfig>("{name: a, sds_config: {" + config + "}}"),
+                   FieldPath(), t.translation, needs);
+  };
+  add("ads: {}");
+  CHECK(t.Errors() == "sds_config.ads: the bootstrap has no dynamic_resources.ads_config\n");
+  t.errors = {};
+  t.translation.has_ads = true;
+  t.translation.primary_clusters = {"xds"};
+  const std::string api =
+      "api_config_source: {api_type: GRPC, grpc_services: [{envoy_grpc: {cluster_name: xds}}]}";
+  add("ads: {}, initial_fetch_timeout: 3s");
+  add("ads: {}, initial_fetch_timeout: 3s");
+  add(api);
+  CHECK(t.Errors().empty());
+  REQUIRE(needs.certificate_sources.size() == 3);
+  CHECK(needs.certificate_sources[0] == needs.certificate_sources[1]);
+  CHECK(needs.certificate_sources[0] != needs.certificate_sources[2]);
+  CHECK(needs.certificate_sources[0].initial_fetch_timeout == 3 * event::kSecond);
+  const auto& source =
+      *static_cast<const ConfigSource*>(needs.certificate_sources[2].server.get());
+  CHECK(Describe(source) == "cluster xds");
+}
+
 TEST_CASE("sources that there are not yet are refused by name") {
   const struct {
     const char* text;
     const char* field;
   } cases[] = {
-      {"ads: {}", "ads"},
-      {"api_config_source: {api_type: GRPC}", "api_config_source"},
       {"self: {}", "self"},
   };
   for (const auto& c : cases) {

@@ -33,8 +33,8 @@ struct CallWorld {
     config.hosts.push_back(host);
     if (change) change(config);
     auto table = std::make_shared<upstream::ClusterTable>();
-    table->emplace("svc", std::make_shared<const upstream::Cluster>(std::move(config), 1,
-                                                                    store.AddScope("cluster.svc")));
+    table->Put(std::make_shared<const upstream::Cluster>(std::move(config), 1,
+                                                         store.AddScope("cluster.svc")));
     clusters.Apply(std::move(table));
   }
   ~CallWorld() {

@@ -57,7 +57,10 @@ class World {
     return setup;
   }
   absl::Status Add(tls::SecretNeeds needs, const std::string& who = "l") {
-    return contexts.Add(Setup(std::move(needs)), who);
+    auto context = contexts.Follow(Setup(std::move(needs)), who);
+    if (!context.ok()) return context.status();
+    followed.push_back(*std::move(context));
+    return absl::OkStatus();
   }
   void Turn(event::Duration passed = event::FileWatch::kQuiet + 10 * event::kMillisecond) {
     clock.Advance(passed);
@@ -72,6 +75,7 @@ class World {
   std::string warm;
   Warmer warmer{[this](const std::string& who) { warm += who + " "; }};
   SecretContexts contexts{{dispatcher, files, store}, warmer};
+  std::vector<std::unique_ptr<SecretContext>> followed;
   std::string published;
   int builds = 0;
 

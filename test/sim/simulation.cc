@@ -165,7 +165,7 @@ void Simulation::CheckTurn() {
     Violation("downstream connections: " + std::to_string(world_->connections()) + " counted, " +
               std::to_string(kernel_.open_connections(kListenerPort)) + " descriptors");
   }
-  for (const auto& [name, cluster] : world_->clusters()) {
+  for (const auto& [name, cluster] : world_->cluster_list()) {
     uint64_t descriptors = 0;
     uint64_t active = 0;
     uint64_t requests = 0;
@@ -267,7 +267,7 @@ void Simulation::CheckStatistics(const stats::Snapshot& snapshot, bool at_end) {
       value(http + "downstream_rq_total") + value(http + "downstream_rq_1xx")) {
     Violation("more requests completed than begun");
   }
-  for (const auto& [name, cluster] : world_->clusters()) {
+  for (const auto& [name, cluster] : world_->cluster_list()) {
     const std::string prefix = "cluster." + name + ".";
     uint64_t received = 0;
     uint64_t sent = 0;
@@ -314,7 +314,7 @@ void Simulation::CheckLog(const std::string& log, uint64_t requests) {
 
 // The worker ends: nothing may be left of it.
 void Simulation::CheckEmpty() {
-  for (const auto& [name, cluster] : world_->clusters()) {
+  for (const auto& [name, cluster] : world_->cluster_list()) {
     if (Sum(*cluster, &upstream::UsageSlot::requests) != 0 ||
         Sum(*cluster, &upstream::UsageSlot::pending) != 0 ||
         Sum(*cluster, &upstream::UsageSlot::retries) != 0) {

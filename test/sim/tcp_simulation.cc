@@ -268,7 +268,7 @@ void TcpSimulation::CheckEnd() {
   if (ValueOf(snapshot, "cluster.a.upstream_cx_tx_bytes_total") != kernel_.traffic(kHost).sent) {
     Violation("bytes to hosts are not counted as they went");
   }
-  for (const auto& [name, cluster] : world_->clusters()) {
+  for (const auto& [name, cluster] : world_->cluster_list()) {
     for (const auto what : {&upstream::UsageSlot::connections, &upstream::UsageSlot::pending,
                             &upstream::UsageSlot::requests}) {
       if (cluster->Sum(upstream::Priority::kDefault, what) != 0) Violation("usage is left");

@@ -69,12 +69,20 @@ World::World(const std::string& yaml, fakes::SimulatedClock& clock, uint64_t see
   auto table = std::make_shared<upstream::ClusterTable>();
   for (upstream::ClusterConfig& cluster : bootstrap.clusters) {
     stats::Scope& scope = store_.AddScope("cluster." + cluster.stat_name());
-    const std::string name = cluster.name;
-    (*table)[name] = std::make_shared<const upstream::Cluster>(std::move(cluster), 1, scope);
+    table->Put(std::make_shared<const upstream::Cluster>(std::move(cluster), 1, scope));
   }
   clusters_table_ = std::move(table);
   clusters_.Apply(clusters_table_);
   for (const auto& listener : bootstrap.listeners) AddListener(WithProbes(*listener, probes));
+}
+
+std::vector<std::pair<std::string, std::shared_ptr<const upstream::Cluster>>> World::cluster_list()
+    const {
+  std::vector<std::pair<std::string, std::shared_ptr<const upstream::Cluster>>> list;
+  clusters_table_->ForEach([&](const upstream::Cluster& cluster) {
+    list.emplace_back(cluster.name(), clusters_table_->Find(cluster.name()));
+  });
+  return list;
 }
 
 World::~World() {

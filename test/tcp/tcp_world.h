@@ -85,8 +85,8 @@ class TcpWorld final : public net::SessionOwner {
     cluster.hosts.push_back(host_config);
     if (change) change(*config, cluster);
     auto table = std::make_shared<upstream::ClusterTable>();
-    (*table)["up"] = std::make_shared<const upstream::Cluster>(std::move(cluster), 1,
-                                                               store.AddScope("cluster.up"));
+    table->Put(std::make_shared<const upstream::Cluster>(std::move(cluster), 1,
+                                                         store.AddScope("cluster.up")));
     clusters.Apply(std::move(table));
     worker_config = std::make_shared<WorkerConfig>(
         std::move(config), WorkerServices{resources, clusters, pipes, last_connection, nullptr},

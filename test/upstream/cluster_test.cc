@@ -78,8 +78,8 @@ TEST_CASE("A cluster set keeps what did not change and drops what left") {
                                            store.AddScope(std::string("cluster.") + name));
   };
   auto first = std::make_shared<ClusterTable>();
-  (*first)["a"] = make("a");
-  (*first)["b"] = make("b");
+  first->Put(make("a"));
+  first->Put(make("b"));
   set.Apply(first);
   ClusterRuntime* a = set.Find("a");
   REQUIRE(a != nullptr);
@@ -88,17 +88,17 @@ TEST_CASE("A cluster set keeps what did not change and drops what left") {
   REQUIRE(set.Find("c") == nullptr);
 
   auto second = std::make_shared<ClusterTable>();
-  (*second)["a"] = first->at("a");
-  (*second)["c"] = make("c");
+  second->Put(first->Find("a"));
+  second->Put(make("c"));
   set.Apply(second);
   REQUIRE(set.Find("a") == a);
   REQUIRE(set.Find("b") == nullptr);
   REQUIRE(set.Find("c")->name() == "c");
 
   auto third = std::make_shared<ClusterTable>();
-  (*third)["a"] = make("a");
+  third->Put(make("a"));
   set.Apply(third);
-  REQUIRE(&set.Find("a")->cluster() == third->at("a").get());
+  REQUIRE(&set.Find("a")->cluster() == third->Find("a").get());
 }
 
 TEST_CASE("A host's counters add up over the workers") {

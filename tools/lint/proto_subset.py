@@ -3,7 +3,7 @@
 
 Three questions, one line for each thing that is wrong:
 
-1. Is every message, field and enum value of api/{envoy,xds,udpa,validate} in the reference, with
+1. Is every message, field and enum value of api/{envoy,google,xds,udpa,validate} in the reference, with
    the same number, type, label, oneof, JSON name and validate rules?
 2. Is every field that the reference has and api/ leaves out reserved, by name and by number?
    (The loader then says "not supported" instead of "no such field".)
@@ -21,7 +21,7 @@ import descriptors
 import tree
 
 API = os.path.join(tree.ROOT, 'api')
-PACKAGE_ROOTS = ('envoy', 'xds', 'udpa')
+PACKAGE_ROOTS = ('envoy', 'google', 'xds', 'udpa')
 VALIDATE = 'validate/validate.proto'
 
 # What Envoy 1.40 has and the reference package is too old for: full name to "number type", with

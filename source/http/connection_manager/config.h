@@ -21,6 +21,7 @@
 #include "source/http/filter/filter.h"
 #include "source/http/filter/local_reply_rules.h"
 #include "source/http/http2/options.h"
+#include "source/http/route/route_slot.h"
 #include "source/http/route/route_table.h"
 #include "source/net/cidr.h"
 
@@ -121,6 +122,8 @@ struct Config {
 
   std::shared_ptr<const http::LocalReplyRules> local_replies;  // null: none
   std::shared_ptr<const route::RouteTable> routes;
+  // Where the table is instead when it comes from a source; else null.
+  std::shared_ptr<const route::RouteSlot> route_slot;
   std::vector<http::FilterFactory> filters;  // the last one is terminal
 };
 

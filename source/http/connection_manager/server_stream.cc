@@ -116,6 +116,12 @@ void ServerStream::Touch() {
 
 void ServerStream::CreateChain(const RequestHead* head, bool routed) {
   const WorkerServices& services = config_.services();
+  const route::RouteTable* routes = config_.config().routes.get();
+  if (config_.config().route_slot != nullptr) {
+    // The stream keeps the table that it matched, whatever becomes of the slot.
+    pinned_routes_ = config_.config().route_slot->Get(services.worker.index);
+    routes = pinned_routes_.get();
+  }
   const http::FilterChain::Environment environment{
       services.worker.dispatcher,
       arena_,
@@ -125,7 +131,7 @@ void ServerStream::CreateChain(const RequestHead* head, bool routed) {
       info_,
       *codec_,
       response_side_,
-      routed ? config_.config().routes.get() : nullptr,
+      routed ? routes : nullptr,
       config_.buffer_limit() == 0 ? UINT64_MAX : config_.buffer_limit(),  // 0: none, as Envoy
       config_.config().local_replies.get(),
       session_->filter_states(),
@@ -473,6 +479,7 @@ void ServerStream::OnLogTimer(void* self) {
 
 void ServerStream::Recycle() {
   chain_.reset();
+  pinned_routes_ = nullptr;
   info_ = http::StreamInfo();
   request_deadline_ = duration_deadline_ = event::Timer::kNever;
   request_ = nullptr;

@@ -119,6 +119,7 @@ class ServerStream final : public http::RequestSink, public http::ConnectionLook
   bool response_done_ = false;
   bool aborted_ = false;
   bool upgraded_ = false;  // a tunnel was asked for, and that is allowed
+  std::shared_ptr<const route::RouteTable> pinned_routes_;  // of a source; null: the manager's own
   std::optional<http::FilterChain> chain_;
 };
 

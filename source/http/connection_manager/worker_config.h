@@ -73,6 +73,8 @@ class WorkerConfig {
   // Some stream may have a deadline besides its idle timeout.
   bool stream_deadlines() const { return stream_deadlines_; }
   bool target_policy() const { return target_policy_; }
+  // Its connections drain by this from now on.
+  void SetDrain(const net::Drain* drain) { drain_ = drain; }
   // Whether the response that begins now ends its connection, because the listener is drained.
   bool DrainCloses() const {
     return drain_ != nullptr &&

@@ -228,7 +228,7 @@ void RouterFilter::BeginTry(upstream::Pool* pool) {
     Reply({Side::kLocal, ErrorKind::kNoHealthyHost});
     return;
   }
-  if (destination_ != nullptr) host_ = cluster_->Hold(pool->host());
+  if (pool->held() != nullptr) host_ = pool->held();
   if (retry_ != nullptr) retry_->Tried(pool->host());
   const bool first = context_.stream_info().upstream_attempts == 1;
   RewriteHost(context_, pool->host().config().hostname, first && !config_.suppress_envoy_headers,

@@ -81,7 +81,7 @@ double LeastRequest::Bias() const {
 }
 
 double LeastRequest::WeightNow(const Host& host) const {
-  const double weight = host.config().weight;
+  const double weight = host.weight();
   const double bias = Bias();
   if (bias == 0) return weight;
   const auto divisor = static_cast<double>(InFlight(host) + 1);

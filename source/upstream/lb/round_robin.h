@@ -34,8 +34,8 @@ class RoundRobin final : public LoadBalancer {
   // Fractions are compared exactly: rounding would shift turns between hosts.
   static bool Later(const Due& a, const Due& b) {
     using Wide = unsigned __int128;
-    const Wide left = Wide{a.count} * b.host->config().weight;
-    const Wide right = Wide{b.count} * a.host->config().weight;
+    const Wide left = Wide{a.count} * b.host->weight();
+    const Wide right = Wide{b.count} * a.host->weight();
     return left != right ? left > right : a.order > b.order;
   }
 

@@ -5,7 +5,7 @@
 
 namespace remora::upstream {
 
-UsableHosts::UsableHosts(const std::vector<std::unique_ptr<Host>>& all,
+UsableHosts::UsableHosts(const std::vector<std::shared_ptr<const Host>>& all,
                          uint32_t panic_threshold_percent) {
   std::vector<const Host*> healthy;
   std::vector<const Host*> degraded;
@@ -24,7 +24,7 @@ UsableHosts::UsableHosts(const std::vector<std::unique_ptr<Host>>& all,
 
 bool UsableHosts::weighted() const {
   return std::any_of(hosts.begin(), hosts.end(), [this](const Host* host) {
-    return host->config().weight != hosts[0]->config().weight;
+    return host->weight() != hosts[0]->weight();
   });
 }
 

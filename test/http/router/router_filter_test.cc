@@ -50,8 +50,8 @@ struct RouterWorld {
       cluster.hosts.push_back(std::move(host));
     }
     auto table = std::make_shared<upstream::ClusterTable>();
-    (*table)["up"] = std::make_shared<const upstream::Cluster>(std::move(cluster), 1,
-                                                               chain.store.AddScope("cluster.up"));
+    table->Put(std::make_shared<const upstream::Cluster>(std::move(cluster), 1,
+                                                         chain.store.AddScope("cluster.up")));
     chain.context("first").clusters().Apply(table);
   }
   void Start(std::string_view path = "/",

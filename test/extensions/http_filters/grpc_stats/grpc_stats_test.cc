@@ -25,8 +25,8 @@ struct World : fakes::ChainWorld {
     upstream::ClusterConfig cluster;
     cluster.name = "up";
     auto table = std::make_shared<upstream::ClusterTable>();
-    table->emplace("up", std::make_shared<const upstream::Cluster>(std::move(cluster), 1,
-                                                                   store.AddScope("cluster.up")));
+    table->Put(std::make_shared<const upstream::Cluster>(std::move(cluster), 1,
+                                                         store.AddScope("cluster.up")));
     clusters().Apply(std::move(table));
     auto& head = MakeRequest("POST", path, {{"content-type", type}});
     head.framing = http::Framing::kStreamed;

@@ -71,14 +71,14 @@ struct World : ChainWorld {
       host.health = status;
       config.hosts.push_back(std::move(host));
     }
-    (*table_)[name] = std::make_shared<const upstream::Cluster>(std::move(config), 1,
-                                                                store.AddScope("cluster." + name));
-    clusters().Apply(table_);
+    table_.Put(std::make_shared<const upstream::Cluster>(std::move(config), 1,
+                                                         store.AddScope("cluster." + name)));
+    clusters().Apply(std::make_shared<const upstream::ClusterTable>(table_));
   }
   uint64_t Count(const std::string& name) { return Stat("http.test.health_check." + name); }
 
  private:
-  std::shared_ptr<upstream::ClusterTable> table_ = std::make_shared<upstream::ClusterTable>();
+  upstream::ClusterTable table_;
 };
 
 const std::string kOk =

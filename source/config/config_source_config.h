@@ -1,0 +1,29 @@
+#pragma once
+
+// Translators of envoy.config.core.v3.ConfigSource and ApiConfigSource: where configuration comes
+// from that changes while the process runs.
+//
+// Pure but for looking whether a file is there; main thread. Faults go to Translation::errors with
+// their fields' paths; texts are Envoy's where it has one. A server has to be behind one of the
+// bootstrap's own clusters: Translation::primary_clusters says which there are.
+// Source: Envoy source/common/config/utility.cc (checkApiConfigSourceNames and below).
+
+#include <optional>
+
+#include "source/config/config_source.h"
+#include "source/config/core_config.h"
+
+namespace envoy::config::core::v3 {
+class ApiConfigSource;
+class ConfigSource;
+}  // namespace envoy::config::core::v3
+
+namespace remora::config {
+
+// nullopt after an error.
+std::optional<ConfigSource> ParseConfigSource(const envoy::config::core::v3::ConfigSource& proto,
+                                              const FieldPath& path, Translation& translation);
+std::optional<ApiSource> ParseApiSource(const envoy::config::core::v3::ApiConfigSource& proto,
+                                        const FieldPath& path, Translation& translation);
+
+}  // namespace remora::config

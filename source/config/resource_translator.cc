@@ -1,0 +1,139 @@
+#include "source/config/resource_translator.h"
+
+#include <utility>
+
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
+#include "source/config/cluster_config.h"
+#include "source/config/core_config.h"
+#include "source/config/endpoint_config.h"
+#include "source/config/listener_config.h"
+#include "source/config/route_config.h"
+#include "source/config/text.h"
+#include "source/config/transport_match_config.h"
+#include "source/config/unknown_fields.h"
+#include "source/config/validate_rules.h"
+
+namespace remora::config {
+namespace {
+
+using ClusterProto = envoy::config::cluster::v3::Cluster;
+using EndpointsProto = envoy::config::endpoint::v3::ClusterLoadAssignment;
+using ListenerProto = envoy::config::listener::v3::Listener;
+using RoutesProto = envoy::config::route::v3::RouteConfiguration;
+
+// More would not help anybody, and a NACK is a header field to some.
+constexpr size_t kMaxTold = 20;
+
+std::string OneLine(ErrorList errors) {
+  const size_t count = errors.size();
+  errors.Truncate(kMaxTold);
+  std::string text;
+  for (const ConfigError& error : errors.errors()) {
+    text += Concat(text.empty() ? "" : "; ", error.path, error.path.empty() ? "" : ": ",
+                   error.message);
+  }
+  if (count > kMaxTold) text += Concat("; and ", count - kMaxTold, " more");
+  return text;
+}
+
+}  // namespace
+
+template <class Proto, class Translate>
+absl::Status ResourceTranslator::Run(std::string_view bytes, const Translate& translate) {
+  if (setup_.context.registry == nullptr) {
+    return absl::FailedPreconditionError("this process was started without a bootstrap");
+  }
+  Proto proto;
+  if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return absl::InvalidArgumentError(Concat("Unable to unpack as ", proto.GetTypeName()));
+  }
+  ErrorList errors;
+  ErrorList warnings;
+  const size_t unknown = FindUnknownFields(proto, setup_.unknown_fields, errors, warnings);
+  if (unknown > 0 && setup_.on_unknown_fields) setup_.on_unknown_fields(unknown);
+  ValidateRules(proto, ReadReport(), errors, warnings);
+  // What breaks a rule would be told a second time by the translators.
+  if (errors.empty()) {
+    Translation translation{*setup_.context.registry, errors, warnings};
+    translation.has_cluster = setup_.has_cluster;
+    translation.max_regex_program_size = setup_.context.max_regex_program_size;
+    translation.service_cluster = setup_.context.service_cluster;
+    translation.node = setup_.context.node;
+    translation.primary_clusters = setup_.context.primary_clusters;
+    translation.has_ads = setup_.context.has_ads;
+    translation.secrets = setup_.context.secrets;
+    std::swap(translation.tls_parts, parts_);
+    translate(proto, translation);
+    std::swap(translation.tls_parts, parts_);
+  }
+  if (setup_.on_warning) {
+    for (const ConfigError& warning : warnings.errors()) setup_.on_warning(warning.ToString());
+  }
+  if (errors.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(OneLine(std::move(errors)));
+}
+
+absl::StatusOr<ClusterResource> ResourceTranslator::Cluster(std::string_view bytes) {
+  ClusterResource resource;
+  const absl::Status status =
+      Run<ClusterProto>(bytes, [&](const ClusterProto& proto, Translation& translation) {
+        resource.config = ParseCluster(proto, FieldPath(), translation);
+        resource.config.added_by_source = true;
+        if (resource.config.source == nullptr) {
+          resource.config.source = setup_.context.cluster_source;
+        }
+        const auto endpoints = translation.endpoint_sources.find(proto.name());
+        if (endpoints != translation.endpoint_sources.end()) {
+          resource.endpoints = endpoints->second;
+        }
+        resource.tls_contexts = std::move(translation.tls_contexts);
+      });
+  if (!status.ok()) return status;
+  return resource;
+}
+
+absl::StatusOr<EndpointsResource> ResourceTranslator::Endpoints(
+    std::string_view bytes, const std::vector<upstream::TransportMatch>& matches) {
+  EndpointsResource resource;
+  const absl::Status status =
+      Run<EndpointsProto>(bytes, [&](const EndpointsProto& proto, Translation& translation) {
+        resource.service_name = proto.cluster_name();
+        resource.hosts = ParseLoadAssignment(proto, FieldPath(), translation);
+        if (translation.errors.empty()) ChooseTransports(proto, matches, resource.hosts);
+      });
+  if (!status.ok()) return status;
+  return resource;
+}
+
+absl::StatusOr<std::shared_ptr<const ListenerConfig>> ResourceTranslator::Listener(
+    std::string_view bytes, const ListenerConfig* serving) {
+  std::shared_ptr<const ListenerConfig> listener;
+  const absl::Status status =
+      Run<ListenerProto>(bytes, [&](const ListenerProto& proto, Translation& translation) {
+        translation.known_chains.emplace();
+        if (serving != nullptr) {
+          for (const auto& chain : serving->AllChains()) {
+            translation.known_chains->emplace(chain->meaning, chain);
+          }
+        }
+        listener = ParseListener(proto, FieldPath(), translation);
+      });
+  if (!status.ok()) return status;
+  return listener;
+}
+
+absl::StatusOr<std::shared_ptr<const route::RouteTable>> ResourceTranslator::Routes(
+    std::string_view bytes, const std::vector<http::FilterFactory>& filters) {
+  std::shared_ptr<const route::RouteTable> table;
+  const absl::Status status =
+      Run<RoutesProto>(bytes, [&](const RoutesProto& proto, Translation& translation) {
+        table = ParseRouteTable(proto, filters, false, FieldPath(), translation);
+      });
+  if (!status.ok()) return status;
+  return table;
+}
+
+}  // namespace remora::config

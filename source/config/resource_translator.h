@@ -1,0 +1,76 @@
+#pragma once
+
+// ResourceTranslator: single resources of sources, from their bytes to plain values, by the same
+// translators that the bootstrap goes through.
+//
+// Owner: the server. Thread: main. Each call gives the value, or every fault that was found, as one
+// line: `field.path: what is wrong; other.path: ...`, which is what a control plane is told. Fields
+// that this version does not have are refused, warned of or passed over, as the policy says.
+// Nothing is started or changed but the cache of what TLS contexts share.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "source/config/bootstrap.h"
+#include "source/config/proto_reader.h"
+#include "source/http/route/route_table.h"
+#include "source/tls/part_cache.h"
+
+namespace remora::config {
+
+// A cluster, and what it needs from elsewhere.
+struct ClusterResource {
+  upstream::ClusterConfig config;
+  std::optional<EndpointSource> endpoints;  // none: it has its own
+  std::vector<tls::ContextUse> tls_contexts;
+};
+
+// The endpoints of one service, checked but not yet those of any cluster.
+struct EndpointsResource {
+  std::string service_name;
+  std::vector<upstream::HostConfig> hosts;
+};
+
+class ResourceTranslator {
+ public:
+  struct Setup {
+    ResourceContext context;
+    UnknownFieldPolicy unknown_fields = UnknownFieldPolicy::kWarn;
+    // Told how many fields were not known, and of warnings, each a line.
+    std::function<void(size_t)> on_unknown_fields;
+    std::function<void(const std::string&)> on_warning;
+    // Whether there is a cluster of that name.
+    std::function<bool(std::string_view)> has_cluster;
+  };
+  // `parts` outlives it.
+  ResourceTranslator(Setup setup, tls::PartCache& parts)
+      : setup_(std::move(setup)), parts_(parts) {}
+  ResourceTranslator(const ResourceTranslator&) = delete;
+  ResourceTranslator& operator=(const ResourceTranslator&) = delete;
+
+  absl::StatusOr<ClusterResource> Cluster(std::string_view bytes);
+  // `matches`: those of the cluster whose endpoints they are to be.
+  absl::StatusOr<EndpointsResource> Endpoints(std::string_view bytes,
+                                              const std::vector<upstream::TransportMatch>& matches);
+  // `serving`: the version that there is; filter chains that did not change are its own. Null: none.
+  absl::StatusOr<std::shared_ptr<const ListenerConfig>> Listener(std::string_view bytes,
+                                                                 const ListenerConfig* serving);
+  // For a connection manager with these filters.
+  absl::StatusOr<std::shared_ptr<const route::RouteTable>> Routes(
+      std::string_view bytes, const std::vector<http::FilterFactory>& filters);
+
+ private:
+  // Reads and checks `bytes`, then translates the message; `translate` returns whether it could.
+  template <class Proto, class Translate>
+  absl::Status Run(std::string_view bytes, const Translate& translate);
+
+  Setup setup_;
+  tls::PartCache& parts_;
+};
+
+}  // namespace remora::config

@@ -1,0 +1,272 @@
+#include "source/server/dynamic_clusters.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "source/base/log.h"
+#include "source/server/secret_contexts.h"
+
+namespace remora::server {
+namespace {
+
+// As /init_dump shows it.
+std::string EndpointsTarget(const config::EndpointSource& source) {
+  return absl::StrCat("target EDS ", source.service_name);
+}
+
+}  // namespace
+
+DynamicClusters::~DynamicClusters() = default;
+
+absl::Status DynamicClusters::AddStatic(config::ClusterResource cluster) {
+  const std::string name = cluster.config.name;
+  Entry& entry = entries_[name];
+  entry.from_source = false;
+  entry.warming = std::make_unique<Version>(services_.stats);
+  Version& version = *entry.warming;
+  version.resource = std::move(cluster);
+  warming_.insert(name);
+  services_.warmer.Wait(ClusterTarget(name), EndpointsTarget(*version.resource.endpoints));
+  stats_.cluster_added.Inc();
+  CountWarming();
+  stats::Scope& scope =
+      version.scopes.Add(absl::StrCat("cluster.", version.resource.config.stat_name()));
+  auto followed = services_.tls.Follow(version.resource.tls_contexts, ClusterTarget(name), scope);
+  if (followed.ok()) version.tls = *std::move(followed);
+  return followed.status();
+}
+
+void DynamicClusters::StartStatic() {
+  for (auto& [name, entry] : entries_) {
+    if (!entry.from_source) AskForEndpoints(name, entry, entry.warming->resource);
+  }
+}
+
+void DynamicClusters::Subscribe(const config::ConfigSource& source) {
+  subscription_ = services_.sources.Subscribe(source, xds::ResourceType::kCluster, true,
+                                              "cluster_manager.cds.", *this);
+  subscription_->Start();
+}
+
+// --- resources ---
+
+std::vector<xds::ResourceError> DynamicClusters::OnUpdate(const xds::ResourceUpdate& update) {
+  std::vector<xds::ResourceError> errors;
+  ConfigJournal::Update journal(services_.journal, xds::ResourceType::kCluster, update.version);
+  // One request for all endpoints that the new clusters need.
+  services_.sources.Pause(xds::ResourceType::kEndpoints);
+  for (const xds::Resource& resource : update.changed) {
+    const absl::Status status = Put(resource, journal);
+    if (status.ok()) continue;
+    const std::string message(status.message());
+    journal.Refused(resource.name, message);
+    errors.push_back({std::string(resource.name), message});
+  }
+  for (const std::string& name : update.removed) {
+    if (Remove(name)) journal.Removed(name);
+  }
+  services_.sources.Resume(xds::ResourceType::kEndpoints);
+  if (errors.empty()) version_ = std::string(update.version);
+  if (!std::exchange(settled_, true)) services_.warmer.Arrived(kServerTarget, kClustersTarget);
+  return errors;
+}
+
+void DynamicClusters::OnFetchTimeout(absl::Span<const std::string>) {
+  if (!std::exchange(settled_, true)) services_.warmer.Arrived(kServerTarget, kClustersTarget);
+}
+
+absl::Status DynamicClusters::Put(const xds::Resource& resource, ConfigJournal::Update& journal) {
+  const std::string name(resource.name);
+  config::ResourceVersion shown{std::string(resource.version), std::string(resource.bytes),
+                                services_.dispatcher.wall_now()};
+  const auto known = entries_.find(name);
+  const bool of_bootstrap = known == entries_.end() ? services_.clusters.Contains(name)
+                                                    : !known->second.from_source;
+  // As Envoy: what the bootstrap says stays, and nobody is told.
+  if (of_bootstrap) {
+    REMORA_LOG(kMain, kInfo, "cluster ", name, " is the bootstrap's: the source's is passed over");
+    return absl::OkStatus();
+  }
+  absl::StatusOr<config::ClusterResource> translated = services_.translator.Cluster(resource.bytes);
+  absl::Status status = translated.status();
+  const bool is_new = known == entries_.end() ||
+                      (known->second.active == nullptr && known->second.warming == nullptr);
+  Entry& entry = entries_[name];
+  if (status.ok()) {
+    auto version = std::make_unique<Version>(services_.stats);
+    version->shown = shown;
+    version->resource = *std::move(translated);
+    status = Warm(name, entry, std::move(version));
+  }
+  if (!status.ok()) {
+    entry.refused = {std::move(shown), std::string(status.message())};
+    return status;
+  }
+  entry.refused.reset();
+  if (is_new) {
+    journal.Added(name);
+    stats_.cluster_added.Inc();
+  } else {
+    journal.Changed(name);
+    stats_.cluster_modified.Inc();
+  }
+  return absl::OkStatus();
+}
+
+bool DynamicClusters::Remove(const std::string& name) {
+  const auto found = entries_.find(name);
+  if (found == entries_.end() || !found->second.from_source) return false;
+  Entry& entry = found->second;
+  const bool existed = entry.active != nullptr || entry.warming != nullptr;
+  ForgetWarming(name, entry);
+  services_.clusters.Remove(name);
+  entries_.erase(found);
+  if (existed) stats_.cluster_removed.Inc();
+  return existed;
+}
+
+// --- warming ---
+
+absl::Status DynamicClusters::Warm(const std::string& name, Entry& entry,
+                                   std::unique_ptr<Version> version) {
+  const std::string target = ClusterTarget(name);
+  // The one that waited until now will not be used; what it waits for may be what this one does.
+  ForgetWarming(name, entry);
+  const config::ClusterResource& cluster = version->resource;
+  stats::Scope& scope = version->scopes.Add(absl::StrCat("cluster.", cluster.config.stat_name()));
+  auto followed = services_.tls.Follow(cluster.tls_contexts, target, scope);
+  if (!followed.ok()) {
+    services_.warmer.Forget(target);
+    return followed.status();
+  }
+  version->tls = *std::move(followed);
+  entry.warming = std::move(version);
+  warming_.insert(name);
+  if (cluster.endpoints.has_value()) {
+    const EndpointSubscription* endpoints = EndpointsFor(entry, *entry.warming);
+    if (endpoints == nullptr || !endpoints->settled()) {
+      services_.warmer.Wait(target, EndpointsTarget(*cluster.endpoints));
+    }
+    if (endpoints == nullptr) AskForEndpoints(name, entry, cluster);
+  }
+  if (!services_.warmer.IsWarming(target)) Activate(name, entry);
+  CountWarming();
+  return absl::OkStatus();
+}
+
+void DynamicClusters::AskForEndpoints(const std::string& name, Entry& entry,
+                                      const config::ClusterResource& cluster) {
+  EndpointSubscription::Events events;
+  events.take = [this, name](const EndpointSubscription& from, std::string_view message) {
+    return TakeEndpoints(name, from, message);
+  };
+  events.on_settled = [this, target = ClusterTarget(name),
+                       what = EndpointsTarget(*cluster.endpoints)] {
+    services_.warmer.Arrived(target, what);
+  };
+  auto subscription = std::make_unique<EndpointSubscription>(
+      *cluster.endpoints, absl::StrCat("cluster.", cluster.config.stat_name(), "."),
+      EndpointSubscription::Services{services_.sources, services_.journal, services_.dispatcher},
+      std::move(events));
+  subscription->Start();
+  (entry.active == nullptr ? entry.endpoints : entry.next_endpoints) = std::move(subscription);
+}
+
+EndpointSubscription* DynamicClusters::EndpointsFor(Entry& entry, const Version& version) {
+  for (const auto* endpoints : {&entry.next_endpoints, &entry.endpoints}) {
+    if (*endpoints != nullptr && (*endpoints)->source() == *version.resource.endpoints) {
+      return endpoints->get();
+    }
+  }
+  return nullptr;
+}
+
+void DynamicClusters::ForgetWarming(const std::string& name, Entry& entry) {
+  if (entry.warming == nullptr) return;
+  services_.warmer.Forget(ClusterTarget(name));
+  entry.warming.reset();
+  warming_.erase(name);
+}
+
+void DynamicClusters::ActivateWarm() {
+  for (auto it = warming_.begin(); it != warming_.end();) {
+    const std::string name = *it++;  // Activate takes it out
+    if (!services_.warmer.IsWarming(ClusterTarget(name))) Activate(name, entries_[name]);
+  }
+  CountWarming();
+}
+
+void DynamicClusters::Activate(const std::string& name, Entry& entry) {
+  std::unique_ptr<Version> version = std::move(entry.warming);
+  warming_.erase(name);
+  const config::ClusterResource& cluster = version->resource;
+  services_.clusters.Put(cluster.config);
+  if (!cluster.endpoints.has_value()) {
+    entry.endpoints.reset();
+    entry.next_endpoints.reset();
+  } else {
+    EndpointSubscription* endpoints = EndpointsFor(entry, *version);
+    if (endpoints == entry.next_endpoints.get()) entry.endpoints = std::move(entry.next_endpoints);
+    entry.next_endpoints.reset();
+    services_.clusters.PutHosts(name, HostsOf(*version, *entry.endpoints));
+  }
+  // The version before it goes behind its cluster: RemovedScopes wants that order.
+  entry.active = std::move(version);
+}
+
+void DynamicClusters::CountWarming() const { stats_.warming_clusters.Set(warming_.size()); }
+
+// --- endpoints ---
+
+std::vector<upstream::HostConfig> DynamicClusters::HostsOf(const Version& version,
+                                                           const EndpointSubscription& endpoints) {
+  if (!endpoints.assignment().has_value()) return {};
+  auto hosts = services_.translator.Endpoints(endpoints.assignment()->message,
+                                              version.resource.config.transport_matches);
+  // It was good when it came.
+  if (!hosts.ok()) {
+    REMORA_LOG(kMain, kError, "cluster ", version.resource.config.name, ": ",
+               std::string(hosts.status().message()));
+    return {};
+  }
+  return std::move(hosts->hosts);
+}
+
+absl::Status DynamicClusters::TakeEndpoints(const std::string& name,
+                                            const EndpointSubscription& from,
+                                            std::string_view message) {
+  const Entry& entry = entries_[name];
+  // What warms reads it from the subscription when it is used.
+  const bool serves = entry.active != nullptr && &from == entry.endpoints.get();
+  const Version* version = serves ? entry.active.get() : entry.warming.get();
+  if (version == nullptr) return absl::OkStatus();
+  auto hosts =
+      services_.translator.Endpoints(message, version->resource.config.transport_matches);
+  if (!hosts.ok()) return hosts.status();
+  if (serves) {
+    services_.clusters.PutHosts(name, hosts->hosts);
+    stats_.cluster_updated.Inc();
+  }
+  return absl::OkStatus();
+}
+
+// --- /config_dump ---
+
+void DynamicClusters::Show(config::ShownResources& shown) const {
+  shown.clusters_version = version_;
+  for (const auto& [name, entry] : entries_) {
+    for (const auto* endpoints : {&entry.endpoints, &entry.next_endpoints}) {
+      if (*endpoints != nullptr && (*endpoints)->settled()) {
+        shown.endpoints.push_back((*endpoints)->shown());
+      }
+    }
+    if (!entry.from_source) continue;
+    config::ShownResource& cluster = shown.clusters.emplace_back();
+    cluster.name = name;
+    if (entry.active != nullptr) cluster.active = entry.active->shown;
+    if (entry.warming != nullptr) cluster.warming = entry.warming->shown;
+    cluster.refused = entry.refused;
+  }
+}
+
+}  // namespace remora::server

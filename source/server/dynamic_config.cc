@@ -1,0 +1,69 @@
+#include "source/server/dynamic_config.h"
+
+#include <utility>
+
+#include "source/base/log.h"
+
+namespace remora::server {
+
+DynamicConfig::DynamicConfig(Setup setup, const Services& services)
+    : setup_(std::move(setup)),
+      services_(services),
+      journal_(services.dispatcher.clock()),
+      translator_(std::move(setup_.translator), services.tls.parts()),
+      clusters_({services.sources, translator_, services.clusters, services.tls, services.warmer,
+                 journal_, services.dispatcher, services.stats},
+                setup_.cluster_stats),
+      routes_({services.sources, translator_, services.warmer, journal_, services.dispatcher,
+               services.stats, setup_.workers, setup_.put_routes}),
+      listeners_({services.sources, translator_, services.clusters, services.tls, services.warmer,
+                  journal_, services.dispatcher, services.stats},
+                 routes_, setup_.listener_set, setup_.listener_stats, setup_.open_logs) {}
+
+absl::Status DynamicConfig::AddStaticClusters(std::vector<config::ClusterResource> clusters) {
+  absl::Status status;
+  for (config::ClusterResource& cluster : clusters) {
+    status.Update(clusters_.AddStatic(std::move(cluster)));
+  }
+  return status;
+}
+
+void DynamicConfig::FollowStaticRoutes(const config::ListenerTable& listeners) {
+  for (const auto& listener : listeners) {
+    for (const auto& chain : listener->AllChains()) {
+      for (const config::RouteUse& use : chain->route_uses) {
+        static_routes_.push_back(routes_.Follow(use, ListenerTarget(*listener)));
+      }
+    }
+  }
+}
+
+void DynamicConfig::Start() {
+  // What the process waits for before it is ready.
+  if (setup_.clusters.has_value()) services_.warmer.Wait(kServerTarget, kClustersTarget);
+  if (setup_.listeners.has_value()) services_.warmer.Wait(kServerTarget, kListenersTarget);
+  clusters_.StartStatic();
+}
+
+void DynamicConfig::Advance() {
+  clusters_.ActivateWarm();
+  listeners_.ActivateWarm();
+  if (!std::exchange(clusters_asked_, true) && setup_.clusters.has_value()) {
+    clusters_.Subscribe(*setup_.clusters);
+  }
+  // Make before break: no listener before the clusters that its routes may name.
+  const bool answered = !setup_.clusters.has_value() || clusters_.settled();
+  if (listeners_asked_ || !answered || services_.warmer.Count(kClusterTarget) > 0) return;
+  listeners_asked_ = true;
+  if (setup_.listeners.has_value()) listeners_.Subscribe(*setup_.listeners);
+}
+
+config::ShownResources DynamicConfig::Show() const {
+  config::ShownResources shown;
+  clusters_.Show(shown);
+  listeners_.Show(shown);
+  routes_.Show(shown);
+  return shown;
+}
+
+}  // namespace remora::server

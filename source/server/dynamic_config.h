@@ -1,0 +1,76 @@
+#pragma once
+
+// DynamicConfig: everything of the configuration that comes from sources: who follows what, in which
+// order it is asked for, and what of it is known.
+//
+//   static clusters and their endpoints --warm--> CDS --answered, its clusters warm--> LDS
+//
+// Owner: Server. Thread: main. A listener of a source is never asked for before the clusters are
+// there that its routes may name; listeners of the bootstrap do not wait for sources but their own.
+// Source: Envoy source/common/upstream/cluster_manager_impl.cc (ClusterManagerInitHelper).
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "source/config/bootstrap.h"
+#include "source/server/config_journal.h"
+#include "source/server/dynamic_clusters.h"
+#include "source/server/dynamic_listeners.h"
+#include "source/server/dynamic_routes.h"
+
+namespace remora::server {
+
+class DynamicConfig {
+ public:
+  struct Setup {
+    config::ResourceTranslator::Setup translator;
+    std::optional<config::ConfigSource> clusters;   // CDS; none: there is no such source
+    std::optional<config::ConfigSource> listeners;  // LDS
+    ClusterManagerStats cluster_stats;
+    ListenerManagerStats listener_stats;
+    DynamicListeners::OpenLogs open_logs;
+    ListenerSet& listener_set;
+    size_t workers;
+    decltype(DynamicRoutes::Services::put) put_routes;
+  };
+  // What the parts share; all outlive it.
+  struct Services {
+    xds::Sources& sources;
+    Clusters& clusters;
+    TlsContexts& tls;
+    Warmer& warmer;
+    event::Dispatcher& dispatcher;
+    stats::Store& stats;
+  };
+  DynamicConfig(Setup setup, const Services& services);
+  DynamicConfig(const DynamicConfig&) = delete;
+  DynamicConfig& operator=(const DynamicConfig&) = delete;
+
+  // Clusters of the bootstrap whose endpoints come from sources, with their TLS contexts.
+  absl::Status AddStaticClusters(std::vector<config::ClusterResource> clusters);
+  // Route tables of the bootstrap's listeners.
+  void FollowStaticRoutes(const config::ListenerTable& listeners);
+  // Asks for what the bootstrap's own clusters and listeners need.
+  void Start();
+  // Something has become warm, or an answer has come: uses it, and asks for what comes next.
+  void Advance();
+
+  config::ShownResources Show() const;
+  std::vector<admin::JournalEntry> journal() const { return journal_.entries(); }
+
+ private:
+  Setup setup_;
+  Services services_;
+  ConfigJournal journal_;
+  config::ResourceTranslator translator_;
+  DynamicClusters clusters_;
+  DynamicRoutes routes_;
+  std::vector<std::unique_ptr<RouteLease>> static_routes_;
+  DynamicListeners listeners_;
+  bool clusters_asked_ = false;
+  bool listeners_asked_ = false;
+};
+
+}  // namespace remora::server

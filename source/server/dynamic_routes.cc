@@ -1,0 +1,164 @@
+#include "source/server/dynamic_routes.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "source/base/log.h"
+
+namespace remora::server {
+namespace {
+
+// As /init_dump shows it.
+std::string RoutesTarget(const std::string& name) { return absl::StrCat("target RDS ", name); }
+
+std::string StatPrefix(const config::RouteUse& use) {
+  return absl::StrCat("http.", use.stat_prefix, ".rds.", use.name, ".");
+}
+
+// A table for one list is one for the other: what overrides by route refer to is the same.
+bool SameFilters(const std::vector<http::FilterFactory>& a,
+                 const std::vector<http::FilterFactory>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.name == y.name && x.route_type_url == y.route_type_url && x.terminal == y.terminal;
+  });
+}
+
+}  // namespace
+
+RouteLease::~RouteLease() { subscription_.Remove(user_); }
+
+DynamicRoutes::DynamicRoutes(Services services) : services_(std::move(services)) {}
+
+DynamicRoutes::~DynamicRoutes() = default;
+
+std::unique_ptr<RouteLease> DynamicRoutes::Follow(const config::RouteUse& use,
+                                                  const std::string& who) {
+  use.slot->Prepare(services_.workers);
+  auto found = std::find_if(subscriptions_.begin(), subscriptions_.end(),
+                            [&use](const auto& subscription) { return subscription->Is(use); });
+  const bool is_new = found == subscriptions_.end();
+  if (is_new) {
+    subscriptions_.push_back(std::make_unique<RouteSubscription>(*this, use));
+    found = std::prev(subscriptions_.end());
+  }
+  RouteSubscription& subscription = **found;
+  auto lease = std::make_unique<RouteLease>(subscription, subscription.Add(use, who));
+  if (is_new) subscription.Start();
+  return lease;
+}
+
+void DynamicRoutes::Remove(const RouteSubscription& subscription) {
+  subscriptions_.remove_if(
+      [&subscription](const auto& candidate) { return candidate.get() == &subscription; });
+}
+
+void DynamicRoutes::Show(config::ShownResources& shown) const {
+  for (const auto& subscription : subscriptions_) shown.routes.push_back(subscription->shown());
+}
+
+RouteSubscription::RouteSubscription(DynamicRoutes& routes, const config::RouteUse& first)
+    : routes_(routes),
+      services_(routes.services_),
+      source_(first.source),
+      name_(first.name),
+      stats_(services_.stats.AddScope(StatPrefix(first))
+                 .Make<RouteTableStats>(services_.stats.main_shard())),
+      subscription_(services_.sources.Subscribe(first.source, xds::ResourceType::kRoutes, false,
+                                                StatPrefix(first), *this)) {
+  shown_.name = name_;
+}
+
+void RouteSubscription::Start() {
+  subscription_->SetNames({name_});
+  subscription_->Start();
+}
+
+size_t RouteSubscription::Add(const config::RouteUse& use, const std::string& who) {
+  User user{++last_id_, use.slot, use.filters, who, nullptr};
+  if (shown_.active.has_value()) {
+    const auto same = std::find_if(users_.begin(), users_.end(), [&use](const User& other) {
+      return SameFilters(other.filters, use.filters);
+    });
+    auto table = same != users_.end()
+                     ? absl::StatusOr<Table>(same->table)
+                     : services_.translator.Routes(shown_.active->message, use.filters);
+    if (table.ok()) {
+      user.table = *std::move(table);
+      services_.put(user.slot, user.table);
+    } else {
+      REMORA_LOG(kMain, kError, "route table ", name_, " is not for all who ask for it: ",
+                 std::string(table.status().message()));
+    }
+  }
+  users_.push_back(std::move(user));
+  if (!settled_) services_.warmer.Wait(who, RoutesTarget(name_));
+  return last_id_;
+}
+
+void RouteSubscription::Remove(size_t user) {
+  std::erase_if(users_, [user](const User& candidate) { return candidate.id == user; });
+  if (users_.empty()) routes_.Remove(*this);
+}
+
+absl::StatusOr<std::vector<RouteSubscription::Table>> RouteSubscription::Translate(
+    std::string_view message) const {
+  std::vector<Table> tables;
+  for (const User& user : users_) {
+    const auto same = std::find_if(
+        users_.begin(), users_.begin() + static_cast<ptrdiff_t>(tables.size()),
+        [&user](const User& other) { return SameFilters(other.filters, user.filters); });
+    const auto index = static_cast<size_t>(same - users_.begin());
+    if (index < tables.size()) {
+      tables.push_back(tables[index]);
+      continue;
+    }
+    absl::StatusOr<Table> table = services_.translator.Routes(message, user.filters);
+    if (!table.ok()) return table.status();
+    tables.push_back(*std::move(table));
+  }
+  return tables;
+}
+
+absl::Status RouteSubscription::Take(std::string_view message) {
+  absl::StatusOr<std::vector<Table>> tables = Translate(message);
+  if (!tables.ok()) return tables.status();
+  for (size_t i = 0; i < users_.size(); ++i) {
+    users_[i].table = (*tables)[i];
+    services_.put(users_[i].slot, users_[i].table);
+  }
+  stats_.config_reload.Inc();
+  stats_.config_reload_time_ms.Set(
+      static_cast<uint64_t>(services_.dispatcher.wall_now() / event::kMillisecond));
+  return absl::OkStatus();
+}
+
+std::vector<xds::ResourceError> RouteSubscription::OnUpdate(const xds::ResourceUpdate& update) {
+  std::vector<xds::ResourceError> errors;
+  ConfigJournal::Update journal(services_.journal, xds::ResourceType::kRoutes, update.version);
+  for (const xds::Resource& resource : update.changed) {
+    if (resource.name != name_) continue;
+    config::ResourceVersion version{std::string(resource.version), std::string(resource.bytes),
+                                    services_.dispatcher.wall_now()};
+    const absl::Status status = Take(resource.bytes);
+    if (status.ok()) {
+      shown_.active.has_value() ? journal.Changed(name_) : journal.Added(name_);
+      shown_.active = std::move(version);
+      shown_.refused.reset();
+      continue;
+    }
+    journal.Refused(name_, std::string(status.message()));
+    errors.push_back({name_, std::string(status.message())});
+    shown_.refused = {std::move(version), std::string(status.message())};
+  }
+  if (errors.empty()) Settle();
+  return errors;
+}
+
+void RouteSubscription::OnFetchTimeout(absl::Span<const std::string>) { Settle(); }
+
+void RouteSubscription::Settle() {
+  settled_ = true;
+  for (const User& user : users_) services_.warmer.Arrived(user.who, RoutesTarget(name_));
+}
+
+}  // namespace remora::server

@@ -1,0 +1,21 @@
+#pragma once
+
+// What has changed: DeltaDiscoveryRequest and DeltaDiscoveryResponse as bytes.
+//
+// Pure; any thread. `node` is a serialized envoy.config.core.v3.Node; empty: none is stated.
+// Decoding fails when the bytes are no such message; what is wrong with single resources is in the
+// response. Source: envoy.service.discovery.v3, discovery.proto.
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "source/xds/discovery.h"
+
+namespace remora::xds {
+
+std::string EncodeDelta(const Request& request, std::string_view node);
+// `type_url`: of a response that does not say its own.
+absl::StatusOr<Response> DecodeDelta(std::string_view bytes, std::string_view type_url);
+
+}  // namespace remora::xds

@@ -101,7 +101,7 @@ void ClusterRuntime::Adopt(std::shared_ptr<const Cluster> next) {
   for (const auto& host : cluster_->hosts()) here.insert(host.get());
   for (Pools& pools : pools_) {
     for (auto it = pools.begin(); it != pools.end();) {
-      if (here.contains(it->first.first)) {
+      if (here.contains(std::get<0>(it->first))) {
         ++it;
         continue;
       }

@@ -2,7 +2,9 @@
 
 #include <emmintrin.h>
 
+#include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace remora::http1 {
 namespace {
@@ -79,7 +81,6 @@ HeadScanner::Result HeadScanner::ScanPiece(std::string_view text, Lines& lines) 
       }
       if (byte[1] != '\n') return Result::kInvalid;
       mask &= mask - 1;  // the line feed, unless it is in the next step
-      if (byte == step + kStep - 1) ++at;
       const auto feed = offset + static_cast<uint32_t>(byte + 1 - begin);
       if (count < Lines::kCapacity) lines.feeds[count++] = feed;
       if (byte == line) {
@@ -89,6 +90,7 @@ HeadScanner::Result HeadScanner::ScanPiece(std::string_view text, Lines& lines) 
       }
       line = byte + 2;
     }
+    at = std::max(at, line);  // the next step may begin with a line feed that was seen
   }
   lines.count = count;
   scanned_ += static_cast<uint32_t>(text.size());

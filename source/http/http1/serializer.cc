@@ -141,13 +141,7 @@ class HeadWriter {
     std::memcpy(at_, literal, N - 1);
     at_ += N - 1;
   }
-  void PutNumber(uint64_t number) {
-    if (number < 10) {
-      *at_++ = static_cast<char>('0' + number);
-    } else {
-      at_ = std::to_chars(at_, at_ + 20, number).ptr;
-    }
-  }
+  void PutNumber(uint64_t number) { at_ = std::to_chars(at_, at_ + 20, number).ptr; }
   void PutLength(uint64_t length) {
     Put("content-length: ");
     PutNumber(length);

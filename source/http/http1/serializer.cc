@@ -81,8 +81,11 @@ std::string_view LinePart(std::string_view text, base::Arena& arena) {
   return {encoded, size};
 }
 
-// Copies what is short without a call, as most names and values are.
-inline void CopyText(char* to, const char* from, size_t size) {
+// Copies what is short without a call, as most names and values are; returns where it ends.
+__attribute__((always_inline)) inline char* CopyText(char* to, std::string_view text) {
+  const char* const from = text.data();
+  const size_t size = text.size();
+  // A word from each end; they overlap.
   const auto copy_ends = [&]<class Word>(Word) {
     Word first, last;
     std::memcpy(&first, from, sizeof(Word));
@@ -104,6 +107,7 @@ inline void CopyText(char* to, const char* from, size_t size) {
   } else {
     for (size_t i = 0; i < size; ++i) to[i] = from[i];
   }
+  return to + size;
 }
 
 // Contiguous room at the end of a buffer for one head.
@@ -132,10 +136,7 @@ class HeadWriter {
     // What we say ourselves may have gone beyond the end.
     if (__builtin_expect(static_cast<ptrdiff_t>(size) > end_ - at_, 0)) Grow(size);
   }
-  void Put(std::string_view text) {
-    CopyText(at_, text.data(), text.size());
-    at_ += text.size();
-  }
+  void Put(std::string_view text) { at_ = CopyText(at_, text); }
   template <size_t N>
   void Put(const char (&literal)[N]) {
     std::memcpy(at_, literal, N - 1);
@@ -156,6 +157,8 @@ class HeadWriter {
   void PutFields(const http::HeaderMap& headers);
 
  private:
+  void PutField(const HeaderEntry& entry);
+
   // What most heads need; a block with less left is left alone.
   static constexpr size_t kFirstRoom = 1024;
   static_assert(kFirstRoom > kOwnFieldsRoom);
@@ -193,6 +196,15 @@ __attribute__((noinline)) void HeadWriter::Grow(size_t size) {
   at_ = begin_ + written;
 }
 
+__attribute__((noinline)) void HeadWriter::PutField(const HeaderEntry& entry) {
+  Ensure(size_t{entry.name_size} + entry.value_size + 4);
+  char* at = CopyText(at_, entry.name());
+  std::memcpy(at, ": ", 2);
+  at = CopyText(at + 2, entry.value());
+  std::memcpy(at, "\r\n", 2);
+  at_ = at + 2;
+}
+
 void HeadWriter::PutFields(const http::HeaderMap& headers) {
   const HeaderEntry* entry = headers.entries();
   const HeaderEntry* const end = entry + headers.entry_count();
@@ -215,11 +227,7 @@ void HeadWriter::PutFields(const http::HeaderMap& headers) {
     }
     // HeaderMap takes no value with a control byte in it.
     DCHECK(!HasByteBelow(0x20, '\t', entry->value()));
-    Ensure(size_t{entry->name_size} + entry->value_size + 4);
-    Put(entry->name());
-    Put(": ");
-    Put(entry->value());
-    Put("\r\n");
+    PutField(*entry);
     ++entry;
   }
 }

@@ -94,7 +94,18 @@ void Buffer::MoveFrom(Buffer& from) {
     TakeOver(from);
     return;
   }
-  MoveFrom(from, from.length_);
+  const size_t size = from.length_;
+  if (from.count_ == 1 && size < kCopyThreshold && TailRoom() >= size) [[likely]] {
+    // A short message behind its head.
+    Slice& last = Back();
+    const std::string_view bytes = from.Piece(0);
+    std::memcpy(last.block->data() + last.offset + last.length, bytes.data(), size);
+    last.length += static_cast<uint32_t>(size);
+    length_ += size;
+    from.DrainSlices(size);
+    return;
+  }
+  MoveFrom(from, size);
 }
 
 void Buffer::MoveFrom(Buffer& from, size_t size) {
@@ -177,6 +188,16 @@ void Buffer::Reserve(size_t pieces, Reservation& reservation) {
 }
 
 void Buffer::Commit(Reservation& reservation, size_t size) {
+  if (reservation.count == 1 && size > 0) [[likely]] {
+    reservation.count = 0;
+    length_ += size;
+    if (reservation.blocks[0] == nullptr) {
+      Back().length += static_cast<uint32_t>(size);
+    } else {
+      PushSlice({reservation.blocks[0], 0, static_cast<uint32_t>(size)});
+    }
+    return;
+  }
   for (size_t i = 0; i < reservation.count; ++i) {
     const size_t n = std::min(size, reservation.vectors[i].iov_len);
     size -= n;
@@ -210,6 +231,12 @@ size_t Buffer::Slices(struct iovec* vectors, size_t max) const {
 
 void Buffer::DrainSlices(size_t size) {
   length_ -= size;
+  if (count_ <= 1 && slices_ == inline_) [[likely]] {
+    // The usual message, as a whole, or nothing.
+    if (count_ == 1) inline_[head_].block->Unref();
+    head_ = count_ = 0;
+    return;
+  }
   while (size > 0) {
     Slice& first = At(0);
     if (first.length > size) {

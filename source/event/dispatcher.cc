@@ -136,11 +136,13 @@ void Dispatcher::RunOnce(bool wait) {
 void Dispatcher::EndTurn() {
   // One generation of tasks: what they leave behind waits for the next turn, which then does not
   // sleep, so that a busy connection cannot starve the others.
-  base::IntrusiveList<TurnTask, TaskTag> tasks;
-  tasks.Splice(tasks_);
-  while (!tasks.empty()) {
-    TurnTask& task = tasks.PopFront();
-    task.callback_(task.argument_);
+  if (!tasks_.empty()) {
+    base::IntrusiveList<TurnTask, TaskTag> tasks;
+    tasks.Splice(tasks_);
+    while (!tasks.empty()) {
+      TurnTask& task = tasks.PopFront();
+      task.callback_(task.argument_);
+    }
   }
   wheel_.Advance(now_);
   while (!flushes_.empty()) flushes_.PopFront().Flush();

@@ -28,7 +28,7 @@ void Timer::Arm(TimePoint deadline) {
   deadline_ = deadline;
   if (linked()) {
     // Already due to be looked at before the new deadline: leave it there.
-    if (tick_ <= deadline / TimerWheel::kTick + 1) return;
+    if ((tick_ - 1) * TimerWheel::kTick <= deadline) return;
     Unlink();
   }
   if (deadline != kNever) wheel_.Link(*this);
@@ -69,6 +69,10 @@ void TimerWheel::RunList(List& list, TimePoint now) {
 
 void TimerWheel::Advance(TimePoint now) {
   const int64_t target = now / kTick;
+  if (target < planned_ && target < earliest_linked_) {
+    tick_ = std::max(tick_, target);  // nothing is linked on the way
+    return;
+  }
   while (tick_ < target) {
     // Straight to the next tick with something in it.
     const int fine = NextSet<kSlots>(fine_bits_, static_cast<int>(tick_ % kSlots));

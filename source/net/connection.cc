@@ -355,6 +355,11 @@ void Connection::Flush() {
 
 IoResult Connection::WriteOutput() {
   IoResult result;
+  if (out_pipe_ == nullptr) [[likely]] {
+    result = transport_->Write(socket_.fd(), output_);
+    transport_pending_ = result.pending;
+    return result;
+  }
   if (!output_.empty() || transport_pending_) {
     result = transport_->Write(socket_.fd(), output_);
     transport_pending_ = result.pending;

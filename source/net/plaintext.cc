@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <string_view>
 
 namespace remora::net {
 namespace {
@@ -11,37 +12,74 @@ namespace {
 // writev takes at most this many pieces a call; 64 x 16 KiB is more than a socket buffer holds.
 constexpr size_t kMaxVectors = 64;
 
+// Reads once into so many blocks; bytes, 0 at the end, or a negative errno value. `room` is what
+// there was place for.
+ssize_t ReadBlocks(int fd, buffer::Buffer& input, size_t blocks, size_t& room) {
+  buffer::Buffer::Reservation reservation;
+  input.Reserve(blocks, reservation);
+  room = 0;
+  for (size_t i = 0; i < reservation.count; ++i) room += reservation.vectors[i].iov_len;
+  msghdr message = {};
+  message.msg_iov = reservation.vectors;
+  message.msg_iovlen = reservation.count;
+  ssize_t n = recvmsg(fd, &message, 0);
+  if (n < 0) n = -errno;
+  input.Commit(reservation, n > 0 ? static_cast<size_t>(n) : 0);
+  return n;
+}
+
+// The same with one block, or what is left of the last one.
+ssize_t ReadOne(int fd, buffer::Buffer& input, size_t& room) {
+  buffer::Buffer::Reservation reservation;
+  input.Reserve(1, reservation);
+  room = reservation.vectors[0].iov_len;
+  ssize_t n = recv(fd, reservation.vectors[0].iov_base, room, 0);
+  if (n < 0) n = -errno;
+  input.Commit(reservation, n > 0 ? static_cast<size_t>(n) : 0);
+  return n;
+}
+
+// Sends as many pieces as one call takes; bytes, or a negative errno value. `offered` is what they
+// have together.
+ssize_t WritePieces(int fd, const buffer::Buffer& output, size_t& offered) {
+  struct iovec vectors[kMaxVectors];
+  msghdr message = {};
+  message.msg_iov = vectors;
+  message.msg_iovlen = output.Slices(vectors, kMaxVectors);
+  offered = 0;
+  for (size_t i = 0; i < message.msg_iovlen; ++i) offered += vectors[i].iov_len;
+  const ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
+  return n < 0 ? -errno : n;
+}
+
+ssize_t WriteOne(int fd, const buffer::Buffer& output, size_t& offered) {
+  const std::string_view piece = output.Front();
+  offered = piece.size();
+  const ssize_t n = send(fd, piece.data(), piece.size(), MSG_NOSIGNAL);
+  return n < 0 ? -errno : n;
+}
+
 }  // namespace
 
 IoResult Plaintext::Read(int fd, buffer::Buffer& input, size_t budget, bool peer_closed) {
   IoResult result;
   while (true) {
+    size_t blocks = pieces_;
     // At least one block, and no more of them than the budget has left.
-    const size_t left = (budget - result.bytes) / buffer::Block::capacity();
-    buffer::Buffer::Reservation reservation;
-    input.Reserve(std::clamp<size_t>(left, 1, pieces_), reservation);
-    size_t room = 0;
-    for (size_t i = 0; i < reservation.count; ++i) room += reservation.vectors[i].iov_len;
-    ssize_t n;
-    if (reservation.count == 1) {
-      n = recv(fd, reservation.vectors[0].iov_base, room, 0);
-    } else {
-      msghdr message = {};
-      message.msg_iov = reservation.vectors;
-      message.msg_iovlen = reservation.count;
-      n = recvmsg(fd, &message, 0);
+    if (blocks > 1) {
+      blocks = std::clamp<size_t>((budget - result.bytes) / buffer::Block::capacity(), 1, blocks);
     }
-    const int error = errno;
-    input.Commit(reservation, n > 0 ? static_cast<size_t>(n) : 0);
+    size_t room;
+    const ssize_t n = blocks == 1 ? ReadOne(fd, input, room) : ReadBlocks(fd, input, blocks, room);
     if (n == 0) {
       result.next = IoResult::Next::kEnd;
       return result;
     }
     if (n < 0) {
-      if (error == EINTR) continue;
-      if (error == EAGAIN) return result;
+      if (n == -EINTR) continue;
+      if (n == -EAGAIN) return result;
       result.next = IoResult::Next::kError;
-      result.error = error;
+      result.error = static_cast<int>(-n);
       return result;
     }
     result.bytes += static_cast<size_t>(n);
@@ -62,24 +100,14 @@ IoResult Plaintext::Read(int fd, buffer::Buffer& input, size_t budget, bool peer
 IoResult Plaintext::Write(int fd, buffer::Buffer& output) {
   IoResult result;
   while (!output.empty()) {
-    struct iovec vectors[kMaxVectors];
-    const size_t count = output.Slices(vectors, kMaxVectors);
-    ssize_t n;
-    size_t offered = vectors[0].iov_len;
-    if (count == 1) {
-      n = send(fd, vectors[0].iov_base, offered, MSG_NOSIGNAL);
-    } else {
-      for (size_t i = 1; i < count; ++i) offered += vectors[i].iov_len;
-      msghdr message = {};
-      message.msg_iov = vectors;
-      message.msg_iovlen = count;
-      n = sendmsg(fd, &message, MSG_NOSIGNAL);
-    }
+    size_t offered;
+    const ssize_t n = output.slice_count() == 1 ? WriteOne(fd, output, offered)
+                                                : WritePieces(fd, output, offered);
     if (n < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == ENOBUFS) return result;
+      if (n == -EINTR) continue;
+      if (n == -EAGAIN || n == -ENOBUFS) return result;
       result.next = IoResult::Next::kError;
-      result.error = errno;
+      result.error = static_cast<int>(-n);
       return result;
     }
     output.Drain(static_cast<size_t>(n));

@@ -159,17 +159,20 @@ void Scope::ResetCounters() {
 }
 
 void Scope::FlushHistogram(Group& group, uint16_t slot) {
+  const auto bins_of = [&](uint32_t shard) -> const HistogramBins* {
+    if (group.blocks[shard].slots == nullptr) return nullptr;
+    return group.blocks[shard].slots[slot].bins.load(std::memory_order_acquire);
+  };
+  // Most were never recorded into: they do not pay for the array below.
+  uint32_t shard = 0;
+  while (shard < store_.shard_count() && bins_of(shard) == nullptr) ++shard;
+  if (shard == store_.shard_count()) return;
   std::array<uint64_t, kHistogramBins> counts{};
   uint64_t sum = 0;
-  bool used = false;
-  for (uint32_t i = 0; i < store_.shard_count(); ++i) {
-    if (group.blocks[i].slots == nullptr) continue;
-    const HistogramBins* bins = group.blocks[i].slots[slot].bins.load(std::memory_order_acquire);
-    if (bins == nullptr) continue;
-    used = true;
-    bins->AddTo(counts, sum);
+  for (; shard < store_.shard_count(); ++shard) {
+    const HistogramBins* bins = bins_of(shard);
+    if (bins != nullptr) bins->AddTo(counts, sum);
   }
-  if (!used) return;
   if (group.history == nullptr) group.history = std::make_unique<History[]>(group.spec->slots);
   History& history = group.history[slot];
   HistogramValue before = std::move(history.cumulative);

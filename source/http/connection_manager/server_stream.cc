@@ -480,7 +480,9 @@ void ServerStream::OnLogTimer(void* self) {
 void ServerStream::Recycle() {
   chain_.reset();
   pinned_routes_ = nullptr;
-  info_ = http::StreamInfo();
+  // In place: an assignment would make another one and copy it.
+  std::destroy_at(&info_);
+  std::construct_at(&info_);
   request_deadline_ = duration_deadline_ = event::Timer::kNever;
   request_ = nullptr;
   response_ = nullptr;

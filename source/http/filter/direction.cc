@@ -42,7 +42,7 @@ void Direction<Head>::Begin(Head& head) {
 template <class Head>
 void Direction<Head>::Data(buffer::Buffer& data) {
   if (state_ == State::kBody) DataAt(0, data);
-  data.Clear();  // whatever an interruption left
+  if (!data.empty()) data.Clear();  // whatever an interruption left
 }
 
 template <class Head>

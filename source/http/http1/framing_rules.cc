@@ -52,6 +52,10 @@ FramingDecision DecideFraming(const FramingInput& input) {
   const uint16_t bad = input.is_response ? 502 : 400;
   const bool has_length = input.content_length_count > 0;
   const bool has_coding = input.transfer_encoding_count > 0;
+  // Most requests have neither, and no body.
+  if (!has_length && !has_coding && !input.is_response && input.method != http::Method::kConnect) {
+    return Accept(http::Framing::kNone);
+  }
   uint64_t length = 0;
   if (has_length) {
     if (has_coding && !input.allow_chunked_length) {

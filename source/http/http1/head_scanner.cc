@@ -2,43 +2,78 @@
 
 #include <emmintrin.h>
 
+#include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace remora::http1 {
 namespace {
 
 constexpr size_t kStep = 32;
 
-// Bit i is set unless byte i is printable ASCII: for control bytes, DEL and bytes from 0x80, which
-// are just those that have their top bit after adding 1 or after subtracting 0x20.
-uint32_t Unprintable(const char* from) {
+// Bit i is set unless byte i is printable ASCII: for control bytes, DEL and bytes from 0x80. Of
+// signed bytes, the printable ones are just those above 0x20 after adding 1.
+inline uint32_t Unprintable(const char* from) {
   const auto test = [](const char* at) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    return _mm_or_si128(_mm_add_epi8(bytes, _mm_set1_epi8(1)),
-                        _mm_sub_epi8(bytes, _mm_set1_epi8(0x20)));
+    const __m128i next = _mm_add_epi8(bytes, _mm_set1_epi8(1));
+    return static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpgt_epi8(next, _mm_set1_epi8(0x20))));
   };
-  const auto low = static_cast<uint32_t>(_mm_movemask_epi8(test(from)));
-  const auto high = static_cast<uint32_t>(_mm_movemask_epi8(test(from + 16)));
-  return low | (high << 16);
+  return ~(test(from) | test(from + 16) << 16);
+}
+
+// The same of the last `rest` bytes of a piece of `size`, fewer than a step.
+uint32_t UnprintableRest(const char* end, size_t rest, size_t size) {
+  // They are looked at together with those before them.
+  if (size >= kStep) return Unprintable(end - kStep) >> (kStep - rest);
+  char copy[kStep];
+  std::memset(copy, ' ', kStep);
+  std::memcpy(copy, end - rest, rest);
+  return Unprintable(copy);
 }
 
 }  // namespace
 
-// One piece of contiguous input on its way through the scanner. A CR at its end is left out: every
-// CR seen here has a byte behind it.
+// A piece of contiguous input, without a CR at its end: every CR seen here has a byte behind it.
 struct HeadScanner::Piece {
-  const char* begin;
-  const char* line;   // where the present line began; null: not in this piece
-  uint32_t offset;    // of `begin`, from the head's start
-  uint32_t size = 0;  // of the head, once it is complete
+  explicit Piece(std::string_view text)
+      : begin(text.data()), end(begin + text.size() - (text.back() == '\r' ? 1 : 0)) {}
 
-  // Judges the unprintable bytes of the step at `at`. kIncomplete: all is well so far; `at` is then
-  // moved over a line feed that is the first byte of the next step.
-  Result Judge(const char*& at, uint32_t mask, Lines& lines) {
+  // Unprintable of the step at `at`; of less where less is left.
+  uint32_t MaskAt(const char* at) const {
+    const auto left = static_cast<size_t>(end - at);
+    if (left >= kStep) return Unprintable(at);
+    return UnprintableRest(end, left, static_cast<size_t>(end - begin));
+  }
+
+  const char* const begin;
+  const char* const end;
+};
+
+HeadScanner::Result HeadScanner::ScanPiece(std::string_view text, Lines& lines) {
+  const Piece piece(text);
+  const char* const begin = piece.begin;
+  const char* const end = piece.end;
+  const char* at = begin;
+  const char* line = nullptr;  // where the present line began; null: not in this piece
+  if (state_ == State::kLineStart) line = at;
+  if (state_ == State::kCr || state_ == State::kCrOfEmptyLine) {
+    if (*at != '\n') return Result::kInvalid;
+    lines.Add(scanned_);
+    line = ++at;
+    if (state_ == State::kCrOfEmptyLine) {
+      ++scanned_;
+      return Result::kComplete;
+    }
+  }
+  const uint32_t offset = scanned_;  // of the piece, from the head's start
+  uint32_t count = lines.count;
+  while (at < end) {
+    uint32_t mask = piece.MaskAt(at);
     const char* const step = at;
+    at += kStep;
     while (mask != 0) {
-      const auto index = static_cast<unsigned>(std::countr_zero(mask));
-      const char* const byte = step + index;
+      const char* const byte = step + std::countr_zero(mask);
       mask &= mask - 1;
       if (__builtin_expect(*byte != '\r', 0)) {
         if (*byte != '\t' && static_cast<uint8_t>(*byte) < 0x80) return Result::kInvalid;
@@ -46,61 +81,23 @@ struct HeadScanner::Piece {
       }
       if (byte[1] != '\n') return Result::kInvalid;
       mask &= mask - 1;  // the line feed, unless it is in the next step
-      const auto feed = static_cast<uint32_t>(byte + 1 - begin);
-      lines.Add(offset + feed);
+      const auto feed = offset + static_cast<uint32_t>(byte + 1 - begin);
+      if (count < Lines::kCapacity) lines.feeds[count++] = feed;
       if (byte == line) {
-        size = offset + feed + 1;
+        lines.count = count;
+        scanned_ = feed + 1;
         return Result::kComplete;
       }
       line = byte + 2;
-      if (index == kStep - 1) ++at;
     }
-    return Result::kIncomplete;
+    at = std::max(at, line);  // the next step may begin with a line feed that was seen
   }
-};
-
-HeadScanner::Result HeadScanner::ScanPiece(std::string_view text, Lines& lines) {
-  Piece piece{text.data(), nullptr, scanned_};
-  const char* at = piece.begin;
-  const char* const end = at + text.size() - (text.back() == '\r' ? 1 : 0);
-  if (state_ == State::kLineStart) piece.line = at;
-  if (state_ == State::kCr || state_ == State::kCrOfEmptyLine) {
-    if (*at != '\n') return Result::kInvalid;
-    lines.Add(scanned_);
-    piece.line = ++at;
-    if (state_ == State::kCrOfEmptyLine) {
-      ++scanned_;
-      return Result::kComplete;
-    }
-  }
-  Result result = Result::kIncomplete;
-  for (; end - at >= static_cast<ptrdiff_t>(kStep); at += kStep) {
-    const uint32_t mask = Unprintable(at);
-    if (mask == 0) continue;
-    result = piece.Judge(at, mask, lines);
-    if (result != Result::kIncomplete) break;
-  }
-  if (result == Result::kIncomplete && at < end) {
-    const auto rest = static_cast<size_t>(end - at);
-    char copy[kStep];
-    uint32_t mask;
-    if (static_cast<size_t>(end - piece.begin) >= kStep) {
-      // The last bytes are looked at together with those before them.
-      mask = Unprintable(end - kStep) >> (kStep - rest);
-    } else {
-      std::memset(copy, ' ', kStep);
-      std::memcpy(copy, at, rest);
-      mask = Unprintable(copy);
-    }
-    result = piece.Judge(at, mask, lines);
-  }
-  if (result == Result::kComplete) scanned_ = piece.size;
-  if (result != Result::kIncomplete) return result;
+  lines.count = count;
   scanned_ += static_cast<uint32_t>(text.size());
   if (text.back() == '\r') {
-    state_ = piece.line == end ? State::kCrOfEmptyLine : State::kCr;
+    state_ = line == end ? State::kCrOfEmptyLine : State::kCr;
   } else {
-    state_ = piece.line == end ? State::kLineStart : State::kText;
+    state_ = line == end ? State::kLineStart : State::kText;
   }
   return Result::kIncomplete;
 }

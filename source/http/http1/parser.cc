@@ -1,6 +1,10 @@
 #include "source/http/http1/parser.h"
 
+#include <smmintrin.h>
+
+#include <bit>
 #include <cstring>
+#include <iterator>
 
 #include "source/http/ascii.h"
 #include "source/http/byte_set.h"
@@ -26,27 +30,107 @@ constexpr uint64_t kHopFields = Bit(HeaderId::kConnection) | Bit(HeaderId::kCont
                                 Bit(HeaderId::kTransferEncoding) | Bit(HeaderId::kUpgrade);
 static_assert(static_cast<unsigned>(HeaderId::kUpgrade) < 64);
 
-// The first `n` bytes of 16 are 0x20 when read from kCaseBits + 16 - n.
-alignas(16) constexpr uint8_t kCaseBits[32] = {
-    0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20,
+// The first `n` bytes of 16 are 0xff when read from kFirstBytes + 16 - n.
+alignas(16) constexpr uint8_t kFirstBytes[32] = {
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 };
+inline __m128i FirstBytes(size_t n) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(kFirstBytes + 16 - n));
+}
 
-// Lower-cases the token at `name` in place; returns its size. Rewrites up to 15 bytes behind it
-// with what they are.
-inline size_t LowerToken(char* name) {
+// LookUpHeaderId for a name of less than 16 bytes that is in a register, with zeros behind it: the
+// names of most fields, at a third of the cost.
+class ShortNames {
+ public:
+  static HeaderId Find(__m128i name) {
+    size_t at = Hash(static_cast<uint64_t>(_mm_cvtsi128_si64(name)),
+                     static_cast<uint64_t>(_mm_extract_epi64(name, 1)));
+    for (;; at = (at + 1) % kSlots) {
+      const uint8_t slot = kTable.slots[at];
+      if (slot == kEmpty) return HeaderId::kOther;
+      const __m128i known = _mm_load_si128(reinterpret_cast<const __m128i*>(kTable.names[slot]));
+      if (_mm_movemask_epi8(_mm_cmpeq_epi8(name, known)) == 0xffff) {
+        return static_cast<HeaderId>(slot);
+      }
+    }
+  }
+
+ private:
+  static constexpr unsigned kBits = 10;
+  static constexpr size_t kSlots = size_t{1} << kBits;
+  static constexpr uint8_t kEmpty = 0xff;
+
+  static constexpr size_t Hash(uint64_t low, uint64_t high) {
+    return static_cast<size_t>((low ^ high * 3) * 0x9e3779b97f4a7c15u >> (64 - kBits));
+  }
+
+  // Open addressing; an empty slot ends a probe. Rows of longer names stay empty.
+  struct Table {
+    alignas(16) char names[std::size(http::kHeaderNames)][16] = {};
+    uint8_t slots[kSlots] = {};
+  };
+  static constexpr Table BuildTable() {
+    Table table;
+    for (uint8_t& slot : table.slots) slot = kEmpty;
+    for (size_t i = 0; i < std::size(http::kHeaderNames); ++i) {
+      const std::string_view name = http::kHeaderNames[i];
+      if (name.size() >= 16) continue;
+      uint64_t halves[2] = {0, 0};
+      for (size_t k = 0; k < name.size(); ++k) {
+        table.names[i][k] = name[k];
+        halves[k / 8] |= uint64_t{static_cast<uint8_t>(name[k])} << (k % 8 * 8);
+      }
+      size_t at = Hash(halves[0], halves[1]);
+      while (table.slots[at] != kEmpty) at = (at + 1) % kSlots;
+      table.slots[at] = static_cast<uint8_t>(i);
+    }
+    return table;
+  }
+  static const Table kTable;
+};
+constinit const ShortNames::Table ShortNames::kTable = ShortNames::BuildTable();
+
+// 0x20 for each capital letter, which is what makes it a small one.
+inline __m128i CaseBits(__m128i bytes) {
+  // As signed bytes, 'A' to 'Z' are the 26 highest after this addition.
+  const __m128i shifted = _mm_add_epi8(bytes, _mm_set1_epi8(0x7f - 'Z'));
+  return _mm_and_si128(_mm_cmpgt_epi8(shifted, _mm_set1_epi8(0x7f - 26)), _mm_set1_epi8(0x20));
+}
+
+// Lower-cases in place a token that begins with 16 token bytes; returns its size. Rewrites up to 15
+// bytes behind it with what they are.
+__attribute__((noinline)) size_t LowerLongToken(char* name) {
   for (char* at = name;; at += 16) {
     auto* block = reinterpret_cast<__m128i*>(at);
     const __m128i bytes = _mm_loadu_si128(block);
     const auto size =
         static_cast<size_t>(std::countr_zero(http::kTokenBytes.Strangers(bytes) | 0x10000u));
-    // As signed bytes, 'A' to 'Z' are the 26 highest after this addition.
-    const __m128i shifted = _mm_add_epi8(bytes, _mm_set1_epi8(0x7f - 'Z'));
-    const __m128i upper = _mm_cmpgt_epi8(shifted, _mm_set1_epi8(0x7f - 26));
-    const __m128i case_bits =
-        _mm_loadu_si128(reinterpret_cast<const __m128i*>(kCaseBits + 16 - size));
-    _mm_storeu_si128(block, _mm_or_si128(bytes, _mm_and_si128(upper, case_bits)));
-    if (__builtin_expect(size < 16, 1)) return static_cast<size_t>(at - name) + size;
+    _mm_storeu_si128(block, _mm_or_si128(bytes, _mm_and_si128(CaseBits(bytes), FirstBytes(size))));
+    if (size < 16) return static_cast<size_t>(at - name) + size;
   }
+}
+
+// The name of a line, lower-cased in place and looked up. Size 0: it is none. A folded line and an
+// empty name have no token; white space before the colon is none either.
+struct Name {
+  size_t size;
+  HeaderId id;
+};
+inline Name TakeName(char* line) {
+  auto* block = reinterpret_cast<__m128i*>(line);
+  const __m128i bytes = _mm_loadu_si128(block);
+  const unsigned strangers = http::kTokenBytes.Strangers(bytes);
+  if (__builtin_expect(strangers == 0, 0)) {
+    const size_t size = LowerLongToken(line);
+    if (size > http::HeaderMap::kMaxNameSize || line[size] != ':') return {0, HeaderId::kOther};
+    return {size, http::LookUpHeaderId({line, size})};
+  }
+  const auto size = static_cast<size_t>(std::countr_zero(strangers));
+  if (size == 0 || line[size] != ':') return {0, HeaderId::kOther};
+  const __m128i first = FirstBytes(size);
+  const __m128i lower = _mm_or_si128(bytes, _mm_and_si128(CaseBits(bytes), first));
+  _mm_storeu_si128(block, lower);
+  return {size, ShortNames::Find(_mm_and_si128(lower, first))};
 }
 
 bool IsSpace(char c) { return c == ' ' || c == '\t'; }
@@ -65,13 +149,12 @@ bool IsAboveSpace(char c) { return static_cast<uint8_t>(c) > ' '; }
 
 // Takes one field line apart. `end` is its CR.
 inline bool ParseLine(char* line, const char* end, HeaderEntry& entry) {
-  const size_t name_size = LowerToken(line);
-  // A folded line and an empty name have no token; white space before the colon is none either.
-  if (name_size - 1 >= http::HeaderMap::kMaxNameSize || line[name_size] != ':') return false;
-  const char* const value = line + name_size + 2;
+  const Name name = TakeName(line);
+  if (__builtin_expect(name.size == 0, 0)) return false;
+  const char* const value = line + name.size + 2;
   entry.name_data = line;
-  entry.name_size = static_cast<uint16_t>(name_size);
-  entry.id = http::LookUpHeaderId({line, name_size});
+  entry.name_size = static_cast<uint16_t>(name.size);
+  entry.id = name.id;
   entry.value_data = value;
   entry.value_size = static_cast<uint32_t>(end - value);
   entry.canonical = true;
@@ -155,7 +238,7 @@ bool ParseFields(const FieldLines& source, Section section, uint32_t max_fields,
       error = {431, detail::kTooManyHeaders};
       return false;
     }
-    if (section == Section::kTrailers) {
+    if (__builtin_expect(section == Section::kTrailers, 0)) {
       if (http::AllowedInTrailers(entry)) headers.AddNext();
     } else if (__builtin_expect(!In(kHopFields, entry.id), 1)) {
       headers.AddNext();

@@ -2,10 +2,13 @@
 
 #include <emmintrin.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "source/base/check.h"
 #include "source/http/codes.h"
@@ -31,8 +34,9 @@ bool IsOwn(HeaderId id) {
 }
 bool Skipped(const HeaderEntry& entry) { return entry.removed() || IsOwn(entry.id); }
 
-// Room for framing and connection lines, the longest content-length included.
-constexpr size_t kOwnFieldsRoom = 96;
+// Room for framing and connection lines, the longest content-length included, and for the fixed
+// parts of a first line.
+constexpr size_t kOwnFieldsRoom = 160;
 
 // Whether a byte is below `least` (unsigned) and not `except`.
 bool HasByteBelow(uint8_t least, char except, std::string_view text) {
@@ -77,17 +81,44 @@ std::string_view LinePart(std::string_view text, base::Arena& arena) {
   return {encoded, size};
 }
 
-// Contiguous room in a buffer for one head of at most `bound` bytes.
+// Copies what is short without a call, as most names and values are; returns where it ends.
+__attribute__((always_inline)) inline char* CopyText(char* to, std::string_view text) {
+  const char* const from = text.data();
+  const size_t size = text.size();
+  // A word from each end; they overlap.
+  const auto copy_ends = [&]<class Word>(Word) {
+    Word first, last;
+    std::memcpy(&first, from, sizeof(Word));
+    std::memcpy(&last, from + size - sizeof(Word), sizeof(Word));
+    std::memcpy(to, &first, sizeof(Word));
+    std::memcpy(to + size - sizeof(Word), &last, sizeof(Word));
+  };
+  struct Vector {
+    uint64_t halves[2];
+  };
+  if (size > 2 * sizeof(Vector)) {
+    std::memcpy(to, from, size);
+  } else if (size >= sizeof(Vector)) {
+    copy_ends(Vector());
+  } else if (size >= sizeof(uint64_t)) {
+    copy_ends(uint64_t());
+  } else if (size >= sizeof(uint32_t)) {
+    copy_ends(uint32_t());
+  } else {
+    for (size_t i = 0; i < size; ++i) to[i] = from[i];
+  }
+  return to + size;
+}
+
+// Contiguous room at the end of a buffer for one head.
+//
+// Ensure() comes before texts of any length; behind it there always is room for kOwnFieldsRoom
+// bytes of what we say ourselves.
 class HeadWriter {
  public:
-  HeadWriter(buffer::Buffer& output, size_t bound) : output_(output) {
-    if (__builtin_expect(bound <= buffer::Block::capacity(), 1)) {
-      begin_ = output.ReserveContiguous(bound);
-    } else {
-      large_ = std::make_unique<char[]>(bound);
-      begin_ = large_.get();
-    }
-    at_ = begin_;
+  explicit HeadWriter(buffer::Buffer& output) : output_(output) {
+    begin_ = at_ = output.ReserveContiguous(kFirstRoom);
+    SetEnd(kFirstRoom);
   }
   HeadWriter(const HeadWriter&) = delete;
   HeadWriter& operator=(const HeadWriter&) = delete;
@@ -101,11 +132,15 @@ class HeadWriter {
   }
 
   char* at() const { return at_; }
-  void Put(std::string_view text) { Put(text.data(), text.size()); }
-  void Put(const char* text, size_t size) {
-    // An empty value may have no bytes at all, which memcpy does not allow.
-    if (size > 0) std::memcpy(at_, text, size);
-    at_ += size;
+  void Ensure(size_t size) {
+    // What we say ourselves may have gone beyond the end.
+    if (__builtin_expect(static_cast<ptrdiff_t>(size) > end_ - at_, 0)) Grow(size);
+  }
+  void Put(std::string_view text) { at_ = CopyText(at_, text); }
+  template <size_t N>
+  void Put(const char (&literal)[N]) {
+    std::memcpy(at_, literal, N - 1);
+    at_ += N - 1;
   }
   void PutNumber(uint64_t number) { at_ = std::to_chars(at_, at_ + 20, number).ptr; }
   void PutLength(uint64_t length) {
@@ -114,6 +149,7 @@ class HeadWriter {
     Put("\r\n");
   }
   void PutUpgrade(std::string_view protocol) {
+    Ensure(protocol.size() + kOwnFieldsRoom);
     Put("connection: upgrade\r\nupgrade: ");
     Put(protocol);
     Put("\r\n");
@@ -121,19 +157,52 @@ class HeadWriter {
   void PutFields(const http::HeaderMap& headers);
 
  private:
+  void PutField(const HeaderEntry& entry);
+
+  // What most heads need; a block with less left is left alone.
+  static constexpr size_t kFirstRoom = 1024;
+  static_assert(kFirstRoom > kOwnFieldsRoom);
+
+  void SetEnd(size_t room) { end_ = begin_ + room - kOwnFieldsRoom; }
+  void Grow(size_t size);
+
   buffer::Buffer& output_;
   std::unique_ptr<char[]> large_;
   char* begin_;
   char* at_;
+  char* end_;  // kOwnFieldsRoom before the end of the room
 };
 
-size_t FieldsBound(const http::HeaderMap& headers) {
-  size_t bound = 0;
-  const HeaderEntry* const end = headers.entries() + headers.entry_count();
-  for (const HeaderEntry* entry = headers.entries(); entry != end; ++entry) {
-    bound += size_t{entry->name_size} + entry->value_size + 4;
+// Moves to a place with room for `size` bytes more: a block of its own, or the heap.
+__attribute__((noinline)) void HeadWriter::Grow(size_t size) {
+  const auto written = static_cast<size_t>(at_ - begin_);
+  const size_t wanted = written + size + kOwnFieldsRoom;
+  if (large_ == nullptr && wanted <= buffer::Block::capacity()) {
+    // There may be as much behind it, or a fresh block has it.
+    const size_t room = std::min(2 * wanted, buffer::Block::capacity());
+    char* const place = output_.ReserveContiguous(room);
+    if (place != begin_) std::memcpy(place, begin_, written);
+    begin_ = place;
+    SetEnd(room);
+  } else {
+    const size_t room = 2 * wanted;
+    std::unique_ptr<char[]> larger = std::make_unique<char[]>(room);
+    std::memcpy(larger.get(), begin_, written);
+    if (large_ == nullptr) output_.CommitContiguous(0);
+    large_ = std::move(larger);
+    begin_ = large_.get();
+    SetEnd(room);
   }
-  return bound;
+  at_ = begin_ + written;
+}
+
+__attribute__((noinline)) void HeadWriter::PutField(const HeaderEntry& entry) {
+  Ensure(size_t{entry.name_size} + entry.value_size + 4);
+  char* at = CopyText(at_, entry.name());
+  std::memcpy(at, ": ", 2);
+  at = CopyText(at + 2, entry.value());
+  std::memcpy(at, "\r\n", 2);
+  at_ = at + 2;
 }
 
 void HeadWriter::PutFields(const http::HeaderMap& headers) {
@@ -151,15 +220,14 @@ void HeadWriter::PutFields(const http::HeaderMap& headers) {
         run_end = entry->value_data + entry->value_size + 2;
         ++entry;
       } while (entry != end && entry->name_data == run_end && entry->canonical && !Skipped(*entry));
-      Put(run, static_cast<size_t>(run_end - run));
+      const auto size = static_cast<size_t>(run_end - run);
+      Ensure(size);
+      Put(std::string_view(run, size));
       continue;
     }
     // HeaderMap takes no value with a control byte in it.
     DCHECK(!HasByteBelow(0x20, '\t', entry->value()));
-    Put(entry->name());
-    Put(": ");
-    Put(entry->value());
-    Put("\r\n");
+    PutField(*entry);
     ++entry;
   }
 }
@@ -178,8 +246,8 @@ void WriteLowerRequestHead(const http::RequestHead& head, buffer::Buffer& output
   const std::string_view method = LinePart(head.method, arena);
   const std::string_view target = LinePart(connect ? head.authority : head.path, arena);
   const std::string_view host = LinePart(head.authority, arena);
-  HeadWriter writer(output, method.size() + target.size() + host.size() + head.upgrade.size() +
-                                kOwnFieldsRoom + FieldsBound(head.headers));
+  HeadWriter writer(output);
+  writer.Ensure(method.size() + target.size() + host.size());
   writer.Put(method);
   writer.Put(" ");
   writer.Put(target);
@@ -282,12 +350,9 @@ void PutStatusLine(uint16_t status, http::Version version, HeadWriter& writer) {
   if (version == http::Version::kHttp10) begin[7] = '0';
 }
 
-constexpr size_t kStatusLineRoom = 64;
-
 void WriteLowerResponseHead(const http::ResponseHead& head, const ResponseContext& context,
                             buffer::Buffer& output, BodyWriter& body) {
-  HeadWriter writer(
-      output, kStatusLineRoom + kOwnFieldsRoom + head.upgrade.size() + FieldsBound(head.headers));
+  HeadWriter writer(output);
   PutStatusLine(head.status, context.version, writer);
   writer.PutFields(head.headers);
   PutResponseFraming(head, context, writer, body);
@@ -314,14 +379,14 @@ void WriteResponseHead(const http::ResponseHead& head, const ResponseContext& co
 }
 
 void WriteInformationalHead(const http::ResponseHead& head, buffer::Buffer& output) {
-  HeadWriter writer(output, kStatusLineRoom + FieldsBound(head.headers));
+  HeadWriter writer(output);
   PutStatusLine(head.status, http::Version::kHttp11, writer);
   writer.PutFields(head.headers);
   writer.Put("\r\n");
 }
 
 void WriteTrailerFields(const http::HeaderMap& trailers, buffer::Buffer& output) {
-  HeadWriter writer(output, FieldsBound(trailers));
+  HeadWriter writer(output);
   writer.PutFields(trailers);
 }
 

@@ -18,6 +18,12 @@ namespace remora::route {
 namespace {
 
 std::string_view CutAt(std::string_view path, char c) {
+  constexpr size_t kShort = 12;  // a call costs as much
+  if (path.size() <= kShort) {
+    size_t size = 0;
+    while (size < path.size() && path[size] != c) ++size;
+    return path.substr(0, size);
+  }
   const void* found = path.empty() ? nullptr : std::memchr(path.data(), c, path.size());
   if (found == nullptr) return path;
   return path.substr(0, static_cast<size_t>(static_cast<const char*>(found) - path.data()));

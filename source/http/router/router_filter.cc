@@ -608,7 +608,7 @@ void RouterFilter::FinishUpstream() {
   done_ = true;
   timeout_.Disarm();
   if (retry_ != nullptr) retry_->Stop();
-  body_.Clear();
+  if (!body_.empty()) body_.Clear();
   attempt_.End();
 }
 

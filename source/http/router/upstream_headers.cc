@@ -50,6 +50,10 @@ std::optional<uint64_t> ReadNumber(std::string_view text) {
 std::string_view NumberText(base::Arena& arena, int64_t number) {
   constexpr size_t kMax = 20;
   char* text = arena.AllocateBytes(kMax);
+  if (number >= 0 && number < 10) {
+    *text = static_cast<char>('0' + number);
+    return {text, 1};
+  }
   const auto [end, error] = std::to_chars(text, text + kMax, number);
   static_cast<void>(error);  // 20 characters hold any 64-bit number
   return {text, static_cast<size_t>(end - text)};

@@ -45,6 +45,29 @@ TEST_CASE("edits break a run and nothing else") {
         "x-three: changed\r\nx-four: 4\r\nx-added: new\r\n\r\n");
 }
 
+TEST_CASE("any field of a run may be changed or removed") {
+  const std::string request =
+      "GET / HTTP/1.1\r\nHost: a\r\nAccept: 1\r\nB: 2\r\nCookie: 3\r\nD: 4\r\n\r\n";
+  const std::string begin = "GET / HTTP/1.1\r\nhost: a\r\n";
+  const std::vector<std::string> names = {"accept", "b", "cookie", "d"};
+  for (size_t i = 0; i < names.size(); ++i) {
+    std::string changed = begin;
+    std::string removed = begin;
+    for (size_t k = 0; k < names.size(); ++k) {
+      const std::string line = names[k] + ": " + std::to_string(k + 1) + "\r\n";
+      changed += k == i ? names[k] + ": new\r\n" : line;
+      removed += k == i ? "" : line;
+    }
+    CHECK(Forward(request, [&](http::RequestHead& head) { head.headers.Set(names[i], "new"); }) ==
+          changed + "\r\n");
+    CHECK(Forward(request, [&](http::RequestHead& head) { head.headers.Remove(names[i]); }) ==
+          removed + "\r\n");
+  }
+  CHECK(Forward(request, [](http::RequestHead& head) {
+          head.headers.RemoveAnyOf({http::HeaderId::kCookie, http::HeaderId::kAccept});
+        }) == begin + "b: 2\r\nd: 4\r\n\r\n");
+}
+
 TEST_CASE("framing and connection fields of the map are never copied") {
   CHECK(Forward("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0005\r\nA: b\r\n\r\n",
                 [](http::RequestHead& head) {
@@ -82,6 +105,30 @@ TEST_CASE("heads larger than a block") {
   CHECK(Forward("GET / HTTP/1.1\r\nHost: a\r\nA: " + large + "\r\nB: " + large + "\r\n\r\n",
                 [](http::RequestHead&) {}) ==
         "GET / HTTP/1.1\r\nhost: a\r\na: " + large + "\r\nb: " + large + "\r\n\r\n");
+}
+
+TEST_CASE("a head goes where there is room for it, whatever stands before it") {
+  for (const size_t before : {0, 100, 15000, 15600, 16300}) {
+    for (const size_t size : {1, 700, 1100, 5000, 15900, 16300, 40000}) {
+      CAPTURE(before, size);
+      Pools pools;
+      base::Arena arena(pools.arenas);
+      http::RequestHead head(arena);
+      head.method = "GET";
+      head.method_id = http::Method::kGet;
+      head.path = "/";
+      head.authority = "a";
+      const std::string value(size, 'v');
+      head.headers.Add("one", value);
+      head.headers.Add("two", value);
+      buffer::Buffer output(pools.blocks);
+      output.Append(std::string(before, '.'));
+      BodyWriter body;
+      WriteRequestHead(head, http::NameCase::kLower, output, body);
+      CHECK(output.ToString() == std::string(before, '.') + "GET / HTTP/1.1\r\nhost: a\r\none: " +
+                                     value + "\r\ntwo: " + value + "\r\n\r\n");
+    }
+  }
 }
 
 struct Written {

@@ -67,12 +67,12 @@ std::vector<xds::ResourceError> DynamicClusters::OnUpdate(const xds::ResourceUpd
   }
   services_.sources.Resume(xds::ResourceType::kEndpoints);
   if (errors.empty()) version_ = std::string(update.version);
-  if (!std::exchange(settled_, true)) services_.warmer.Arrived(kServerTarget, kClustersTarget);
+  if (!std::exchange(settled_, true)) services_.warmer.Arrived(kClusterSourceTarget, kFirstClusters);
   return errors;
 }
 
 void DynamicClusters::OnFetchTimeout(absl::Span<const std::string>) {
-  if (!std::exchange(settled_, true)) services_.warmer.Arrived(kServerTarget, kClustersTarget);
+  if (!std::exchange(settled_, true)) services_.warmer.Arrived(kClusterSourceTarget, kFirstClusters);
 }
 
 absl::Status DynamicClusters::Put(const xds::Resource& resource, ConfigJournal::Update& journal) {
@@ -189,8 +189,9 @@ void DynamicClusters::ForgetWarming(const std::string& name, Entry& entry) {
 }
 
 void DynamicClusters::ActivateWarm() {
-  for (auto it = warming_.begin(); it != warming_.end();) {
-    const std::string name = *it++;  // Activate takes it out
+  // Activate takes them out.
+  const std::vector<std::string> names(warming_.begin(), warming_.end());
+  for (const std::string& name : names) {
     if (!services_.warmer.IsWarming(ClusterTarget(name))) Activate(name, entries_[name]);
   }
   CountWarming();

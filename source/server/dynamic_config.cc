@@ -40,8 +40,8 @@ void DynamicConfig::FollowStaticRoutes(const config::ListenerTable& listeners) {
 
 void DynamicConfig::Start() {
   // What the process waits for before it is ready.
-  if (setup_.clusters.has_value()) services_.warmer.Wait(kServerTarget, kClustersTarget);
-  if (setup_.listeners.has_value()) services_.warmer.Wait(kServerTarget, kListenersTarget);
+  if (setup_.clusters.has_value()) services_.warmer.Wait(kClusterSourceTarget, kFirstClusters);
+  if (setup_.listeners.has_value()) services_.warmer.Wait(kListenerSourceTarget, kFirstListeners);
   clusters_.StartStatic();
 }
 

@@ -60,7 +60,7 @@ std::vector<xds::ResourceError> DynamicListeners::OnUpdate(const xds::ResourceUp
 void DynamicListeners::OnFetchTimeout(absl::Span<const std::string>) { Settle(); }
 
 void DynamicListeners::Settle() {
-  if (!std::exchange(settled_, true)) services_.warmer.Arrived(kServerTarget, kListenersTarget);
+  if (!std::exchange(settled_, true)) services_.warmer.Arrived(kListenerSourceTarget, kFirstListeners);
 }
 
 absl::StatusOr<DynamicListeners::Change> DynamicListeners::Put(const xds::Resource& resource) {
@@ -167,8 +167,9 @@ void DynamicListeners::ForgetWarming(const std::string& name, Entry& entry) {
 }
 
 void DynamicListeners::ActivateWarm() {
-  for (auto it = warming_.begin(); it != warming_.end();) {
-    const std::string name = *it++;  // Activate takes it out
+  // Activate takes them out.
+  const std::vector<std::string> names(warming_.begin(), warming_.end());
+  for (const std::string& name : names) {
     Entry& entry = entries_[name];
     if (services_.warmer.IsWarming(ListenerTarget(*entry.warming->config))) continue;
     const config::ResourceVersion shown = entry.warming->shown;

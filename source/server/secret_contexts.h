@@ -25,10 +25,12 @@ namespace remora::server {
 // Who warms, as /init_dump shows it. Envoy does not show clusters.
 inline constexpr char kClusterTarget[] = "init manager Cluster ";
 inline constexpr char kListenerTarget[] = "init manager Listener-local-init-manager ";
-// The process itself, which waits for the first answers of its sources.
-inline constexpr char kServerTarget[] = "init manager Server";
-inline constexpr char kClustersTarget[] = "target CDS";
-inline constexpr char kListenersTarget[] = "target LDS";
+// The process itself, which waits for the first answers of its sources: of clusters, then of
+// listeners.
+inline constexpr char kClusterSourceTarget[] = "init manager ClusterManager";
+inline constexpr char kListenerSourceTarget[] = "init manager Server";
+inline constexpr char kFirstClusters[] = "target CDS";
+inline constexpr char kFirstListeners[] = "target LDS";
 std::string ListenerTarget(const config::ListenerConfig& listener);
 std::string ClusterTarget(const std::string& name);
 

@@ -320,7 +320,8 @@ bool Server::StartWhatIsReady() {
     return false;
   }
   if (live) return true;
-  if (warmer_.Count(kListenerTarget) > 0 || warmer_.IsWarming(kServerTarget)) {
+  if (warmer_.Count(kListenerTarget) > 0 || warmer_.IsWarming(kClusterSourceTarget) ||
+      warmer_.IsWarming(kListenerSourceTarget)) {
     SetState(admin::ServerState::kInitializing);
     return true;
   }

@@ -74,9 +74,9 @@ TEST_CASE("every fault of a resource is told with its path") {
   const std::string two = w.ClusterError(Bytes<ClusterProto>(
       "{name: a, load_assignment: {cluster_name: a, endpoints: [{priority: 1}, {priority: 2}]}}"));
   CHECK(two ==
-        "load_assignment.endpoints[0].priority: priority 1 is not supported: there is one priority "
-        "level; load_assignment.endpoints[1].priority: priority 2 is not supported: there is one "
-        "priority level");
+        "load_assignment.endpoints[0].priority: not supported by this version of Remora: there is one "
+        "priority level (1); load_assignment.endpoints[1].priority: not supported by this version of "
+        "Remora: there is one priority level (2)");
 }
 
 TEST_CASE("fields that are not known are refused, warned of or passed over") {

@@ -13,14 +13,13 @@ using harness::Wire;
 
 // A listener of the bootstrap with routes to clusters that may come later.
 struct World {
-  explicit World(const std::string& clusters = "[]")
-      : port(DynamicWorld::FreePort()), world({StaticResources(port, clusters), 2}) {}
+  explicit World(const std::vector<std::string>& clusters = {}, size_t workers = 2)
+      : port(DynamicWorld::FreePort()), world({clusters, {Main(port)}, workers}) {}
 
-  static std::string StaticResources(uint16_t port, const std::string& clusters) {
+  static std::string Main(uint16_t port) {
     std::string routes = Routes("r", {To("a", "/a"), To("b", "/b")});
     routes.insert(1, "validate_clusters: false, ");
-    return absl::StrCat("{clusters: ", clusters,
-                        ", listeners: [", Listener("main", port, {Chain(routes)}), "]}");
+    return Listener("main", port, {Chain(routes)});
   }
 
   uint16_t port;
@@ -34,13 +33,13 @@ TEST_CASE("a cluster comes, changes and goes") {
   ScriptedUpstream second;
   second.Respond(200, "second");
   REQUIRE(w.world.Send(ResourceType::kCluster, {}).empty());
-  w.world.AwaitStat("cluster_manager.active_clusters", 0);
+  w.world.AwaitStat("cluster_manager.active_clusters", 1);
   CHECK(w.world.Status(w.port, "/a") == 503);
 
   CHECK(w.world.Send(ResourceType::kCluster, {{"a", StaticCluster("a", {Host(first)})}}).empty());
   CHECK(w.world.Body(w.port, "/a") == "first");
-  CHECK(w.world.Stat("cluster_manager.cluster_added") == 1);
-  CHECK(w.world.Stat("cluster_manager.active_clusters") == 1);
+  CHECK(w.world.Stat("cluster_manager.cluster_added") == 2);
+  CHECK(w.world.Stat("cluster_manager.active_clusters") == 2);
   CHECK(w.world.Stat("cluster.a.membership_total") == 1);
   CHECK(w.world.Admin("/clusters").find("a::added_via_api::true") != std::string::npos);
 
@@ -51,7 +50,7 @@ TEST_CASE("a cluster comes, changes and goes") {
   CHECK(w.world.Send(ResourceType::kCluster, {}, {"a"}).empty());
   CHECK(w.world.Status(w.port, "/a") == 503);
   CHECK(w.world.Stat("cluster_manager.cluster_removed") == 1);
-  CHECK(w.world.Stat("cluster_manager.active_clusters") == 0);
+  CHECK(w.world.Stat("cluster_manager.active_clusters") == 1);
   CHECK_FALSE(w.world.HasStat("cluster.a.upstream_rq_total"));
 }
 
@@ -112,7 +111,7 @@ TEST_CASE("a bad cluster is refused by name, the good ones of the same answer ar
 TEST_CASE("a cluster of the bootstrap is not the source's") {
   ScriptedUpstream upstream;
   upstream.Respond(200, "static");
-  World w(absl::StrCat("[", StaticCluster("a", {Host(upstream)}), "]"));
+  World w({StaticCluster("a", {Host(upstream)})});
   CHECK(w.world.Send(ResourceType::kCluster, {{"a", StaticCluster("a", {})}}).empty());
   CHECK(w.world.Body(w.port, "/a") == "static");
 }
@@ -142,17 +141,15 @@ TEST_CASE("a cluster goes on without endpoints when the source says nothing of t
   w.world.Send(ResourceType::kCluster, {{"a", EdsCluster("a")}});
   w.world.TimeOut(ResourceType::kEndpoints);
   CHECK(w.world.Stat("cluster_manager.warming_clusters") == 0);
-  CHECK(w.world.Stat("cluster_manager.active_clusters") == 1);
+  CHECK(w.world.Stat("cluster_manager.active_clusters") == 2);
   CHECK(w.world.Status(w.port, "/a") == 503);
   CHECK(w.world.Stat("cluster.a.upstream_cx_none_healthy") == 1);
 }
 
 TEST_CASE("a change of the endpoints keeps the connections of those that stay") {
-  DynamicWorld::Setup setup;
-  const uint16_t port = DynamicWorld::FreePort();
-  setup.static_resources = World::StaticResources(port, "[]");
-  setup.workers = 1;
-  DynamicWorld world(setup);
+  World w({}, 1);
+  DynamicWorld& world = w.world;
+  const uint16_t port = w.port;
   ScriptedUpstream stays;
   stays.Respond(200, "stays");
   ScriptedUpstream goes;
@@ -193,8 +190,9 @@ TEST_CASE("endpoints that are wrong are refused, and the last good ones stay") {
       ResourceType::kEndpoints,
       {{"a", "{cluster_name: a, endpoints: [{priority: 1, lb_endpoints: []}]}"}});
   REQUIRE(errors.size() == 1);
-  CHECK(errors[0] == "a: endpoints[0].priority: priority 1 is not supported: there is one "
-                     "priority level");
+  CHECK(errors[0] ==
+        "a: endpoints[0].priority: not supported by this version of Remora: there is one priority "
+        "level (1)");
   CHECK(w.world.Body(w.port, "/a") == "hi");
 }
 
@@ -229,13 +227,13 @@ TEST_CASE("several clusters have the endpoints of one service") {
 }
 
 TEST_CASE("a cluster of the bootstrap may have its endpoints from the source") {
-  World w(absl::StrCat("[", EdsCluster("a"), "]"));
+  World w({EdsCluster("a")});
   ScriptedUpstream upstream;
   upstream.Respond(200, "hi");
-  CHECK(w.world.Admin("/ready") == "PRE_INITIALIZING\n");
+  CHECK(w.world.Admin("/ready").starts_with("PRE_INITIALIZING\n"));
   w.world.Send(ResourceType::kEndpoints, {{"a", Assignment("a", {Host(upstream)})}});
   CHECK(w.world.Body(w.port, "/a") == "hi");
-  CHECK(w.world.Admin("/ready") == "INITIALIZING\n");
+  CHECK(w.world.Admin("/ready").starts_with("INITIALIZING\n"));
   w.world.Send(ResourceType::kCluster, {});
   w.world.Send(ResourceType::kListener, {});
   CHECK(w.world.Admin("/ready") == "LIVE\n");

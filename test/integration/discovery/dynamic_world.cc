@@ -120,8 +120,10 @@ DynamicWorld::DynamicWorld(const Setup& setup) {
       "{admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}, "
       "dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{envoy_grpc: "
       "{cluster_name: plane}}]}, cds_config: {ads: {}}",
-      setup.lds ? ", lds_config: {ads: {}}" : "", "}, static_resources: ", setup.static_resources,
-      "}");
+      setup.lds ? ", lds_config: {ads: {}}" : "", "}, static_resources: {clusters: [",
+      StaticCluster("plane", {}), setup.clusters.empty() ? "" : ", ",
+      absl::StrJoin(setup.clusters, ", "), "], listeners: [", absl::StrJoin(setup.listeners, ", "),
+      "]}}");
   config::LoadedBootstrap loaded =
       config::LoadBootstrap(std::move(load), {"id", "cluster", ""}, registry_, 0);
   if (!loaded.config.has_value()) throw harness::WireError(loaded.errors.ToString());
@@ -147,13 +149,15 @@ DynamicWorld::~DynamicWorld() {
 }
 
 void DynamicWorld::Do(const std::function<void()>& work) {
-  std::promise<void> done;
-  server_->dispatcher().Post([&] { work(); });
-  // What became warm by it is used at the end of that turn.
-  server_->dispatcher().Post([this, &done] {
-    server_->dispatcher().Post([&done] { done.set_value(); });
-  });
-  done.get_future().wait();
+  // What became warm by it is used at the end of that turn, and published at the end of the next.
+  for (int turn = 0; turn < 4; ++turn) {
+    std::promise<void> done;
+    server_->dispatcher().Post([&] {
+      if (turn == 0) work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
 }
 
 std::vector<std::string> DynamicWorld::Send(ResourceType type, const Resources& changed,

@@ -48,7 +48,9 @@ std::string Listener(const std::string& name, uint16_t port, const std::vector<s
 class DynamicWorld {
  public:
   struct Setup {
-    std::string static_resources = "{}";  // YAML
+    // Of the bootstrap, as YAML. Beside the clusters there is `plane`, which nobody asks.
+    std::vector<std::string> clusters = {};
+    std::vector<std::string> listeners = {};
     size_t workers = 2;
     event::Duration drain_time = 600 * event::kSecond;
     bool lds = true;

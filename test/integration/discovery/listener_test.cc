@@ -17,7 +17,7 @@ using harness::Wire;
 // Clusters have been answered for: listeners are asked for.
 struct World {
   explicit World(event::Duration drain_time = 600 * event::kSecond)
-      : world({"{}", 2, drain_time}) {
+      : world({{}, {}, 2, drain_time}) {
     world.Send(ResourceType::kCluster, {});
   }
   std::vector<std::string> Put(const std::string& name, uint16_t port,
@@ -42,7 +42,7 @@ std::string From(const std::string& address, const std::string& text) {
 
 TEST_CASE("a listener comes, changes and goes") {
   World w;
-  CHECK(w.world.Admin("/ready") == "INITIALIZING\n");
+  CHECK(w.world.Admin("/ready").starts_with("INITIALIZING\n"));
   CHECK(w.Put("l", w.port, {Answers("one")}).empty());
   CHECK(w.world.Admin("/ready") == "LIVE\n");
   CHECK(w.world.Body(w.port) == "one");
@@ -113,7 +113,7 @@ TEST_CASE("connections of a listener that was replaced end at the drain time") {
 }
 
 TEST_CASE("a port is never closed while its listener changes, or is another one of the address") {
-  World w(0);
+  World w;
   CHECK(w.Put("l", w.port, {Answers("x")}).empty());
   std::atomic<bool> stop{false};
   std::atomic<int> failed{0};

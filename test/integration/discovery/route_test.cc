@@ -16,14 +16,12 @@ struct World {
     world.Send(ResourceType::kCluster, {{"up", StaticCluster("up", {Host(upstream)})}});
   }
   DynamicWorld::Setup MakeSetup(const std::vector<std::string>& tables) {
-    std::string listeners;
+    DynamicWorld::Setup setup;
     for (const std::string& table : tables) {
       ports.push_back(DynamicWorld::FreePort());
-      absl::StrAppend(&listeners, listeners.empty() ? "" : ", ",
-                      Listener(absl::StrCat("l", ports.size()), ports.back(), {RdsChain(table)}));
+      setup.listeners.push_back(
+          Listener(absl::StrCat("l", ports.size()), ports.back(), {RdsChain(table)}));
     }
-    DynamicWorld::Setup setup;
-    setup.static_resources = absl::StrCat("{listeners: [", listeners, "]}");
     return setup;
   }
 

@@ -195,8 +195,8 @@ std::optional<LocalReply> CheckRequest(const RequestHead& head) {
   return std::nullopt;
 }
 
-const net::Address* ApplyRequestPolicy(const Config& config, const Peer& peer, base::Random& random,
-                                       RequestHead& head) {
+const net::Address* ApplyRequestPolicy(const Config& config, const route::RouteTable* routes,
+                                       const Peer& peer, base::Random& random, RequestHead& head) {
   HeaderMap& headers = head.headers;
   if (headers.Count(HeaderId::kReferer) > 1) headers.Remove(HeaderId::kReferer);
   const Origin origin = ApplyForwardedHeaders(config, peer, headers);
@@ -208,8 +208,8 @@ const net::Address* ApplyRequestPolicy(const Config& config, const Peer& peer, b
     headers.SetReference(HeaderId::kXEnvoyInternal, "true");
   } else {
     headers.RemoveAnyOf(kInternalOnly);
-    if (config.routes != nullptr) {
-      for (const std::string& name : config.routes->internal_only_headers()) headers.Remove(name);
+    if (routes != nullptr) {
+      for (const std::string& name : routes->internal_only_headers()) headers.Remove(name);
     }
   }
   ApplyClientCertificate(config.client_certificate.mode, peer.presented_certificate,

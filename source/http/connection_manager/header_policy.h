@@ -35,8 +35,9 @@ struct Peer {
 std::optional<http::LocalReply> CheckRequest(const http::RequestHead& head);
 
 // Changes the request for the filters: x-forwarded-*, x-envoy-*, x-request-id, via, scheme. Returns
-// the client's address: the peer's, or one in the head's arena.
-const net::Address* ApplyRequestPolicy(const Config& config, const Peer& peer, base::Random& random,
+// the client's address: the peer's, or one in the head's arena. `routes`: null: there are none.
+const net::Address* ApplyRequestPolicy(const Config& config, const route::RouteTable* routes,
+                                       const Peer& peer, base::Random& random,
                                        http::RequestHead& head);
 
 // Changes the response for the client: date, server, via, x-request-id. `date` is the Date value of

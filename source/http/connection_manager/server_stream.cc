@@ -114,14 +114,18 @@ void ServerStream::Touch() {
   }
 }
 
+const route::RouteTable* ServerStream::FindRoutes() {
+  const Config& config = config_.config();
+  if (config.route_slot == nullptr) return config.routes.get();
+  // The stream keeps the table that it matched, whatever becomes of the slot.
+  if (pinned_routes_ == nullptr) {
+    pinned_routes_ = config.route_slot->Get(config_.services().worker.index);
+  }
+  return pinned_routes_.get();
+}
+
 void ServerStream::CreateChain(const RequestHead* head, bool routed) {
   const WorkerServices& services = config_.services();
-  const route::RouteTable* routes = config_.config().routes.get();
-  if (config_.config().route_slot != nullptr) {
-    // The stream keeps the table that it matched, whatever becomes of the slot.
-    pinned_routes_ = config_.config().route_slot->Get(services.worker.index);
-    routes = pinned_routes_.get();
-  }
   const http::FilterChain::Environment environment{
       services.worker.dispatcher,
       arena_,
@@ -131,7 +135,7 @@ void ServerStream::CreateChain(const RequestHead* head, bool routed) {
       info_,
       *codec_,
       response_side_,
-      routed ? routes : nullptr,
+      routed ? FindRoutes() : nullptr,
       config_.buffer_limit() == 0 ? UINT64_MAX : config_.buffer_limit(),  // 0: none, as Envoy
       config_.config().local_replies.get(),
       session_->filter_states(),
@@ -204,7 +208,7 @@ void ServerStream::OnHead(RequestHead& head) {
     peer.presented_certificate = session_->presented_certificate();
   }
   info_.downstream_remote =
-      ApplyRequestPolicy(config_.config(), peer, services.worker.random, head);
+      ApplyRequestPolicy(config_.config(), FindRoutes(), peer, services.worker.random, head);
   CreateChain(&head, true);
   const route::Route* route = chain_->match().route;
   if (route != nullptr) {

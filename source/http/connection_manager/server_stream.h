@@ -89,6 +89,8 @@ class ServerStream final : public http::RequestSink, public http::ConnectionLook
   void AnswerExpectation(http::RequestHead& head);
   bool AcceptUpgrade(const http::RequestHead& head);
   void Refuse(http::RequestHead& head, http::LocalReply reply);
+  // Null: there are none (yet).
+  const route::RouteTable* FindRoutes();
   void CreateChain(const http::RequestHead* head, bool routed);
   void Touch();
   void WriteLog(formatter::LogType type);

@@ -21,7 +21,7 @@ struct PolicyWorld {
   std::vector<std::string> Apply(const Fields& fields) {
     for (const auto& [name, value] : fields) REQUIRE(head.headers.Add(name, value));
     const Peer peer{remote, own_ip, local_port, tls};
-    client = ApplyRequestPolicy(config, peer, random, head)->IpString();
+    client = ApplyRequestPolicy(config, config.routes.get(), peer, random, head)->IpString();
     std::vector<std::string> lines;
     head.headers.ForEach([&](const http::HeaderEntry& entry) {
       lines.push_back(std::string(entry.name()) + ": " + std::string(entry.value()));

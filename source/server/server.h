@@ -5,8 +5,8 @@
 //
 // Owner: main(). Thread: main's. Start-up: clusters -> listener sockets bound -> secrets of files
 // read -> workers get the World -> control planes are asked -> each listener listens when its
-// secrets, and those of all clusters, are there or given up -> LIVE when all do. Until then admin answers and says what is waited for. A
-// failure to bind is a Status and nothing stays started.
+// secrets, and those of all clusters, are there or given up -> LIVE when all do. Until then admin
+// answers and says what is waited for. A failure to bind is a Status and nothing stays started.
 // SIGTERM and SIGINT end the process at once, as in Envoy, but for SIGTERM with a drain time
 // (draining.h), which a second one cuts short; SIGUSR1 reopens the log.
 

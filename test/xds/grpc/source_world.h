@@ -80,12 +80,10 @@ struct SourceWorld {
     world.dispatcher.RunOnce(false);
   }
 
-  Subscription& Subscribe(ResourceType type, KeepingUser& user,
-                          std::vector<std::string> names = {},
+  Subscription& Subscribe(ResourceType type, KeepingUser& user, std::vector<std::string> names = {},
                           const config::ConfigSource& source = {}) {
     const bool wildcard = names.empty();
-    subscriptions.push_back(
-        sources->Subscribe(source, type, wildcard, Prefix(type), user));
+    subscriptions.push_back(sources->Subscribe(source, type, wildcard, Prefix(type), user));
     if (!wildcard) subscriptions.back()->SetNames(std::move(names));
     subscriptions.back()->Start();
     return *subscriptions.back();

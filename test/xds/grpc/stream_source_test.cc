@@ -102,9 +102,7 @@ TEST_CASE("Many names of one turn are one request") {
   // One that ends is not asked for any more.
   w.subscriptions.erase(w.subscriptions.begin());
   plane.AwaitLine("stream");
-  w.Until([&] {
-    return plane.lines().back().find(delta ? " -a" : " b,c") != std::string::npos;
-  });
+  w.Until([&] { return plane.lines().back().find(delta ? " -a" : " b,c") != std::string::npos; });
 }
 
 TEST_CASE("After a lost stream the first request says what is here, and nothing comes twice") {

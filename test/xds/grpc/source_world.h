@@ -68,8 +68,9 @@ class KeepingUser final : public ResourceUser {
 };
 
 struct SourceWorld {
-  explicit SourceWorld(const net::Address& server, config::ApiSource ads = {})
-      : world(server, [](upstream::ClusterConfig& cluster) { cluster.name = "svc"; }) {
+  explicit SourceWorld(const net::Address& server, config::ApiSource ads = {},
+                       const std::function<void(upstream::ClusterConfig&)>& change = {})
+      : world(server, change) {
     if (ads.services.empty()) ads.services.push_back({.cluster = "svc"});
     sources = std::make_unique<SourceSet>(
         ads, node, SourceSet::Services{world.dispatcher, world.clusters, world.store, files});

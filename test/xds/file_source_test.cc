@@ -76,7 +76,8 @@ class World {
   }
   std::string Stats() {
     std::string out;
-    for (const stats::Metric& metric : store.TakeSnapshot().metrics()) {
+    const stats::Snapshot snapshot = store.TakeSnapshot();
+    for (const stats::Metric& metric : snapshot.metrics()) {
       for (const char* name : {"update_attempt", "update_success", "update_failure",
                                "update_rejected", "init_fetch_timeout"}) {
         if (metric.name == std::string("s.") + name && metric.value > 0) {

@@ -20,6 +20,7 @@ namespace {
 const std::string kSecretUrl =
     "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
 
+// The cluster does not say that it speaks HTTP/2, as Diego's does not.
 // A plain listener, one whose certificate comes by ADS, and the control plane's cluster.
 std::string Bootstrap(const net::Address& plane, const std::string& api_type,
                       const std::string& timeout) {
@@ -32,10 +33,6 @@ dynamic_resources:
 static_resources:
   clusters:
   - name: xds
-    typed_extension_protocol_options:
-      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        explicit_http_config: {http2_protocol_options: {}}
     load_assignment:
       cluster_name: xds
       endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1,
@@ -149,8 +146,8 @@ TEST_CASE("A control plane that does not answer stops nothing but what waits for
   server.Await("/init_dump", "sources of configuration");
   server.Await("/init_dump", "control plane in cluster xds: xds: UNAVAILABLE");
   server.Await("/ready", "LIVE");  // given up
-  CHECK(server.Admin("/stats?filter=sds.id.init_fetch_timeout")
-            .find("init_fetch_timeout: 1") != std::string::npos);
+  CHECK(server.Admin("/stats?filter=sds.id.init_fetch_timeout").find("init_fetch_timeout: 1") !=
+        std::string::npos);
   CHECK(server.Admin("/stats?filter=control_plane").find("connected_state: 0") !=
         std::string::npos);
   // It comes back, and so does the secret.

@@ -33,12 +33,12 @@ TEST_CASE("ADS: what the control plane has comes, changes and goes, in both flav
   plane.Remove(kClusterUrl, "a");
   w.Until([&] { return clusters.held.size() == 2; });
   CHECK(clusters.log == "+a +b +c -a ");
-  const size_t acked = plane.AwaitLine("ACK Cluster " + std::string(delta ? "3" : "4"));
+  const std::string acked = "ACK Cluster " + std::string(delta ? "3" : "4");
+  w.Until([&] { return plane.lines().back().starts_with(acked); });
   CHECK(plane.lines()[0] ==
         std::string("stream /envoy.service.discovery.v3.AggregatedDiscoveryService/") +
             (delta ? "Delta" : "Stream") + "AggregatedResources");
   CHECK(plane.lines()[1] == "ask Cluster  ");
-  CHECK(acked == plane.lines().size() - 1);
   CHECK(plane.node_id() == "me");
   CHECK(w.Stat("control_plane.connected_state") == 1);
   CHECK(w.Stat("test.0.update_success") == 3);

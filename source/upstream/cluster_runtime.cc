@@ -250,7 +250,8 @@ Pool* ClusterRuntime::PoolOf(const Host& host, const HostWish& wish) {
     return nullptr;
   }
   Take(Resource::kPool, wish.priority);
-  auto pool = std::make_unique<Pool>(*this, host, Hold(host), wish.priority, protocol, wish.passage);
+  auto pool =
+      std::make_unique<Pool>(*this, host, Hold(host), wish.priority, protocol, wish.passage);
   return pools.emplace(key, std::move(pool)).first->second.get();
 }
 

@@ -190,7 +190,7 @@ class ClusterRuntime : public event::Deferred {
   Pools pools_[4];  // by priority; behind them those of HTTP/2 where requests decide
   event::TurnTask sweep_;
   std::vector<std::unique_ptr<Pool>> leaving_;  // of hosts that left, while requests use them
-  const Host* last_host_ = nullptr;  // most clusters of a sidecar have one host
+  const Host* last_host_ = nullptr;             // most clusters of a sidecar have one host
   Pool* last_pool_ = nullptr;
   std::unique_ptr<Destinations> destinations_;  // null: the hosts are known
 };

@@ -4,8 +4,8 @@
 //
 // Owner: the server; outlives the admin listener. Thread: main, all of it: the admin listener runs
 // on main's dispatcher, as Envoy's does, so that handlers may ask main's objects without locks.
-// All functions but refresh_stats, unready, certificates and journal must be set. `quit` only asks: the
-// answer to the request is written before the server goes.
+// All functions but refresh_stats, unready, certificates and journal must be set. `quit` only asks:
+// the answer to the request is written before the server goes.
 
 #include <cstdint>
 #include <functional>

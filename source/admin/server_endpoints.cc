@@ -34,7 +34,8 @@ Response Ready(const EndpointTable& table, const Request&) {
   // Behind Envoy's one line: what is waited for.
   if (table.environment().unready) {
     for (const UnreadyTarget& target : table.environment().unready()) {
-      for (const std::string& what : target.waits_for) body += Concat(target.name, ": ", what, "\n");
+      for (const std::string& what : target.waits_for)
+        body += Concat(target.name, ": ", what, "\n");
     }
   }
   return Error(503, body);

@@ -60,7 +60,7 @@ struct ResourceContext {
   std::string service_cluster;
   std::string node;
   absl::flat_hash_map<std::string, tls::SecretValue> secrets;  // static_resources.secrets
-  std::shared_ptr<const net::Source> cluster_source;           // cluster_manager.upstream_bind_config
+  std::shared_ptr<const net::Source> cluster_source;  // cluster_manager.upstream_bind_config
   absl::flat_hash_set<std::string> primary_clusters;
   bool has_ads = false;
 };
@@ -83,7 +83,7 @@ struct BootstrapConfig {
   // Of the EDS clusters among `clusters`, by name.
   absl::flat_hash_map<std::string, EndpointSource> endpoint_sources;
   ResourceContext resources;
-  std::string log_format;    // a pattern for base::StartLog; empty: not given
+  std::string log_format;  // a pattern for base::StartLog; empty: not given
   event::Duration stats_flush_interval = 5 * event::kSecond;
   bool stats_flush_on_admin = false;  // histograms are brought up to date when they are asked for
   stats::Matcher stats_matcher;

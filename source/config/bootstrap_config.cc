@@ -147,6 +147,24 @@ void ParseDynamicResources(const Bootstrap::DynamicResources& proto, const Field
   }
 }
 
+// A stream of a control plane needs HTTP/2, whether or not its cluster says so: Diego's does not.
+void SpeakHttp2(const Translation& translation, BootstrapConfig& config) {
+  absl::flat_hash_set<std::string> servers;
+  const auto add = [&servers](const ApiSource& source) {
+    if (source.kind == ApiSource::Kind::kRest) return;
+    for (const grpc::Service& service : source.services) servers.insert(service.cluster);
+  };
+  if (config.ads.has_value()) add(*config.ads);
+  if (config.cds.has_value()) add(config.cds->api);
+  if (config.lds.has_value()) add(config.lds->api);
+  for (const auto& source : translation.secret_servers) add(source->api);
+  for (upstream::ClusterConfig& cluster : config.clusters) {
+    if (cluster.protocol == upstream::Protocol::kHttp1 && servers.contains(cluster.name)) {
+      cluster.protocol = upstream::Protocol::kHttp2;
+    }
+  }
+}
+
 // Also tells the translation which clusters there are.
 std::vector<upstream::ClusterConfig> ParseClusters(const StaticResources& proto,
                                                    const FieldPath& path,
@@ -298,9 +316,8 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   std::shared_ptr<const net::Source> source;
   if (proto.cluster_manager().has_upstream_bind_config()) {
     const FieldPath manager = root.Field("cluster_manager");
-    source =
-        ParseSource(proto.cluster_manager().upstream_bind_config(),
-                    manager.Field("upstream_bind_config"), translation);
+    source = ParseSource(proto.cluster_manager().upstream_bind_config(),
+                         manager.Field("upstream_bind_config"), translation);
     for (upstream::ClusterConfig& cluster : config.clusters) {
       if (cluster.source == nullptr) cluster.source = source;
     }
@@ -310,6 +327,7 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   config.listeners =
       ParseListeners(proto.static_resources(), resources.Field("listeners"), translation);
   if (errors.size() != errors_before) return std::nullopt;
+  SpeakHttp2(translation, config);
   config.node_proto = translation.node;
   config.primary_clusters = translation.primary_clusters;
   config.tls_contexts = std::move(translation.tls_contexts);

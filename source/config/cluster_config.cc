@@ -45,7 +45,7 @@ void CheckKind(const cds::Cluster& proto, const FieldPath& path, Translation& tr
 void ParseEndpointSource(const cds::Cluster& proto, const FieldPath& path, Translation& translation,
                          upstream::ClusterConfig& config) {
   const FieldPath options = path.Field("eds_cluster_config");
-  if (!proto.has_eds_cluster_config()) {
+  if (!proto.eds_cluster_config().has_eds_config()) {
     translation.errors.Add(options, "cannot create an EDS cluster without an EDS config");
     return;
   }

@@ -192,8 +192,7 @@ Section EndpointsSection(const Bootstrap& bootstrap, const ShownResources& resou
   return dump;
 }
 
-void SetListener(const ShownResource& listener,
-                 admin::ListenersConfigDump::DynamicListener& out) {
+void SetListener(const ShownResource& listener, admin::ListenersConfigDump::DynamicListener& out) {
   out.set_name(listener.name);
   if (listener.active.has_value()) SetState(listener.active, *out.mutable_active_state());
   if (listener.warming.has_value()) SetState(listener.warming, *out.mutable_warming_state());

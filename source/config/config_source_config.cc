@@ -46,9 +46,8 @@ std::optional<event::TokenBucketSettings> ParseRateLimit(const core::RateLimitSe
 // Whether there is such a cluster when the source is first asked.
 void CheckCluster(const std::string& name, const FieldPath& path, const Translation& translation) {
   if (translation.primary_clusters.contains(name)) return;
-  translation.errors.Add(path,
-                         Concat("must have a statically defined non-EDS cluster: '", name,
-                                "' does not exist, was added via api, or is an EDS cluster"));
+  translation.errors.Add(path, Concat("must have a statically defined non-EDS cluster: '", name,
+                                      "' does not exist, was added via api, or is an EDS cluster"));
 }
 
 void ParseServices(const core::ApiConfigSource& proto, const FieldPath& path,
@@ -64,8 +63,8 @@ void ParseServices(const core::ApiConfigSource& proto, const FieldPath& path,
   for (int i = 0; i < proto.grpc_services_size(); ++i) {
     const FieldPath at = services.Index(static_cast<size_t>(i));
     ConfigContext context(translation.errors, path.ToString(), &translation);
-    std::optional<grpc::Service> service = ParseGrpcService(
-        proto.grpc_services(i), Concat("grpc_services[", i, "]"), context);
+    std::optional<grpc::Service> service =
+        ParseGrpcService(proto.grpc_services(i), Concat("grpc_services[", i, "]"), context);
     if (!service.has_value()) continue;
     const FieldPath target = at.Field("envoy_grpc");
     CheckCluster(service->cluster, target.Field("cluster_name"), translation);
@@ -134,8 +133,8 @@ std::optional<ApiSource> ParseApiSource(const core::ApiConfigSource& proto, cons
   }
   source.node_on_first_message_only = proto.set_node_on_first_message_only();
   if (proto.has_rate_limit_settings()) {
-    source.rate_limit = ParseRateLimit(proto.rate_limit_settings(),
-                                       path.Field("rate_limit_settings"), translation);
+    source.rate_limit =
+        ParseRateLimit(proto.rate_limit_settings(), path.Field("rate_limit_settings"), translation);
   }
   if (translation.errors.size() != errors_before) return std::nullopt;
   return source;

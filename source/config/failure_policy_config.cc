@@ -167,8 +167,7 @@ std::vector<route::MirrorPolicy> ParseMirrors(const Mirrors& protos, bool valida
       translation.errors.Add(path,
                              "Exactly one of cluster or cluster_header in request mirror "
                              "policy need to be specified");
-    } else if (validate_clusters && !mirror.cluster.empty() &&
-               !translation.Knows(mirror.cluster)) {
+    } else if (validate_clusters && !mirror.cluster.empty() && !translation.Knows(mirror.cluster)) {
       translation.errors.Add(path.Field("cluster"),
                              Concat("route: unknown shadow cluster '", mirror.cluster, "'"));
     }

@@ -343,8 +343,8 @@ void ParseRds(const Rds& proto, const FieldPath& path, Translation& translation,
       ParseConfigSource(proto.config_source(), path.Field("config_source"), translation);
   if (!source.has_value()) return;
   config.route_slot = std::make_shared<const route::RouteSlot>();
-  translation.route_uses.push_back({*source, proto.route_config_name(), config.stat_prefix,
-                                    config.route_slot, config.filters});
+  translation.route_uses.push_back(
+      {*source, proto.route_config_name(), config.stat_prefix, config.route_slot, config.filters});
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #pragma once
 
-// Meaning: what a message says, as a value to compare: two messages that say the same have the same,
-// whatever the order in which maps and fields were written, also inside an Any.
+// Meaning: what a message says, as a value to compare: two messages that say the same have the
+// same, whatever the order in which maps and fields were written, also inside an Any.
 //
 // Pure; any thread. 128 bits of two hashes: not against an adversary, who as control plane could
 // simply send another configuration. No protobuf in this header.

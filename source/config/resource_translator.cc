@@ -32,8 +32,8 @@ std::string OneLine(ErrorList errors) {
   errors.Truncate(kMaxTold);
   std::string text;
   for (const ConfigError& error : errors.errors()) {
-    text += Concat(text.empty() ? "" : "; ", error.path, error.path.empty() ? "" : ": ",
-                   error.message);
+    text +=
+        Concat(text.empty() ? "" : "; ", error.path, error.path.empty() ? "" : ": ", error.message);
   }
   if (count > kMaxTold) text += Concat("; and ", count - kMaxTold, " more");
   return text;

@@ -57,7 +57,8 @@ class ResourceTranslator {
   // `matches`: those of the cluster whose endpoints they are to be.
   absl::StatusOr<EndpointsResource> Endpoints(std::string_view bytes,
                                               const std::vector<upstream::TransportMatch>& matches);
-  // `serving`: the version that there is; filter chains that did not change are its own. Null: none.
+  // `serving`: the version that there is; filter chains that did not change are its own. Null:
+  // none.
   absl::StatusOr<std::shared_ptr<const ListenerConfig>> Listener(std::string_view bytes,
                                                                  const ListenerConfig* serving);
   // For a connection manager with these filters.

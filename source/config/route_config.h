@@ -20,11 +20,11 @@ class RouteConfiguration;
 
 namespace remora::config {
 
-// Null after an error. `filters`: the chain that the table is for. `validates_clusters`: what counts
-// where the table does not say.
+// Null after an error. `filters`: the chain that the table is for. `validates_clusters`: what
+// counts where the table does not say.
 std::shared_ptr<const route::RouteTable> ParseRouteTable(
     const envoy::config::route::v3::RouteConfiguration& proto,
-    const std::vector<http::FilterFactory>& filters, bool validates_clusters,
-    const FieldPath& path, Translation& translation);
+    const std::vector<http::FilterFactory>& filters, bool validates_clusters, const FieldPath& path,
+    Translation& translation);
 
 }  // namespace remora::config

@@ -124,8 +124,8 @@ SecretFile ReadSecret(const tls::SecretSource& source, std::string_view bytes,
   if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     errors.Add(root, Concat("Unable to unpack as ", proto.GetTypeName()));
   } else if (proto.name() != source.name) {
-    errors.Add(root.Field("name"), Concat("Unexpected SDS secret (expecting ", source.name,
-                                          "): ", proto.name()));
+    errors.Add(root.Field("name"),
+               Concat("Unexpected SDS secret (expecting ", source.name, "): ", proto.name()));
   } else {
     ValidateRules(proto, {}, errors, warnings);
     if (errors.empty()) file.secret = Translate(proto, root, errors, warnings);

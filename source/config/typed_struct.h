@@ -3,10 +3,10 @@
 // TypedStruct: a message written as a Struct, by a control plane that does not have the message's
 // descriptor; put back into the message that it stands for.
 //
-// Both xds.type.v3.TypedStruct and udpa.type.v1.TypedStruct. Pure; any thread. Faults go to `errors`
-// with the path of the field; fields that are not known are faults. Files do not need this: their
-// loader unwraps while it reads.
-// Source: Envoy source/common/config/utility.cc, translateOpaqueConfig.
+// Both xds.type.v3.TypedStruct and udpa.type.v1.TypedStruct. Pure; any thread. Faults go to
+// `errors` with the path of the field; fields that are not known are faults. Files do not need
+// this: their loader unwraps while it reads. Source: Envoy source/common/config/utility.cc,
+// translateOpaqueConfig.
 
 #include "source/config/config_error.h"
 

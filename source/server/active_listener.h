@@ -156,7 +156,7 @@ class ActiveListener final : public event::Deferred,
   net::PipePool& pipes_;
   access_log::WorkerLoggers loggers_;
   ListenerFilters filters_;
-  std::vector<std::unique_ptr<ListenerChain>> chains_;  // as ListenerConfig::AllChains
+  std::vector<std::unique_ptr<ListenerChain>> chains_;   // as ListenerConfig::AllChains
   std::vector<std::unique_ptr<ListenerChain>> leaving_;  // with connections yet
   ListenerChain* only_chain_ = nullptr;  // takes everything; null: it depends on the connection
   ListenerStats stats_;

@@ -12,8 +12,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "source/server/scope_lease.h"
 #include "source/stats/store.h"
-#include "source/upstream/cluster_table.h"
 #include "source/upstream/cluster_stats.h"
+#include "source/upstream/cluster_table.h"
 
 namespace remora::server {
 

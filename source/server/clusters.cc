@@ -48,8 +48,7 @@ void CountTransports(const upstream::Cluster& cluster, const upstream::Cluster* 
 
 }  // namespace
 
-Clusters::Clusters(Services services)
-    : services_(std::move(services)) {}
+Clusters::Clusters(Services services) : services_(std::move(services)) {}
 
 std::shared_ptr<const upstream::ClusterTable> Clusters::table() {
   if (std::exchange(changed_, false)) {

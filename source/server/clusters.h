@@ -1,7 +1,7 @@
 #pragma once
 
-// Clusters: all clusters of the process that requests may use, by name, with their statistics; makes
-// the cluster table of the next World.
+// Clusters: all clusters of the process that requests may use, by name, with their statistics;
+// makes the cluster table of the next World.
 //
 //   Put, PutHosts, Remove --> table() --on_change--> the server publishes it at the end of the turn
 //
@@ -41,7 +41,8 @@ class Clusters {
   Clusters(const Clusters&) = delete;
   Clusters& operator=(const Clusters&) = delete;
 
-  // In use from now on, in the place of the one of that name. The configuration's hosts are its own.
+  // In use from now on, in the place of the one of that name. The configuration's hosts are its
+  // own.
   void Put(upstream::ClusterConfig config);
   // Those of an EDS cluster.
   void PutHosts(const std::string& name, const std::vector<upstream::HostConfig>& hosts);

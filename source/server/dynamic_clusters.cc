@@ -67,12 +67,14 @@ std::vector<xds::ResourceError> DynamicClusters::OnUpdate(const xds::ResourceUpd
   }
   services_.sources.Resume(xds::ResourceType::kEndpoints);
   if (errors.empty()) version_ = std::string(update.version);
-  if (!std::exchange(settled_, true)) services_.warmer.Arrived(kClusterSourceTarget, kFirstClusters);
+  if (!std::exchange(settled_, true))
+    services_.warmer.Arrived(kClusterSourceTarget, kFirstClusters);
   return errors;
 }
 
 void DynamicClusters::OnFetchTimeout(absl::Span<const std::string>) {
-  if (!std::exchange(settled_, true)) services_.warmer.Arrived(kClusterSourceTarget, kFirstClusters);
+  if (!std::exchange(settled_, true))
+    services_.warmer.Arrived(kClusterSourceTarget, kFirstClusters);
 }
 
 absl::Status DynamicClusters::Put(const xds::Resource& resource, ConfigJournal::Update& journal) {
@@ -80,8 +82,8 @@ absl::Status DynamicClusters::Put(const xds::Resource& resource, ConfigJournal::
   config::ResourceVersion shown{std::string(resource.version), std::string(resource.bytes),
                                 services_.dispatcher.wall_now()};
   const auto known = entries_.find(name);
-  const bool of_bootstrap = known == entries_.end() ? services_.clusters.Contains(name)
-                                                    : !known->second.from_source;
+  const bool of_bootstrap =
+      known == entries_.end() ? services_.clusters.Contains(name) : !known->second.from_source;
   // As Envoy: what the bootstrap says stays, and nobody is told.
   if (of_bootstrap) {
     REMORA_LOG(kMain, kInfo, "cluster ", name, " is the bootstrap's: the source's is passed over");
@@ -241,8 +243,7 @@ absl::Status DynamicClusters::TakeEndpoints(const std::string& name,
   const bool serves = entry.active != nullptr && &from == entry.endpoints.get();
   const Version* version = serves ? entry.active.get() : entry.warming.get();
   if (version == nullptr) return absl::OkStatus();
-  auto hosts =
-      services_.translator.Endpoints(message, version->resource.config.transport_matches);
+  auto hosts = services_.translator.Endpoints(message, version->resource.config.transport_matches);
   if (!hosts.ok()) return hosts.status();
   if (serves) {
     services_.clusters.PutHosts(name, hosts->hosts);

@@ -1,9 +1,10 @@
 #pragma once
 
-// DynamicClusters: clusters that come from a source (CDS), and those of the bootstrap whose endpoints
-// do (EDS): from the resource to the cluster that requests may use.
+// DynamicClusters: clusters that come from a source (CDS), and those of the bootstrap whose
+// endpoints do (EDS): from the resource to the cluster that requests may use.
 //
-//   resource --translate--> Version --warm: endpoints and secrets are there, or given up--> Clusters
+//   resource --translate--> Version --warm: endpoints and secrets are there, or given up-->
+//   Clusters
 //            \--refused: the one that there is stays, and the control plane is told
 //
 // A version that warms does not touch the one that serves. A cluster that is announced again keeps
@@ -90,7 +91,8 @@ class DynamicClusters final : public xds::ResourceUser {
   bool Remove(const std::string& name);
   // Starts to wait for what `version` needs; uses it when there is nothing.
   absl::Status Warm(const std::string& name, Entry& entry, std::unique_ptr<Version> version);
-  void AskForEndpoints(const std::string& name, Entry& entry, const config::ClusterResource& cluster);
+  void AskForEndpoints(const std::string& name, Entry& entry,
+                       const config::ClusterResource& cluster);
   EndpointSubscription* EndpointsFor(Entry& entry, const Version& version);
   void Activate(const std::string& name, Entry& entry);
   // The hosts that `version` has by its last assignment.

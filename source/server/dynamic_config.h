@@ -1,7 +1,7 @@
 #pragma once
 
-// DynamicConfig: everything of the configuration that comes from sources: who follows what, in which
-// order it is asked for, and what of it is known.
+// DynamicConfig: everything of the configuration that comes from sources: who follows what, in
+// which order it is asked for, and what of it is known.
 //
 //   static clusters and their endpoints --warm--> CDS --answered, its clusters warm--> LDS
 //

@@ -60,7 +60,8 @@ std::vector<xds::ResourceError> DynamicListeners::OnUpdate(const xds::ResourceUp
 void DynamicListeners::OnFetchTimeout(absl::Span<const std::string>) { Settle(); }
 
 void DynamicListeners::Settle() {
-  if (!std::exchange(settled_, true)) services_.warmer.Arrived(kListenerSourceTarget, kFirstListeners);
+  if (!std::exchange(settled_, true))
+    services_.warmer.Arrived(kListenerSourceTarget, kFirstListeners);
 }
 
 absl::StatusOr<DynamicListeners::Change> DynamicListeners::Put(const xds::Resource& resource) {

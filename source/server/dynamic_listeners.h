@@ -7,9 +7,9 @@
 //            \--refused: the one that there is stays, and the control plane is told
 //
 // A version that warms does not touch the one that serves. Versions are compared by what they mean,
-// filter chain by filter chain: one that did not change keeps its connections, certificates and route
-// tables. Owner: Server. Thread: main.
-// Source: Envoy source/common/listener_manager/{lds_api,listener_manager_impl}.cc.
+// filter chain by filter chain: one that did not change keeps its connections, certificates and
+// route tables. Owner: Server. Thread: main. Source: Envoy
+// source/common/listener_manager/{lds_api,listener_manager_impl}.cc.
 
 #include <functional>
 #include <memory>

@@ -86,8 +86,8 @@ size_t RouteSubscription::Add(const config::RouteUse& use, const std::string& wh
       user.table = *std::move(table);
       services_.put(user.slot, user.table);
     } else {
-      REMORA_LOG(kMain, kError, "route table ", name_, " is not for all who ask for it: ",
-                 std::string(table.status().message()));
+      REMORA_LOG(kMain, kError, "route table ", name_,
+                 " is not for all who ask for it: ", std::string(table.status().message()));
     }
   }
   users_.push_back(std::move(user));

@@ -7,8 +7,8 @@
 //
 // A table is for the HTTP filters of its managers, which is what makes overrides by route mean
 // something: managers with the same filters share one. Owner: Server. Thread: main. A refused table
-// is a NACK and the last good one stays, for all managers; one that the source takes away stays too,
-// as in Envoy. Source: Envoy source/common/router/rds_impl.cc, source/common/rds/.
+// is a NACK and the last good one stays, for all managers; one that the source takes away stays
+// too, as in Envoy. Source: Envoy source/common/router/rds_impl.cc, source/common/rds/.
 
 #include <functional>
 #include <list>
@@ -28,7 +28,7 @@ namespace remora::server {
 
 // `http.<stat_prefix>.rds.<name>.`, beside those of the subscription.
 struct RouteTableStats {
-  stats::NamedCounter<"config_reload"> config_reload;  // Tables taken.
+  stats::NamedCounter<"config_reload"> config_reload;                // Tables taken.
   stats::NamedGauge<"config_reload_time_ms"> config_reload_time_ms;  // When; since 1970.
 };
 

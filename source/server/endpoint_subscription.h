@@ -3,10 +3,10 @@
 // EndpointSubscription: the endpoints of one service, for one cluster: the last assignment that the
 // cluster could use.
 //
-// Owner: DynamicClusters, for each EDS cluster; it outlives changes of the cluster that do not touch
-// the source, so that a cluster that is announced again has its endpoints at once. Thread: main. An
-// assignment that the user refuses is a NACK, and the last good one stays. What a source takes away
-// stays too, as in Envoy: the cluster is what is removed.
+// Owner: DynamicClusters, for each EDS cluster; it outlives changes of the cluster that do not
+// touch the source, so that a cluster that is announced again has its endpoints at once. Thread:
+// main. An assignment that the user refuses is a NACK, and the last good one stays. What a source
+// takes away stays too, as in Envoy: the cluster is what is removed.
 
 #include <functional>
 #include <optional>

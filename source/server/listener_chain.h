@@ -2,9 +2,9 @@
 
 // ListenerChain: one filter chain on one worker: its guards and what its sessions share.
 //
-// Owner: ActiveListener. Thread: the worker's. It moves from one version of the listener to the next
-// while its configuration stays; when it leaves, it goes behind its last session. Failures: what a
-// guard refuses is an answer, and a transport that cannot be made safe is null.
+// Owner: ActiveListener. Thread: the worker's. It moves from one version of the listener to the
+// next while its configuration stays; when it leaves, it goes behind its last session. Failures:
+// what a guard refuses is an answer, and a transport that cannot be made safe is null.
 
 #include <memory>
 #include <vector>

@@ -4,8 +4,8 @@
 //
 // With them goes what else all workers of a listener look at: whether it is drained, and how many
 // connections it has.
-// Owner of the scopes: a ScopeLease of the listener. Who counts in them holds `keeper`. Thread: main.
-// Nothing fails.
+// Owner of the scopes: a ScopeLease of the listener. Who counts in them holds `keeper`. Thread:
+// main. Nothing fails.
 
 #include <memory>
 #include <vector>

@@ -108,8 +108,7 @@ struct ListenerSet::Leaving {
   event::Timer timer;  // the end of the drain time
 };
 
-ListenerSet::ListenerSet(const Services& services)
-    : services_(services) {
+ListenerSet::ListenerSet(const Services& services) : services_(services) {
   services_.draining.OnStop([this](const ListenerConfig& config) { CloseSockets(config); });
   services_.stats.total_listeners_draining.Set(0);
 }
@@ -287,9 +286,9 @@ void ListenerSet::Start(Bound& bound) {
 }
 
 std::vector<ListenerSet::Bound>::iterator ListenerSet::FindPrepared(const ListenerConfig& config) {
-  const auto found = std::find_if(
-      prepared_.begin(), prepared_.end(),
-      [&config](const Bound& bound) { return bound.config.get() == &config; });
+  const auto found =
+      std::find_if(prepared_.begin(), prepared_.end(),
+                   [&config](const Bound& bound) { return bound.config.get() == &config; });
   CHECK(found != prepared_.end());
   return found;
 }
@@ -366,12 +365,10 @@ void ListenerSet::AdoptInPlace(Bound& old, Bound next, std::unique_ptr<Company> 
   const net::Drain* drain = services_.draining.AddLeaving();
   for (size_t i = 0; i < services_.workers.size(); ++i) {
     OnWorker(i, [worker = services_.workers[i].get(), from = old.config, to = next.config,
-                 scopes = next.scopes, drain]() mutable {
-      worker->UpdateListener(*from, std::move(to), scopes, drain);
-    });
+                 scopes = next.scopes,
+                 drain]() mutable { worker->UpdateListener(*from, std::move(to), scopes, drain); });
   }
-  Leaving& leaving =
-      BeginLeaving(std::exchange(old, std::move(next)), drain, std::move(company));
+  Leaving& leaving = BeginLeaving(std::exchange(old, std::move(next)), drain, std::move(company));
   leaving.in_place = true;
 }
 

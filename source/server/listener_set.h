@@ -9,13 +9,13 @@
 // Owner: Server. Thread: main. Listeners of the bootstrap: all ports are bound before any worker
 // runs, so that a busy one is known before anything is served; Bind then fails and nothing is kept.
 // Until a listener is started a connect to its port is refused: one that succeeds means that it is
-// served. Those of sources: Prepare fails when a port cannot be bound, Listen when the kernel does not
-// let it.
+// served. Those of sources: Prepare fails when a port cannot be bound, Listen when the kernel does
+// not let it.
 //
-// A version of a listener in which only filter chains differ is taken over in place. Of any other one
-// the sockets are taken over if they would be the same: main holds a descriptor of each, so that the
-// port is never closed in between. What leaves ends with its connections or after the drain time.
-// Source: Envoy source/common/listener_manager/listener_manager_impl.cc.
+// A version of a listener in which only filter chains differ is taken over in place. Of any other
+// one the sockets are taken over if they would be the same: main holds a descriptor of each, so
+// that the port is never closed in between. What leaves ends with its connections or after the
+// drain time. Source: Envoy source/common/listener_manager/listener_manager_impl.cc.
 
 #include <functional>
 #include <list>

@@ -1,7 +1,7 @@
 #pragma once
 
-// LogFiles: the access logs' files of the process: opened on main before anybody writes to them, and
-// their statistics, `filesystem.`.
+// LogFiles: the access logs' files of the process: opened on main before anybody writes to them,
+// and their statistics, `filesystem.`.
 //
 // Owner: Server. Thread: main. The log thread counts in cells of its own; Refresh brings the
 // statistics up to date. Open fails when a file cannot be opened.

@@ -1,7 +1,7 @@
 #pragma once
 
-// Publication: how configuration gets from main to the workers: one World at the end of each turn in
-// which something of it changed, route tables into their slots, runtime values.
+// Publication: how configuration gets from main to the workers: one World at the end of each turn
+// in which something of it changed, route tables into their slots, runtime values.
 //
 //   change --Changed--> end of turn --Publish--> World --post--> each worker, main's too
 //

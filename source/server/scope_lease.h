@@ -7,7 +7,8 @@
 //
 // Owner of a lease: the owner of the scopes; of RemovedScopes: Server, one for all, since memory is
 // used again in the order of removals. Thread: main. A removed scope
-// is not shown any more at once; workers that still have connections count on, unseen. Nothing fails.
+// is not shown any more at once; workers that still have connections count on, unseen. Nothing
+// fails.
 
 #include <deque>
 #include <memory>

@@ -3,10 +3,10 @@
 // SecretContexts: what TLS contexts of the process are followed with: the provider of secrets, and
 // who warms until they are there.
 //
-// Owner: Server. Thread: main. Follow for each context of a listener or cluster, then Start: secrets
-// of files are read at once, so that with good files nothing warms by the time Start returns; what is
-// followed later is read at once. Follow fails when a secret that stands in the configuration itself
-// is wrong.
+// Owner: Server. Thread: main. Follow for each context of a listener or cluster, then Start:
+// secrets of files are read at once, so that with good files nothing warms by the time Start
+// returns; what is followed later is read at once. Follow fails when a secret that stands in the
+// configuration itself is wrong.
 
 #include <memory>
 #include <string>
@@ -43,7 +43,8 @@ class SecretContexts {
   SecretContexts& operator=(const SecretContexts&) = delete;
 
   // Of secrets that may change (SecretContext::Changes), as long as the result lives. `who` warms
-  // until all secrets of the context have come or are given up. `on_settled` of the setup is set here.
+  // until all secrets of the context have come or are given up. `on_settled` of the setup is set
+  // here.
   absl::StatusOr<std::unique_ptr<SecretContext>> Follow(SecretContext::Setup setup,
                                                         const std::string& who);
   // Reads the sources.

@@ -69,8 +69,8 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       started_(clock.Now()),
       main_(options_.concurrency, store_.main_shard(), clock, own_ip_, process_, log_writer_,
             file_stats_, service_log_scope_),
-      clusters_({store_, breaker_gauges_, cluster_stats_, options_.concurrency + 1,
-                 removed_scopes_, [this] { publication_.Changed(); }}),
+      clusters_({store_, breaker_gauges_, cluster_stats_, options_.concurrency + 1, removed_scopes_,
+                 [this] { publication_.Changed(); }}),
       publication_(main_, workers_, [this] { return clusters_.table(); }),
       files_(main_.dispatcher()),
       draining_(process_, main_.dispatcher(), workers_, listener_stats_, options_.drain,
@@ -82,8 +82,8 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       flush_timer_(
           main_.dispatcher().timers(), [](void* self) { static_cast<Server*>(self)->FlushStats(); },
           this),
-      listeners_({store_, listener_stats_, draining_, main_.dispatcher(), workers_,
-                  removed_scopes_, [this] { publication_.Publish(); }}),
+      listeners_({store_, listener_stats_, draining_, main_.dispatcher(), workers_, removed_scopes_,
+                  [this] { publication_.Publish(); }}),
       warmer_([this](const std::string&) { main_.dispatcher().AtTurnEnd(start_task_); }),
       sources_(std::move(bootstrap_.ads), bootstrap_.node_proto,
                {main_.dispatcher(), main_.clusters(), store_, files_,
@@ -135,19 +135,16 @@ absl::Status Server::AddClusters() {
 
 void Server::MakeDynamicConfig() {
   xds::Sources& sources = options_.sources != nullptr ? *options_.sources : sources_;
-  DynamicConfig::Setup setup{{},
-                             bootstrap_.cds,
-                             bootstrap_.lds,
-                             cluster_stats_,
-                             listener_stats_,
-                             [this](const ListenerConfig& listener) {
-                               return log_files_.Open(listener);
-                             },
-                             listeners_,
-                             workers_.size(),
-                             [this](const auto& slot, const auto& table) {
-                               publication_.PutRoutes(slot, table);
-                             }};
+  DynamicConfig::Setup setup{
+      {},
+      bootstrap_.cds,
+      bootstrap_.lds,
+      cluster_stats_,
+      listener_stats_,
+      [this](const ListenerConfig& listener) { return log_files_.Open(listener); },
+      listeners_,
+      workers_.size(),
+      [this](const auto& slot, const auto& table) { publication_.PutRoutes(slot, table); }};
   setup.translator.context = std::move(bootstrap_.resources);
   setup.translator.unknown_fields = options_.dynamic_unknown_fields;
   setup.translator.on_unknown_fields = [this](size_t count) {
@@ -156,12 +153,10 @@ void Server::MakeDynamicConfig() {
   setup.translator.on_warning = [](const std::string& warning) {
     REMORA_LOG(kMain, kWarning, warning);
   };
-  setup.translator.has_cluster = [this](std::string_view name) {
-    return clusters_.Contains(name);
-  };
+  setup.translator.has_cluster = [this](std::string_view name) { return clusters_.Contains(name); };
   dynamic_ = std::make_unique<DynamicConfig>(
-      std::move(setup), DynamicConfig::Services{sources, clusters_, tls_, warmer_,
-                                                main_.dispatcher(), store_});
+      std::move(setup),
+      DynamicConfig::Services{sources, clusters_, tls_, warmer_, main_.dispatcher(), store_});
 }
 
 std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtractor& tags) {
@@ -171,8 +166,8 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
   facts.command_line_options = options_.command_line_options;
   if (options_.dumper != nullptr) facts.node = options_.dumper->NodeJson();
   auto environment = std::make_unique<admin::Environment>(admin::Environment{
-      store_, tags, clock_, std::move(facts), [this] { return State(); }, [this] { return publication_.world(); },
-      [this] { return listeners_.addresses(); },
+      store_, tags, clock_, std::move(facts), [this] { return State(); },
+      [this] { return publication_.world(); }, [this] { return listeners_.addresses(); },
       [this](const admin::Parameters& parameters) { return DumpConfig(parameters); },
       [this] { Quit(); },
       [this] {
@@ -187,8 +182,7 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
       [this] { return runtime_.snapshot(); },
       [this](const admin::Parameters& overrides) { return runtime_.Modify(overrides); },
       [this] { ReopenLogs(); }, bootstrap_.admin.allow_paths, [this] { return Unready(); },
-      [this] { return tls_.Served(); },
-      [this] { return dynamic_->journal(); }});
+      [this] { return tls_.Served(); }, [this] { return dynamic_->journal(); }});
   return environment;
 }
 

@@ -7,7 +7,8 @@
 // read -> workers get the World -> control planes are asked -> each listener listens when its
 // secrets, and those of all clusters, are there or given up -> LIVE when all do, and the sources of
 // clusters and listeners have answered. Until then admin answers and says what is waited for. A
-// failure to bind is a Status and nothing stays started. What comes from sources is DynamicConfig's.
+// failure to bind is a Status and nothing stays started. What comes from sources is
+// DynamicConfig's.
 // SIGTERM and SIGINT end the process at once, as in Envoy, but for SIGTERM with a drain time
 // (draining.h), which a second one cuts short; SIGUSR1 reopens the log.
 

@@ -57,8 +57,9 @@ class TlsContexts {
   absl::Status FollowStatic(const std::vector<tls::ContextUse>& uses, const config::World& world);
   // `who` warms until their secrets are there. Updates are counted in `scope`, which outlives the
   // result. Null where there is nothing to follow.
-  absl::StatusOr<std::unique_ptr<FollowedContexts>> Follow(
-      const std::vector<tls::ContextUse>& uses, const std::string& who, stats::Scope& scope);
+  absl::StatusOr<std::unique_ptr<FollowedContexts>> Follow(const std::vector<tls::ContextUse>& uses,
+                                                           const std::string& who,
+                                                           stats::Scope& scope);
   tls::PartCache& parts() { return parts_; }
 
   // For /certs.

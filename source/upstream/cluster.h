@@ -61,7 +61,7 @@ enum class Protocol : uint8_t {
 // How bytes travel to hosts whose metadata chose it.
 struct TransportMatch {
   std::string name;
-  http::MetadataValue values;  // that the host's must have
+  http::MetadataValue values;                              // that the host's must have
   std::shared_ptr<const net::TransportFactory> transport;  // null: plaintext
 };
 
@@ -88,10 +88,10 @@ struct ClusterConfig {
   CircuitBreakerLimits limits[2];
   std::optional<net::TcpKeepalive> keepalive;
   std::shared_ptr<const net::Source> source;  // of connections; null: the kernel's choice
-  std::vector<HostConfig> hosts;  // of the configuration itself
-  bool added_by_source = false;   // not by the bootstrap
-  bool hosts_change = false;      // endpoints come from a source
-  std::string eds_service_name;   // what that calls them; empty: the cluster's name
+  std::vector<HostConfig> hosts;              // of the configuration itself
+  bool added_by_source = false;               // not by the bootstrap
+  bool hosts_change = false;                  // endpoints come from a source
+  std::string eds_service_name;               // what that calls them; empty: the cluster's name
   std::optional<OriginalDestination> original_destination;  // in the place of `hosts`
   bool pool_per_connection = false;                         // of the downstream
   Balancing balancing = {};

@@ -206,7 +206,7 @@ class ClusterRuntime : public event::Deferred {
   event::TurnTask sweep_;
   std::vector<Pool*> empty_pools_;              // for the end of the turn
   std::vector<std::unique_ptr<Pool>> leaving_;  // of hosts that left, while requests use them
-  const Host* last_host_ = nullptr;  // most clusters of a sidecar have one host
+  const Host* last_host_ = nullptr;             // most clusters of a sidecar have one host
   Pool* last_pool_ = nullptr;
   std::unique_ptr<Destinations> destinations_;  // null: the hosts are known
 };

@@ -3,9 +3,9 @@
 // ClusterSet: a worker's look-up from cluster name to its runtime.
 //
 // Owner: the worker. Thread: the worker's. Adopts the World's cluster table (a map of shared
-// immutable clusters) by comparing pointers; runtimes are made at first use, take over other hosts of
-// their cluster, and are dropped when it has left the table, or become another one, and no request
-// uses them any more.
+// immutable clusters) by comparing pointers; runtimes are made at first use, take over other hosts
+// of their cluster, and are dropped when it has left the table, or become another one, and no
+// request uses them any more.
 
 #include <memory>
 #include <string>

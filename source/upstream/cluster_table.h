@@ -6,9 +6,9 @@
 //   table = *old; table.Put(...)      copies kShards pointers and one shard
 //   table.ForEachChange(old, ...)     compares kShards pointers and the shards that differ
 //
-// Owner: the World, by shared_ptr<const ClusterTable>. Threads: main makes and changes one before it
-// is shared, then it is read-only for all. Nothing fails. With 10,000 clusters a change of one costs
-// about forty entries here and as many look-ups on each worker.
+// Owner: the World, by shared_ptr<const ClusterTable>. Threads: main makes and changes one before
+// it is shared, then it is read-only for all. Nothing fails. With 10,000 clusters a change of one
+// costs about forty entries here and as many look-ups on each worker.
 
 #include <array>
 #include <cstddef>

@@ -2,11 +2,11 @@
 
 // Host: one endpoint at run time: its address, weight, health, and its counters.
 //
-// Owner: its Cluster, and the versions of it that have the same endpoint: an update of the endpoints
-// keeps the Host, and with it the connections. Threads: any; weight and health are atomics that main
-// sets before the version that has them is handed to the workers, whose balancers read them when
-// they take it over; counters are one slot a worker (64 bytes, made when that worker first uses the
-// host), written by that worker alone and summed by main.
+// Owner: its Cluster, and the versions of it that have the same endpoint: an update of the
+// endpoints keeps the Host, and with it the connections. Threads: any; weight and health are
+// atomics that main sets before the version that has them is handed to the workers, whose balancers
+// read them when they take it over; counters are one slot a worker (64 bytes, made when that worker
+// first uses the host), written by that worker alone and summed by main.
 
 #include <atomic>
 #include <cstdint>

@@ -18,8 +18,7 @@ using google::protobuf::internal::WireFormatLite;
 
 namespace {
 
-constexpr std::string_view kResourceUrl =
-    "type.googleapis.com/envoy.service.discovery.v3.Resource";
+constexpr std::string_view kResourceUrl = "type.googleapis.com/envoy.service.discovery.v3.Resource";
 
 std::string NameAt(size_t index) { return Concat("resources[", index, "]"); }
 
@@ -38,10 +37,10 @@ void AddMessage(google::protobuf::Any& any, size_t index, Offer offer, Response&
                   Concat(first.path, first.path.empty() ? "" : ": ", first.message), response);
   }
   if (any.type_url() != response.type_url) {
-    return Refuse(std::move(offer.name), index,
-                  Concat("is of type ", any.type_url(), ", and the response of type ",
-                         response.type_url),
-                  response);
+    return Refuse(
+        std::move(offer.name), index,
+        Concat("is of type ", any.type_url(), ", and the response of type ", response.type_url),
+        response);
   }
   std::string name;
   if (!ReadName(any.value(), name)) {
@@ -62,9 +61,9 @@ bool ReadName(std::string_view bytes, std::string& name) {
   google::protobuf::io::CodedInputStream input(reinterpret_cast<const uint8_t*>(bytes.data()),
                                                static_cast<int>(bytes.size()));
   while (const uint32_t tag = input.ReadTag()) {
-    const bool is_name = WireFormatLite::GetTagFieldNumber(tag) == kNameField &&
-                         WireFormatLite::GetTagWireType(tag) ==
-                             WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
+    const bool is_name =
+        WireFormatLite::GetTagFieldNumber(tag) == kNameField &&
+        WireFormatLite::GetTagWireType(tag) == WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
     if (is_name ? !WireFormatLite::ReadString(&input, &name)
                 : !WireFormatLite::SkipField(&input, tag)) {
       return false;

@@ -1,7 +1,7 @@
 #pragma once
 
-// BackOff: how long to wait before the next try: twice as long each time, and somewhere between half
-// of that and all of it, so that proxies come back one by one.
+// BackOff: how long to wait before the next try: twice as long each time, and somewhere between
+// half of that and all of it, so that proxies come back one by one.
 //
 // A value; any thread. Source: Envoy source/common/common/backoff_strategy.h, with its limits for
 // control planes (subscription_factory.h: 500 ms, 30 s).

@@ -53,7 +53,7 @@ struct Response {
   std::string nonce = {};
   std::string control_plane = {};  // its identifier; empty: not said
   std::vector<Offer> offers = {};
-  std::vector<std::string> removed = {};      // delta
+  std::vector<std::string> removed = {};       // delta
   std::vector<ResourceError> unreadable = {};  // resources that are not among the offers
 };
 

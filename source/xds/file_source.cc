@@ -42,9 +42,8 @@ void LoadProto(const std::string& path, bool text, Loaded& loaded) {
     loaded.error = std::string(bytes.status().message());
     return;
   }
-  const bool good = text
-                        ? google::protobuf::TextFormat::ParseFromString(*bytes, &loaded.message)
-                        : loaded.message.ParseFromString(*bytes);
+  const bool good = text ? google::protobuf::TextFormat::ParseFromString(*bytes, &loaded.message)
+                         : loaded.message.ParseFromString(*bytes);
   if (!good) loaded.error = Concat("Unable to parse file \"", path, "\" as a DiscoveryResponse");
 }
 
@@ -116,8 +115,8 @@ void FileSource::Read() {
   if (!loaded.error.empty()) return Fail(loaded.error);
   Response response = TakeSotw(loaded.message, TypeUrl(state_.type()));
   if (response.type_url != TypeUrl(state_.type())) {
-    return Fail(Concat("it holds resources of type ", response.type_url, ", not ",
-                       TypeUrl(state_.type())));
+    return Fail(
+        Concat("it holds resources of type ", response.type_url, ", not ", TypeUrl(state_.type())));
   }
   state_.OnResponse(std::move(response), services_.dispatcher.now());
   trouble_.clear();

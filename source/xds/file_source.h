@@ -3,8 +3,8 @@
 // FileSource: a file with a DiscoveryResponse as a source of one type (path_config_source).
 //
 // It is read when somebody wants something of it, and again whenever another file is moved in its
-// place (or anything into the watched directory). A file that is wrong changes nothing: it is logged
-// with line and field, and counted for every subscription.
+// place (or anything into the watched directory). A file that is wrong changes nothing: it is
+// logged with line and field, and counted for every subscription.
 //
 // Owner: SourceSet. Thread: main; blocking file I/O. Formats by the name's end: .yaml, .yml, .pb
 // (binary), .pb_text, and JSON for all others.

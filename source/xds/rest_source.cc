@@ -26,9 +26,11 @@ constexpr uint16_t kNotModified = 304;
 
 // In the order of ResourceType.
 constexpr std::string_view kPaths[kResourceTypes] = {
-    "/v3/discovery:clusters", "/v3/discovery:endpoints",         "/v3/discovery:listeners",
-    "/v3/discovery:routes",   "/v3/discovery:secrets",           "/v3/discovery:runtime",
-    "/v3/discovery:extension_configs", "",                       "/v3/discovery:scoped-routes",
+    "/v3/discovery:clusters",          "/v3/discovery:endpoints",
+    "/v3/discovery:listeners",         "/v3/discovery:routes",
+    "/v3/discovery:secrets",           "/v3/discovery:runtime",
+    "/v3/discovery:extension_configs", "",
+    "/v3/discovery:scoped-routes",
 };
 
 std::string ToJson(const Request& request, std::string_view node) {

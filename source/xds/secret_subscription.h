@@ -109,7 +109,7 @@ class SecretSubscription final : private ResourceUser {
   std::string shown_;
   int64_t updated_at_;
   event::FileWatch source_watch_;
-  event::FileWatch files_watch_;  // of files that the secret names
+  event::FileWatch files_watch_;          // of files that the secret names
   event::Timer timeout_;                  // of a file
   std::unique_ptr<Subscription> stream_;  // to a control plane
 };

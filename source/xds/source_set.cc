@@ -11,8 +11,7 @@ SourceSet::SourceSet(std::optional<config::ApiSource> ads, std::string node,
                      const Services& services)
     : node_(std::move(node)), services_(services), sweep_(&OnTurnEnd, this) {
   if (!ads.has_value()) return;
-  ads_ = std::make_unique<StreamSource>(
-      *std::move(ads), std::nullopt, "", StreamServices());
+  ads_ = std::make_unique<StreamSource>(*std::move(ads), std::nullopt, "", StreamServices());
 }
 
 std::unique_ptr<Subscription> SourceSet::Subscribe(const config::ConfigSource& source,
@@ -45,8 +44,7 @@ StreamSource& SourceSet::FindStream(const config::ApiSource& source, ResourceTyp
   for (const auto& stream : streams_) {
     if (stream->only() == type && stream->source() == source) return *stream;
   }
-  streams_.push_back(std::make_unique<StreamSource>(
-      source, type, stat_prefix, StreamServices()));
+  streams_.push_back(std::make_unique<StreamSource>(source, type, stat_prefix, StreamServices()));
   return *streams_.back();
 }
 

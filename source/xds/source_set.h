@@ -49,8 +49,7 @@ class SourceSet final : public Sources {
 
  private:
   static void OnTurnEnd(void* self);
-  Source& Find(const config::ConfigSource& source, ResourceType type,
-               std::string_view stat_prefix);
+  Source& Find(const config::ConfigSource& source, ResourceType type, std::string_view stat_prefix);
   StreamSource& FindStream(const config::ApiSource& source, ResourceType type,
                            std::string_view stat_prefix);
   RestSource& FindRest(const config::ApiSource& source, ResourceType type);

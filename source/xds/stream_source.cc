@@ -204,8 +204,7 @@ void StreamSource::OnMessage(buffer::Buffer& message) {
 
 void StreamSource::Answer(Response response) {
   const std::optional<ResourceType> type = TypeOfUrl(response.type_url);
-  TypeState* const state =
-      type.has_value() ? states_[static_cast<size_t>(*type)].get() : nullptr;
+  TypeState* const state = type.has_value() ? states_[static_cast<size_t>(*type)].get() : nullptr;
   if (state == nullptr || !state->used()) {
     REMORA_LOG(kUpstream, kWarning, "control plane in ", config::Describe(source_),
                " sends what nobody asked for: type URL '", response.type_url, "'");

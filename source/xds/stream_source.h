@@ -52,7 +52,7 @@ struct SourceServices {
 
 // `control_plane.`
 struct ControlPlaneStats {
-  stats::NamedGauge<"connected_state"> connected_state;  // 1: there is a stream.
+  stats::NamedGauge<"connected_state"> connected_state;    // 1: there is a stream.
   stats::NamedGauge<"pending_requests"> pending_requests;  // That wait for the limit or the server.
   stats::NamedCounter<"rate_limit_enforced"> rate_limit_enforced;  // Times that one had to wait.
 };

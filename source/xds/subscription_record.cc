@@ -15,8 +15,7 @@ SubscriptionRecord::SubscriptionRecord(stats::Store& store, std::string_view pre
 SubscriptionRecord::~SubscriptionRecord() { store_.RemoveScope(scope_); }
 
 // The next request goes out with what became of this response: that is an attempt again.
-void SubscriptionRecord::OnTaken(std::string_view version, event::Duration took,
-                                 int64_t wall_now) {
+void SubscriptionRecord::OnTaken(std::string_view version, event::Duration took, int64_t wall_now) {
   stats_.update_success.Inc();
   stats_.update_attempt.Inc();
   stats_.update_time.Set(static_cast<uint64_t>(wall_now / event::kMillisecond));

@@ -202,8 +202,8 @@ Request TypeState::TakeDelta() {
 
 // What a response means to what is held.
 struct TypeState::Sorting {
-  std::vector<size_t> changed;            // indices of offers
-  std::vector<uint64_t> hashes;           // of those
+  std::vector<size_t> changed;   // indices of offers
+  std::vector<uint64_t> hashes;  // of those
   std::vector<std::string> removed;
   std::vector<ResourceError> errors;
   absl::flat_hash_map<std::string, int> counts;  // of the names in the response

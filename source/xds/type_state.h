@@ -93,7 +93,7 @@ class TypeState {
   struct Held {
     uint64_t hash = 0;
     std::string version;
-    std::string bytes;  // of named types; of others they would only take room
+    std::string bytes;            // of named types; of others they would only take room
     event::TimePoint expiry = 0;  // 0: none
   };
   struct Name {
@@ -120,8 +120,7 @@ class TypeState {
   void SortOffers(const Response& response, event::TimePoint now, Sorting& sorting);
   void SortRemoved(const Response& response, Sorting& sorting);
   std::vector<Part> MakeParts(const Response& response, const Sorting& sorting);
-  void Tell(std::vector<Part>& parts, std::string_view version,
-            std::vector<ResourceError>& errors);
+  void Tell(std::vector<Part>& parts, std::string_view version, std::vector<ResourceError>& errors);
   void Keep(Response& response, const Sorting& sorting, const std::vector<ResourceError>& errors,
             event::TimePoint now);
 
@@ -144,11 +143,11 @@ class TypeState {
   bool open_ = false;
   bool introduced_ = false;  // the first request has gone
   bool names_changed_ = false;
-  bool sent_wildcard_ = false;               // delta
-  absl::flat_hash_set<std::string> sent_;    // delta: what the source knows that we want
-  absl::btree_set<std::string> added_;       // delta: what it does not know yet
-  absl::btree_set<std::string> dropped_;     // delta
-  std::string nonce_;                        // SotW: of the last response
+  bool sent_wildcard_ = false;             // delta
+  absl::flat_hash_set<std::string> sent_;  // delta: what the source knows that we want
+  absl::btree_set<std::string> added_;     // delta: what it does not know yet
+  absl::btree_set<std::string> dropped_;   // delta
+  std::string nonce_;                      // SotW: of the last response
   std::deque<Answer> answers_;
 };
 

@@ -39,9 +39,9 @@ void WatchSubscription::Start() {
 }
 
 void WatchSubscription::SetNames(std::vector<std::string> names) {
-  const absl::btree_set<std::string> before = std::exchange(
-      names_, absl::btree_set<std::string>(std::make_move_iterator(names.begin()),
-                                           std::make_move_iterator(names.end())));
+  const absl::btree_set<std::string> before =
+      std::exchange(names_, absl::btree_set<std::string>(std::make_move_iterator(names.begin()),
+                                                         std::make_move_iterator(names.end())));
   if (!started_) return;
   std::vector<std::string> added;
   for (const std::string& name : names_) {
@@ -67,9 +67,7 @@ void WatchSubscription::Await(std::vector<std::string> names) {
   if (!timer_.armed()) timer_.Arm(waiting_.front().deadline);
 }
 
-void WatchSubscription::OnTimer(void* self) {
-  static_cast<WatchSubscription*>(self)->OnTimeout();
-}
+void WatchSubscription::OnTimer(void* self) { static_cast<WatchSubscription*>(self)->OnTimeout(); }
 
 void WatchSubscription::OnTimeout() {
   std::vector<std::string> missing;
@@ -86,8 +84,7 @@ void WatchSubscription::OnTimeout() {
   record_.OnFetchTimeout();
   if (!is_file_) record_.OnAttempt();  // as Envoy counts
   REMORA_LOG(kConfig, kWarning, std::string(TypeName(state_.type())),
-             missing.empty() ? "" : " " + missing.front(),
-             missing.size() > 1 ? " and others" : "",
+             missing.empty() ? "" : " " + missing.front(), missing.size() > 1 ? " and others" : "",
              ": the source has said nothing within initial_fetch_timeout; what waits goes on "
              "without");
   user_.OnFetchTimeout(missing);

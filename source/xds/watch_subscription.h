@@ -23,7 +23,7 @@ class WatchSubscription final : public Subscription, private Watch {
     Source& source;
     ResourceType type;
     bool wildcard;
-    bool is_file;  // its attempts are its answers
+    bool is_file;                   // its attempts are its answers
     event::Duration fetch_timeout;  // 0: for ever
     std::string_view stat_prefix;
     ResourceUser& user;

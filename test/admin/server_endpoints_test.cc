@@ -20,9 +20,7 @@ TEST_CASE("Ready says 200 when live, else 503") {
   CHECK(answer.type == "text/plain; charset=UTF-8");
   CHECK(answer.body == body);
   // What is waited for stands behind that line.
-  world.environment.unready = [] {
-    return std::vector<UnreadyTarget>{{"x", {"a", "b"}}};
-  };
+  world.environment.unready = [] { return std::vector<UnreadyTarget>{{"x", {"a", "b"}}}; };
   CHECK(world.Body("/ready") == (status == 200 ? body : body + "x: a\nx: b\n"));
 }
 

@@ -57,8 +57,9 @@ TEST_CASE("the kinds of sources") {
   CHECK(ads.kind == ConfigSource::Kind::kAds);
   CHECK(ads.initial_fetch_timeout == 15 * event::kSecond);
   CHECK(Describe(ads) == "ADS");
-  CHECK(Good("ads: {}, initial_fetch_timeout: 0s, resource_api_version: V3")
-            .initial_fetch_timeout == 0);
+  CHECK(
+      Good("ads: {}, initial_fetch_timeout: 0s, resource_api_version: V3").initial_fetch_timeout ==
+      0);
   const ConfigSource api =
       Good(Api("api_type: DELTA_GRPC, transport_api_version: V3, set_node_on_first_message_only: "
                "true, grpc_services: [{envoy_grpc: {cluster_name: xds, authority: a}, timeout: 1s, "

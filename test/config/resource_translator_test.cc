@@ -73,10 +73,12 @@ TEST_CASE("every fault of a resource is told with its path") {
         "eds_cluster_config: cannot create an EDS cluster without an EDS config");
   const std::string two = w.ClusterError(Bytes<ClusterProto>(
       "{name: a, load_assignment: {cluster_name: a, endpoints: [{priority: 1}, {priority: 2}]}}"));
-  CHECK(two ==
-        "load_assignment.endpoints[0].priority: not supported by this version of Remora: there is one "
-        "priority level (1); load_assignment.endpoints[1].priority: not supported by this version of "
-        "Remora: there is one priority level (2)");
+  CHECK(
+      two ==
+      "load_assignment.endpoints[0].priority: not supported by this version of Remora: there is "
+      "one "
+      "priority level (1); load_assignment.endpoints[1].priority: not supported by this version of "
+      "Remora: there is one priority level (2)");
 }
 
 TEST_CASE("fields that are not known are refused, warned of or passed over") {

@@ -252,8 +252,7 @@ TEST_CASE("a source is a control plane: equal ones are one") {
   CHECK(needs.certificate_sources[0] == needs.certificate_sources[1]);
   CHECK(needs.certificate_sources[0] != needs.certificate_sources[2]);
   CHECK(needs.certificate_sources[0].initial_fetch_timeout == 3 * event::kSecond);
-  const auto& source =
-      *static_cast<const ConfigSource*>(needs.certificate_sources[2].server.get());
+  const auto& source = *static_cast<const ConfigSource*>(needs.certificate_sources[2].server.get());
   CHECK(Describe(source) == "cluster xds");
 }
 

@@ -73,9 +73,9 @@ struct Item {
 struct Interest {
   std::set<std::string> names;
   bool wildcard = false;
-  bool named = false;  // names were sent: from then on none means none
-  std::string nonce;   // of the last response
-  std::string sent;    // SotW: its version
+  bool named = false;                      // names were sent: from then on none means none
+  std::string nonce;                       // of the last response
+  std::string sent;                        // SotW: its version
   std::map<std::string, std::string> has;  // delta: name to version; "": told that there is none
 };
 
@@ -99,8 +99,8 @@ struct ControlPlane::State {
     if (changed.wait_for(lock, kPatience, condition)) return;
     std::string all;
     for (const std::string& line : lines) all += "\n  " + line;
-    throw std::runtime_error("the control plane waits in vain for " + what + "; it has seen:" +
-                             all);
+    throw std::runtime_error("the control plane waits in vain for " + what +
+                             "; it has seen:" + all);
   }
   void PushAll();
   bool Chance(int percent) {
@@ -193,7 +193,7 @@ class ControlPlane::State::Call final : public ::grpc::ServerGenericBidiReactor 
     if (!request.ParseFromString(bytes)) return Break();
     if (request.has_node()) NoteNode(request.node());
     const std::string type = TypeOf(request.type_url());
-    std::string line = request.has_error_detail()          ? "NACK "
+    std::string line = request.has_error_detail()         ? "NACK "
                        : request.response_nonce().empty() ? "ask "
                                                           : "ACK ";
     line += LastWord(type) + " " + request.version_info() + " " + Join(request.resource_names());
@@ -214,7 +214,7 @@ class ControlPlane::State::Call final : public ::grpc::ServerGenericBidiReactor 
     if (!request.ParseFromString(bytes)) return Break();
     if (request.has_node()) NoteNode(request.node());
     const std::string type = TypeOf(request.type_url());
-    std::string line = request.has_error_detail()          ? "NACK "
+    std::string line = request.has_error_detail()         ? "NACK "
                        : request.response_nonce().empty() ? "ask "
                                                           : "ACK ";
     line += LastWord(type) + " " + request.response_nonce() + " " +

@@ -41,7 +41,8 @@ class World {
   // The access log's lines; complete after Clear().
   std::string TakeLog();
   uint64_t connections() const { return connections_.load(std::memory_order_relaxed); }
-  std::vector<std::pair<std::string, std::shared_ptr<const upstream::Cluster>>> cluster_list() const;
+  std::vector<std::pair<std::string, std::shared_ptr<const upstream::Cluster>>> cluster_list()
+      const;
   stats::Snapshot TakeSnapshot() { return store_.TakeSnapshot(); }
 
  private:

@@ -107,12 +107,13 @@ TEST_CASE("A response of the state of the world") {
   CHECK(response->version == "7");
   CHECK(response->nonce == "n");
   CHECK(response->control_plane == "cp");
-  CHECK(Offers(*response) ==
-        "a@7; b@own for 2000000000; b@own beats for 2000000000; "
-        "! resources[3]: is of type type.googleapis.com/envoy.config.listener.v3.Listener, and the "
-        "response of type type.googleapis.com/envoy.config.cluster.v3.Cluster; "
-        "! resources[4]: has no name; "
-        "! resources[5]: Unable to unpack as type.googleapis.com/envoy.config.cluster.v3.Cluster; ");
+  CHECK(
+      Offers(*response) ==
+      "a@7; b@own for 2000000000; b@own beats for 2000000000; "
+      "! resources[3]: is of type type.googleapis.com/envoy.config.listener.v3.Listener, and the "
+      "response of type type.googleapis.com/envoy.config.cluster.v3.Cluster; "
+      "! resources[4]: has no name; "
+      "! resources[5]: Unable to unpack as type.googleapis.com/envoy.config.cluster.v3.Cluster; ");
   CHECK(response->offers[0].bytes == NamedCluster("a").SerializeAsString());
   CHECK(response->offers[1].bytes == NamedCluster("b").SerializeAsString());
   CHECK_FALSE(DecodeSotw("garbage", "").ok());
@@ -138,7 +139,7 @@ TEST_CASE("A response of what has changed") {
 }
 
 TEST_CASE("A resource written as a TypedStruct, and one that holds such") {
-  xds::type::v3::TypedStruct typed;
+  ::xds::type::v3::TypedStruct typed;
   typed.set_type_url("envoy.config.cluster.v3.Cluster");
   auto& fields = *typed.mutable_value()->mutable_fields();
   fields["name"].set_string_value("a");
@@ -148,7 +149,7 @@ TEST_CASE("A resource written as a TypedStruct, and one that holds such") {
   fields["no_such_field"].set_string_value("y");
   message.add_resources()->PackFrom(typed);
   // An extension inside.
-  xds::type::v3::TypedStruct router;
+  ::xds::type::v3::TypedStruct router;
   router.set_type_url("type.googleapis.com/envoy.extensions.filters.http.router.v3.Router");
   (*router.mutable_value()->mutable_fields())["suppress_envoy_headers"].set_bool_value(true);
   Cluster holder = NamedCluster("b");
@@ -176,7 +177,10 @@ TEST_CASE("The name of a message is read without the rest") {
   name.clear();
   CHECK(ReadName("", name));
   CHECK(name.empty());
-  for (const std::string_view bad : {"\x0a", "\x0a\x05" "ab", "\xff", "\x0f"}) {
+  for (const std::string_view bad : {"\x0a",
+                                     "\x0a\x05"
+                                     "ab",
+                                     "\xff", "\x0f"}) {
     CHECK_FALSE(ReadName(bad, name));
   }
 }

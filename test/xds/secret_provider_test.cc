@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "source/xds/version_hash.h"
 #include "test/fakes/simulated_clock.h"
 
@@ -99,6 +100,98 @@ class World {
   stats::Store store{0};
   SecretProvider provider{{dispatcher, files, store}};
 };
+
+// Sources whose responses are the test's.
+class FakeSources final : public Sources {
+ public:
+  class Subscribed final : public Subscription {
+   public:
+    explicit Subscribed(FakeSources& sources) : sources_(sources) {}
+    ~Subscribed() override { sources_.log += "end "; }
+    void Start() override { sources_.log += "start "; }
+    void SetNames(std::vector<std::string> names) override {
+      for (const std::string& name : names) sources_.log += name + " ";
+    }
+
+   private:
+    FakeSources& sources_;
+  };
+
+  std::unique_ptr<Subscription> Subscribe(const config::ConfigSource&, ResourceType type,
+                                          bool wildcard, std::string_view stat_prefix,
+                                          ResourceUser& for_user) override {
+    user = &for_user;
+    log +=
+        std::string(TypeName(type)) + (wildcard ? " all " : " ") + std::string(stat_prefix) + " ";
+    return std::make_unique<Subscribed>(*this);
+  }
+  void Pause(ResourceType) override {}
+  void Resume(ResourceType) override {}
+
+  std::vector<ResourceError> Send(const std::string& name, const std::string& content) {
+    envoy::extensions::transport_sockets::tls::v3::Secret secret;
+    secret.set_name(name);
+    if (!content.empty()) {
+      secret.mutable_generic_secret()->mutable_secret()->set_inline_string(content);
+    }
+    const std::string bytes = secret.SerializeAsString();
+    const Resource resource = {"s", "7", bytes, 1};
+    return user->OnUpdate({absl::MakeConstSpan(&resource, 1), {}, "7"});
+  }
+
+  ResourceUser* user = nullptr;
+  std::string log;
+};
+
+TEST_CASE("A secret of a control plane is asked of its users, and refused in their words") {
+  World w;
+  FakeSources sources;
+  SecretProvider provider(
+      {.dispatcher = w.dispatcher, .files = w.files, .stats = w.store, .sources = &sources});
+  const auto server = std::make_shared<const config::ConfigSource>();
+  const tls::SecretSource source = {.name = "s", .server = server};
+  RecordingUser user;
+  provider.Start();
+  SecretSubscription& secret = provider.Subscribe(source, user);
+  CHECK(sources.log == "secret sds.s. s start ");
+  CHECK(sources.Send("s", "one").empty());
+  CHECK(user.Take() == "check one\nuse one\n");
+  CHECK(secret.version() == "7");
+  CHECK(sources.Send("s", "bad") == std::vector<ResourceError>{{"s", "it is bad"}});
+  CHECK(user.Take() == "check bad\n");
+  CHECK(sources.Send("t", "two") ==
+        std::vector<ResourceError>{{"s", "name: Unexpected SDS secret (expecting s): t"}});
+  CHECK(user.Take().empty());
+  // What its control plane removes stays in use, and is no reason to give up.
+  const std::string gone = "s";
+  CHECK(sources.user->OnUpdate({{}, absl::MakeConstSpan(&gone, 1), "8"}).empty());
+  sources.user->OnFetchTimeout({});
+  CHECK(user.Take().empty());
+  CHECK(std::get<tls::GenericSecret>(*secret.value()).secret.content.str() == "one");
+  provider.Unsubscribe(secret, user);
+  CHECK(sources.log.ends_with("end "));
+}
+
+TEST_CASE("A first secret that is refused, missing or late is given up") {
+  const int how = GENERATE(0, 1, 2);
+  World w;
+  FakeSources sources;
+  SecretProvider provider(
+      {.dispatcher = w.dispatcher, .files = w.files, .stats = w.store, .sources = &sources});
+  const tls::SecretSource source = {.name = "s",
+                                    .server = std::make_shared<const config::ConfigSource>()};
+  RecordingUser user;
+  provider.Start();
+  provider.Subscribe(source, user);
+  const std::string gone = "s";
+  if (how == 0) CHECK(sources.Send("s", "").size() == 1);
+  if (how == 1) CHECK(sources.user->OnUpdate({{}, absl::MakeConstSpan(&gone, 1), ""}).empty());
+  if (how == 2) sources.user->OnFetchTimeout({});
+  CHECK(user.Take() == "give up s\n");
+  // One may still come.
+  CHECK(sources.Send("s", "one").empty());
+  CHECK(user.Take() == "check one\nuse one\n");
+}
 
 TEST_CASE("A secret is read at the start and again when its file is replaced") {
   for (const bool directory : {false, true}) {

@@ -237,8 +237,8 @@ TEST_CASE("A new stream is told what is wanted and what is held") {
     state.OnStreamClosed();
     CHECK(Next(state) == "nothing");
     state.OnStreamOpened();
-    CHECK(Next(state) == (flavour == Flavour::kSotw ? "v=2 names= nonce="
-                                                    : "v= names= held=a:2 held=b:2 nonce="));
+    CHECK(Next(state) ==
+          (flavour == Flavour::kSotw ? "v=2 names= nonce=" : "v= names= held=a:2 held=b:2 nonce="));
     all.Take();
     state.OnResponse(Make("2", {{"a", "A"}, {"b", "B"}}), 0);
     CHECK(all.Take() == "@2 ");

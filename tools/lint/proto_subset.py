@@ -133,6 +133,7 @@ RULES_DROPPED = {
 # Single fields of that kind.
 GENERIC_FIELDS = {
     'envoy.admin.v3.ClusterStatus.added_via_api': 'false, which is not printed: all are static',
+    'envoy.config.core.v3.ApiConfigSource.transport_api_version': 'the loader refuses V2',
     'envoy.config.core.v3.ConfigSource.resource_api_version': 'the loader refuses V2',
     'envoy.config.core.v3.SocketOption.description': 'a remark for people',
     'envoy.config.core.v3.TransportSocket.name': 'a name for people; the type decides',

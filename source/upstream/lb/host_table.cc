@@ -11,9 +11,9 @@
 namespace remora::upstream {
 
 HostTable::HostTable(UsableHosts usable) : hosts_(std::move(usable.hosts)), panic_(usable.panic) {
-  const double sum = std::accumulate(
-      hosts_.begin(), hosts_.end(), 0.0,
-      [](double before, const Host* host) { return before + host->weight(); });
+  const double sum =
+      std::accumulate(hosts_.begin(), hosts_.end(), 0.0,
+                      [](double before, const Host* host) { return before + host->weight(); });
   for (const Host* host : hosts_) shares_.push_back(host->weight() / sum);
 }
 

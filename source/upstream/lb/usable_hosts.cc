@@ -23,9 +23,8 @@ UsableHosts::UsableHosts(const std::vector<std::shared_ptr<const Host>>& all,
 }
 
 bool UsableHosts::weighted() const {
-  return std::any_of(hosts.begin(), hosts.end(), [this](const Host* host) {
-    return host->weight() != hosts[0]->weight();
-  });
+  return std::any_of(hosts.begin(), hosts.end(),
+                     [this](const Host* host) { return host->weight() != hosts[0]->weight(); });
 }
 
 }  // namespace remora::upstream

@@ -15,7 +15,8 @@
 namespace remora::upstream {
 
 struct UsableHosts {
-  UsableHosts(const std::vector<std::shared_ptr<const Host>>& all, uint32_t panic_threshold_percent);
+  UsableHosts(const std::vector<std::shared_ptr<const Host>>& all,
+              uint32_t panic_threshold_percent);
 
   // Whether weights differ.
   bool weighted() const;

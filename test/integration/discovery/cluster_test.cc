@@ -186,9 +186,9 @@ TEST_CASE("endpoints that are wrong are refused, and the last good ones stay") {
   upstream.Respond(200, "hi");
   w.world.Send(ResourceType::kCluster, {{"a", EdsCluster("a")}});
   w.world.Send(ResourceType::kEndpoints, {{"a", Assignment("a", {Host(upstream)})}});
-  const auto errors = w.world.Send(
-      ResourceType::kEndpoints,
-      {{"a", "{cluster_name: a, endpoints: [{priority: 1, lb_endpoints: []}]}"}});
+  const auto errors =
+      w.world.Send(ResourceType::kEndpoints,
+                   {{"a", "{cluster_name: a, endpoints: [{priority: 1, lb_endpoints: []}]}"}});
   REQUIRE(errors.size() == 1);
   CHECK(errors[0] ==
         "a: endpoints[0].priority: not supported by this version of Remora: there is one priority "
@@ -202,9 +202,10 @@ TEST_CASE("a cluster that is announced again has its endpoints at once") {
   upstream.Respond(200, "hi");
   w.world.Send(ResourceType::kCluster, {{"a", EdsCluster("a")}});
   w.world.Send(ResourceType::kEndpoints, {{"a", Assignment("a", {Host(upstream)})}});
-  CHECK(w.world.Send(ResourceType::kCluster,
-                     {{"a", EdsCluster("a").insert(1, "connect_timeout: 3s, ")}})
-            .empty());
+  CHECK(
+      w.world
+          .Send(ResourceType::kCluster, {{"a", EdsCluster("a").insert(1, "connect_timeout: 3s, ")}})
+          .empty());
   CHECK(w.world.Stat("cluster_manager.warming_clusters") == 0);
   CHECK(w.world.Body(w.port, "/a") == "hi");
   // From another service it has to be told: until then the version before serves.

@@ -13,10 +13,10 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "source/base/log.h"
 #include "source/config/bootstrap_config.h"
 #include "source/extensions/http_filters/router/router.h"
-#include "envoy/extensions/filters/http/router/v3/router.pb.h"
 
 namespace remora::discovery {
 namespace {
@@ -133,8 +133,7 @@ DynamicWorld::DynamicWorld(const Setup& setup) {
   options.version = "test";
   options.dumper = std::move(loaded.dumper);
   options.sources = &sources_;
-  server_ =
-      std::make_unique<server::Server>(*std::move(loaded.config), std::move(options), clock_);
+  server_ = std::make_unique<server::Server>(*std::move(loaded.config), std::move(options), clock_);
   const absl::Status status = server_->Initialize(true);
   if (!status.ok()) throw harness::WireError(std::string(status.message()));
   thread_ = std::thread([this] { server_->Run(); });

@@ -1,7 +1,7 @@
 #pragma once
 
-// DynamicWorld: a whole server on real sockets whose clusters, endpoints, listeners and route tables
-// come from a source that the test plays.
+// DynamicWorld: a whole server on real sockets whose clusters, endpoints, listeners and route
+// tables come from a source that the test plays.
 //
 //   DynamicWorld w;                                  // cds and lds; nothing else
 //   w.Send(kCluster, {{"up", StaticCluster("up", upstream)}});

@@ -68,8 +68,9 @@ class KeepingUser final : public ResourceUser {
 };
 
 struct SourceWorld {
-  explicit SourceWorld(const net::Address& server, config::ApiSource ads = {})
-      : world(server, [](upstream::ClusterConfig& cluster) { cluster.name = "svc"; }) {
+  explicit SourceWorld(const net::Address& server, config::ApiSource ads = {},
+                       const std::function<void(upstream::ClusterConfig&)>& change = {})
+      : world(server, change) {
     if (ads.services.empty()) ads.services.push_back({.cluster = "svc"});
     sources = std::make_unique<SourceSet>(
         ads, node, SourceSet::Services{world.dispatcher, world.clusters, world.store, files});
@@ -80,12 +81,10 @@ struct SourceWorld {
     world.dispatcher.RunOnce(false);
   }
 
-  Subscription& Subscribe(ResourceType type, KeepingUser& user,
-                          std::vector<std::string> names = {},
+  Subscription& Subscribe(ResourceType type, KeepingUser& user, std::vector<std::string> names = {},
                           const config::ConfigSource& source = {}) {
     const bool wildcard = names.empty();
-    subscriptions.push_back(
-        sources->Subscribe(source, type, wildcard, Prefix(type), user));
+    subscriptions.push_back(sources->Subscribe(source, type, wildcard, Prefix(type), user));
     if (!wildcard) subscriptions.back()->SetNames(std::move(names));
     subscriptions.back()->Start();
     return *subscriptions.back();

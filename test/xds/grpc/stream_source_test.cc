@@ -33,12 +33,12 @@ TEST_CASE("ADS: what the control plane has comes, changes and goes, in both flav
   plane.Remove(kClusterUrl, "a");
   w.Until([&] { return clusters.held.size() == 2; });
   CHECK(clusters.log == "+a +b +c -a ");
-  const size_t acked = plane.AwaitLine("ACK Cluster " + std::string(delta ? "3" : "4"));
+  const std::string acked = "ACK Cluster " + std::string(delta ? "3" : "4");
+  w.Until([&] { return plane.lines().back().starts_with(acked); });
   CHECK(plane.lines()[0] ==
         std::string("stream /envoy.service.discovery.v3.AggregatedDiscoveryService/") +
             (delta ? "Delta" : "Stream") + "AggregatedResources");
   CHECK(plane.lines()[1] == "ask Cluster  ");
-  CHECK(acked == plane.lines().size() - 1);
   CHECK(plane.node_id() == "me");
   CHECK(w.Stat("control_plane.connected_state") == 1);
   CHECK(w.Stat("test.0.update_success") == 3);
@@ -102,9 +102,7 @@ TEST_CASE("Many names of one turn are one request") {
   // One that ends is not asked for any more.
   w.subscriptions.erase(w.subscriptions.begin());
   plane.AwaitLine("stream");
-  w.Until([&] {
-    return plane.lines().back().find(delta ? " -a" : " b,c") != std::string::npos;
-  });
+  w.Until([&] { return plane.lines().back().find(delta ? " -a" : " b,c") != std::string::npos; });
 }
 
 TEST_CASE("After a lost stream the first request says what is here, and nothing comes twice") {

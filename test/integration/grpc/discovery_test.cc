@@ -1,0 +1,162 @@
+// A whole server whose configuration comes from a control plane over gRPC.
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
+#include "source/config/bootstrap_config.h"
+#include "source/extensions/registry.h"
+#include "source/server/server.h"
+#include "test/fakes/authority.h"
+#include "test/harness/client.h"
+#include "test/harness/control_plane.h"
+
+namespace remora::harness {
+namespace {
+
+const std::string kSecretUrl =
+    "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+
+// The cluster does not say that it speaks HTTP/2, as Diego's does not.
+// A plain listener, one whose certificate comes by ADS, and the control plane's cluster.
+std::string Bootstrap(const net::Address& plane, const std::string& api_type,
+                      const std::string& timeout) {
+  return R"(
+node: {id: me, cluster: c}
+admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
+dynamic_resources:
+  ads_config: {api_type: )" +
+         api_type + R"(, grpc_services: [{envoy_grpc: {cluster_name: xds}}]}
+static_resources:
+  clusters:
+  - name: xds
+    load_assignment:
+      cluster_name: xds
+      endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1,
+                  port_value: )" +
+         std::to_string(plane.port()) + R"(}}}}]}]
+  listeners:
+  - name: plain
+    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
+    filter_chains: [{filters: [&says {name: says, typed_config: {
+      "@type": type.googleapis.com/envoy.extensions.filters.network.direct_response.v3.Config,
+      response: {inline_string: hello}}}]}]
+  - name: secure
+    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
+    filter_chains:
+    - filters: [*says]
+      transport_socket:
+        name: tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          common_tls_context:
+            tls_certificate_sds_secret_configs:
+            - {name: id, sds_config: {ads: {}, initial_fetch_timeout: )" +
+         timeout + "}}\n";
+}
+
+class Running {
+ public:
+  explicit Running(const std::string& yaml) {
+    config::Registry registry;
+    extensions::RegisterAll(registry);
+    config::LoadOptions options;
+    options.yaml = yaml;
+    config::LoadedBootstrap loaded = config::LoadBootstrap(std::move(options), {}, registry, 0);
+    INFO(loaded.errors.ToString());
+    REQUIRE(loaded.config.has_value());
+    server_ = std::make_unique<server::Server>(*std::move(loaded.config), server::ServerOptions(),
+                                               clock_);
+    REQUIRE(server_->Initialize(true).ok());
+    thread_ = std::thread([this] { server_->Run(); });
+    admin_ = std::make_unique<Client>(harness::Connect(server_->admin_address()));
+  }
+  ~Running() {
+    server_->dispatcher().Post([this] { server_->Quit(); });
+    thread_.join();
+  }
+
+  std::string Admin(std::string_view path) { return admin_->Get(path).body; }
+  // Waits until a page has (or no longer has) that text.
+  void Await(std::string_view path, std::string_view text, bool there = true) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    std::string body;
+    while (std::chrono::steady_clock::now() < deadline) {
+      body = Admin(path);
+      if ((body.find(text) != std::string::npos) == there) return;
+    }
+    FAIL(path << " has not become so: " << text << "\n" << body);
+  }
+  std::string Says(size_t listener) {
+    return harness::Connect(server_->listeners()[listener].address).ReceiveAll();
+  }
+
+ private:
+  event::RealClock clock_;
+  std::unique_ptr<server::Server> server_;
+  std::thread thread_;
+  std::unique_ptr<Client> admin_;
+};
+
+std::string SecretOf(const fakes::Minted& minted) {
+  envoy::extensions::transport_sockets::tls::v3::Secret secret;
+  secret.set_name("id");
+  auto& certificate = *secret.mutable_tls_certificate();
+  certificate.mutable_certificate_chain()->set_inline_string(minted.certificate);
+  certificate.mutable_private_key()->set_inline_string(minted.key);
+  return secret.SerializeAsString();
+}
+
+TEST_CASE("A listener waits for its secret of a control plane, others do not") {
+  const std::string api_type = GENERATE("GRPC", "DELTA_GRPC");
+  ControlPlane plane;
+  Running server(Bootstrap(plane.address(), api_type, "0s"));
+  CHECK(server.Says(0) == "hello");
+  const size_t asked = plane.AwaitLine("ask Secret  id");
+  CHECK(plane.node_id() == "me");
+  CHECK(server.Admin("/ready").find("SdsApi id") != std::string::npos);
+  CHECK(server.Admin("/init_dump").find("SdsApi id") != std::string::npos);
+  fakes::Authority authority("ca");
+  plane.Put(kSecretUrl, "id", SecretOf(authority.Issue({.common_name = "one"})));
+  server.Await("/ready", "LIVE");
+  plane.AwaitLine("ACK Secret", asked);
+  server.Await("/stats?filter=sds.id.update_success", "update_success: 1");
+  // It rotates, and a broken one is refused.
+  const fakes::Minted second = authority.Issue({.common_name = "two"});
+  plane.Put(kSecretUrl, "id", SecretOf(second));
+  server.Await("/stats?filter=sds.id.update_success", "update_success: 2");
+  fakes::Minted broken = second;
+  broken.key = authority.Issue({.common_name = "three"}).key;
+  plane.Put(kSecretUrl, "id", SecretOf(broken));
+  plane.AwaitLine("NACK Secret", asked);
+  server.Await("/stats?filter=sds.id.update_rejected", "update_rejected: 1");
+  CHECK(server.Admin("/stats?filter=control_plane").find("connected_state: 1") !=
+        std::string::npos);
+}
+
+TEST_CASE("A control plane that does not answer stops nothing but what waits for it") {
+  ControlPlane plane;
+  const net::Address address = plane.address();
+  plane.Stop();
+  Running server(Bootstrap(address, "GRPC", "0.5s"));
+  CHECK(server.Says(0) == "hello");
+  server.Await("/init_dump", "sources of configuration");
+  server.Await("/init_dump", "control plane in cluster xds: xds: UNAVAILABLE");
+  server.Await("/ready", "LIVE");  // given up
+  CHECK(server.Admin("/stats?filter=sds.id.init_fetch_timeout").find("init_fetch_timeout: 1") !=
+        std::string::npos);
+  CHECK(server.Admin("/stats?filter=control_plane").find("connected_state: 0") !=
+        std::string::npos);
+  // It comes back, and so does the secret.
+  ControlPlane again(address.port());
+  fakes::Authority authority("ca");
+  again.Put(kSecretUrl, "id", SecretOf(authority.Issue({.common_name = "one"})));
+  server.Await("/stats?filter=sds.id.update_success", "update_success: 1");
+  server.Await("/init_dump", "sources of configuration", /*there=*/false);
+}
+
+}  // namespace
+}  // namespace remora::harness

@@ -58,6 +58,7 @@ struct ResourceContext {
   const Registry* registry = nullptr;  // outlives the process's work; null: there are no resources
   std::optional<uint32_t> max_regex_program_size;
   std::string service_cluster;
+  std::string service_node;
   std::string node;
   absl::flat_hash_map<std::string, tls::SecretValue> secrets;  // static_resources.secrets
   std::shared_ptr<const net::Source> cluster_source;  // cluster_manager.upstream_bind_config

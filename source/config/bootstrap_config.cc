@@ -326,8 +326,8 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
                         config);
   config.listeners =
       ParseListeners(proto.static_resources(), resources.Field("listeners"), translation);
-  if (errors.size() != errors_before) return std::nullopt;
   SpeakHttp2(translation, config);
+  if (errors.size() != errors_before) return std::nullopt;
   config.node_proto = translation.node;
   config.primary_clusters = translation.primary_clusters;
   config.tls_contexts = std::move(translation.tls_contexts);
@@ -336,6 +336,7 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   config.resources = {&registry,
                       translation.max_regex_program_size,
                       std::move(translation.service_cluster),
+                      std::move(translation.service_node),
                       std::move(translation.node),
                       std::move(translation.secrets),
                       std::move(source),

@@ -61,6 +61,7 @@ absl::Status ResourceTranslator::Run(std::string_view bytes, const Translate& tr
     translation.has_cluster = setup_.has_cluster;
     translation.max_regex_program_size = setup_.context.max_regex_program_size;
     translation.service_cluster = setup_.context.service_cluster;
+    translation.service_node = setup_.context.service_node;
     translation.node = setup_.context.node;
     translation.primary_clusters = setup_.context.primary_clusters;
     translation.has_ads = setup_.context.has_ads;

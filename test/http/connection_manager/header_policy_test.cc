@@ -382,12 +382,11 @@ TEST_CASE("Fields that the route table keeps from outsiders") {
   for (const bool inside : {false, true}) {
     PolicyWorld world;
     world.config.use_remote_address = true;
-    if (inside)
-      world.config.internal_addresses.emplace().ranges.push_back(
-          *net::CidrRange::Create(world.remote, 8));
+    if (inside) world.config.internal_addresses.emplace().ranges.emplace_back(world.remote, 8);
+    route::RouteTableConfig routes;
+    routes.internal_only_headers = {"X-Secret", "Referer"};
     std::vector<route::RouteTableProblem> problems;
-    world.config.routes =
-        *route::RouteTable::Build({.internal_only_headers = {"X-Secret", "Referer"}}, problems);
+    world.config.routes = *route::RouteTable::Build(std::move(routes), problems);
     world.Apply({{"x-secret", "1"}, {"x-open", "1"}, {"referer", "r"}});
     CHECK(Value(world.head.headers, "x-secret") == (inside ? "1" : ""));
     CHECK(Value(world.head.headers, "referer") == (inside ? "r" : ""));

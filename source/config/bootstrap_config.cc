@@ -325,8 +325,8 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
                         config);
   config.listeners =
       ParseListeners(proto.static_resources(), resources.Field("listeners"), translation);
-  if (errors.size() != errors_before) return std::nullopt;
   SpeakHttp2(translation, config);
+  if (errors.size() != errors_before) return std::nullopt;
   config.node_proto = translation.node;
   config.primary_clusters = translation.primary_clusters;
   config.tls_contexts = std::move(translation.tls_contexts);

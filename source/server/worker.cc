@@ -60,8 +60,9 @@ void Worker::RetireListener(const config::ListenerConfig& config, absl::AnyInvoc
     gone();
     return;
   }
-  listener->Retire([this, listener, gone = std::move(gone)]() mutable {
-    RemoveListener(*listener);
+  // When it is called the worker may have ended its listeners meanwhile.
+  listener->Retire([this, config = &config, gone = std::move(gone)]() mutable {
+    if (ActiveListener* retired = Find(*config); retired != nullptr) RemoveListener(*retired);
     gone();
   });
 }

@@ -21,7 +21,7 @@ std::string FaultsWith(const std::string& lines) {
 TEST_CASE("other kinds of cluster and balancer are refused by name") {
   const std::string unsupported = " is not supported by this version of Remora";
   CHECK(FaultsWith("type: STATIC") == "");
-  for (const std::string type : {"STRICT_DNS", "LOGICAL_DNS", "EDS"}) {
+  for (const std::string type : {"STRICT_DNS", "LOGICAL_DNS"}) {
     CHECK(FaultsWith("type: " + type) == At(".type", "value " + type + unsupported));
   }
   CHECK(FaultsWith("lb_policy: CLUSTER_PROVIDED") ==

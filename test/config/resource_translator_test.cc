@@ -8,7 +8,9 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "source/config/load_bootstrap.h"
 #include "source/config/meaning.h"
+#include "source/config/registry.h"
 
 namespace remora::config {
 namespace {

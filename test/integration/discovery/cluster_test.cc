@@ -165,6 +165,7 @@ TEST_CASE("a change of the endpoints keeps the connections of those that stay") 
   two.Send(harness::MakeRequest("GET", "/a"));
   Wire in_flight = goes.Accept();
   in_flight.ReceiveRequest();
+  world.AwaitStat("cluster.a.upstream_rq_active", 1);  // the other one is answered
 
   // Only weight and health differ: the same host.
   world.Send(ResourceType::kEndpoints,

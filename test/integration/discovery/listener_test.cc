@@ -67,6 +67,7 @@ TEST_CASE("a listener comes, changes and goes") {
   CHECK(w.world.Stat("listener_manager.listener_removed") == 1);
   CHECK(w.world.Stat("listener_manager.total_listeners_active") == 0);
   CHECK(w.world.Admin("/listeners").empty());
+  w.world.AwaitStat("listener_manager.total_listeners_draining", 0);
   CHECK_THROWS(w.world.Connect(w.port));
 }
 

@@ -91,7 +91,7 @@ class Running {
     FAIL(path << " has not become so: " << text << "\n" << body);
   }
   std::string Says(size_t listener) {
-    return harness::Connect(server_->listeners()[listener].address).ReceiveAll();
+    return harness::Connect(server_->listeners()[listener].addresses[0]).ReceiveAll();
   }
 
  private:

@@ -12,6 +12,7 @@
 #include "source/config/access_log_config.h"
 #include "source/config/header_changes_config.h"
 #include "source/config/matcher_config.h"
+#include "source/config/metadata_match_config.h"
 #include "source/config/rate_limit_config.h"
 #include "source/config/route_match_config.h"
 #include "source/config/text.h"
@@ -64,6 +65,23 @@ std::vector<Matcher> ParseMatchers(const Repeated<Proto>& protos, std::string_vi
   return matchers;
 }
 
+// The same for one; nullopt after an error.
+template <class Matcher, class Proto, class Parse>
+std::optional<Matcher> ParseOneMatcher(const Proto& proto, std::string_view field,
+                                       ConfigContext& context, const Parse& parse) {
+  Place place(context, field);
+  const FieldPath root;
+  const FieldPath path = root.Field(place.path);
+  const size_t errors = context.errors().size();
+  auto match = parse(proto, path, place.translation);
+  if (context.errors().size() > errors) return std::nullopt;
+  auto matcher = Matcher::Compile(std::move(match), MaxProgramSize(context));
+  if (matcher.ok()) return *std::move(matcher);
+  const absl::string_view text = matcher.status().message();
+  context.errors().Add(path, std::string_view(text.data(), text.size()));
+  return std::nullopt;
+}
+
 }  // namespace
 
 runtime::Fraction ParseFraction(const FractionalPercent& proto) {
@@ -89,17 +107,15 @@ runtime::FlagSetting ParseFlagSetting(const envoy::config::core::v3::RuntimeFeat
 std::shared_ptr<const route::StringMatcher> ParseStringMatcher(
     const envoy::type::matcher::v3::StringMatcher& proto, std::string_view field,
     ConfigContext& context) {
-  Place place(context, field);
-  const FieldPath root;
-  const FieldPath path = root.Field(place.path);
-  const size_t errors = context.errors().size();
-  route::StringMatch match = ParseStringMatch(proto, path, place.translation);
-  if (context.errors().size() > errors) return nullptr;
-  auto matcher = route::StringMatcher::Compile(std::move(match), MaxProgramSize(context));
-  if (matcher.ok()) return std::make_shared<const route::StringMatcher>(*std::move(matcher));
-  const absl::string_view text = matcher.status().message();
-  context.errors().Add(path, std::string_view(text.data(), text.size()));
-  return nullptr;
+  auto matcher = ParseOneMatcher<route::StringMatcher>(proto, field, context, &ParseStringMatch);
+  if (!matcher.has_value()) return nullptr;
+  return std::make_shared<const route::StringMatcher>(*std::move(matcher));
+}
+
+std::optional<route::MetadataMatcher> ParseMetadataMatcher(
+    const envoy::type::matcher::v3::MetadataMatcher& proto, std::string_view field,
+    ConfigContext& context) {
+  return ParseOneMatcher<route::MetadataMatcher>(proto, field, context, &ParseMetadataMatch);
 }
 
 std::optional<net::CidrRange> ParseExtensionRange(const envoy::config::core::v3::CidrRange& proto,

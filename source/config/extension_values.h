@@ -20,6 +20,7 @@
 #include "source/config/registry.h"
 #include "source/http/route/conditions.h"
 #include "source/http/route/header_changes.h"
+#include "source/http/route/metadata_matcher.h"
 #include "source/http/route/rate_limit.h"
 #include "source/runtime/runtime.h"
 
@@ -37,8 +38,9 @@ class QueryParameterMatcher;
 class RateLimit;
 }  // namespace envoy::config::route::v3
 namespace envoy::type::matcher::v3 {
+class MetadataMatcher;
 class StringMatcher;
-}
+}  // namespace envoy::type::matcher::v3
 namespace envoy::type::v3 {
 class FractionalPercent;
 }
@@ -70,6 +72,10 @@ std::vector<route::StringMatcher> ParseStringMatchers(
 // Null after an error.
 std::shared_ptr<const route::StringMatcher> ParseStringMatcher(
     const envoy::type::matcher::v3::StringMatcher& proto, std::string_view field,
+    ConfigContext& context);
+// nullopt after an error.
+std::optional<route::MetadataMatcher> ParseMetadataMatcher(
+    const envoy::type::matcher::v3::MetadataMatcher& proto, std::string_view field,
     ConfigContext& context);
 // nullopt after an error.
 std::optional<net::CidrRange> ParseExtensionRange(const envoy::config::core::v3::CidrRange& proto,

@@ -4,9 +4,12 @@
 #include "envoy/extensions/filters/http/buffer/v3/buffer.pb.h"
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
 #include "envoy/extensions/filters/http/csrf/v3/csrf.pb.h"
+#include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/grpc_http1_bridge/v3/config.pb.h"
+#include "envoy/extensions/filters/http/grpc_json_transcoder/v3/transcoder.pb.h"
 #include "envoy/extensions/filters/http/grpc_stats/v3/config.pb.h"
+#include "envoy/extensions/filters/http/grpc_web/v3/grpc_web.pb.h"
 #include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/filters/http/health_check/v3/health_check.pb.h"
 #include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb.h"
@@ -26,9 +29,12 @@
 #include "source/extensions/http_filters/buffer/buffer.h"
 #include "source/extensions/http_filters/cors/cors.h"
 #include "source/extensions/http_filters/csrf/csrf.h"
+#include "source/extensions/http_filters/ext_authz/ext_authz.h"
 #include "source/extensions/http_filters/fault/fault.h"
 #include "source/extensions/http_filters/grpc_http1_bridge/grpc_http1_bridge.h"
+#include "source/extensions/http_filters/grpc_json_transcoder/grpc_json_transcoder.h"
 #include "source/extensions/http_filters/grpc_stats/grpc_stats.h"
+#include "source/extensions/http_filters/grpc_web/grpc_web.h"
 #include "source/extensions/http_filters/header_mutation/header_mutation.h"
 #include "source/extensions/http_filters/health_check/health_check.h"
 #include "source/extensions/http_filters/local_ratelimit/local_ratelimit.h"
@@ -53,9 +59,12 @@ void RegisterAll(config::Registry& registry) {
   registry.AddHttpFilter<Buffer>();
   registry.AddHttpFilter<Cors>();
   registry.AddHttpFilter<Csrf>();
+  registry.AddHttpFilter<ExtAuthz>();
   registry.AddHttpFilter<Fault>();
   registry.AddHttpFilter<GrpcHttp1Bridge>();
+  registry.AddHttpFilter<GrpcJsonTranscoder>();
   registry.AddHttpFilter<GrpcStats>();
+  registry.AddHttpFilter<GrpcWeb>();
   registry.AddHttpFilter<HeaderMutation>();
   registry.AddHttpFilter<HealthCheck>();
   registry.AddHttpFilter<LocalRateLimit>();

@@ -46,6 +46,12 @@ NEWER = {
     'envoy.config.core.v3.TlvEntry': '',
     'envoy.config.core.v3.TlvEntry.type': '1 uint32',
     'envoy.config.core.v3.TlvEntry.value': '2 bytes',
+    'envoy.extensions.filters.http.ext_authz.v3.CheckSettings.grpc_service':
+        '4 envoy.config.core.v3.GrpcService in service_override',
+    'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz.max_denied_response_body_bytes':
+        '30 uint32',
+    'envoy.service.auth.v3.CheckResponse.error_response':
+        '5 envoy.service.auth.v3.DeniedHttpResponse in http_response',
     'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector.enable_ja4_fingerprinting':
         '3 google.protobuf.BoolValue',
     'envoy.config.core.v3.HttpProtocolOptions.max_response_headers_kb':
@@ -123,6 +129,7 @@ GENERIC_MESSAGES = {
 
 # Rules that the reference has dropped since the package was made.
 RULES_DROPPED = {
+    'envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute.disabled': 'false says nothing',
     'envoy.config.core.v3.KeyValueAppend.entry': 'record has taken its place',
     'envoy.config.core.v3.RuntimeDouble.runtime_key': 'empty: the default holds',
     'envoy.config.core.v3.RuntimeFeatureFlag.runtime_key': 'empty: the default holds',
@@ -140,6 +147,8 @@ GENERIC_FIELDS = {
     'envoy.config.core.v3.TypedExtensionConfig.name': 'a name for people; the type decides',
     'envoy.config.listener.v3.Filter.name': 'a name for people; the type decides',
     'envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig.transport_api_version':
+        'the loader refuses V2',
+    'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz.transport_api_version':
         'the loader refuses V2',
     'envoy.service.accesslog.v3.StreamAccessLogsMessage.http_logs': 'the sink writes its bytes',
     'envoy.service.accesslog.v3.StreamAccessLogsMessage.tcp_logs': 'the sink writes its bytes',

@@ -3,13 +3,19 @@
 #include <utility>
 
 #include "envoy/data/accesslog/v3/accesslog.pb.h"
-#include "source/extensions/access_loggers/grpc/values.h"
+#include "source/config/proto_values.h"
+#include "source/extensions/access_loggers/grpc/tls_values.h"
 #include "source/http/header_id.h"
 
 namespace remora::extensions {
 namespace {
 
 namespace data = envoy::data::accesslog::v3;
+using config::SetAddress;
+using config::SetDuration;
+using config::SetMetadata;
+using config::SetTimestamp;
+using config::ToUtf8;
 using formatter::Exchange;
 using http::HeaderId;
 using http::ResponseFlag;

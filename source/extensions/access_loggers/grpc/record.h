@@ -10,7 +10,6 @@
 // grpc_access_log_utils}.cc.
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "source/http/formatter/format.h"
@@ -29,8 +28,5 @@ void AppendHttpRecord(const formatter::Exchange& exchange, const RecordFields& f
                       std::string& out);
 // Appends a serialized TCPAccessLogEntry.
 void AppendTcpRecord(const formatter::Exchange& exchange, std::string& out);
-
-// `text` with `!` for every byte that is part of no UTF-8.
-std::string ToUtf8(std::string_view text);
 
 }  // namespace remora::extensions

@@ -17,13 +17,12 @@
 #include <string>
 #include <string_view>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "source/config/registry.h"
+#include "source/grpc/call_counters.h"
 #include "source/grpc/frame_counter.h"
 #include "source/http/filter/filter.h"
 #include "source/http/filter/filter_context.h"
-#include "source/stats/handles.h"
 
 namespace envoy::extensions::filters::http::grpc_stats::v3 {
 class FilterConfig;
@@ -46,25 +45,9 @@ struct GrpcStats {
                                                                     const http::WorkerSetup& setup);
 };
 
-// A worker's handles. They are forgotten when clusters change, because they belong to those.
 class GrpcStatsState final : public http::FilterWorkerState {
  public:
-  // Methods that a worker tells apart; calls of further ones are not counted.
-  static constexpr size_t kMaxMethods = 1000;
-
-  // `prefix` is "grpc." or "grpc.<service>.<method>.".
-  void Add(upstream::ClusterSet& clusters, std::string_view cluster, std::string_view prefix,
-           std::string_view name, uint64_t amount);
-  void RecordTime(upstream::ClusterSet& clusters, std::string_view cluster, std::string_view prefix,
-                  event::Duration time);
-
- private:
-  bool Knows(std::string_view prefix);
-  void FollowClusters(const upstream::ClusterSet& clusters);
-
-  uint64_t generation_ = 0;
-  absl::flat_hash_set<std::string> prefixes_;
-  absl::flat_hash_map<std::string, stats::Counter> counters_;  // by "<cluster>.<prefix><name>"
+  grpc::CallCounters counters;
 };
 
 class GrpcStatsFilter final : public http::Filter {

@@ -112,7 +112,7 @@ TEST_CASE("grpc_stats: what is no call of a method is not counted") {
 }
 
 TEST_CASE("grpc_stats: names that clients make up are bounded") {
-  GrpcStatsState state;
+  grpc::CallCounters state;
   World world(kAll, "/a.B/C");
   for (int i = 0; i < 1100; ++i) {
     state.Add(world.clusters(), "up", "grpc.s.m" + std::to_string(i) + ".", "total", 1);

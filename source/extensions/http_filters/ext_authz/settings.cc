@@ -1,0 +1,130 @@
+#include "source/extensions/http_filters/ext_authz/settings.h"
+
+#include <utility>
+
+#include "envoy/config/core/v3/base.pb.h"
+#include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb.h"
+#include "source/config/extension_values.h"
+#include "source/config/grpc_service_config.h"
+
+namespace remora::extensions {
+namespace {
+
+namespace proto = envoy::extensions::filters::http::ext_authz::v3;
+
+std::optional<grpc::Service> ParseService(const envoy::config::core::v3::GrpcService& service,
+                                          std::string_view field, config::ConfigContext& context) {
+  std::optional<grpc::Service> parsed = config::ParseGrpcService(service, field, context);
+  if (parsed.has_value() && !service.has_timeout()) {
+    parsed->timeout = ExtAuthzSettings::kDefaultTimeout;
+  }
+  return parsed;
+}
+
+BodyLimit ParseBody(const proto::BufferSettings& body) {
+  return {body.max_request_bytes(), body.allow_partial_message()};
+}
+
+// Texts of a struct in the node's metadata.
+std::map<std::string, std::string> LabelsOf(const std::string& key,
+                                            const config::ConfigContext& context) {
+  std::map<std::string, std::string> labels;
+  envoy::config::core::v3::Node node;
+  if (key.empty() || !node.ParseFromString(config::NodeOf(context))) return labels;
+  const auto found = node.metadata().fields().find(key);
+  if (found == node.metadata().fields().end()) return labels;
+  for (const auto& [name, value] : found->second.struct_value().fields()) {
+    labels.emplace(name, value.string_value());
+  }
+  return labels;
+}
+
+CheckContent ParseContent(const proto::ExtAuthz& proto, config::ConfigContext& context) {
+  CheckContent content;
+  content.allowed = config::ParseStringMatchers(proto.allowed_headers().patterns(),
+                                                "allowed_headers.patterns", context);
+  content.disallowed = config::ParseStringMatchers(proto.disallowed_headers().patterns(),
+                                                   "disallowed_headers.patterns", context);
+  content.metadata.assign(proto.metadata_context_namespaces().begin(),
+                          proto.metadata_context_namespaces().end());
+  content.route_metadata.assign(proto.route_metadata_context_namespaces().begin(),
+                                proto.route_metadata_context_namespaces().end());
+  content.labels = LabelsOf(proto.bootstrap_metadata_labels_key(), context);
+  content.raw_fields = proto.encode_raw_headers();
+  content.body_as_bytes = proto.with_request_body().pack_as_bytes();
+  content.peer_certificate = proto.include_peer_certificate();
+  content.tls_session = proto.include_tls_session();
+  return content;
+}
+
+void ParseConditions(const proto::ExtAuthz& proto, ExtAuthzSettings& settings,
+                     config::ConfigContext& context) {
+  if (proto.has_filter_enabled()) {
+    settings.enabled = config::ParseFractionSetting(proto.filter_enabled());
+  }
+  if (proto.has_filter_enabled_metadata()) {
+    settings.enabled_metadata = config::ParseMetadataMatcher(proto.filter_enabled_metadata(),
+                                                             "filter_enabled_metadata", context);
+  }
+  if (proto.has_deny_at_disable()) {
+    settings.deny_at_disable = config::ParseFlagSetting(proto.deny_at_disable());
+  }
+}
+
+}  // namespace
+
+std::optional<ExtAuthzSettings> ParseExtAuthz(const proto::ExtAuthz& proto,
+                                              config::ConfigContext& context) {
+  const size_t errors = context.errors().size();
+  ExtAuthzSettings settings;
+  if (!proto.has_grpc_service()) {
+    context.AddError("grpc_service", "is required");
+  } else if (auto service = ParseService(proto.grpc_service(), "grpc_service", context)) {
+    settings.service = *std::move(service);
+  }
+  settings.content = ParseContent(proto, context);
+  ParseConditions(proto, settings, context);
+  if (proto.has_with_request_body()) settings.body = ParseBody(proto.with_request_body());
+  settings.stat_prefix = proto.stat_prefix();
+  // Envoy takes 403 for what is no status.
+  if (proto.status_on_error().code() >= 200 && proto.status_on_error().code() <= 511) {
+    settings.status_on_error = static_cast<uint16_t>(proto.status_on_error().code());
+  }
+  settings.max_denied_body = proto.max_denied_response_body_bytes();
+  settings.allow_on_failure = proto.failure_mode_allow();
+  settings.tell_failure = proto.failure_mode_allow_header_add();
+  settings.reroute = proto.clear_route_cache();
+  settings.validate = proto.validate_mutations();
+  if (proto.has_charge_cluster_response_stats()) {
+    settings.charge_cluster = proto.charge_cluster_response_stats().value();
+  }
+  if (proto.has_enable_dynamic_metadata_ingestion()) {
+    settings.take_metadata = proto.enable_dynamic_metadata_ingestion().value();
+  }
+  if (context.errors().size() > errors) return std::nullopt;
+  return settings;
+}
+
+std::optional<ExtAuthzRoute> ParseExtAuthzRoute(const proto::ExtAuthzPerRoute& proto,
+                                                config::ConfigContext& context) {
+  const size_t errors = context.errors().size();
+  ExtAuthzRoute route;
+  route.disabled = proto.disabled();
+  const proto::CheckSettings& check = proto.check_settings();
+  route.without_body = check.disable_request_body_buffering();
+  if (route.without_body && check.has_with_request_body()) {
+    context.AddError("check_settings",
+                     "with_request_body and disable_request_body_buffering exclude each other");
+  }
+  if (check.has_with_request_body()) route.body = ParseBody(check.with_request_body());
+  for (const auto& [name, value] : check.context_extensions()) {
+    route.context_extensions.emplace(name, value);
+  }
+  if (check.has_grpc_service()) {
+    route.service = ParseService(check.grpc_service(), "check_settings.grpc_service", context);
+  }
+  if (context.errors().size() > errors) return std::nullopt;
+  return route;
+}
+
+}  // namespace remora::extensions

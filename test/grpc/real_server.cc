@@ -61,6 +61,7 @@ struct RealServer::State {
   std::map<Call*, std::unique_ptr<Call>> open;
   std::vector<std::string> messages;
   std::vector<std::string> fields;
+  Method method;
   size_t calls = 0;
   size_t cancelled = 0;
 };
@@ -98,6 +99,7 @@ class RealServer::State::Call final : public ::grpc::ServerGenericBidiReactor {
       state_.changed.notify_all();
     }
     if (method_ == "Echo") return Write(text);
+    if (const Method method = FindMethod()) return Answer(method(text));
     if (method_ == "Many" && std::sscanf(text.c_str(), "%zu %zu", &left_, &size_) == 2) {
       return WriteNext();
     }
@@ -114,7 +116,8 @@ class RealServer::State::Call final : public ::grpc::ServerGenericBidiReactor {
     const std::lock_guard lock(state_.mutex);
     ++state_.cancelled;
     state_.changed.notify_all();
-    if (method_ == "Silent" || method_ == "Stuck") Finish(::grpc::Status::CANCELLED);
+    cancelled_ = true;
+    if (method_ == "Silent" || method_ == "Stuck" || silent_) Finish(::grpc::Status::CANCELLED);
   }
 
   // The library is done with it.
@@ -126,6 +129,21 @@ class RealServer::State::Call final : public ::grpc::ServerGenericBidiReactor {
   }
 
  private:
+  Method FindMethod() {
+    const std::lock_guard lock(state_.mutex);
+    const bool named = method_ == "Swallow" || method_ == "Many" || method_ == "Fail" ||
+                       method_ == "Fields" || method_ == "Silent" || method_ == "Stuck";
+    return named ? Method() : state_.method;
+  }
+  void Answer(const std::optional<std::string>& answer) {
+    if (answer.has_value()) {
+      ending_ = true;
+      return Write(*answer);
+    }
+    const std::lock_guard lock(state_.mutex);
+    silent_ = true;
+    if (cancelled_) Finish(::grpc::Status::CANCELLED);
+  }
   void OnAllRead() {
     if (method_ == "Silent") return;
     if (method_ == "Echo") return Finish(::grpc::Status::OK);
@@ -150,6 +168,8 @@ class RealServer::State::Call final : public ::grpc::ServerGenericBidiReactor {
   size_t left_ = 0;
   size_t size_ = 0;
   bool ending_ = false;
+  bool silent_ = false;  // under the mutex, as the next
+  bool cancelled_ = false;
 };
 
 ::grpc::ServerGenericBidiReactor* RealServer::State::Service::CreateReactor(
@@ -194,6 +214,11 @@ void RealServer::Stop() {
 
 net::Address RealServer::address() const {
   return *net::Address::Ip("127.0.0.1", static_cast<uint16_t>(state_->port));
+}
+
+void RealServer::Answer(Method method) {
+  const std::lock_guard lock(state_->mutex);
+  state_->method = std::move(method);
 }
 
 std::vector<std::string> RealServer::messages() const {

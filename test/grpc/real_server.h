@@ -9,9 +9,12 @@
 //   Fail     ends with FAILED_PRECONDITION and a text of all kinds of bytes
 //   Fields   answers with initial metadata x-got (the client's x-ask) and trailers x-end
 //   Silent   reads and never answers;  Stuck: does not even read
-// and any other name does as Swallow. Threads: the library's; the test reads what they noted.
+// and any other name does as Swallow, or as Answer() said. Threads: the library's; the test reads
+// what they noted.
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +31,10 @@ class RealServer {
   RealServer& operator=(const RealServer&) = delete;
 
   net::Address address() const;
+  // What methods of other names answer a message with; nothing: they never do. Called on the
+  // library's threads.
+  using Method = std::function<std::optional<std::string>(const std::string& message)>;
+  void Answer(Method method);
   // All messages that clients have sent, in the order of their arrival.
   std::vector<std::string> messages() const;
   // Waits until there are so many, or throws.

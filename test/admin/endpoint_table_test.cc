@@ -62,6 +62,7 @@ TEST_CASE("The endpoints are sorted, unique, and no other changes anything") {
                                           "/certs",
                                           "/clusters",
                                           "/config_dump",
+                                          "/config_journal",
                                           "/contention",
                                           "/cpuprofiler",
                                           "/drain_listeners",

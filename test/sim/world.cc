@@ -98,9 +98,8 @@ std::string World::TakeLog() {
 }
 
 void World::AddListener(std::shared_ptr<const config::ListenerConfig> config) {
-  server::ListenerScopes scopes = server::MakeListenerScopes(store_, *config, config->name);
+  server::ListenerScopes scopes = server::MakeListenerScopes(scopes_, *config, config->name, 1);
   scopes.drain = &drain_;
-  stats::Scope& worker_scope = store_.AddScope("listener." + config->name + ".worker_0");
   absl::StatusOr<net::Socket> socket = net::BindListener(config->address, config->options);
   if (!socket.ok()) throw std::runtime_error(std::string(socket.status().message()));
   const absl::Status status = net::StartListening(*socket, config->options);
@@ -109,7 +108,7 @@ void World::AddListener(std::shared_ptr<const config::ListenerConfig> config) {
   sockets.push_back(*std::move(socket));
   listeners_.push_back(std::make_unique<server::ActiveListener>(
       std::move(config), std::move(sockets), scopes,
-      server::ActiveListener::Surroundings{services_, worker_scope, connections_, pipes_,
+      server::ActiveListener::Surroundings{services_, *scopes.workers[0], connections_, pipes_,
                                            nullptr}));
 }
 

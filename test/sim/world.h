@@ -18,6 +18,7 @@
 #include "source/config/bootstrap.h"
 #include "source/config/world.h"
 #include "source/server/active_listener.h"
+#include "source/server/scope_lease.h"
 #include "source/stats/store.h"
 #include "test/fakes/simulated_clock.h"
 #include "test/sim/probe.h"
@@ -49,6 +50,7 @@ class World {
   void AddListener(std::shared_ptr<const config::ListenerConfig> config);
 
   stats::Store store_{1};
+  server::ScopeLease scopes_{store_};
   buffer::BlockPool blocks_;
   base::ArenaPool arenas_;
   base::Random random_;

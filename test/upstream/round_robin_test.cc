@@ -8,7 +8,7 @@
 namespace remora::upstream {
 namespace {
 
-using Hosts = std::vector<std::unique_ptr<Host>>;
+using Hosts = std::vector<std::shared_ptr<const Host>>;
 
 struct Member {
   uint32_t weight = 1;
@@ -23,7 +23,7 @@ Hosts MakeHosts(const std::vector<Member>& members) {
     config.address = *net::Address::Ip("127.0.0.1", static_cast<uint16_t>(hosts.size() + 1));
     config.weight = member.weight;
     config.health = member.health;
-    hosts.push_back(std::make_unique<Host>(config, 1));
+    hosts.push_back(std::make_shared<const Host>(config, 1));
   }
   return hosts;
 }

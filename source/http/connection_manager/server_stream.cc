@@ -55,8 +55,9 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event
   connection_.names_source = session.names_source();
   connection_.tls = session.tls();
   connection_.fingerprints = session.fingerprints();
-  connection_.requested_server_name =
-      connection_.tls != nullptr ? connection_.tls->server_name() : std::string_view();
+  if (connection_.tls != nullptr) {
+    connection_.requested_server_name = connection_.tls->server_name();
+  }
   config_.stats().downstream_rq_total.Inc();
   if (session.speaks_http2()) {
     config_.stats().downstream_rq_http2_total.Inc();

@@ -44,7 +44,7 @@ TEST_CASE("transcoder: calls over HTTP/1, one after the other") {
   CHECK(get.status == 200);
   CHECK(get.Get("content-type") == "application/json");
   CHECK(get.Get("grpc-status") == "0");
-  CHECK(get.body == R"({"id":"7","count":"5"})");
+  CHECK(get.body == R"({"count":"5","id":"7"})");
   const Message make = client.Post("/v1/items", R"({"id":"8","tags":["a","b"]})",
                                    {{"content-type", "application/json"}});
   CHECK(make.body == R"({"id":"8","tags":["a","b"]})");

@@ -29,8 +29,8 @@ struct World : fakes::ChainWorld {
     upstream::ClusterConfig cluster;
     cluster.name = "up";
     auto table = std::make_shared<upstream::ClusterTable>();
-    table->emplace("up", std::make_shared<const upstream::Cluster>(std::move(cluster), 1,
-                                                                   store.AddScope("cluster.up.")));
+    table->Put(std::make_shared<const upstream::Cluster>(std::move(cluster), 1,
+                                                         store.AddScope("cluster.up.")));
     clusters().Apply(std::move(table));
     fields.insert(fields.begin(), {"content-type", type});
     request = &MakeRequest("POST", "/a.B/C", fields);

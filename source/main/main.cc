@@ -54,9 +54,8 @@ bool ApplyLogFormat(const Options& options, const std::string& format) {
   return status.ok();
 }
 
-config::LoadedBootstrap Load(const Options& options, event::Clock& clock) {
-  config::Registry registry;
-  extensions::RegisterAll(registry);
+config::LoadedBootstrap Load(const Options& options, const config::Registry& registry,
+                             event::Clock& clock) {
   config::LoadOptions load;
   load.path = options.config_path;
   load.yaml = options.config_yaml;
@@ -162,7 +161,10 @@ int Run(const std::vector<std::string_view>& arguments, std::string_view program
   for (const std::string& warning : flags.warnings) REMORA_LOG(kMain, kWarning, warning);
 
   event::RealClock clock;
-  config::LoadedBootstrap loaded = Load(options, clock);
+  // Resources of sources are read by it as long as the server lives.
+  config::Registry registry;
+  extensions::RegisterAll(registry);
+  config::LoadedBootstrap loaded = Load(options, registry, clock);
   if (!loaded.config.has_value()) {
     Print(stderr, loaded.errors.ToString());
     return 1;

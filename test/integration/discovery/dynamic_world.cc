@@ -34,15 +34,6 @@ std::unique_ptr<google::protobuf::Message> MessageOf(ResourceType type) {
   }
 }
 
-// Rules are not checked here: what breaks them is sent to see what becomes of it.
-std::string BytesOf(ResourceType type, const std::string& yaml) {
-  const auto message = MessageOf(type);
-  config::LoadOptions options;
-  options.yaml = yaml;
-  config::LoadMessage(options, *message);
-  return message->SerializeAsString();
-}
-
 std::string HcmFilter(const std::string& routes) {
   return absl::StrCat(
       "{name: hcm, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network."
@@ -59,6 +50,15 @@ std::string ChainOf(const std::string& routes, const std::string& more) {
 constexpr auto kPatience = std::chrono::seconds(20);
 
 }  // namespace
+
+// Rules are not checked here: what breaks them is sent to see what becomes of it.
+std::string BytesOf(ResourceType type, const std::string& yaml) {
+  const auto message = MessageOf(type);
+  config::LoadOptions options;
+  options.yaml = yaml;
+  config::LoadMessage(options, *message);
+  return message->SerializeAsString();
+}
 
 std::string Host(const harness::ScriptedUpstream& upstream, const std::string& more) {
   return absl::StrCat("{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ",

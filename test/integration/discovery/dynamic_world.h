@@ -29,6 +29,9 @@ using xds::ResourceType;
 // A source in configurations.
 inline constexpr char kAds[] = "{ads: {}, initial_fetch_timeout: 5s}";
 
+// A resource's YAML as the message that a control plane sends. Rules are not checked.
+std::string BytesOf(ResourceType type, const std::string& yaml);
+
 // Resources as YAML.
 std::string Host(const harness::ScriptedUpstream& upstream, const std::string& more = "");
 std::string StaticCluster(const std::string& name, const std::vector<std::string>& hosts,

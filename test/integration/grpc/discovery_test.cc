@@ -13,6 +13,8 @@
 #include "test/fakes/authority.h"
 #include "test/harness/client.h"
 #include "test/harness/control_plane.h"
+#include "test/harness/scripted_upstream.h"
+#include "test/integration/discovery/dynamic_world.h"
 
 namespace remora::harness {
 namespace {
@@ -61,11 +63,10 @@ static_resources:
 class Running {
  public:
   explicit Running(const std::string& yaml) {
-    config::Registry registry;
-    extensions::RegisterAll(registry);
+    extensions::RegisterAll(registry_);
     config::LoadOptions options;
     options.yaml = yaml;
-    config::LoadedBootstrap loaded = config::LoadBootstrap(std::move(options), {}, registry, 0);
+    config::LoadedBootstrap loaded = config::LoadBootstrap(std::move(options), {}, registry_, 0);
     INFO(loaded.errors.ToString());
     REQUIRE(loaded.config.has_value());
     server_ = std::make_unique<server::Server>(*std::move(loaded.config), server::ServerOptions(),
@@ -104,6 +105,7 @@ class Running {
 
  private:
   event::RealClock clock_;
+  config::Registry registry_;
   std::unique_ptr<server::Server> server_;
   std::thread thread_;
   std::unique_ptr<Client> admin_;
@@ -172,6 +174,88 @@ TEST_CASE("A control plane that does not answer stops nothing but what waits for
   again.Put(kSecretUrl, "id", SecretOf(authority.Issue({.common_name = "one"})));
   server.Await("/stats?filter=sds.id.update_success", "update_success: 1");
   server.Await("/init_dump", "sources of configuration", /*there=*/false);
+}
+
+// Clusters and listeners from the control plane, by ADS; nothing else.
+std::string AllFrom(const net::Address& plane, const std::string& api_type) {
+  return R"(
+node: {id: me, cluster: c}
+admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
+dynamic_resources:
+  ads_config: {api_type: )" +
+         api_type + R"(, grpc_services: [{envoy_grpc: {cluster_name: xds}}]}
+  cds_config: {ads: {}}
+  lds_config: {ads: {}}
+static_resources:
+  clusters:
+  - name: xds
+    http2_protocol_options: {}
+    load_assignment:
+      cluster_name: xds
+      endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1,
+                  port_value: )" +
+         std::to_string(plane.port()) + "}}}}]}]\n";
+}
+
+TEST_CASE("Everything from a control plane: routes change, endpoints move, no request fails") {
+  namespace d = remora::discovery;
+  using xds::ResourceType;
+  const std::string api_type = GENERATE("GRPC", "DELTA_GRPC");
+  CAPTURE(api_type);
+  ScriptedUpstream first;
+  ScriptedUpstream second;
+  first.Respond(200, "first");
+  second.Respond(200, "second");
+  ControlPlane plane;
+  const auto put = [&plane](ResourceType type, const std::string& name, const std::string& yaml) {
+    plane.Put(std::string(xds::TypeUrl(type)), name, d::BytesOf(type, yaml));
+  };
+  const uint16_t port = d::DynamicWorld::FreePort();
+  plane.Change([&] {
+    put(ResourceType::kCluster, "up", d::EdsCluster("up"));
+    put(ResourceType::kEndpoints, "up", d::Assignment("up", {d::Host(first)}));
+    put(ResourceType::kListener, "in", d::Listener("in", port, {d::RdsChain("table")}));
+    put(ResourceType::kRoutes, "table", d::Routes("table", {d::To("up")}));
+  });
+  Running server(AllFrom(plane.address(), api_type));
+  server.Await("/ready", "LIVE");
+  const net::Address address = *net::Address::Ip("127.0.0.1", port);
+  Client client(Connect(address));
+  CHECK(client.Get("/").body == "first");
+
+  // An endpoint takes another's place, behind the same connection of the client.
+  put(ResourceType::kEndpoints, "up", d::Assignment("up", {d::Host(second)}));
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  std::string body;
+  while (body != "second" && std::chrono::steady_clock::now() < deadline) {
+    const Message response = client.Get("/");
+    REQUIRE(response.status == 200);
+    body = response.body;
+  }
+  CHECK(body == "second");
+
+  // A route that is added is live, one that names no cluster of ours is taken and answered 503.
+  const size_t asked = plane.lines().size();
+  put(ResourceType::kRoutes, "table",
+      d::Routes("table", {d::Says("hello", "/new"), d::To("nowhere", "/nowhere"), d::To("up")}));
+  plane.AwaitLine("ACK RouteConfiguration", asked);
+  CHECK(client.Get("/new").body == "hello");
+  CHECK(client.Get("/nowhere").status == 503);
+
+  // What is wrong is refused with its name and field, and what was good stays.
+  const size_t before = plane.lines().size();
+  put(ResourceType::kCluster, "bad", d::StaticCluster("bad", {}, "lb_policy: CLUSTER_PROVIDED"));
+  const size_t refused = plane.AwaitLine("NACK Cluster", before);
+  const std::string nack = plane.lines()[refused];
+  CHECK(nack.find("bad") != std::string::npos);
+  CHECK(client.Get("/").body == "second");
+  server.Await("/config_journal", "bad");
+
+  // The control plane ends: traffic goes on.
+  plane.Stop();
+  server.Await("/stats?filter=control_plane", "connected_state: 0");
+  CHECK(client.Get("/").body == "second");
+  CHECK(client.Get("/new").body == "hello");
 }
 
 }  // namespace

@@ -52,6 +52,10 @@ NEWER = {
         '30 uint32',
     'envoy.service.auth.v3.CheckResponse.error_response':
         '5 envoy.service.auth.v3.DeniedHttpResponse in http_response',
+    'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector.'
+    'close_connection_on_client_hello_parsing_errors': '4 bool',
+    'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector.max_client_hello_size':
+        '5 google.protobuf.UInt32Value',
     'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector.enable_ja4_fingerprinting':
         '3 google.protobuf.BoolValue',
     'envoy.config.core.v3.HttpProtocolOptions.max_response_headers_kb':

@@ -30,7 +30,7 @@ class Inspector final : public net::ListenerFilter {
   Inspector(const TlsInspector::Config& config, const net::ListenerFilterSetup& setup)
       : config_(config), stats_(setup.scope.Make<TlsInspectorStats>(setup.shard)) {}
 
-  size_t most_bytes() const override { return net::kMaxClientHello; }
+  size_t most_bytes() const override { return config_.most_bytes; }
   Answer Inspect(std::string_view bytes, bool ended, net::Findings& findings) override;
 
  private:
@@ -45,14 +45,17 @@ net::ListenerFilter::Answer Inspector::Inspect(std::string_view bytes, bool,
   net::ClientHello hello;
   switch (net::ParseClientHello(bytes, hello, config_.ja3 || config_.ja4)) {
     case ClientHelloParse::kIncomplete:
-      return Answer::kMore;
+      if (bytes.size() < config_.most_bytes) return Answer::kMore;
+      [[fallthrough]];
     case ClientHelloParse::kTooLarge:
       stats_.client_hello_too_large.Inc();
       stats_.bytes_processed.Record(bytes.size());
       return Answer::kReject;
     case ClientHelloParse::kNotTls:
       stats_.tls_not_found.Inc();
-      break;
+      if (!config_.close_others) break;
+      stats_.bytes_processed.Record(bytes.size());
+      return Answer::kReject;
     case ClientHelloParse::kComplete:
       Keep(std::move(hello), findings);
       break;
@@ -88,8 +91,11 @@ void Inspector::Keep(net::ClientHello hello, net::Findings& findings) {
 
 std::optional<TlsInspector::Config> TlsInspector::Parse(const Proto& proto,
                                                         config::ConfigContext&) {
-  return Config{proto.enable_ja3_fingerprinting().value(),
-                proto.enable_ja4_fingerprinting().value()};
+  Config config{proto.enable_ja3_fingerprinting().value(),
+                proto.enable_ja4_fingerprinting().value(),
+                proto.close_connection_on_client_hello_parsing_errors()};
+  if (proto.has_max_client_hello_size()) config.most_bytes = proto.max_client_hello_size().value();
+  return config;
 }
 
 std::string TlsInspector::StatScope(const Config&) { return "tls_inspector"; }

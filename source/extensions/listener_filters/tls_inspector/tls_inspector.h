@@ -4,7 +4,8 @@
 // the fingerprints that logs ask for.
 //
 // Extension (see config/registry.h). Thread: a worker's. What is no ClientHello, or a broken one,
-// is left to the filter chain as plain text; one that is too large ends the connection.
+// is left to the filter chain as plain text, or ends the connection where that is asked for; one
+// that is too large ends it.
 // Source: Envoy source/extensions/filters/listener/tls_inspector.
 
 #include <memory>
@@ -12,6 +13,7 @@
 #include <string>
 
 #include "source/config/registry.h"
+#include "source/net/client_hello.h"
 #include "source/net/listener_filter.h"
 
 namespace envoy::extensions::filters::listener::tls_inspector::v3 {
@@ -25,6 +27,8 @@ struct TlsInspector {
   struct Config {
     bool ja3 = false;
     bool ja4 = false;
+    bool close_others = false;  // what is no ClientHello
+    size_t most_bytes = net::kMaxClientHello;
   };
 
   static std::optional<Config> Parse(const Proto& proto, config::ConfigContext& context);

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "source/upstream/pool_connection.h"
 
 namespace remora::upstream {
@@ -47,7 +48,13 @@ void AsyncRequest::Start() {
 }
 
 void AsyncRequest::Begin() {
-  if (options_.envoy_fields) head_.headers.SetReference(HeaderId::kXEnvoyInternal, "true");
+  if (options_.envoy_fields) {
+    head_.headers.SetReference(HeaderId::kXEnvoyInternal, "true");
+    if (options_.timeout > 0) {
+      head_.headers.Set(HeaderId::kXEnvoyExpectedRqTimeoutMs,
+                        absl::StrCat(options_.timeout / event::kMillisecond));
+    }
+  }
   if (options_.timeout > 0 && !options_.timeout_from_end) {
     timeout_.Arm(dispatcher().now() + options_.timeout);
   }

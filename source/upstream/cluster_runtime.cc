@@ -43,6 +43,9 @@ uint32_t Limit(const CircuitBreakerLimits& limits, ClusterRuntime::Resource reso
   return 0;
 }
 
+// RFC 6066 section 3: addresses are no server names.
+bool IsIp(std::string_view host) { return net::Address::Ip(host, 0).ok(); }
+
 }  // namespace
 
 ClusterRuntime::ClusterRuntime(std::shared_ptr<const Cluster> cluster,
@@ -164,9 +167,7 @@ std::unique_ptr<net::TransportSocket> ClusterRuntime::MakeTransport(const Host& 
   options.passage = passage;
   const std::vector<std::string_view> names = {server_name};
   if (!server_name.empty()) {
-    // RFC 6066 section 3: addresses are no server names.
-    const bool is_ip = net::Address::Ip(server_name, 0).ok();
-    if (config().server_names->sni && !is_ip) options.server_name = server_name;
+    if (config().server_names->sni && !IsIp(server_name)) options.server_name = server_name;
     if (config().server_names->validate) options.subject_names = &names;
   }
   return transports->Make(options);
@@ -179,7 +180,8 @@ HostWish ClusterRuntime::WishFor(const http::RequestHead& head) const {
   const std::string& header = config().server_names->header;
   const http::HeaderEntry* field = header.empty() ? nullptr : head.headers.Find(header);
   const bool named = field != nullptr && !field->value().empty();
-  wish.server_name = http::HostOf(named ? field->value() : head.authority);
+  const std::string_view name = http::HostOf(named ? field->value() : head.authority);
+  if (config().server_names->validate || !IsIp(name)) wish.server_name = name;
   return wish;
 }
 

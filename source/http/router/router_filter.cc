@@ -595,7 +595,8 @@ void RouterFilter::Reply(const ProxyError& error, uint16_t status) {
   if (policy_ != nullptr && policy_->count_attempts_in_response) {
     reply.headers.emplace_back(HeaderId::kXEnvoyAttemptCount, std::to_string(attempts));
   }
-  if (cluster_ != nullptr) {
+  // As Envoy, which counts it under its own name alone.
+  if (cluster_ != nullptr && error.kind != ErrorKind::kUpstreamMaxStreamDuration) {
     CountResponse(reply.status);
     if (attempt_.host() != nullptr) CountHostResult(reply.status);
   }

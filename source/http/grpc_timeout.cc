@@ -1,6 +1,7 @@
 #include "source/http/grpc_timeout.h"
 
 #include <cstdint>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 
@@ -35,14 +36,15 @@ std::optional<event::Duration> ParseGrpcTimeout(std::string_view value) {
   if (value.size() < 2 || value.size() > kMaxDigits + 1) return std::nullopt;
   const event::Duration unit = UnitOf(value.back());
   if (unit == 0) return std::nullopt;
-  // Eight digits of hours still fit.
   event::Duration count = 0;
   for (const char c : value.substr(0, value.size() - 1)) {
     const unsigned digit = static_cast<unsigned>(c) - '0';
     if (digit > 9) return std::nullopt;
     count = count * 10 + digit;
   }
-  return count * unit;
+  // Eight digits of hours are more than there is; sums with a point in time stay in range.
+  constexpr event::Duration kMost = std::numeric_limits<event::Duration>::max() / 4;
+  return count > kMost / unit ? kMost : count * unit;
 }
 
 std::string FormatGrpcTimeout(event::Duration timeout) {

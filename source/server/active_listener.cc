@@ -36,6 +36,7 @@ ActiveListener::ActiveListener(std::shared_ptr<const config::ListenerConfig> con
       connections_(surroundings.connections) {
   MakeChains(scopes, {});
   ReadConfig();
+  made_of_ = config_;
   for (size_t i = 0; i < config_->listener_filters.size(); ++i) {
     const net::ListenerFilterFactory& factory = config_->listener_filters[i];
     filters_.filters.push_back(
@@ -107,15 +108,23 @@ void ActiveListener::Adopt(std::shared_ptr<const config::ListenerConfig> config,
   std::erase(leaving_, nullptr);
 }
 
-void ActiveListener::Retire(absl::AnyInvocable<void()> when_empty) {
-  stopped_ = true;
-  for (const auto& listener : listeners_) listener->Leave();
+void ActiveListener::Retire(bool last, absl::AnyInvocable<void()> when_empty) {
+  if (last) {
+    StopAccepting();
+  } else {
+    stopped_ = true;
+    for (const auto& listener : listeners_) listener->Leave();
+  }
+  WhenEmpty(std::move(when_empty));
+}
+
+void ActiveListener::WhenEmpty(absl::AnyInvocable<void()> when_empty) {
   when_empty_ = std::move(when_empty);
   TellIfEmpty();
 }
 
 void ActiveListener::TellIfEmpty() {
-  if (when_empty_ == nullptr || !sessions_.empty() || !pending_.empty()) return;
+  if (when_empty_ == nullptr || !empty()) return;
   dispatcher_.Post(std::exchange(when_empty_, nullptr));
 }
 
@@ -126,6 +135,11 @@ void ActiveListener::EndSessions(const net::Drain* leaving) {
     net::DownstreamSession& session = *sessions_[i - 1].session;
     session.Close();
     OnSessionClosed(session);
+  }
+  while (leaving == nullptr && !pending_.empty()) {
+    PendingConnection& connection = *pending_.back();
+    connection.Stop();
+    OnPendingEnd(connection, End::kTimeout);
   }
 }
 
@@ -227,7 +241,6 @@ void ActiveListener::Forget(PendingConnection& connection) {
   }
   pending_.pop_back();
   dispatcher_.DeferDelete(std::move(ended));
-  TellIfEmpty();
 }
 
 void ActiveListener::OnInspected(PendingConnection& connection, bool timed_out) {
@@ -237,9 +250,10 @@ void ActiveListener::OnInspected(PendingConnection& connection, bool timed_out) 
   if (ActiveListener* other = Elsewhere(findings); other != nullptr) {
     Uncount();
     other->TakeOver(std::move(findings));
-    return;
+  } else {
+    Begin(std::move(findings));
   }
-  Begin(std::move(findings));
+  TellIfEmpty();
 }
 
 void ActiveListener::OnPendingEnd(PendingConnection& connection, End end) {
@@ -250,6 +264,7 @@ void ActiveListener::OnPendingEnd(PendingConnection& connection, End end) {
   connection.findings().accepted.socket.Close();
   Uncount();
   Forget(connection);
+  TellIfEmpty();
 }
 
 ActiveListener* ActiveListener::Elsewhere(const net::Findings& findings) {

@@ -75,9 +75,13 @@ class ActiveListener final : public event::Deferred,
   bool stopped() const { return stopped_; }
   // Accepts nothing more; the connections that there are live on.
   void StopAccepting();
-  // Accepts nothing more, because another one does on the same sockets, or nobody shall.
-  // `when_empty` is called from the dispatcher once there is no connection any more.
-  void Retire(absl::AnyInvocable<void()> when_empty);
+  // Accepts nothing more, because another one does on the same sockets, or, with `last`, nobody
+  // shall: what has connected by then is taken. `when_empty` as below.
+  void Retire(bool last, absl::AnyInvocable<void()> when_empty);
+  // Called from the dispatcher when there was no connection any more. Another listener may hand one
+  // over until then.
+  void WhenEmpty(absl::AnyInvocable<void()> when_empty);
+  bool empty() const { return sessions_.empty() && pending_.empty(); }
   // Takes over a version that differs in its filter chains alone. Connections of chains that leave
   // end as `leaving` says.
   void Adopt(std::shared_ptr<const config::ListenerConfig> config, const ListenerScopes& scopes,
@@ -155,6 +159,7 @@ class ActiveListener final : public event::Deferred,
   absl::AnyInvocable<void()> when_empty_;
   net::PipePool& pipes_;
   access_log::WorkerLoggers loggers_;
+  std::shared_ptr<const config::ListenerConfig> made_of_;  // what filters_ refers to
   ListenerFilters filters_;
   std::vector<std::unique_ptr<ListenerChain>> chains_;   // as ListenerConfig::AllChains
   std::vector<std::unique_ptr<ListenerChain>> leaving_;  // with connections yet

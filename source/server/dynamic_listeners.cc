@@ -98,7 +98,7 @@ absl::StatusOr<DynamicListeners::Change> DynamicListeners::Take(const std::strin
     return Change::kNothing;
   }
   const bool is_new = active == nullptr && entry.warming == nullptr;
-  auto version = std::make_unique<Version>(services_.stats);
+  auto version = std::make_unique<Version>();
   version->shown = std::move(shown);
   version->config = *std::move(config);
   const absl::Status status = Warm(name, entry, std::move(version));
@@ -127,12 +127,14 @@ absl::Status DynamicListeners::Follow(const Version* active, Version& version) {
   const std::string target = ListenerTarget(config);
   std::string prefix = config.stat_prefix;
   if (prefix.empty()) prefix = config.address.ToString();
-  stats::Scope& scope = version.scopes.Add(absl::StrCat("listener.", prefix));
   for (const auto& chain : config.AllChains()) {
     if (active != nullptr && active->chains.contains(chain.get())) continue;
+    auto scopes = std::make_unique<ScopeLease>(services_.stats);
+    stats::Scope& scope = scopes->Add(absl::StrCat("listener.", prefix));
     auto tls = services_.tls.Follow(chain->tls_contexts, target, scope);
     if (!tls.ok()) return tls.status();
     FollowedChain& followed = version.chains[chain.get()];
+    followed.scopes = std::move(scopes);
     followed.tls = *std::move(tls);
     for (const config::RouteUse& use : chain->route_uses) {
       followed.routes.push_back(routes_.Follow(use, target));

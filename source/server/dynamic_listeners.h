@@ -58,16 +58,14 @@ class DynamicListeners final : public xds::ResourceUser {
   using Config = std::shared_ptr<const config::ListenerConfig>;
   // What a filter chain needs from elsewhere.
   struct FollowedChain {
+    std::unique_ptr<ScopeLease> scopes;  // what its secrets count in
     std::unique_ptr<FollowedContexts> tls;
     std::vector<std::unique_ptr<RouteLease>> routes;
   };
   // One version of a listener. It goes with its last connection.
   struct Version final : ListenerSet::Company {
-    explicit Version(stats::Store& store) : scopes(store) {}
-
     config::ResourceVersion shown;
     Config config;
-    ScopeLease scopes;  // what its secrets count in
     absl::flat_hash_map<const config::FilterChain*, FollowedChain> chains;
   };
   struct Entry {

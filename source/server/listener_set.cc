@@ -115,27 +115,39 @@ ListenerSet::ListenerSet(const Services& services) : services_(services) {
 
 ListenerSet::~ListenerSet() = default;
 
+void ListenerSet::Clear() { leaving_.clear(); }
+
 // All versions of a listener, and whoever comes under its name later, count in one.
-ListenerUsage* ListenerSet::UsageOf(const std::string& name) {
+ListenerUsage* ListenerSet::UsageOf(const std::string& key) {
   const auto make = [this] {
     std::vector<WorkerFace*> faces;
     for (const auto& worker : services_.workers) faces.push_back(worker.get());
     return std::make_unique<ListenerUsage>(std::move(faces));
   };
   if (all_usage_ == nullptr) all_usage_ = make();
-  std::unique_ptr<ListenerUsage>& usage = usages_[name];
+  std::unique_ptr<ListenerUsage>& usage = usages_[key];
   if (usage == nullptr) usage = make();
   return usage.get();
 }
 
 // --- sockets ---
 
-ListenerSet::Bound ListenerSet::MakeBound(const Config& config) {
+std::string ListenerSet::FreeKey(const std::string& name) const {
+  std::string key = name;
+  const auto is = [&key](const Bound& bound) { return bound.key == key; };
+  for (size_t n = 1; key.empty() || std::any_of(waiting_.begin(), waiting_.end(), is); ++n) {
+    key = absl::StrCat(name, "#", n);
+  }
+  return key;
+}
+
+ListenerSet::Bound ListenerSet::MakeBound(const Config& config, std::string key) {
   Bound bound;
   bound.config = config;
+  bound.key = std::move(key);
   bound.lease = std::make_unique<ScopeLease>(services_.store);
   bound.scopes = MakeScopes(*bound.lease, *config, services_.workers.size());
-  bound.scopes.usage = UsageOf(config->name);
+  bound.scopes.usage = UsageOf(bound.key);
   bound.scopes.global_usage = all_usage_.get();
   return bound;
 }
@@ -145,7 +157,7 @@ absl::Status ListenerSet::Bind(const config::ListenerTable& listeners) {
     absl::StatusOr<BoundSockets> sockets = BindSockets(*config, services_.workers.size());
     if (!sockets.ok()) return sockets.status();
     ShowAddresses(config->name, sockets->addresses);
-    Bound& bound = waiting_.emplace_back(MakeBound(config));
+    Bound& bound = waiting_.emplace_back(MakeBound(config, FreeKey(config->name)));
     bound.sockets = *std::move(sockets);
     services_.stats.listener_added.Inc();
   }
@@ -178,7 +190,7 @@ absl::Status ListenerSet::CheckAddress(const ListenerConfig& config) const {
 absl::Status ListenerSet::Prepare(const Config& config) {
   absl::Status status = CheckAddress(*config);
   if (!status.ok()) return status;
-  Bound bound = MakeBound(config);
+  Bound bound = MakeBound(config, config->name);
   // The one of its name gives its sockets when this one is served; one that was just removed, now.
   const auto same = [&config](const Bound& other) {
     return SameSockets(*config, *other.config) && !other.sockets.sockets.empty();
@@ -256,9 +268,9 @@ absl::Status ListenerSet::StartReady(const std::function<bool(const ListenerConf
     if (!ready(*bound.config)) continue;
     const absl::Status listens = ListenOn(bound);
     status.Update(listens);
-    const std::string name = bound.config->name;
+    const std::string key = bound.key;
     if (listens.ok()) Start(bound);
-    served_[name] = std::move(bound);
+    served_[key] = std::move(bound);
     bound.config = nullptr;
   }
   std::erase_if(waiting_, [](const Bound& bound) { return bound.config == nullptr; });
@@ -274,6 +286,8 @@ bool ListenerSet::Contains(const std::string& name) const {
 
 void ListenerSet::Start(Bound& bound) {
   services_.publish();
+  // What drains takes nobody new.
+  if (services_.draining.shutting_down()) bound.sockets.sockets.clear();
   bound.scopes.drain = services_.draining.Add(bound.config);
   for (size_t i = 0; i < services_.workers.size(); ++i) {
     OnWorker(i, [worker = services_.workers[i].get(), config = bound.config,
@@ -374,13 +388,16 @@ void ListenerSet::AdoptInPlace(Bound& old, Bound next, std::unique_ptr<Company> 
 
 void ListenerSet::Retire(Bound bound, std::unique_ptr<Company> company) {
   services_.draining.Retire(*bound.config);
+  // Nobody took them over: clients must not wait in a queue that nobody serves.
+  const bool last = !bound.sockets.sockets.empty();
+  bound.sockets.sockets.clear();
   Leaving& leaving = BeginLeaving(std::move(bound), nullptr, std::move(company));
   leaving.drain = leaving.bound.scopes.drain;
   for (size_t i = 0; i < services_.workers.size(); ++i) {
-    OnWorker(i, [this, worker = services_.workers[i].get(), config = leaving.bound.config,
+    OnWorker(i, [this, worker = services_.workers[i].get(), config = leaving.bound.config, last,
                  id = leaving.id] {
       // Called in the worker's thread, and before it runs in main's.
-      worker->RetireListener(*config,
+      worker->RetireListener(*config, last,
                              [this, id] { services_.main.Post([this, id] { OnLeft(id); }); });
     });
   }

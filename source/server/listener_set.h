@@ -95,12 +95,15 @@ class ListenerSet {
   bool Contains(const std::string& name) const;
   // From now on the workers' threads are theirs.
   void OnWorkersStarted() { workers_run_ = true; }
+  // What leaves goes: before what its company belongs to.
+  void Clear();
   // Of all listeners, in the order in which they were added.
   const std::vector<admin::ListenerStatus>& addresses() const { return addresses_; }
 
  private:
   struct Bound {
     Config config;
+    std::string key;  // its name; of the bootstrap's one that no other has
     std::unique_ptr<ScopeLease> lease;
     ListenerScopes scopes;
     BoundSockets sockets;  // main's descriptors
@@ -109,7 +112,9 @@ class ListenerSet {
   // What has left and has connections yet.
   struct Leaving;
 
-  Bound MakeBound(const Config& config);
+  Bound MakeBound(const Config& config, std::string key);
+  // For a listener of the bootstrap, which may have no name, or another's.
+  std::string FreeKey(const std::string& name) const;
   absl::Status CheckAddress(const config::ListenerConfig& config) const;
   // A descriptor of each socket for a worker.
   std::vector<net::Socket> SocketsFor(const Bound& bound, size_t worker) const;
@@ -122,7 +127,7 @@ class ListenerSet {
   void EndLeaving(Leaving& leaving);
   void OnLeft(uint64_t id);
   void OnWorker(size_t worker, absl::AnyInvocable<void()> work);
-  ListenerUsage* UsageOf(const std::string& name);
+  ListenerUsage* UsageOf(const std::string& key);
   void CloseSockets(const config::ListenerConfig& config);
   void ShowAddresses(const std::string& name, const std::vector<net::Address>& addresses);
   void CountListeners();

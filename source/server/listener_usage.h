@@ -24,8 +24,7 @@ class ListenerUsage;
 class WorkerFace {
  public:
   // Serves a connection that another worker has accepted. Any thread.
-  virtual void Give(const ListenerUsage& listener, net::Socket socket,
-                    const net::Address& remote) = 0;
+  virtual void Give(ListenerUsage& listener, net::Socket socket, const net::Address& remote) = 0;
 
  protected:
   ~WorkerFace() = default;

@@ -107,6 +107,7 @@ Server::~Server() {
   workers_.clear();
   sources_.Close();
   main_.Clear();
+  listeners_.Clear();
 }
 
 absl::Status Server::AddClusters() {
@@ -400,7 +401,7 @@ absl::Status Server::OpenLogs() {
 
 void Server::RefreshGauges() {
   log_files_.Refresh();
-  breaker_gauges_.Refresh(*publication_.world()->clusters);
+  breaker_gauges_.Refresh(*clusters_.table());
   stats_.days_until_first_cert_expiring.Set(tls_.DaysLeft(clock_.WallNow()));
   stats_.uptime.Set(static_cast<uint64_t>((clock_.Now() - started_) / event::kSecond));
   const struct mallinfo2 info = mallinfo2();

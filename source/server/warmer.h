@@ -27,8 +27,11 @@ class Warmer {
   void Wait(const std::string& who, const std::string& what) { waiting_[who].insert(what); }
   // May call on_warm.
   void Arrived(const std::string& who, const std::string& what);
-  // It waits for nothing any more, because it will not be used.
-  void Forget(const std::string& who) { waiting_.erase(who); }
+  // It waits for nothing any more, because it will not be used. May call on_warm: others may have
+  // waited for the last one that warms.
+  void Forget(const std::string& who) {
+    if (waiting_.erase(who) > 0) on_warm_(who);
+  }
 
   bool IsWarming(const std::string& who) const { return waiting_.contains(who); }
   // Of those that wait, the ones whose name begins so.

@@ -54,17 +54,29 @@ void Worker::UpdateListener(const config::ListenerConfig& old,
   if (listener != nullptr) listener->Adopt(std::move(config), scopes, leaving);
 }
 
-void Worker::RetireListener(const config::ListenerConfig& config, absl::AnyInvocable<void()> gone) {
+void Worker::RetireListener(const config::ListenerConfig& config, bool last,
+                            absl::AnyInvocable<void()> gone) {
   ActiveListener* listener = Find(config);
   if (listener == nullptr) {
     gone();
     return;
   }
-  // When it is called the worker may have ended its listeners meanwhile.
-  listener->Retire([this, config = &config, gone = std::move(gone)]() mutable {
-    if (ActiveListener* retired = Find(*config); retired != nullptr) RemoveListener(*retired);
-    gone();
+  listener->Retire(last, [this, config = &config, gone = std::move(gone)]() mutable {
+    OnEmpty(*config, std::move(gone));
   });
+}
+
+void Worker::OnEmpty(const config::ListenerConfig& config, absl::AnyInvocable<void()> gone) {
+  // The worker may have ended its listeners meanwhile, or another one handed a connection over.
+  ActiveListener* listener = Find(config);
+  if (listener != nullptr && !listener->empty()) {
+    listener->WhenEmpty([this, config = &config, gone = std::move(gone)]() mutable {
+      OnEmpty(*config, std::move(gone));
+    });
+    return;
+  }
+  if (listener != nullptr) RemoveListener(*listener);
+  gone();
 }
 
 void Worker::RemoveListener(ActiveListener& listener) {
@@ -107,7 +119,7 @@ ActiveListener* Worker::FindListener(const net::Address& address) {
   return dual != nullptr && dual->config().options.ipv4_compat ? dual : nullptr;
 }
 
-void Worker::Give(const ListenerUsage& listener, net::Socket socket, const net::Address& remote) {
+void Worker::Give(ListenerUsage& listener, net::Socket socket, const net::Address& remote) {
   dispatcher_.Post([this, usage = &listener, socket = std::move(socket), remote]() mutable {
     // Of several versions the newest.
     for (auto it = listeners_.rbegin(); it != listeners_.rend(); ++it) {
@@ -116,6 +128,7 @@ void Worker::Give(const ListenerUsage& listener, net::Socket socket, const net::
       active->Take(std::move(socket), remote);
       return;
     }
+    usage->Remove(index_);  // the giver has counted it
   });
 }
 

@@ -49,7 +49,9 @@ class Worker final : public ListenerDirectory, public WorkerFace {
                       std::shared_ptr<const config::ListenerConfig> config,
                       const ListenerScopes& scopes, const net::Drain* leaving);
   // The listener accepts nothing more; it goes with its last connection, and `gone` is called then.
-  void RetireListener(const config::ListenerConfig& config, absl::AnyInvocable<void()> gone);
+  // `last`: nobody has taken over its sockets.
+  void RetireListener(const config::ListenerConfig& config, bool last,
+                      absl::AnyInvocable<void()> gone);
   // Its connections end now.
   void EndListener(const config::ListenerConfig& config);
   // Connections of filter chains that left by this end now.
@@ -60,7 +62,7 @@ class Worker final : public ListenerDirectory, public WorkerFace {
   // ListenerDirectory: by the address, or else by the same port on all addresses.
   ActiveListener* FindListener(const net::Address& address) override;
   // WorkerFace
-  void Give(const ListenerUsage& listener, net::Socket socket, const net::Address& remote) override;
+  void Give(ListenerUsage& listener, net::Socket socket, const net::Address& remote) override;
 
   // Takes over the runtime values.
   void Apply(std::shared_ptr<const runtime::Snapshot> runtime);
@@ -78,6 +80,7 @@ class Worker final : public ListenerDirectory, public WorkerFace {
 
  private:
   ActiveListener* Find(const config::ListenerConfig& config);
+  void OnEmpty(const config::ListenerConfig& config, absl::AnyInvocable<void()> gone);
   void RemoveListener(ActiveListener& listener);
 
   size_t index_;

@@ -313,7 +313,9 @@ void ClusterRuntime::End(std::unique_ptr<Pool> pool) {
 void ClusterRuntime::Dismiss(Pool& pool) {
   Pools& pools =
       PoolsOf(pool.priority(), follows_downstream() && pool.protocol() == Protocol::kHttp2);
-  Remove(pools, pools.find(PoolKey(&pool.host(), pool.passage(), pool.server_name())));
+  const auto found = pools.find(PoolKey(&pool.host(), pool.passage(), pool.server_name()));
+  if (found == pools.end() || found->second.get() != &pool) return;
+  Remove(pools, found);
 }
 
 void ClusterRuntime::OnPoolEmpty(Pool& pool) {

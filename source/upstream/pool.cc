@@ -131,6 +131,8 @@ Pool::Acquired Pool::Acquire(StreamUser& user) {
     if (free->TakesMore()) free_.PushFront(*free);
     return result;
   }
+  // A pool that came with a request's name and never had a connection goes again.
+  if (all_.empty() && !server_name_.empty() && !leaving_) cluster_.OnPoolEmpty(*this);
   if (!cluster_.Allows(Resource::kPending, user.wish.priority)) {
     stats.upstream_rq_pending_overflow.Inc();
     result.error = ProxyError{Side::kLocal, ErrorKind::kOverflow, kPendingFull, true};

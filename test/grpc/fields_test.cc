@@ -40,6 +40,13 @@ TEST_CASE("gRPC message: encoded and decoded") {
   CHECK(DecodeGrpcMessage("%e2%82%ac %zz %4") == "\xe2\x82\xac %zz %4");
 }
 
+TEST_CASE("grpc-timeout: more than there is counts as very long") {
+  const event::Duration longest = *ParseGrpcTimeout("99999999H");
+  CHECK(longest > event::kSecond * 365 * 24 * 3600 * 50);
+  CHECK(longest < INT64_MAX / 2);
+  CHECK(*ParseGrpcTimeout("8H") == 8 * 3600 * event::kSecond);
+}
+
 TEST_CASE("grpc-timeout: as it is written, and read again") {
   const std::pair<event::Duration, std::string> rows[] = {
       {event::kMillisecond, "1m"},

@@ -132,6 +132,7 @@ TEST_CASE("gRPC call: the request as it is sent") {
   CHECK(head ==
         "HEADERS(1,:method=POST,:scheme=http,:authority=name,:path=/test.Test/Any,te=trailers,"
         "content-type=application/grpc,grpc-timeout=7000m,x-token=t,x-envoy-internal=true,"
+        "x-envoy-expected-rq-timeout-ms=7000,"
         "x-forwarded-for=127.0.0.1)");
   CHECK(data == "DATA(1,end," + Message("hi") + ")");
 }

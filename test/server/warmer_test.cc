@@ -32,5 +32,15 @@ TEST_CASE("Somebody is warm when all that they wait for has arrived, in any orde
   CHECK(warmer.waiting().empty());
 }
 
+TEST_CASE("Who is not wanted any more does not keep others waiting") {
+  std::string warm;
+  Warmer warmer([&warm](const std::string& who) { warm += who + " "; });
+  warmer.Wait("a", "x");
+  warmer.Forget("a");
+  CHECK(warm == "a ");
+  warmer.Forget("a");
+  CHECK(warm == "a ");
+}
+
 }  // namespace
 }  // namespace remora::server

@@ -139,6 +139,7 @@ void TranscoderFilter::MakeCall(http::RequestHead& head) {
 }
 
 Answer TranscoderFilter::OnRequestData(buffer::Buffer& data) {
+  if (foreign_) data.Clear();  // of a call that is none any more
   if (call_.method == nullptr) return Answer::kContinue;
   const Answer answer = call_.method->client_streaming ? Answer::kContinue : Answer::kHold;
   std::string text = data.ToString();
@@ -157,6 +158,7 @@ Answer TranscoderFilter::OnRequestData(buffer::Buffer& data) {
 
 void TranscoderFilter::ReadElements(std::string_view text) {
   using Outcome = JsonArrayReader::Outcome;
+  uint64_t repeated = 0;  // of path and query, in one piece of input
   while (true) {
     switch (elements_->Read(text)) {
       case Outcome::kMoreNeeded:
@@ -173,7 +175,11 @@ void TranscoderFilter::ReadElements(std::string_view text) {
     if (!message.ok()) {
       return Refuse(400, ToStd(message.status().message()), "INVALID_ARGUMENT");
     }
-    // Path and query say something of each message.
+    // Path and query say something of each message; two bytes of the body must not cost their size.
+    repeated += call_.bound.size();
+    if (repeated > MaxRequest()) {
+      return Refuse(413, kRequestTooLarge, "request_buffer_size_limit_reached");
+    }
     AddMessage(call_.bound + *message);
   }
 }
@@ -222,6 +228,7 @@ Answer TranscoderFilter::OnResponseHead(http::ResponseHead& head) {
           : head.status == 200 && http::IsGrpcContentType(head.headers.Get(HeaderId::kContentType));
   if (!is_grpc) {
     call_.method = nullptr;  // a web page, or an answer of our own
+    foreign_ = true;
     return Answer::kContinue;
   }
   head_ = &head;
@@ -295,6 +302,10 @@ void TranscoderFilter::WriteMessage(const std::string& message) {
 
 Answer TranscoderFilter::OnResponseEnd(http::HeaderMap* trailers) {
   if (!frames_.has_value() || failed_) return Answer::kContinue;
+  if (frames_->in_message()) {
+    Refuse(502, "the response ends within a message", "INVALID_ARGUMENT");
+    return Answer::kContinue;
+  }
   if (streams()) {
     if (!settings_->newlines) AddResponseText(messages_ == 0 ? "[]" : "]");
     return Answer::kContinue;

@@ -86,6 +86,7 @@ class TranscoderFilter final : public http::Filter {
   http::RequestHead* request_head_ = nullptr;  // of a call
   JsonServices::Call call_;                    // no method: the request passes as it is
   bool failed_ = false;                        // an answer of ours is on its way
+  bool foreign_ = false;                       // the answer is no gRPC
   std::string request_;                        // held
   std::string content_type_;                   // of a raw body
   std::optional<JsonArrayReader> elements_;

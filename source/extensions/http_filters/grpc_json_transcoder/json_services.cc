@@ -109,9 +109,12 @@ using FieldPath = std::vector<const pb::FieldDescriptor*>;
 
 // "a.b.c"; all but the last are messages, and not repeated.
 absl::StatusOr<FieldPath> ResolvePath(const pb::Descriptor& root, std::string_view path) {
+  // Deeper than any message of use; what is made of it recurses.
+  constexpr size_t kDeepest = 64;
   FieldPath fields;
   const pb::Descriptor* type = &root;
   while (true) {
+    if (fields.size() == kDeepest) return InvalidArgument("The path of the field is too deep.");
     const std::string name(path.substr(0, path.find('.')));
     const pb::FieldDescriptor* const field = FindField(*type, name);
     if (field == nullptr) {

@@ -21,6 +21,8 @@ bool JsonScanner::Next(char c) {
     }
     return true;
   }
+  // The parser behind this one takes such strings too; what stands in one must not pass for more.
+  if (c == '\'') return false;
   if (c == '"') in_string_ = true;
   if (c == '{' || c == '[') return ++depth_ <= kMaxDepth;
   if (c == '}' || c == ']') return depth_-- > 0;

@@ -16,7 +16,7 @@ namespace remora::extensions {
 // Where a text stands: in a string, how deep in brackets.
 class JsonScanner {
  public:
-  // False: a bracket ends that never began, or nesting is too deep.
+  // False: a bracket ends that never began, nesting is too deep, or a string is no string of JSON.
   bool Next(char c);
   bool at_top() const { return depth_ == 0 && !in_string_; }
 

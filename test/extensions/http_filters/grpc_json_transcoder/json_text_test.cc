@@ -53,7 +53,9 @@ TEST_CASE("JSON value: one, that nothing ends early") {
   for (const char* text : {"1", " {\"a\":[1,2]} ", "\"a,b:}\"", "[]", ""}) {
     CHECK(IsOneJsonValue(text));
   }
-  for (const char* text : {"1,2", "1},\"x\":{\"y\":2", "}", "\"a\":1", "[", "\"a"}) {
+  for (const char* text : {"1,2", "1},\"x\":{\"y\":2", "}", "\"a\":1", "[", "\"a",
+                           // The parser behind takes strings like these too.
+                           "{a:'\"'},owner:'victim',z:'\"}'", "'a'"}) {
     INFO(text);
     CHECK_FALSE(IsOneJsonValue(text));
   }

@@ -214,6 +214,11 @@ tls::Validation ParseValidation(const tlsv3::CertificateValidationContext& proto
   validation.name = MadeUpName("ca_cert", proto.trusted_ca());
   validation.trusted_ca =
       ParseBytes(proto.trusted_ca(), path.Field("trusted_ca"), translation, directories);
+  // As Envoy, which has no such rule for the other sources here.
+  if ((proto.trusted_ca().has_inline_string() && proto.trusted_ca().inline_string().empty()) ||
+      (proto.trusted_ca().has_inline_bytes() && proto.trusted_ca().inline_bytes().empty())) {
+    translation.errors.Add(path.Field("trusted_ca"), "DataSource cannot be empty");
+  }
   validation.system_roots = proto.has_system_root_certs();
   validation.crl = ParseBytes(proto.crl(), path.Field("crl"), translation, directories);
   validation.crl_leaf_only = proto.only_verify_leaf_cert_crl();

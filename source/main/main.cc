@@ -88,7 +88,8 @@ config::UnknownFieldPolicy DynamicUnknownFields(const Options& options) {
                                                : config::UnknownFieldPolicy::kWarn;
 }
 
-// Marks of the linker: the program's headers, tables and code lie between them, all of it read only.
+// Marks of the linker: the program's headers, tables and code lie between them, all of it read
+// only.
 extern "C" const char __executable_start;
 extern "C" const char etext;
 

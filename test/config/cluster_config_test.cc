@@ -298,5 +298,14 @@ TEST_CASE("HTTP options in the fields that typed_extension_protocol_options has 
             "effect") != std::string::npos);
 }
 
+TEST_CASE("a trusted CA that is given is not empty") {
+  CHECK(FaultsWith(
+            "transport_socket: {name: tls, typed_config: {\"@type\": type.googleapis.com/"
+            "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, "
+            "common_tls_context: {validation_context: {trusted_ca: {inline_string: \"\"}}}}}") ==
+        At(".transport_socket.typed_config.common_tls_context.validation_context.trusted_ca",
+           "DataSource cannot be empty"));
+}
+
 }  // namespace
 }  // namespace remora::config

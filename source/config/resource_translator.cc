@@ -79,7 +79,7 @@ absl::Status ResourceTranslator::Run(std::string_view bytes, const Translate& tr
 
 absl::StatusOr<ClusterResource> ResourceTranslator::Cluster(std::string_view bytes) {
   ClusterResource resource;
-  const absl::Status status =
+  absl::Status status =
       Run<ClusterProto>(bytes, [&](const ClusterProto& proto, Translation& translation) {
         resource.config = ParseCluster(proto, FieldPath(), translation);
         resource.config.added_by_source = true;
@@ -99,7 +99,7 @@ absl::StatusOr<ClusterResource> ResourceTranslator::Cluster(std::string_view byt
 absl::StatusOr<EndpointsResource> ResourceTranslator::Endpoints(
     std::string_view bytes, const std::vector<upstream::TransportMatch>& matches) {
   EndpointsResource resource;
-  const absl::Status status =
+  absl::Status status =
       Run<EndpointsProto>(bytes, [&](const EndpointsProto& proto, Translation& translation) {
         resource.service_name = proto.cluster_name();
         resource.hosts = ParseLoadAssignment(proto, FieldPath(), translation);
@@ -112,7 +112,7 @@ absl::StatusOr<EndpointsResource> ResourceTranslator::Endpoints(
 absl::StatusOr<std::shared_ptr<const ListenerConfig>> ResourceTranslator::Listener(
     std::string_view bytes, const ListenerConfig* serving) {
   std::shared_ptr<const ListenerConfig> listener;
-  const absl::Status status =
+  absl::Status status =
       Run<ListenerProto>(bytes, [&](const ListenerProto& proto, Translation& translation) {
         translation.known_chains.emplace();
         if (serving != nullptr) {
@@ -129,7 +129,7 @@ absl::StatusOr<std::shared_ptr<const ListenerConfig>> ResourceTranslator::Listen
 absl::StatusOr<std::shared_ptr<const route::RouteTable>> ResourceTranslator::Routes(
     std::string_view bytes, const std::vector<http::FilterFactory>& filters) {
   std::shared_ptr<const route::RouteTable> table;
-  const absl::Status status =
+  absl::Status status =
       Run<RoutesProto>(bytes, [&](const RoutesProto& proto, Translation& translation) {
         table = ParseRouteTable(proto, filters, false, FieldPath(), translation);
       });

@@ -65,7 +65,7 @@ class ActiveListener final : public event::Deferred,
   ActiveListener(std::shared_ptr<const config::ListenerConfig> config,
                  std::vector<net::Socket> sockets, const ListenerScopes& scopes,
                  const Surroundings& surroundings);
-  ~ActiveListener();
+  ~ActiveListener() override;
   ActiveListener(const ActiveListener&) = delete;
   ActiveListener& operator=(const ActiveListener&) = delete;
 

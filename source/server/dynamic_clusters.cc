@@ -32,8 +32,9 @@ absl::Status DynamicClusters::AddStatic(config::ClusterResource cluster) {
   stats::Scope& scope =
       version.scopes.Add(absl::StrCat("cluster.", version.resource.config.stat_name()));
   auto followed = services_.tls.Follow(version.resource.tls_contexts, ClusterTarget(name), scope);
-  if (followed.ok()) version.tls = *std::move(followed);
-  return followed.status();
+  if (!followed.ok()) return followed.status();
+  version.tls = *std::move(followed);
+  return absl::OkStatus();
 }
 
 void DynamicClusters::StartStatic() {

@@ -101,7 +101,7 @@ absl::StatusOr<DynamicListeners::Change> DynamicListeners::Take(const std::strin
   auto version = std::make_unique<Version>();
   version->shown = std::move(shown);
   version->config = *std::move(config);
-  const absl::Status status = Warm(name, entry, std::move(version));
+  absl::Status status = Warm(name, entry, std::move(version));
   if (!status.ok()) return status;
   return is_new ? Change::kAdded : Change::kModified;
 }
@@ -176,7 +176,7 @@ void DynamicListeners::ActivateWarm() {
     Entry& entry = entries_[name];
     if (services_.warmer.IsWarming(ListenerTarget(*entry.warming->config))) continue;
     const config::ResourceVersion shown = entry.warming->shown;
-    const absl::Status status = Activate(name, entry);
+    absl::Status status = Activate(name, entry);
     if (status.ok()) continue;
     REMORA_LOG(kMain, kError, std::string(status.message()));
     entry.refused = {shown, std::string(status.message())};
@@ -186,7 +186,7 @@ void DynamicListeners::ActivateWarm() {
 absl::Status DynamicListeners::Activate(const std::string& name, Entry& entry) {
   std::unique_ptr<Version> next = std::move(entry.warming);
   warming_.erase(name);
-  const absl::Status status = listeners_.Listen(*next->config);
+  absl::Status status = listeners_.Listen(*next->config);
   if (!status.ok()) return status;
   if (entry.active != nullptr) {
     // Chains that stay belong to the new version from now on; the others go with the old one.

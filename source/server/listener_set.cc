@@ -270,8 +270,7 @@ absl::Status ListenerSet::StartReady(const std::function<bool(const ListenerConf
     status.Update(listens);
     const std::string key = bound.key;
     if (listens.ok()) Start(bound);
-    served_[key] = std::move(bound);
-    bound.config = nullptr;
+    served_[key] = std::exchange(bound, Bound());
   }
   std::erase_if(waiting_, [](const Bound& bound) { return bound.config == nullptr; });
   CountListeners();

@@ -34,7 +34,7 @@ absl::StatusOr<std::unique_ptr<SecretContext>> SecretContexts::Follow(SecretCont
     warmer_.Arrived(who, TargetName(secret));
   };
   auto context = std::make_unique<SecretContext>(std::move(setup), provider_, files_);
-  const absl::Status status = context->Start();
+  absl::Status status = context->Start();
   if (!status.ok()) return status;
   return context;
 }

@@ -108,7 +108,7 @@ absl::StatusOr<std::unique_ptr<FollowedContexts>> TlsContexts::Follow(
   if (uses.empty()) return nullptr;
   auto followed = std::make_unique<FollowedContexts>(*this);
   for (const tls::ContextUse& use : uses) {
-    const absl::Status status = FollowOne(use, who, scope, *followed);
+    absl::Status status = FollowOne(use, who, scope, *followed);
     if (!status.ok()) return status;
   }
   return followed;

@@ -221,8 +221,8 @@ void ExtAuthzFilter::KeepMetadata(http::MetadataValue& metadata, bool allowed) {
     http::MetadataValue& duration = metadata.fields["ext_authz_duration"];
     duration = {};
     duration.kind = http::MetadataValue::Kind::kNumber;
-    duration.number =
-        static_cast<double>((context_.dispatcher().now() - asked_at_) / event::kMillisecond);
+    const event::Duration took = (context_.dispatcher().now() - asked_at_) / event::kMillisecond;
+    duration.number = static_cast<double>(took);
   }
   http::StreamInfo& info = context_.stream_info();
   if (info.dynamic_metadata != nullptr) metadata_ = *info.dynamic_metadata;

@@ -220,7 +220,9 @@ void ApplyParameters(const Verdict& verdict, http::RequestHead& head) {
   for (const auto& [name, values] : parameters) {
     for (const std::string& value : values) {
       path += std::exchange(separator, '&');
-      path += name + "=" + value;
+      path += name;
+      path += '=';
+      path += value;
     }
   }
   head.path = head.arena().Copy(path);

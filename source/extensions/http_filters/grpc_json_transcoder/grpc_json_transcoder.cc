@@ -184,7 +184,7 @@ void TranscoderFilter::ReadElements(std::string_view text) {
   }
 }
 
-void TranscoderFilter::AddMessage(std::string message) {
+void TranscoderFilter::AddMessage(const std::string& message) {
   buffer::Buffer frame(context_.blocks());
   grpc::AppendPrefix(frame, static_cast<uint32_t>(message.size()));
   frame.Append(message);

@@ -69,7 +69,7 @@ class TranscoderFilter final : public http::Filter {
   void RefuseCall(const absl::Status& status);
   void Refuse(uint16_t status, std::string_view body, std::string_view reason);
   void MakeCall(http::RequestHead& head);
-  void AddMessage(std::string message);
+  void AddMessage(const std::string& message);
   void ReadElements(std::string_view text);
   // The request's only message.
   void AddOnlyMessage();

@@ -90,8 +90,8 @@ config::UnknownFieldPolicy DynamicUnknownFields(const Options& options) {
 
 // Marks of the linker: the program's headers, tables and code lie between them, all of it read
 // only.
-extern "C" const char __executable_start;
-extern "C" const char etext;
+extern "C" const char __executable_start;  // NOLINT(readability-identifier-naming)
+extern "C" const char etext;               // NOLINT(readability-identifier-naming)
 
 // Most code has run once, to read the configuration, and its pages stay mapped: they are two thirds
 // of what a sidecar holds. They are clean, so they can go; the kernel maps again what is used.

@@ -41,6 +41,16 @@ std::string OneLine(ErrorList errors) {
 
 }  // namespace
 
+void ResourceTranslator::ExchangeContext(Translation& translation) {
+  ResourceContext& context = setup_.context;
+  std::swap(translation.service_cluster, context.service_cluster);
+  std::swap(translation.service_node, context.service_node);
+  std::swap(translation.node, context.node);
+  std::swap(translation.primary_clusters, context.primary_clusters);
+  std::swap(translation.secrets, context.secrets);
+  std::swap(translation.tls_parts, parts_);
+}
+
 template <class Proto, class Translate>
 absl::Status ResourceTranslator::Run(std::string_view bytes, const Translate& translate) {
   if (setup_.context.registry == nullptr) {
@@ -60,15 +70,11 @@ absl::Status ResourceTranslator::Run(std::string_view bytes, const Translate& tr
     Translation translation{*setup_.context.registry, errors, warnings};
     translation.has_cluster = setup_.has_cluster;
     translation.max_regex_program_size = setup_.context.max_regex_program_size;
-    translation.service_cluster = setup_.context.service_cluster;
-    translation.service_node = setup_.context.service_node;
-    translation.node = setup_.context.node;
-    translation.primary_clusters = setup_.context.primary_clusters;
     translation.has_ads = setup_.context.has_ads;
-    translation.secrets = setup_.context.secrets;
-    std::swap(translation.tls_parts, parts_);
+    // Lent, not copied: there may be thousands of resources.
+    ExchangeContext(translation);
     translate(proto, translation);
-    std::swap(translation.tls_parts, parts_);
+    ExchangeContext(translation);
   }
   if (setup_.on_warning) {
     for (const ConfigError& warning : warnings.errors()) setup_.on_warning(warning.ToString());

@@ -70,6 +70,9 @@ class ResourceTranslator {
   template <class Proto, class Translate>
   absl::Status Run(std::string_view bytes, const Translate& translate);
 
+  // Lends what resources may refer to, or takes it back.
+  void ExchangeContext(Translation& translation);
+
   Setup setup_;
   tls::PartCache& parts_;
 };

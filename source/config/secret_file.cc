@@ -9,6 +9,7 @@
 #include "source/config/redact.h"
 #include "source/config/secret_config.h"
 #include "source/config/text.h"
+#include "source/config/unknown_fields.h"
 #include "source/config/validate_rules.h"
 
 namespace remora::config {
@@ -114,7 +115,7 @@ SecretFile ReadSecretFile(const tls::SecretSource& source, UnknownFieldPolicy un
 }
 
 SecretFile ReadSecret(const tls::SecretSource& source, std::string_view bytes,
-                      std::string_view version) {
+                      std::string_view version, UnknownFieldPolicy unknown_fields) {
   SecretFile file;
   file.version = version;
   ErrorList errors;
@@ -127,6 +128,7 @@ SecretFile ReadSecret(const tls::SecretSource& source, std::string_view bytes,
     errors.Add(root.Field("name"),
                Concat("Unexpected SDS secret (expecting ", source.name, "): ", proto.name()));
   } else {
+    file.unknown_fields = FindUnknownFields(proto, unknown_fields, errors, warnings);
     ValidateRules(proto, {}, errors, warnings);
     if (errors.empty()) file.secret = Translate(proto, root, errors, warnings);
   }

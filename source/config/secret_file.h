@@ -34,7 +34,7 @@ struct SecretFile {
 SecretFile ReadSecretFile(const tls::SecretSource& source, UnknownFieldPolicy unknown_fields);
 // The same of what a control plane sends: a serialized Secret.
 SecretFile ReadSecret(const tls::SecretSource& source, std::string_view bytes,
-                      std::string_view version);
+                      std::string_view version, UnknownFieldPolicy unknown_fields);
 
 // The same value with the present content of its files, all of one moment: they are read until two
 // rounds agree. Fails when one cannot be read or they do not come to rest.

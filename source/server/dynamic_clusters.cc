@@ -68,14 +68,15 @@ std::vector<xds::ResourceError> DynamicClusters::OnUpdate(const xds::ResourceUpd
   }
   services_.sources.Resume(xds::ResourceType::kEndpoints);
   if (errors.empty()) version_ = std::string(update.version);
-  if (!std::exchange(settled_, true))
-    services_.warmer.Arrived(kClusterSourceTarget, kFirstClusters);
+  Settle();
   return errors;
 }
 
-void DynamicClusters::OnFetchTimeout(absl::Span<const std::string>) {
-  if (!std::exchange(settled_, true))
-    services_.warmer.Arrived(kClusterSourceTarget, kFirstClusters);
+void DynamicClusters::OnFetchTimeout(absl::Span<const std::string>) { Settle(); }
+
+void DynamicClusters::Settle() {
+  if (std::exchange(settled_, true)) return;
+  services_.warmer.Arrived(kClusterSourceTarget, kFirstClusters);
 }
 
 absl::Status DynamicClusters::Put(const xds::Resource& resource, ConfigJournal::Update& journal) {
@@ -133,13 +134,21 @@ bool DynamicClusters::Remove(const std::string& name) {
 absl::Status DynamicClusters::Warm(const std::string& name, Entry& entry,
                                    std::unique_ptr<Version> version) {
   const std::string target = ClusterTarget(name);
-  // The one that waited until now will not be used; what it waits for may be what this one does.
-  ForgetWarming(name, entry);
+  // The one that waited until now is not used, unless this one cannot be: what it waits for may be
+  // what this one does.
+  const std::unique_ptr<Version> before = ForgetWarming(name, entry);
   const config::ClusterResource& cluster = version->resource;
   stats::Scope& scope = version->scopes.Add(absl::StrCat("cluster.", cluster.config.stat_name()));
   auto followed = services_.tls.Follow(cluster.tls_contexts, target, scope);
   if (!followed.ok()) {
     services_.warmer.Forget(target);
+    if (before != nullptr) {
+      auto again = std::make_unique<Version>(services_.stats);
+      again->shown = std::move(before->shown);
+      again->resource = std::move(before->resource);
+      const absl::Status back = Warm(name, entry, std::move(again));
+      if (!back.ok()) REMORA_LOG(kMain, kError, std::string(back.message()));
+    }
     return followed.status();
   }
   version->tls = *std::move(followed);
@@ -184,11 +193,12 @@ EndpointSubscription* DynamicClusters::EndpointsFor(Entry& entry, const Version&
   return nullptr;
 }
 
-void DynamicClusters::ForgetWarming(const std::string& name, Entry& entry) {
-  if (entry.warming == nullptr) return;
+std::unique_ptr<DynamicClusters::Version> DynamicClusters::ForgetWarming(const std::string& name,
+                                                                         Entry& entry) {
+  if (entry.warming == nullptr) return nullptr;
   services_.warmer.Forget(ClusterTarget(name));
-  entry.warming.reset();
   warming_.erase(name);
+  return std::move(entry.warming);
 }
 
 void DynamicClusters::ActivateWarm() {
@@ -212,7 +222,7 @@ void DynamicClusters::Activate(const std::string& name, Entry& entry) {
     EndpointSubscription* endpoints = EndpointsFor(entry, *version);
     if (endpoints == entry.next_endpoints.get()) entry.endpoints = std::move(entry.next_endpoints);
     entry.next_endpoints.reset();
-    services_.clusters.PutHosts(name, HostsOf(*version, *entry.endpoints));
+    services_.clusters.PutHosts(name, TakeHosts(*version, *entry.endpoints));
   }
   // The version before it goes behind its cluster: RemovedScopes wants that order.
   entry.active = std::move(version);
@@ -222,8 +232,9 @@ void DynamicClusters::CountWarming() const { stats_.warming_clusters.Set(warming
 
 // --- endpoints ---
 
-std::vector<upstream::HostConfig> DynamicClusters::HostsOf(const Version& version,
-                                                           const EndpointSubscription& endpoints) {
+std::vector<upstream::HostConfig> DynamicClusters::TakeHosts(
+    Version& version, const EndpointSubscription& endpoints) {
+  if (version.hosts.has_value()) return *std::exchange(version.hosts, std::nullopt);
   if (!endpoints.assignment().has_value()) return {};
   auto hosts = services_.translator.Endpoints(endpoints.assignment()->message,
                                               version.resource.config.transport_matches);
@@ -239,16 +250,17 @@ std::vector<upstream::HostConfig> DynamicClusters::HostsOf(const Version& versio
 absl::Status DynamicClusters::TakeEndpoints(const std::string& name,
                                             const EndpointSubscription& from,
                                             std::string_view message) {
-  const Entry& entry = entries_[name];
-  // What warms reads it from the subscription when it is used.
+  Entry& entry = entries_[name];
   const bool serves = entry.active != nullptr && &from == entry.endpoints.get();
-  const Version* version = serves ? entry.active.get() : entry.warming.get();
+  Version* version = serves ? entry.active.get() : entry.warming.get();
   if (version == nullptr) return absl::OkStatus();
   auto hosts = services_.translator.Endpoints(message, version->resource.config.transport_matches);
   if (!hosts.ok()) return hosts.status();
   if (serves) {
     services_.clusters.PutHosts(name, hosts->hosts);
     stats_.cluster_updated.Inc();
+  } else if (EndpointsFor(entry, *version) == &from) {
+    version->hosts = std::move(hosts->hosts);
   }
   return absl::OkStatus();
 }

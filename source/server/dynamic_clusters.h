@@ -74,6 +74,9 @@ class DynamicClusters final : public xds::ResourceUser {
 
     config::ResourceVersion shown;
     config::ClusterResource resource;
+    // Of the assignment that came while it warmed; none: the subscription has an older one, or
+    // none.
+    std::optional<std::vector<upstream::HostConfig>> hosts;
     ScopeLease scopes;  // what its secrets count in
     std::unique_ptr<FollowedContexts> tls;
   };
@@ -96,11 +99,13 @@ class DynamicClusters final : public xds::ResourceUser {
   EndpointSubscription* EndpointsFor(Entry& entry, const Version& version);
   void Activate(const std::string& name, Entry& entry);
   // The hosts that `version` has by its last assignment.
-  std::vector<upstream::HostConfig> HostsOf(const Version& version,
-                                            const EndpointSubscription& endpoints);
+  std::vector<upstream::HostConfig> TakeHosts(Version& version,
+                                              const EndpointSubscription& endpoints);
   absl::Status TakeEndpoints(const std::string& name, const EndpointSubscription& from,
                              std::string_view message);
-  void ForgetWarming(const std::string& name, Entry& entry);
+  // What warmed, if anything did.
+  std::unique_ptr<Version> ForgetWarming(const std::string& name, Entry& entry);
+  void Settle();
   void CountWarming() const;
 
   DynamicServices services_;

@@ -145,7 +145,25 @@ absl::Status DynamicListeners::Follow(const Version* active, Version& version) {
 
 absl::Status DynamicListeners::Warm(const std::string& name, Entry& entry,
                                     std::unique_ptr<Version> version) {
-  ForgetWarming(name, entry);
+  const std::unique_ptr<Version> before = ForgetWarming(name, entry);
+  absl::Status status = Prepare(name, entry, version);
+  if (!status.ok() && before != nullptr) {
+    // It was good, and still is what is wanted.
+    auto again = std::make_unique<Version>();
+    again->shown = std::move(before->shown);
+    again->config = std::move(before->config);
+    const absl::Status back = Prepare(name, entry, again);
+    if (!back.ok()) REMORA_LOG(kMain, kError, std::string(back.message()));
+  }
+  if (entry.warming == nullptr ||
+      services_.warmer.IsWarming(ListenerTarget(*entry.warming->config)))
+    return status;
+  status.Update(Activate(name, entry));
+  return status;
+}
+
+absl::Status DynamicListeners::Prepare(const std::string& name, Entry& entry,
+                                       std::unique_ptr<Version>& version) {
   absl::Status status = open_logs_(*version->config);
   if (status.ok()) status = listeners_.Prepare(version->config);
   if (!status.ok()) return status;
@@ -158,15 +176,16 @@ absl::Status DynamicListeners::Warm(const std::string& name, Entry& entry,
   }
   entry.warming = std::move(version);
   warming_.insert(name);
-  return services_.warmer.IsWarming(target) ? absl::OkStatus() : Activate(name, entry);
+  return absl::OkStatus();
 }
 
-void DynamicListeners::ForgetWarming(const std::string& name, Entry& entry) {
-  if (entry.warming == nullptr) return;
+std::unique_ptr<DynamicListeners::Version> DynamicListeners::ForgetWarming(const std::string& name,
+                                                                           Entry& entry) {
+  if (entry.warming == nullptr) return nullptr;
   services_.warmer.Forget(ListenerTarget(*entry.warming->config));
   listeners_.Drop(*entry.warming->config);
-  entry.warming.reset();
   warming_.erase(name);
+  return std::move(entry.warming);
 }
 
 void DynamicListeners::ActivateWarm() {

@@ -78,10 +78,14 @@ class DynamicListeners final : public xds::ResourceUser {
   absl::StatusOr<Change> Put(const xds::Resource& resource);
   absl::StatusOr<Change> Take(const std::string& name, std::string_view message,
                               config::ResourceVersion shown);
+  // In the place of what warms, which goes on if this one cannot be used.
   absl::Status Warm(const std::string& name, Entry& entry, std::unique_ptr<Version> version);
+  // Makes it the one that warms.
+  absl::Status Prepare(const std::string& name, Entry& entry, std::unique_ptr<Version>& version);
   absl::Status Follow(const Version* active, Version& version);
   bool Remove(const std::string& name);
-  void ForgetWarming(const std::string& name, Entry& entry);
+  // What warmed, if anything did.
+  std::unique_ptr<Version> ForgetWarming(const std::string& name, Entry& entry);
   absl::Status Activate(const std::string& name, Entry& entry);
   void Settle();
 

@@ -60,38 +60,36 @@ RouteSubscription::RouteSubscription(DynamicRoutes& routes, const config::RouteU
     : routes_(routes),
       services_(routes.services_),
       source_(first.source),
-      name_(first.name),
-      stats_(services_.stats.AddScope(StatPrefix(first))
-                 .Make<RouteTableStats>(services_.stats.main_shard())),
+      scopes_(services_.stats),
+      stats_(scopes_.Add(StatPrefix(first)).Make<RouteTableStats>(services_.stats.main_shard())),
+      resource_(first.name, xds::ResourceType::kRoutes, services_.journal, services_.dispatcher),
       subscription_(services_.sources.Subscribe(first.source, xds::ResourceType::kRoutes, false,
-                                                StatPrefix(first), *this)) {
-  shown_.name = name_;
-}
+                                                StatPrefix(first), *this)) {}
 
 void RouteSubscription::Start() {
-  subscription_->SetNames({name_});
+  subscription_->SetNames({resource_.name()});
   subscription_->Start();
 }
 
 size_t RouteSubscription::Add(const config::RouteUse& use, const std::string& who) {
   User user{++last_id_, use.slot, use.filters, who, nullptr};
-  if (shown_.active.has_value()) {
+  if (resource_.shown().active.has_value()) {
     const auto same = std::find_if(users_.begin(), users_.end(), [&use](const User& other) {
       return SameFilters(other.filters, use.filters);
     });
     auto table = same != users_.end()
                      ? absl::StatusOr<Table>(same->table)
-                     : services_.translator.Routes(shown_.active->message, use.filters);
+                     : services_.translator.Routes(resource_.shown().active->message, use.filters);
     if (table.ok()) {
       user.table = *std::move(table);
       services_.put(user.slot, user.table);
     } else {
-      REMORA_LOG(kMain, kError, "route table ", name_,
+      REMORA_LOG(kMain, kError, "route table ", resource_.name(),
                  " is not for all who ask for it: ", std::string(table.status().message()));
     }
   }
   users_.push_back(std::move(user));
-  if (!settled_) services_.warmer.Wait(who, RoutesTarget(name_));
+  if (!settled_) services_.warmer.Wait(who, RoutesTarget(resource_.name()));
   return last_id_;
 }
 
@@ -133,23 +131,8 @@ absl::Status RouteSubscription::Take(std::string_view message) {
 }
 
 std::vector<xds::ResourceError> RouteSubscription::OnUpdate(const xds::ResourceUpdate& update) {
-  std::vector<xds::ResourceError> errors;
-  ConfigJournal::Update journal(services_.journal, xds::ResourceType::kRoutes, update.version);
-  for (const xds::Resource& resource : update.changed) {
-    if (resource.name != name_) continue;
-    config::ResourceVersion version{std::string(resource.version), std::string(resource.bytes),
-                                    services_.dispatcher.wall_now()};
-    const absl::Status status = Take(resource.bytes);
-    if (status.ok()) {
-      shown_.active.has_value() ? journal.Changed(name_) : journal.Added(name_);
-      shown_.active = std::move(version);
-      shown_.refused.reset();
-      continue;
-    }
-    journal.Refused(name_, std::string(status.message()));
-    errors.push_back({name_, std::string(status.message())});
-    shown_.refused = {std::move(version), std::string(status.message())};
-  }
+  std::vector<xds::ResourceError> errors =
+      resource_.Offer(update, [this](std::string_view message) { return Take(message); });
   if (errors.empty()) Settle();
   return errors;
 }
@@ -158,7 +141,8 @@ void RouteSubscription::OnFetchTimeout(absl::Span<const std::string>) { Settle()
 
 void RouteSubscription::Settle() {
   settled_ = true;
-  for (const User& user : users_) services_.warmer.Arrived(user.who, RoutesTarget(name_));
+  for (const User& user : users_)
+    services_.warmer.Arrived(user.who, RoutesTarget(resource_.name()));
 }
 
 }  // namespace remora::server

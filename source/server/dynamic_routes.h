@@ -19,7 +19,8 @@
 
 #include "source/config/config_dump.h"
 #include "source/config/resource_translator.h"
-#include "source/server/config_journal.h"
+#include "source/server/followed_resource.h"
+#include "source/server/scope_lease.h"
 #include "source/server/warmer.h"
 #include "source/stats/group.h"
 #include "source/xds/subscription.h"
@@ -90,8 +91,10 @@ class RouteSubscription final : public xds::ResourceUser {
   RouteSubscription& operator=(const RouteSubscription&) = delete;
   void Start();
 
-  bool Is(const config::RouteUse& use) const { return source_ == use.source && name_ == use.name; }
-  const config::ShownResource& shown() const { return shown_; }
+  bool Is(const config::RouteUse& use) const {
+    return source_ == use.source && resource_.name() == use.name;
+  }
+  const config::ShownResource& shown() const { return resource_.shown(); }
   size_t Add(const config::RouteUse& use, const std::string& who);
   // The last one takes the subscription with it.
   void Remove(size_t user);
@@ -117,12 +120,12 @@ class RouteSubscription final : public xds::ResourceUser {
   DynamicRoutes& routes_;
   const DynamicRoutes::Services& services_;
   config::ConfigSource source_;
-  std::string name_;
+  ScopeLease scopes_;
   RouteTableStats stats_;
   bool settled_ = false;
   size_t last_id_ = 0;
   std::vector<User> users_;
-  config::ShownResource shown_;
+  FollowedResource resource_;
   std::unique_ptr<xds::Subscription> subscription_;
 };
 

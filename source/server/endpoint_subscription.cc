@@ -8,12 +8,11 @@ EndpointSubscription::EndpointSubscription(config::EndpointSource source,
                                            std::string_view stat_prefix, const Services& services,
                                            Events events)
     : source_(std::move(source)),
-      services_(services),
       events_(std::move(events)),
-      subscription_(services_.sources.Subscribe(source_.source, xds::ResourceType::kEndpoints,
-                                                false, stat_prefix, *this)) {
-  shown_.name = source_.service_name;
-}
+      resource_(source_.service_name, xds::ResourceType::kEndpoints, services.journal,
+                services.dispatcher),
+      subscription_(services.sources.Subscribe(source_.source, xds::ResourceType::kEndpoints, false,
+                                               stat_prefix, *this)) {}
 
 void EndpointSubscription::Start() {
   subscription_->SetNames({source_.service_name});
@@ -21,23 +20,8 @@ void EndpointSubscription::Start() {
 }
 
 std::vector<xds::ResourceError> EndpointSubscription::OnUpdate(const xds::ResourceUpdate& update) {
-  std::vector<xds::ResourceError> errors;
-  ConfigJournal::Update journal(services_.journal, xds::ResourceType::kEndpoints, update.version);
-  for (const xds::Resource& resource : update.changed) {
-    if (resource.name != source_.service_name) continue;
-    config::ResourceVersion version{std::string(resource.version), std::string(resource.bytes),
-                                    services_.dispatcher.wall_now()};
-    const absl::Status status = events_.take(*this, resource.bytes);
-    if (status.ok()) {
-      shown_.active.has_value() ? journal.Changed(resource.name) : journal.Added(resource.name);
-      shown_.active = std::move(version);
-      shown_.refused.reset();
-      continue;
-    }
-    journal.Refused(resource.name, std::string(status.message()));
-    errors.push_back({std::string(resource.name), std::string(status.message())});
-    shown_.refused = {std::move(version), std::string(status.message())};
-  }
+  std::vector<xds::ResourceError> errors = resource_.Offer(
+      update, [this](std::string_view message) { return events_.take(*this, message); });
   if (errors.empty()) Settle();
   return errors;
 }

@@ -5,8 +5,7 @@
 //
 // Owner: DynamicClusters, for each EDS cluster; it outlives changes of the cluster that do not
 // touch the source, so that a cluster that is announced again has its endpoints at once. Thread:
-// main. An assignment that the user refuses is a NACK, and the last good one stays. What a source
-// takes away stays too, as in Envoy: the cluster is what is removed.
+// main. Failures are those of a FollowedResource.
 
 #include <functional>
 #include <optional>
@@ -18,7 +17,7 @@
 #include "source/config/config_dump.h"
 #include "source/config/source_use.h"
 #include "source/event/dispatcher.h"
-#include "source/server/config_journal.h"
+#include "source/server/followed_resource.h"
 #include "source/xds/subscription.h"
 
 namespace remora::server {
@@ -46,8 +45,10 @@ class EndpointSubscription final : public xds::ResourceUser {
   const config::EndpointSource& source() const { return source_; }
   bool settled() const { return settled_; }
   // The last good one; none: nothing has come.
-  const std::optional<config::ResourceVersion>& assignment() const { return shown_.active; }
-  const config::ShownResource& shown() const { return shown_; }
+  const std::optional<config::ResourceVersion>& assignment() const {
+    return resource_.shown().active;
+  }
+  const config::ShownResource& shown() const { return resource_.shown(); }
 
   std::vector<xds::ResourceError> OnUpdate(const xds::ResourceUpdate& update) override;
   void OnFetchTimeout(absl::Span<const std::string> names) override;
@@ -56,10 +57,9 @@ class EndpointSubscription final : public xds::ResourceUser {
   void Settle();
 
   config::EndpointSource source_;
-  Services services_;
   Events events_;
   bool settled_ = false;
-  config::ShownResource shown_;
+  FollowedResource resource_;
   std::unique_ptr<xds::Subscription> subscription_;
 };
 

@@ -64,6 +64,21 @@ bool SameSockets(const ListenerConfig& a, const ListenerConfig& b) {
          a.additional_addresses == b.additional_addresses && SameOptions(a.options, b.options);
 }
 
+// An address of the first that is one of the second's too; null: there is none. A port of the
+// kernel's choice is never another's.
+const net::Address* SharedAddress(const ListenerConfig& a, const ListenerConfig& b) {
+  const auto has = [&b](const net::Address& address) {
+    return (!address.is_ip() || address.port() != 0) &&
+           (address == b.address ||
+            std::find(b.additional_addresses.begin(), b.additional_addresses.end(), address) !=
+                b.additional_addresses.end());
+  };
+  if (has(a.address)) return &a.address;
+  const auto found =
+      std::find_if(a.additional_addresses.begin(), a.additional_addresses.end(), has);
+  return found == a.additional_addresses.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 absl::StatusOr<BoundSockets> BindSockets(const ListenerConfig& config, size_t threads) {
@@ -166,16 +181,13 @@ absl::Status ListenerSet::Bind(const config::ListenerTable& listeners) {
 }
 
 absl::Status ListenerSet::CheckAddress(const ListenerConfig& config) const {
-  if (!config.binds || (config.address.is_ip() && config.address.port() == 0)) {
-    return absl::OkStatus();
-  }
+  if (!config.binds) return absl::OkStatus();
   const auto check = [&config](const ListenerConfig& other) {
-    if (other.name == config.name || !other.binds || other.address != config.address) {
-      return absl::OkStatus();
-    }
+    if (other.name == config.name || !other.binds) return absl::OkStatus();
+    const net::Address* shared = SharedAddress(config, other);
+    if (shared == nullptr) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat(
-        "error adding listener: '", config.name, "' has duplicate address '",
-        config.address.ToString(),
+        "error adding listener: '", config.name, "' has duplicate address '", shared->ToString(),
         "' as existing listener, to check if the listener has duplicated addresses with other "
         "listeners or 'enable_reuse_port' is set to 'false' for the listener"));
   };

@@ -14,29 +14,6 @@ namespace {
 
 constexpr int64_t kDay = 24 * 3600 * event::kSecond;
 
-// Who warms for a context, and where its updates are counted.
-struct Owner {
-  std::string target;
-  stats::Scope* scope = nullptr;
-};
-
-// By what the translator calls the owners of contexts.
-absl::flat_hash_map<std::string, Owner> FindOwners(const config::World& world,
-                                                   stats::Store& store) {
-  absl::flat_hash_map<std::string, Owner> owners;
-  for (const auto& listener : *world.listeners) {
-    const std::string address = listener->address.ToString();
-    stats::Scope& scope = store.AddScope(
-        absl::StrCat("listener.", listener->stat_prefix.empty() ? address : listener->stat_prefix));
-    owners[absl::StrCat("listener '", address, "'")] = {ListenerTarget(*listener), &scope};
-  }
-  world.clusters->ForEach([&owners](const upstream::Cluster& cluster) {
-    owners[absl::StrCat("cluster '", cluster.name(), "'")] = {ClusterTarget(cluster.name()),
-                                                              &cluster.scope()};
-  });
-  return owners;
-}
-
 void ShowExpiration(const std::string& name, const net::CertificateFacts& facts,
                     stats::Scope& scope, stats::Shard& shard) {
   scope.MakeGauge(shard, absl::StrCat("ssl.certificate.", name, ".expiration_unix_time_seconds"))
@@ -116,16 +93,28 @@ absl::StatusOr<std::unique_ptr<FollowedContexts>> TlsContexts::Follow(
 
 absl::Status TlsContexts::FollowStatic(const std::vector<tls::ContextUse>& uses,
                                        const config::World& world) {
-  if (uses.empty()) return absl::OkStatus();
-  const absl::flat_hash_map<std::string, Owner> owners = FindOwners(world, store_);
   absl::Status status;
-  for (const tls::ContextUse& use : uses) {
-    const auto owner = owners.find(use.owner);
-    CHECK(owner != owners.end());
-    auto followed = Follow({use}, owner->second.target, *owner->second.scope);
+  const auto follow = [this, &status](const std::vector<tls::ContextUse>& some,
+                                      const std::string& who, stats::Scope& scope) {
+    auto followed = Follow(some, who, scope);
     status.Update(followed.status());
-    if (followed.ok()) static_.push_back(*std::move(followed));
+    if (followed.ok() && *followed != nullptr) static_.push_back(*std::move(followed));
+  };
+  for (const auto& listener : *world.listeners) {
+    const std::string prefix =
+        listener->stat_prefix.empty() ? listener->address.ToString() : listener->stat_prefix;
+    stats::Scope& scope = store_.AddScope(absl::StrCat("listener.", prefix));
+    for (const auto& chain : listener->AllChains()) {
+      follow(chain->tls_contexts, ListenerTarget(*listener), scope);
+    }
   }
+  // Clusters' are known by what the translator calls their owners; the others are listeners'.
+  absl::flat_hash_map<std::string, std::vector<tls::ContextUse>> by_owner;
+  for (const tls::ContextUse& use : uses) by_owner[use.owner].push_back(use);
+  world.clusters->ForEach([&](const upstream::Cluster& cluster) {
+    const auto own = by_owner.find(absl::StrCat("cluster '", cluster.name(), "'"));
+    if (own != by_owner.end()) follow(own->second, ClusterTarget(cluster.name()), cluster.scope());
+  });
   return status;
 }
 

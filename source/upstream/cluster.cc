@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 
 namespace remora::upstream {
 
@@ -51,7 +52,10 @@ std::shared_ptr<const Cluster> Cluster::WithHosts(const std::vector<HostConfig>&
   for (const std::shared_ptr<const Host>& host : hosts_) known.emplace(host->address(), host);
   std::vector<std::shared_ptr<const Host>> next;
   next.reserve(hosts.size());
+  absl::flat_hash_set<net::Address> seen;
   for (const HostConfig& config : hosts) {
+    // As Envoy: of several endpoints with one address the first counts.
+    if (!seen.insert(config.address).second) continue;
     const auto same = known.find(config.address);
     if (same == known.end() || !same->second->config().SameEndpoint(config)) {
       next.push_back(std::make_shared<const Host>(config, workers()));

@@ -135,7 +135,9 @@ void SecretSubscription::Note(config::SecretFile secret) {
 std::vector<ResourceError> SecretSubscription::OnUpdate(const ResourceUpdate& update) {
   std::vector<ResourceError> errors;
   for (const Resource& resource : update.changed) {
-    config::SecretFile secret = config::ReadSecret(source_, resource.bytes, resource.version);
+    config::SecretFile secret =
+        config::ReadSecret(source_, resource.bytes, resource.version, services_.unknown_fields);
+    services_.unknown_fields_met.Add(secret.unknown_fields);
     if (!secret.warnings.empty()) REMORA_LOG(kConfig, kWarning, secret.warnings);
     absl::Status status = absl::InvalidArgumentError(secret.error);
     if (secret.secret.has_value()) status = Offer(std::move(secret.secret->value));

@@ -20,11 +20,11 @@
 
 #include "source/base/random.h"
 #include "source/config/config_source.h"
+#include "source/event/back_off.h"
 #include "source/event/dispatcher.h"
 #include "source/event/token_bucket.h"
 #include "source/grpc/stream.h"
 #include "source/stats/store.h"
-#include "source/xds/back_off.h"
 #include "source/xds/source.h"
 
 namespace remora::xds {
@@ -60,6 +60,9 @@ struct ControlPlaneStats {
 class StreamSource final : public Source, private grpc::StreamUser {
  public:
   static constexpr event::Duration kLogEvery = 60 * event::kSecond;
+  // Envoy's, for control planes (subscription_factory.h).
+  static constexpr event::Duration kFirstBackOff = 500 * event::kMillisecond;
+  static constexpr event::Duration kLastBackOff = 30 * event::kSecond;
 
   // `only`: the one type of the stream; none: all (ADS). `prefix`: of the statistics, with a dot at
   // its end, or empty.
@@ -114,7 +117,7 @@ class StreamSource final : public Source, private grpc::StreamUser {
   event::Timer retry_;
   event::Timer drain_;   // a token comes
   event::Timer expiry_;  // a resource's time is over
-  BackOff back_off_;
+  event::BackOff back_off_{kFirstBackOff, kLastBackOff};
   size_t next_service_ = 0;
   grpc::StreamPtr stream_;
   bool connected_ = false;

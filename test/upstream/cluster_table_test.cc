@@ -73,6 +73,10 @@ TEST_CASE("A version of a cluster with other hosts keeps those that stay") {
   HostConfig renamed = At(1);
   renamed.hostname = "other";
   CHECK(first->WithHosts({renamed})->hosts()[0] != first->hosts()[0]);
+  // Of several with one address the first counts.
+  const auto twice = first->WithHosts({At(2, 4), At(2, 9)});
+  REQUIRE(twice->hosts().size() == 1);
+  CHECK(twice->hosts()[0]->weight() == 4);
   // What counts against the breakers is the same.
   first->usage(Priority::kDefault, 0).requests = 5;
   CHECK(second->Sum(Priority::kDefault, &UsageSlot::requests) == 5);

@@ -183,6 +183,48 @@ TEST_CASE("a port that is taken, or a wrong listener, is refused and told") {
         std::string::npos);
 }
 
+TEST_CASE("a version that warms is not lost to one that is refused") {
+  World w;
+  ScriptedUpstream taken;
+  CHECK(w.Put("l", w.port, {RdsChain("r")}).empty());
+  CHECK(w.Put("l", taken.address().port(), {Answers("x")}, "enable_reuse_port: false").size() == 1);
+  w.world.Send(ResourceType::kRoutes, {{"r", Routes("r", {Says("good")})}});
+  CHECK(w.world.Body(w.port) == "good");
+}
+
+TEST_CASE("an address that a listener leaves refuses connections, one that it shares is refused") {
+  World w;
+  CHECK(w.Put("l", w.port, {Answers("old")}).empty());
+  const uint16_t next = DynamicWorld::FreePort();
+  CHECK(w.Put("l", next, {Answers("new")}).empty());
+  CHECK(w.world.Body(next) == "new");
+  // Workers close theirs in their own time.
+  bool refused = false;
+  for (int i = 0; i < 1000 && !refused; ++i) {
+    try {
+      w.world.Connect(w.port);
+    } catch (const std::exception&) {
+      refused = true;
+    }
+  }
+  CHECK(refused);
+  const auto errors =
+      w.Put("m", DynamicWorld::FreePort(), {Answers("m")},
+            absl::StrCat("additional_addresses: [{address: {socket_address: {address: 127.0.0.1, "
+                         "port_value: ",
+                         next, "}}}]"));
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0].find("has duplicate address '127.0.0.1:") != std::string::npos);
+}
+
+TEST_CASE("a cluster that goes before it is warm keeps nobody waiting") {
+  DynamicWorld world;
+  world.Send(ResourceType::kCluster, {{"up", EdsCluster("up")}});
+  CHECK(world.Wanted(ResourceType::kListener).empty());
+  world.Send(ResourceType::kCluster, {}, {"up"});
+  CHECK(world.Wanted(ResourceType::kListener) == std::vector<std::string>{"*"});
+}
+
 TEST_CASE("listeners are asked for when the clusters are there") {
   DynamicWorld world;
   ScriptedUpstream upstream;

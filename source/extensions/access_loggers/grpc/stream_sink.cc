@@ -104,16 +104,8 @@ void StreamSink::OnClosed(const grpc::Status& status, const http::HeaderMap*) {
              " has ended the stream: ", status.ToString());
   stream_.reset();
   // One that has lived says that the service is well.
-  if (setup_.dispatcher.now() - opened_ >= kLastBackOff) back_off_ = kFirstBackOff;
-  ArmBackOff();
-}
-
-// Between half of the back-off and all of it, so that workers and proxies come back one by one.
-void StreamSink::ArmBackOff() {
-  const auto half = static_cast<uint64_t>(back_off_) / 2;
-  const event::Duration wait = static_cast<event::Duration>(half + setup_.random.Next() % half);
-  back_off_timer_.Arm(setup_.dispatcher.now() + wait);
-  back_off_ = std::min(2 * back_off_, kLastBackOff);
+  if (setup_.dispatcher.now() - opened_ >= kLastBackOff) back_off_.Reset();
+  back_off_timer_.Arm(setup_.dispatcher.now() + back_off_.Next(setup_.random));
 }
 
 void StreamSink::OnBackOffTimer(void* self) { static_cast<StreamSink*>(self)->Pump(); }

@@ -17,6 +17,7 @@
 
 #include "source/access_log/service.h"
 #include "source/base/random.h"
+#include "source/event/back_off.h"
 #include "source/event/timer.h"
 #include "source/grpc/stream.h"
 #include "source/stats/group.h"
@@ -66,7 +67,6 @@ class StreamSink final : public access_log::ServiceSink, private grpc::StreamUse
   bool Enqueue();
   void Pump();
   void SendFirst();
-  void ArmBackOff();
 
   const GrpcLogSettings& settings_;
   const access_log::ServiceSetup setup_;
@@ -77,7 +77,7 @@ class StreamSink final : public access_log::ServiceSink, private grpc::StreamUse
   size_t queued_ = 0;  // bytes in queue_
   event::Timer flush_timer_;
   event::Timer back_off_timer_;
-  event::Duration back_off_ = kFirstBackOff;
+  event::BackOff back_off_{kFirstBackOff, kLastBackOff};
   event::TimePoint opened_ = 0;
   bool identified_ = false;  // the stream's first message has gone
   grpc::StreamPtr stream_;

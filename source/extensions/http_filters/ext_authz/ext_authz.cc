@@ -128,11 +128,7 @@ void ExtAuthzFilter::OnAnswer(const grpc::Status& status, buffer::Buffer& messag
 }
 
 void ExtAuthzFilter::Decide(Verdict verdict) {
-  if (settings_.validate && verdict.bad_value) {
-    state().invalid.Inc();
-    CountOfCluster("invalid");
-    return Refuse(500, "ext_authz_invalid");
-  }
+  if (settings_.validate && verdict.bad_value) return RefuseInvalid();
   KeepMetadata(verdict.metadata, verdict.kind == Verdict::Kind::kAllowed);
   switch (verdict.kind) {
     case Verdict::Kind::kAllowed:
@@ -145,11 +141,7 @@ void ExtAuthzFilter::Decide(Verdict verdict) {
 }
 
 void ExtAuthzFilter::Allow(Verdict& verdict) {
-  if (settings_.validate && !IsValid(verdict)) {
-    state().invalid.Inc();
-    CountOfCluster("invalid");
-    return Refuse(500, "ext_authz_invalid");
-  }
+  if (settings_.validate && !IsValid(verdict)) return RefuseInvalid();
   ApplyToRequest(verdict, *head_);
   if (settings_.reroute && ChangesRequest(verdict)) context_.Reroute();
   response_fields_ = std::move(verdict.response_fields);
@@ -166,11 +158,7 @@ void ExtAuthzFilter::Deny(Verdict& verdict) {
     upstream::ClusterRuntime* const cluster = context_.clusters().Find(cluster_);
     if (cluster != nullptr) cluster->CountResponse(verdict.status, /*internal=*/true);
   }
-  if (settings_.validate && !IsValid(verdict)) {
-    state().invalid.Inc();
-    CountOfCluster("invalid");
-    return Refuse(500, "ext_authz_invalid");
-  }
+  if (settings_.validate && !IsValid(verdict)) return RefuseInvalid();
   if (settings_.max_denied_body > 0 && verdict.body.size() > settings_.max_denied_body) {
     verdict.body.resize(settings_.max_denied_body);
   }
@@ -190,6 +178,13 @@ void ExtAuthzFilter::Fail(Verdict& verdict) {
   CountOfCluster("failure_mode_allowed");
   if (settings_.tell_failure) head_->headers.Add("x-envoy-auth-failure-mode-allowed", "true");
   context_.ResumeRequest();
+}
+
+// The service has answered what must not be passed on.
+void ExtAuthzFilter::RefuseInvalid() {
+  state().invalid.Inc();
+  CountOfCluster("invalid");
+  Refuse(500, "ext_authz_invalid");
 }
 
 void ExtAuthzFilter::Refuse(uint16_t status, std::string_view details, std::string body,

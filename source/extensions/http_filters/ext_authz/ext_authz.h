@@ -65,6 +65,7 @@ class ExtAuthzFilter final : public http::Filter, private grpc::UnaryUser {
   void Allow(Verdict& verdict);
   void Deny(Verdict& verdict);
   void Fail(Verdict& verdict);
+  void RefuseInvalid();
   void Refuse(uint16_t status, std::string_view details, std::string body = {},
               std::vector<FieldChange> fields = {});
   void KeepMetadata(http::MetadataValue& metadata, bool allowed);

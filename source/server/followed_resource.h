@@ -1,0 +1,45 @@
+#pragma once
+
+// FollowedResource: one resource of a source by its name, as those see it who follow it: what an
+// update says of it is offered to who uses it, noted, and kept for /config_dump.
+//
+// Owner: whoever follows it (endpoints of a cluster, a route table). Thread: main. What is refused
+// is a NACK, and the last good version stays. What a source takes away stays too, as in Envoy: the
+// one that refers to it is what is removed.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "source/config/config_dump.h"
+#include "source/event/dispatcher.h"
+#include "source/server/config_journal.h"
+#include "source/xds/resource.h"
+
+namespace remora::server {
+
+class FollowedResource {
+ public:
+  // Both outlive it.
+  FollowedResource(std::string name, xds::ResourceType type, ConfigJournal& journal,
+                   const event::Dispatcher& dispatcher)
+      : type_(type), journal_(journal), dispatcher_(dispatcher) {
+    shown_.name = std::move(name);
+  }
+
+  // `take`: uses the message (in binary), or says why not.
+  std::vector<xds::ResourceError> Offer(const xds::ResourceUpdate& update,
+                                        absl::FunctionRef<absl::Status(std::string_view)> take);
+  const std::string& name() const { return shown_.name; }
+  const config::ShownResource& shown() const { return shown_; }
+
+ private:
+  const xds::ResourceType type_;
+  ConfigJournal& journal_;
+  const event::Dispatcher& dispatcher_;
+  config::ShownResource shown_;
+};
+
+}  // namespace remora::server

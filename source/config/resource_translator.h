@@ -23,6 +23,8 @@
 
 namespace remora::config {
 
+struct Translation;  // core_config.h
+
 // A cluster, and what it needs from elsewhere.
 struct ClusterResource {
   upstream::ClusterConfig config;

@@ -24,7 +24,7 @@ class FollowedResource {
  public:
   // Both outlive it.
   FollowedResource(std::string name, xds::ResourceType type, ConfigJournal& journal,
-                   const event::Dispatcher& dispatcher)
+                   event::Dispatcher& dispatcher)
       : type_(type), journal_(journal), dispatcher_(dispatcher) {
     shown_.name = std::move(name);
   }
@@ -38,7 +38,7 @@ class FollowedResource {
  private:
   const xds::ResourceType type_;
   ConfigJournal& journal_;
-  const event::Dispatcher& dispatcher_;
+  event::Dispatcher& dispatcher_;
   config::ShownResource shown_;
 };
 

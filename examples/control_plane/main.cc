@@ -26,7 +26,7 @@ constexpr char kHelp[] =
     R"(Usage: control_plane --routes FILE [--write-back] [--ads A] [--api A] [--listener A]
 
 Gives the routes of a table to all sidecars that ask (xDS v3, ADS over gRPC, state of the world and
-delta), and changes the table over HTTP: see README.md beside the source.
+delta), and changes the table over HTTP: see api.h beside the source.
 
   --routes FILE     the route table: YAML (.yaml, .yml) or JSON
   --write-back      keep changes in FILE, which has to be JSON (.json)

@@ -22,6 +22,7 @@ class Scenario:
     arguments: tuple = ()
     mode: str = "http"
     streams: int = 1             # of each connection
+    grpc: bool = False           # unary calls, 100 B each way
 
 
 TRAFFIC = (
@@ -66,6 +67,8 @@ HTTP2_TRAFFIC = tuple(
     Scenario("one-to-two", "HTTP/1 to HTTP/2, 100 B", "wrk", mode="upstream2"),
     Scenario("two-to-two", "HTTP/2 to HTTP/2, 32 streams, 100 B", "h2load", connections=8,
              mode="upstream2", streams=32),
+    Scenario("grpc-unary", "gRPC unary, 32 streams, 100 B each way", "h2load",
+             path=subjects.GRPC_METHOD, connections=8, mode="upstream2", streams=32, grpc=True),
 )
 # Who can be in each.
 HTTP2_SUBJECTS = {"http2": ("remora", "haproxy", "nginx", "envoy"),
@@ -163,9 +166,15 @@ class Driver:
         """The figures of the other tools, from h2load's summary and its log of requests."""
         with tempfile.TemporaryDirectory(prefix="remora-h2load-") as folder:
             log = os.path.join(folder, "log")
+            call = []
+            if scenario.grpc:
+                body = os.path.join(folder, "body")
+                with open(body, "wb") as out:
+                    out.write(subjects.GRPC_MESSAGE)
+                call = ["-d", body, "-H", "content-type: application/grpc", "-H", "te: trailers"]
             output = process.run_tool(
                 ["h2load", f"-D{int(seconds)}", f"-c{scenario.connections}", f"-m{scenario.streams}",
-                 "--log-file", log, subject.http2_url(path)],
+                 "--log-file", log, *call, subject.http2_url(path)],
                 self._core, seconds + 30, "finished in")
             with open(log, encoding="ascii") as lines:
                 # Start, status (-1: failed), microseconds.

@@ -18,6 +18,9 @@ FLAGS = {"tls_load": ["-isystem", "/usr/include/android", "-L" + BORINGSSL, "-l:
 # Who can speak TLS; the raw forwarder cannot.
 TLS_MODES = ("tls-p256", "tls-rsa", "mtls")
 PEERS = ("raw", "haproxy", "nginx", "envoy")
+# A unary call: a message of 100 bytes behind its prefix (not compressed, length) each way.
+GRPC_METHOD = "bench.Echo/Unary"
+GRPC_MESSAGE = b"\0" + (100).to_bytes(4, "big") + b"x" * 100
 
 
 def build_tools(folder, prebuilt):
@@ -225,7 +228,12 @@ class Http2Origin:
         os.makedirs(home)
         config = os.path.join(home, "nginx.conf")
         with open(config, "w", encoding="utf-8") as out:
-            out.write(render("nginx-origin.conf", {"LISTEN_PORT": self.port, "BODY": "x" * 100}))
+            out.write(render("nginx-origin.conf", {"LISTEN_PORT": self.port, "BODY": "x" * 100,
+                                                   "HOME": home, "GRPC_METHOD": GRPC_METHOD}))
+        answer = os.path.join(home, GRPC_METHOD)
+        os.makedirs(os.path.dirname(answer))
+        with open(answer, "wb") as out:
+            out.write(GRPC_MESSAGE)
         self.process = process.Process([binary, "-e", "stderr", "-p", home, "-c", config],
                                        process.cores()[0], os.path.join(home, "log"), cwd=home)
         process.wait_for_http2(self.process, f"http://127.0.0.1:{self.port}/b0", process.cores()[0])

@@ -79,11 +79,7 @@ ApiResponse Api::HandleRoute(std::string_view method, std::string_view name,
     return Refuse(
         400, Concat("the body is about \"", route.name(), "\", the path about \"", name, "\""));
   }
-  // The rules of names are those of the message.
-  v1::Route named;
-  status = ReadBody(Concat("{\"name\": \"", name, "\"}"), named);
-  if (!status.ok()) return Refuse(status);
-  route.set_name(named.name());
+  route.set_name(std::string(name));
   const int made = found == nullptr ? 201 : 200;
   status = Change([&](RouteTable& table) { return table.Put(route); });
   return status.ok() ? Show(made, *table_.Find(name)) : Refuse(status);
@@ -105,9 +101,7 @@ ApiResponse Api::HandleInstance(std::string_view method, std::string_view route,
   absl::Status status = ReadBody(body, settings);
   if (!status.ok()) return Refuse(status);
   v1::Instance instance;
-  const std::string text = address->ToString();
-  const std::string ip = text.substr(0, text.rfind(':'));
-  instance.set_address(ip.starts_with('[') ? ip.substr(1, ip.size() - 2) : ip);
+  instance.set_address(address->IpString());
   instance.set_port(address->port());
   if (settings.has_weight()) *instance.mutable_weight() = settings.weight();
   status = Change([&](RouteTable& table) { return table.PutInstance(route, instance); });

@@ -25,13 +25,6 @@ constexpr std::array kMethods = {
     Methods{EVHTTP_REQ_DELETE, "DELETE"}, Methods{EVHTTP_REQ_POST, "POST"},
     Methods{EVHTTP_REQ_PATCH, "PATCH"},   Methods{EVHTTP_REQ_HEAD, "HEAD"}};
 
-// The IP of an address, without the brackets of IPv6.
-std::string HostOf(const net::Address& address) {
-  const std::string text = address.ToString();
-  const std::string ip = text.substr(0, text.rfind(':'));
-  return ip.starts_with('[') ? ip.substr(1, ip.size() - 2) : ip;
-}
-
 void OnSignal(evutil_socket_t /*signal*/, short /*what*/, void* base) {  // NOLINT(runtime/int)
   event_base_loopbreak(static_cast<event_base*>(base));
 }
@@ -91,7 +84,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const net::Address
   evhttp_set_timeout(http, kIdleSeconds);
   evhttp_set_gencb(http, &State::OnRequest, state.get());
   evhttp_bound_socket* const bound =
-      evhttp_bind_socket_with_handle(http, HostOf(address).c_str(), address.port());
+      evhttp_bind_socket_with_handle(http, address.IpString().c_str(), address.port());
   if (bound == nullptr) {
     return absl::UnavailableError(config::Concat("cannot listen on ", address.ToString()));
   }

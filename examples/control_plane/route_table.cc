@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "source/config/text.h"
+#include "source/config/validate_rules.h"
 #include "source/net/address.h"
 
 namespace remora::control_plane {
@@ -98,6 +99,8 @@ v1::RouteTable RouteTable::ToMessage() const {
 absl::Status RouteTable::Put(v1::Route route) {
   route = Completed(std::move(route));
   ErrorList errors;
+  ErrorList warnings;
+  config::ValidateRules(route, {}, errors, warnings);
   Check(route, FieldPath(), errors);
   if (!errors.empty()) return ToStatus(errors);
   std::string name = route.name();

@@ -17,64 +17,13 @@ control_plane="${2:-$(dirname "$proxy")/examples/control_plane/control_plane}"
 listener=127.0.0.1:10000
 admin=127.0.0.1:9901
 api=127.0.0.1:18080
-work="$(mktemp -d)"
-started=()
+source "$here/../processes.sh"
 
-stop() {
-  local process
-  for process in "${started[@]}"; do kill "$process" 2>/dev/null || true; done
-  for process in "${started[@]}"; do
-    # Five seconds to end by itself, of which a fraction should do.
-    for _ in {1..50}; do
-      kill -0 "$process" 2>/dev/null || break
-      sleep 0.1
-    done
-    kill -KILL "$process" 2>/dev/null || true
-    wait "$process" 2>/dev/null || true
-  done
-  rm -rf "$work"
-}
-trap stop EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-fail() {
-  echo "control_plane: $1" >&2
-  if [[ -s "$work/log" ]]; then
-    echo "The three said at last:" >&2
-    tail -n 15 "$work/log" >&2
-  fi
-  exit 1
-}
-
-answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
-for port in 10000 9901 18000 18080 8081 8082; do
-  if answers "$port"; then
-    fail "port $port is in use: this example needs 10000, 9901, 18000, 18080, 8081 and 8082 on 127.0.0.1"
-  fi
-done
-
-python3 "$here/../quick_start/app.py" blue:8081 green:8082 >>"$work/log" 2>&1 &
-started+=($!)
-"$control_plane" --routes "$here/routes.yaml" >>"$work/log" 2>&1 &
-started+=($!)
-"$proxy" -c "$here/envoy.yaml" >>"$work/log" 2>&1 &
-started+=($!)
-
-ready() {
-  [[ "$(curl -s -m 1 "http://$admin/ready" || true)" == LIVE ]] &&
-    answers 10000 && answers 8081 && answers 8082
-}
-tries=0
-until ready; do
-  tries=$((tries + 1))
-  for process in "${started[@]}"; do
-    kill -0 "$process" 2>/dev/null || fail "ended before it was ready"
-  done
-  ((tries < 100)) || fail "not ready after 10 seconds"
-  sleep 0.1
-done
+begin control_plane 10000 9901 18000 18080 8081 8082
+launch python3 "$here/../quick_start/app.py" blue:8081 green:8082
+launch "$control_plane" --routes "$here/routes.yaml"
+launch "$proxy" -c "$here/envoy.yaml"
+await_ready
 
 if [[ -n "$check" ]]; then
   python3 "$here/check.py" || fail "see above"
@@ -100,8 +49,4 @@ Remora is up on $listener; its control plane is $api. Try in another terminal:
 See examples/control_plane/README.md. Ctrl-C stops everything.
 
 EOF
-tail -n +1 -f "$work/log" &
-started+=($!)
-# Whichever of the three ends first ends the demo.
-wait -n "${started[@]:0:3}" || true
-fail "one of the three ended by itself"
+stay

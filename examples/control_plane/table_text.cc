@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "google/protobuf/util/json_util.h"
+#include "source/base/check.h"
 #include "source/config/load_bootstrap.h"
 #include "source/config/text.h"
 
@@ -63,9 +64,11 @@ absl::StatusOr<RouteTable> ReadTable(const std::string& path) {
 absl::Status WriteTable(const RouteTable& table, const std::string& path) {
   const std::string next = path + ".new";
   absl::Status status = WriteFile(ToJson(table.ToMessage(), Defaults::kLeftOut), next);
-  if (!status.ok()) return status;
-  if (std::rename(next.c_str(), path.c_str()) != 0) return Failed("replaced", path);
-  return absl::OkStatus();
+  if (status.ok() && std::rename(next.c_str(), path.c_str()) != 0) {
+    status = Failed("replaced", path);
+  }
+  if (!status.ok()) unlink(next.c_str());
+  return status;
 }
 
 absl::Status ReadBody(std::string_view text, google::protobuf::Message& message) {
@@ -85,8 +88,8 @@ std::string ToJson(const google::protobuf::Message& message, Defaults defaults) 
   options.always_print_primitive_fields = defaults == Defaults::kPrinted;
   std::string text;
   const auto status = google::protobuf::util::MessageToJsonString(message, &text, options);
-  // Only a message with an Any can fail.
-  return status.ok() ? text : "{}\n";
+  CHECK(status.ok());  // only a message with an Any can fail
+  return text;
 }
 
 }  // namespace remora::control_plane

@@ -14,62 +14,12 @@ fi
 proxy="${1:?usage: run.sh [--check] PROXY_BINARY}"
 listener=127.0.0.1:10000
 admin=127.0.0.1:9901
-work="$(mktemp -d)"
-started=()
+source "$here/../processes.sh"
 
-stop() {
-  local process
-  for process in "${started[@]}"; do kill "$process" 2>/dev/null || true; done
-  for process in "${started[@]}"; do
-    # Five seconds to end by itself, of which a fraction should do.
-    for _ in {1..50}; do
-      kill -0 "$process" 2>/dev/null || break
-      sleep 0.1
-    done
-    kill -KILL "$process" 2>/dev/null || true
-    wait "$process" 2>/dev/null || true
-  done
-  rm -rf "$work"
-}
-trap stop EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-fail() {
-  echo "quick_start: $1" >&2
-  if [[ -s "$work/log" ]]; then
-    echo "The proxy and the application said at last:" >&2
-    tail -n 15 "$work/log" >&2
-  fi
-  exit 1
-}
-
-answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
-for port in 10000 9901 8081 8082; do
-  if answers "$port"; then
-    fail "port $port is in use: this example needs 10000, 9901, 8081 and 8082 on 127.0.0.1"
-  fi
-done
-
-python3 "$here/app.py" blue:8081 green:8082 >>"$work/log" 2>&1 &
-started+=($!)
-"$proxy" -c "$here/envoy.yaml" >>"$work/log" 2>&1 &
-started+=($!)
-
-ready() {
-  [[ "$(curl -s -m 1 "http://$admin/ready" || true)" == LIVE ]] &&
-    answers 10000 && answers 8081 && answers 8082
-}
-tries=0
-until ready; do
-  tries=$((tries + 1))
-  for process in "${started[@]}"; do
-    kill -0 "$process" 2>/dev/null || fail "ended before it was ready"
-  done
-  ((tries < 100)) || fail "not ready after 10 seconds"
-  sleep 0.1
-done
+begin quick_start 10000 9901 8081 8082
+launch python3 "$here/app.py" blue:8081 green:8082
+launch "$proxy" -c "$here/envoy.yaml"
+await_ready
 
 if [[ -z "$check" ]]; then
   cat <<EOF
@@ -88,11 +38,7 @@ Remora is up: $listener -> the application's instances "blue" and "green". Try i
 Its configuration: examples/quick_start/envoy.yaml. Ctrl-C stops everything.
 
 EOF
-  tail -n +1 -f "$work/log" &
-  started+=($!)
-  # Whichever of the two ends first ends the example.
-  wait -n "${started[0]}" "${started[1]}" || true
-  fail "one of the two ended by itself"
+  stay
 fi
 
 passed=0

@@ -98,7 +98,7 @@ class DynamicClusters final : public xds::ResourceUser {
                        const config::ClusterResource& cluster);
   EndpointSubscription* EndpointsFor(Entry& entry, const Version& version);
   void Activate(const std::string& name, Entry& entry);
-  // The hosts that `version` has by its last assignment.
+  // The hosts that `version` has by its last assignment; its own are gone then.
   std::vector<upstream::HostConfig> TakeHosts(Version& version,
                                               const EndpointSubscription& endpoints);
   absl::Status TakeEndpoints(const std::string& name, const EndpointSubscription& from,

@@ -156,8 +156,9 @@ absl::Status DynamicListeners::Warm(const std::string& name, Entry& entry,
     if (!back.ok()) REMORA_LOG(kMain, kError, std::string(back.message()));
   }
   if (entry.warming == nullptr ||
-      services_.warmer.IsWarming(ListenerTarget(*entry.warming->config)))
+      services_.warmer.IsWarming(ListenerTarget(*entry.warming->config))) {
     return status;
+  }
   status.Update(Activate(name, entry));
   return status;
 }

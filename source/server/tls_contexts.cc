@@ -100,6 +100,7 @@ absl::Status TlsContexts::FollowStatic(const std::vector<tls::ContextUse>& uses,
     status.Update(followed.status());
     if (followed.ok() && *followed != nullptr) static_.push_back(*std::move(followed));
   };
+  if (uses.empty()) return status;
   for (const auto& listener : *world.listeners) {
     const std::string prefix =
         listener->stat_prefix.empty() ? listener->address.ToString() : listener->stat_prefix;

@@ -34,6 +34,10 @@ class Folder {
     std::ofstream(path_ / name) << text;
     return (path_ / name).string();
   }
+  std::string Make(const std::string& name) const {
+    std::filesystem::create_directory(path_ / name);
+    return (path_ / name).string();
+  }
   size_t files() const {
     return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
   }
@@ -124,6 +128,10 @@ TEST_CASE("a file is read strictly and written whole") {
         twice + ":3:9: routes[1].name: there are two routes \"a\"");
   CHECK_FALSE(ReadTable(wrong + ".not").ok());
   CHECK_FALSE(WriteTable(*table, "/nowhere/t.json").ok());
+  // What could not take the old one's place does not stay.
+  const size_t before = folder.files();
+  CHECK_FALSE(WriteTable(*table, folder.Make("d.json")).ok());
+  CHECK(folder.files() == before + 1);
 }
 
 }  // namespace

@@ -97,7 +97,7 @@ class Buffer {
     uint32_t offset;
     uint32_t length;
   };
-  static constexpr size_t kInlineSlices = 4;
+  static constexpr size_t kInlineSlices = 2;
 
   Slice& At(size_t index) { return slices_[(head_ + index) & (capacity_ - 1)]; }
   const Slice& At(size_t index) const { return slices_[(head_ + index) & (capacity_ - 1)]; }

@@ -45,6 +45,7 @@ struct ConnectionFacts {
   bool local_restored = false;          // `local` is where the client wanted to go before NAT
   bool names_source = false;            // upstream connections come from where it says
   const net::Address* direct_remote = nullptr;  // the peer itself
+  const net::Address* remote = nullptr;         // the peer, or whom its PROXY header names
   std::string_view filter_chain_name;
   std::string_view requested_server_name;  // SNI
   std::string_view termination_details;    // why we ended it

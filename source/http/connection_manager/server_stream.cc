@@ -46,6 +46,7 @@ void ServerStream::Start(Session& session, http::ServerCodecStream& codec, event
   info_.downstream_remote = &session.remote();
   connection_.id = session.id();
   connection_.direct_remote = &session.direct_remote();
+  connection_.remote = &session.remote();
   connection_.requested_server_name = session.server_name();
   connection_.filter_chain_name = config_.chain_name();
   connection_.filter_chain_metadata = config_.chain_metadata();

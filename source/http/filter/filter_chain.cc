@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "source/base/check.h"
+#include "source/http/grpc_status.h"
 #include "source/http/route/header_changes.h"
 
 namespace remora::http {
@@ -11,6 +12,7 @@ namespace remora::http {
 FilterChain::FilterChain(const Environment& environment, const WorkerFilters& filters,
                          const RequestHead* request)
     : env_(environment), request_head_(request), deferred_(&RunDeferred, this) {
+  grpc_request_ = request != nullptr && IsGrpcRequest(*request);
   if (request != nullptr && env_.routes != nullptr) {
     MatchRoute();
   }
@@ -280,7 +282,9 @@ void FilterChain::SendReplyNow() {
   }
   auto* head = env_.arena.New<ResponseHead>(env_.arena);
   if (const route::HeaderPlan* plan = match_.response_headers(); plan != nullptr) {
-    for (const auto& [id, value] : std::exchange(reply_->headers, {})) head->headers.Set(id, value);
+    SetReplyFields(*reply_, head->headers);
+    reply_->headers.clear();
+    reply_->fields.clear();
     plan->Apply(head->headers,
                 {.info = env_.stream_info, .request = request_head_, .response = head});
   }
@@ -288,7 +292,7 @@ void FilterChain::SendReplyNow() {
     const access_log::Surroundings around{*env_.clusters.worker().runtime, env_.random};
     env_.local_replies->Apply(request_head_, around, env_.stream_info, *head, *reply_);
   }
-  const std::string_view body = FillLocalReply(*reply_, request_head_, *head);
+  const std::string_view body = FillLocalReply(*reply_, request_head_, grpc_request_, *head);
   buffer::Buffer data(env_.blocks);
   data.Append(body);
   phase_ = Phase::kReplying;

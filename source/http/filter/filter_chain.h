@@ -162,6 +162,8 @@ class FilterChain final : public RequestSink {
   uint32_t count_ = 0;
   uint32_t depth_ = 0;
   Phase phase_ = Phase::kOpen;
+  // What the client speaks, whatever filters make of its request: its own answers are in kind.
+  bool grpc_request_ = false;
   bool reset_asked_ = false;  // in kInterrupted: a reset, not a reply
   bool replied_ = false;      // the answer is a local reply
   bool complete_asked_ = false;

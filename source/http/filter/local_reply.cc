@@ -24,11 +24,17 @@ LocalReply ReplyTo(const ProxyError& error) {
   return reply;
 }
 
-std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* request,
+void SetReplyFields(const LocalReply& reply, HeaderMap& headers) {
+  for (const auto& [id, value] : reply.headers) headers.Set(id, value);
+  for (const auto& [name, value] : reply.fields) headers.Remove(name);
+  for (const auto& [name, value] : reply.fields) headers.Add(name, value);
+}
+
+std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* request, bool grpc,
                                 ResponseHead& head) {
   HeaderMap& headers = head.headers;
-  for (const auto& [id, value] : reply.headers) headers.Set(id, value);
-  if (request != nullptr && IsGrpcRequest(*request)) {
+  SetReplyFields(reply, headers);
+  if (grpc) {
     head.status = 200;
     head.framing = Framing::kNone;
     headers.SetReference(HeaderId::kContentType, "application/grpc");

@@ -27,14 +27,21 @@ struct LocalReply {
   std::optional<uint32_t> grpc_status = std::nullopt;  // overrides the one derived from `status`
   std::vector<std::pair<HeaderId, std::string>> headers = {};
   std::string content_type = {};  // of the body; empty: the route's own, else text/plain
+  // Any fields (names in lower case), several of one name too. They take the place of those of the
+  // route; what is not valid is left out.
+  std::vector<std::pair<std::string, std::string>> fields = {};
 };
 
 // The reply for an error of the table in proxy_error.cc.
 LocalReply ReplyTo(const ProxyError& error);
 
-// Fills `head` (in its arena) for `reply` to `request` (null when there was no readable request).
-// Returns the body to send; empty when there is none (no body, HEAD, gRPC).
-std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* request,
+// Puts the reply's own fields into a head.
+void SetReplyFields(const LocalReply& reply, HeaderMap& headers);
+
+// Fills `head` (in its arena) for `reply` to `request` (null when there was no readable request);
+// `grpc`: as the client asked it, it was gRPC. Returns the body to send; empty when there is none
+// (no body, HEAD, gRPC).
+std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* request, bool grpc,
                                 ResponseHead& head);
 
 }  // namespace remora::http

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "source/http/grpc_status.h"
 #include "test/fakes/recorder.h"
 
 namespace remora::http {
@@ -24,7 +25,7 @@ Filled Fill(const LocalReply& reply, std::string_view method = "GET",
   request.method_id = ParseMethod(method);
   if (!content_type.empty()) CHECK(request.headers.Add(HeaderId::kContentType, content_type));
   ResponseHead head(arena);
-  const std::string body(FillLocalReply(reply, &request, head));
+  const std::string body(FillLocalReply(reply, &request, IsGrpcRequest(request), head));
   return {fakes::ToText(head), body, head.framing, head.length};
 }
 
@@ -48,6 +49,15 @@ TEST_CASE("local reply: without a body") {
   CHECK(filled.head == "404 content-length=0");
   CHECK(filled.body.empty());
   CHECK(filled.framing == Framing::kLength);
+}
+
+TEST_CASE("local reply: any fields, in their order; what is not valid is left out") {
+  LocalReply reply = Make(401, "no");
+  reply.fields = {{"set-cookie", "a=1"}, {"content-type", "text/html"},
+                  {"set-cookie", "b=2"}, {"x y", "1"},
+                  {":status", "200"},    {"content-length", "7"}};
+  CHECK(Fill(reply).head ==
+        "401 set-cookie=a=1 content-type=text/html set-cookie=b=2 content-length=2");
 }
 
 TEST_CASE("local reply: to HEAD the length is said and the body is not sent") {
@@ -107,7 +117,7 @@ TEST_CASE("local reply: without a readable request") {
   base::ArenaPool pool;
   base::Arena arena(pool);
   ResponseHead head(arena);
-  CHECK(FillLocalReply(Make(400, "Bad Request"), nullptr, head) == "Bad Request");
+  CHECK(FillLocalReply(Make(400, "Bad Request"), nullptr, false, head) == "Bad Request");
   CHECK(head.status == 400);
 }
 

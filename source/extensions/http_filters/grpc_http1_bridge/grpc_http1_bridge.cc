@@ -31,7 +31,6 @@ http::FilterPtr GrpcHttp1Bridge::Create(const Config& config, http::FilterContex
 
 Answer GrpcHttp1BridgeFilter::OnRequestHead(http::RequestHead& head) {
   if (context_.stream_info().version == http::Version::kHttp2) return Answer::kContinue;
-  request_ = &head;
   framing_ = config_.upgrade_protobuf && head.headers.Get(HeaderId::kContentType) == kProtobuf;
   if (framing_) head.headers.SetReference(HeaderId::kContentType, "application/grpc");
   bridging_ = http::IsGrpcRequest(head);
@@ -65,9 +64,7 @@ void GrpcHttp1BridgeFilter::AddPrefix(uint64_t size) {
   context_.AddRequestData(prefix);
 }
 
-// The client knows nothing of gRPC: it is answered as it asked.
 void GrpcHttp1BridgeFilter::RefuseSize() {
-  request_->headers.SetReference(HeaderId::kContentType, kProtobuf);
   bridging_ = framing_ = collecting_ = false;
   collected_.Clear();
   context_.SendLocalReply(http::ReplyTo({http::Side::kLocal, http::ErrorKind::kRequestTooLarge}));

@@ -52,8 +52,7 @@ class GrpcHttp1BridgeFilter final : public http::Filter {
 
   const GrpcHttp1Bridge::Config& config_;
   http::FilterContext& context_;
-  buffer::Buffer collected_;  // of a request whose length is not known
-  http::RequestHead* request_ = nullptr;
+  buffer::Buffer collected_;                // of a request whose length is not known
   http::ResponseHead* response_ = nullptr;  // held
   uint64_t response_size_ = 0;              // of its body, what is held
   size_t prefix_left_ = 0;                  // of the answer, to be taken off

@@ -11,6 +11,8 @@ DynamicConfig::DynamicConfig(Setup setup, const Services& services)
       services_(services),
       journal_(services.dispatcher.clock()),
       translator_(std::move(setup_.translator), services.tls.parts()),
+      runtime_({services.sources, translator_, services.warmer, journal_, services.dispatcher},
+               setup_.runtime, setup_.put_runtime),
       clusters_({services.sources, translator_, services.clusters, services.tls, services.warmer,
                  journal_, services.dispatcher, services.stats},
                 setup_.cluster_stats),
@@ -42,15 +44,18 @@ void DynamicConfig::Start() {
   // What the process waits for before it is ready.
   if (setup_.clusters.has_value()) services_.warmer.Wait(kClusterSourceTarget, kFirstClusters);
   if (setup_.listeners.has_value()) services_.warmer.Wait(kListenerSourceTarget, kFirstListeners);
-  clusters_.StartStatic();
+  runtime_.Start();
 }
 
 void DynamicConfig::Advance() {
+  // As Envoy: a value may decide what becomes of what is asked for later.
+  if (services_.warmer.IsWarming(kRuntimeTarget)) return;
+  if (!std::exchange(clusters_asked_, true)) {
+    clusters_.StartStatic();
+    if (setup_.clusters.has_value()) clusters_.Subscribe(*setup_.clusters);
+  }
   clusters_.ActivateWarm();
   listeners_.ActivateWarm();
-  if (!std::exchange(clusters_asked_, true) && setup_.clusters.has_value()) {
-    clusters_.Subscribe(*setup_.clusters);
-  }
   // Make before break: no listener before the clusters that its routes may name.
   const bool answered = !setup_.clusters.has_value() || clusters_.settled();
   if (listeners_asked_ || !answered || services_.warmer.Count(kClusterTarget) > 0) return;

@@ -3,7 +3,7 @@
 // DynamicConfig: everything of the configuration that comes from sources: who follows what, in
 // which order it is asked for, and what of it is known.
 //
-//   static clusters and their endpoints --warm--> CDS --answered, its clusters warm--> LDS
+//   RTDS --answered--> CDS, endpoints of static clusters --answered, all clusters warm--> LDS
 //
 // Owner: Server. Thread: main. A listener of a source is never asked for before the clusters are
 // there that its routes may name; listeners of the bootstrap do not wait for sources but their own.
@@ -19,6 +19,7 @@
 #include "source/server/dynamic_clusters.h"
 #include "source/server/dynamic_listeners.h"
 #include "source/server/dynamic_routes.h"
+#include "source/server/dynamic_runtime.h"
 
 namespace remora::server {
 
@@ -34,6 +35,8 @@ class DynamicConfig {
     ListenerSet& listener_set;
     size_t workers;
     decltype(DynamicRoutes::Services::put) put_routes;
+    const std::vector<config::RuntimeLayerConfig>& runtime;
+    DynamicRuntime::Put put_runtime;
   };
   // What the parts share; all outlive it.
   struct Services {
@@ -52,7 +55,7 @@ class DynamicConfig {
   absl::Status AddStaticClusters(std::vector<config::ClusterResource> clusters);
   // Route tables of the bootstrap's listeners.
   void FollowStaticRoutes(const config::ListenerTable& listeners);
-  // Asks for what the bootstrap's own clusters and listeners need.
+  // Asks for what everything else waits for.
   void Start();
   // Something has become warm, or an answer has come: uses it, and asks for what comes next.
   void Advance();
@@ -65,6 +68,7 @@ class DynamicConfig {
   Services services_;
   ConfigJournal journal_;
   config::ResourceTranslator translator_;
+  DynamicRuntime runtime_;
   DynamicClusters clusters_;
   DynamicRoutes routes_;
   std::vector<std::unique_ptr<RouteLease>> static_routes_;

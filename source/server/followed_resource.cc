@@ -1,5 +1,6 @@
 #include "source/server/followed_resource.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace remora::server {
@@ -25,6 +26,16 @@ std::vector<xds::ResourceError> FollowedResource::Offer(
     shown_.refused = {std::move(version), message};
   }
   return errors;
+}
+
+bool FollowedResource::Withdraw(const xds::ResourceUpdate& update) {
+  const bool named =
+      std::find(update.removed.begin(), update.removed.end(), shown_.name) != update.removed.end();
+  if (!named || !shown_.active.has_value()) return false;
+  ConfigJournal::Update(journal_, type_, update.version).Removed(shown_.name);
+  shown_.active.reset();
+  shown_.refused.reset();
+  return true;
 }
 
 }  // namespace remora::server

@@ -145,7 +145,11 @@ void Server::MakeDynamicConfig() {
       [this](const ListenerConfig& listener) { return log_files_.Open(listener); },
       listeners_,
       workers_.size(),
-      [this](const auto& slot, const auto& table) { publication_.PutRoutes(slot, table); }};
+      [this](const auto& slot, const auto& table) { publication_.PutRoutes(slot, table); },
+      runtime_.layers(),
+      [this](size_t layer, runtime::Snapshot::Values values) {
+        runtime_.Put(layer, std::move(values));
+      }};
   setup.translator.context = std::move(bootstrap_.resources);
   setup.translator.unknown_fields = options_.dynamic_unknown_fields;
   setup.translator.on_unknown_fields = [this](size_t count) {
@@ -301,7 +305,7 @@ bool Server::StartWhatIsReady() {
   dynamic_->Advance();
   const bool live = state_ == admin::ServerState::kLive;
   // Clusters first, as in Envoy: no listener takes a request that has nowhere to go.
-  if (!live && warmer_.Count(kClusterTarget) > 0) {
+  if (!live && (warmer_.IsWarming(kRuntimeTarget) || warmer_.Count(kClusterTarget) > 0)) {
     SetState(admin::ServerState::kPreInitializing);
     return true;
   }

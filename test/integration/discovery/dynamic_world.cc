@@ -14,6 +14,7 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "envoy/service/runtime/v3/rtds.pb.h"
 #include "source/base/log.h"
 #include "source/config/bootstrap_config.h"
 #include "source/extensions/http_filters/router/router.h"
@@ -29,6 +30,8 @@ std::unique_ptr<google::protobuf::Message> MessageOf(ResourceType type) {
       return std::make_unique<envoy::config::endpoint::v3::ClusterLoadAssignment>();
     case ResourceType::kListener:
       return std::make_unique<envoy::config::listener::v3::Listener>();
+    case ResourceType::kRuntime:
+      return std::make_unique<envoy::service::runtime::v3::Runtime>();
     default:
       return std::make_unique<envoy::config::route::v3::RouteConfiguration>();
   }
@@ -120,7 +123,8 @@ DynamicWorld::DynamicWorld(const Setup& setup) {
       "{admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}, "
       "dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{envoy_grpc: "
       "{cluster_name: plane}}]}, cds_config: {ads: {}}",
-      setup.lds ? ", lds_config: {ads: {}}" : "", "}, static_resources: {clusters: [",
+      setup.lds ? ", lds_config: {ads: {}}" : "", "}, layered_runtime: {layers: [",
+      absl::StrJoin(setup.runtime, ", "), "]}, static_resources: {clusters: [",
       StaticCluster("plane", {}), setup.clusters.empty() ? "" : ", ",
       absl::StrJoin(setup.clusters, ", "), "], listeners: [", absl::StrJoin(setup.listeners, ", "),
       "]}}");

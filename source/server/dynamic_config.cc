@@ -18,9 +18,12 @@ DynamicConfig::DynamicConfig(Setup setup, const Services& services)
                 setup_.cluster_stats),
       routes_({services.sources, translator_, services.warmer, journal_, services.dispatcher,
                services.stats, setup_.workers, setup_.put_routes}),
+      extensions_({services.sources, translator_, services.warmer, journal_, services.dispatcher,
+                   services.stats, setup_.workers, setup_.open_filter_logs, setup_.put_filter}),
       listeners_({services.sources, translator_, services.clusters, services.tls, services.warmer,
                   journal_, services.dispatcher, services.stats},
-                 routes_, setup_.listener_set, setup_.listener_stats, setup_.open_logs) {}
+                 routes_, extensions_, setup_.listener_set, setup_.listener_stats,
+                 setup_.open_logs) {}
 
 absl::Status DynamicConfig::AddStaticClusters(std::vector<config::ClusterResource> clusters) {
   absl::Status status;
@@ -30,11 +33,14 @@ absl::Status DynamicConfig::AddStaticClusters(std::vector<config::ClusterResourc
   return status;
 }
 
-void DynamicConfig::FollowStaticRoutes(const config::ListenerTable& listeners) {
+void DynamicConfig::FollowStatic(const config::ListenerTable& listeners) {
   for (const auto& listener : listeners) {
     for (const auto& chain : listener->AllChains()) {
       for (const config::RouteUse& use : chain->route_uses) {
         static_routes_.push_back(routes_.Follow(use, ListenerTarget(*listener)));
+      }
+      for (const config::ExtensionUse& use : chain->extension_uses) {
+        static_extensions_.push_back(extensions_.Follow(use, ListenerTarget(*listener)));
       }
     }
   }
@@ -68,6 +74,7 @@ config::ShownResources DynamicConfig::Show() const {
   clusters_.Show(shown);
   listeners_.Show(shown);
   routes_.Show(shown);
+  extensions_.Show(shown);
   return shown;
 }
 

@@ -17,6 +17,7 @@
 #include "source/config/bootstrap.h"
 #include "source/server/config_journal.h"
 #include "source/server/dynamic_clusters.h"
+#include "source/server/dynamic_extensions.h"
 #include "source/server/dynamic_listeners.h"
 #include "source/server/dynamic_routes.h"
 #include "source/server/dynamic_runtime.h"
@@ -35,6 +36,8 @@ class DynamicConfig {
     ListenerSet& listener_set;
     size_t workers;
     decltype(DynamicRoutes::Services::put) put_routes;
+    decltype(DynamicExtensions::Services::open_logs) open_filter_logs;
+    decltype(DynamicExtensions::Services::put) put_filter;
     const std::vector<config::RuntimeLayerConfig>& runtime;
     DynamicRuntime::Put put_runtime;
   };
@@ -53,8 +56,8 @@ class DynamicConfig {
 
   // Clusters of the bootstrap whose endpoints come from sources, with their TLS contexts.
   absl::Status AddStaticClusters(std::vector<config::ClusterResource> clusters);
-  // Route tables of the bootstrap's listeners.
-  void FollowStaticRoutes(const config::ListenerTable& listeners);
+  // Route tables and filters of the bootstrap's listeners.
+  void FollowStatic(const config::ListenerTable& listeners);
   // Asks for what everything else waits for.
   void Start();
   // Something has become warm, or an answer has come: uses it, and asks for what comes next.
@@ -71,7 +74,9 @@ class DynamicConfig {
   DynamicRuntime runtime_;
   DynamicClusters clusters_;
   DynamicRoutes routes_;
+  DynamicExtensions extensions_;
   std::vector<std::unique_ptr<RouteLease>> static_routes_;
+  std::vector<std::unique_ptr<ExtensionLease>> static_extensions_;
   DynamicListeners listeners_;
   bool clusters_asked_ = false;
   bool listeners_asked_ = false;

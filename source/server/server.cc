@@ -146,6 +146,8 @@ void Server::MakeDynamicConfig() {
       listeners_,
       workers_.size(),
       [this](const auto& slot, const auto& table) { publication_.PutRoutes(slot, table); },
+      [this](const http::FilterFactory& filter) { return log_files_.Open(filter); },
+      [this](const auto& slot, const auto& version) { publication_.PutFilter(slot, version); },
       runtime_.layers(),
       [this](size_t layer, runtime::Snapshot::Values values) {
         runtime_.Put(layer, std::move(values));
@@ -272,7 +274,7 @@ absl::Status Server::Initialize(bool listen) {
   status.Update(runtime_.Watch(files_));
   status.Update(StartSecrets());
   if (status.ok()) {
-    dynamic_->FollowStaticRoutes(*publication_.world()->listeners);
+    dynamic_->FollowStatic(*publication_.world()->listeners);
     dynamic_->Start();
   }
   return status;

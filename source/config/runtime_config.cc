@@ -243,7 +243,7 @@ runtime::Snapshot::Values ParseRuntimeLayer(const envoy::service::runtime::v3::R
   runtime::Snapshot::Values values;
   const FieldPath layer = path.Field("layer");
   RuntimeTranslator(translation, values).Walk(proto.layer(), "", layer);
-  if (values.contains(kMaxRegexProgramSize)) {
+  if (values.contains(ToAbsl(kMaxRegexProgramSize))) {
     translation.warnings.Add(layer.Key(kMaxRegexProgramSize),
                              "accepted without effect: it is read from static layers");
   }

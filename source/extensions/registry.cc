@@ -12,7 +12,9 @@
 #include "envoy/extensions/filters/http/grpc_web/v3/grpc_web.pb.h"
 #include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/filters/http/health_check/v3/health_check.pb.h"
+#include "envoy/extensions/filters/http/jwt_authn/v3/config.pb.h"
 #include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb.h"
+#include "envoy/extensions/filters/http/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
 #include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
@@ -37,7 +39,9 @@
 #include "source/extensions/http_filters/grpc_web/grpc_web.h"
 #include "source/extensions/http_filters/header_mutation/header_mutation.h"
 #include "source/extensions/http_filters/health_check/health_check.h"
+#include "source/extensions/http_filters/jwt_authn/jwt_authn.h"
 #include "source/extensions/http_filters/local_ratelimit/local_ratelimit.h"
+#include "source/extensions/http_filters/rbac/rbac.h"
 #include "source/extensions/http_filters/router/router.h"
 #include "source/extensions/listener_filters/http_inspector/http_inspector.h"
 #include "source/extensions/listener_filters/original_dst/original_dst.h"
@@ -67,7 +71,9 @@ void RegisterAll(config::Registry& registry) {
   registry.AddHttpFilter<GrpcWeb>();
   registry.AddHttpFilter<HeaderMutation>();
   registry.AddHttpFilter<HealthCheck>();
+  registry.AddHttpFilter<JwtAuthn>();
   registry.AddHttpFilter<LocalRateLimit>();
+  registry.AddHttpFilter<RequestRbac>();
   registry.AddHttpFilter<Router>();
 
   registry.AddListenerFilter<HttpInspector>();

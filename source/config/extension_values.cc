@@ -7,6 +7,7 @@
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/type/matcher/v3/regex.pb.h"
 #include "envoy/type/matcher/v3/string.pb.h"
 #include "envoy/type/v3/percent.pb.h"
 #include "source/config/access_log_config.h"
@@ -116,6 +117,19 @@ std::shared_ptr<const route::StringMatcher> ParseStringMatcher(
   auto matcher = ParseOneMatcher<route::StringMatcher>(proto, field, context, &ParseStringMatch);
   if (!matcher.has_value()) return nullptr;
   return std::make_shared<const route::StringMatcher>(*std::move(matcher));
+}
+
+std::shared_ptr<const route::RegexSubstitution> ParseRegexSubstitution(
+    const envoy::type::matcher::v3::RegexMatchAndSubstitute& proto, std::string_view field,
+    ConfigContext& context) {
+  auto compiled = route::RegexSubstitution::Compile(proto.pattern().regex(), proto.substitution(),
+                                                    MaxProgramSize(context));
+  if (compiled.ok()) {
+    return std::make_shared<const route::RegexSubstitution>(*std::move(compiled));
+  }
+  const absl::string_view text = compiled.status().message();
+  context.AddError(field, std::string_view(text.data(), text.size()));
+  return nullptr;
 }
 
 std::optional<route::MetadataMatcher> ParseMetadataMatcher(

@@ -22,6 +22,7 @@
 #include "source/http/route/header_changes.h"
 #include "source/http/route/metadata_matcher.h"
 #include "source/http/route/rate_limit.h"
+#include "source/http/route/regex.h"
 #include "source/http/route/route_table.h"
 #include "source/runtime/runtime.h"
 
@@ -41,6 +42,7 @@ class RouteMatch;
 }  // namespace envoy::config::route::v3
 namespace envoy::type::matcher::v3 {
 class MetadataMatcher;
+class RegexMatchAndSubstitute;
 class StringMatcher;
 }  // namespace envoy::type::matcher::v3
 namespace envoy::type::v3 {
@@ -78,6 +80,10 @@ std::optional<route::HeaderMatcher> ParseHeaderMatcher(
 // Null after an error.
 std::shared_ptr<const route::StringMatcher> ParseStringMatcher(
     const envoy::type::matcher::v3::StringMatcher& proto, std::string_view field,
+    ConfigContext& context);
+// Null after an error.
+std::shared_ptr<const route::RegexSubstitution> ParseRegexSubstitution(
+    const envoy::type::matcher::v3::RegexMatchAndSubstitute& proto, std::string_view field,
     ConfigContext& context);
 // nullopt after an error.
 std::optional<route::MetadataMatcher> ParseMetadataMatcher(

@@ -60,6 +60,7 @@ NEWER = {
         '3 google.protobuf.BoolValue',
     'envoy.config.core.v3.HttpProtocolOptions.max_response_headers_kb':
         '7 google.protobuf.UInt32Value',
+    'envoy.extensions.filters.http.basic_auth.v3.BasicAuth.authentication_header': '3 string',
     'envoy.config.rbac.v3.Permission.sourced_metadata':
         '14 envoy.config.rbac.v3.SourcedMetadata in rule',
     'envoy.config.rbac.v3.Principal.sourced_metadata':

@@ -94,7 +94,7 @@ def remora_test(name, srcs, deps = [], data = [], copts = [], size = "small", **
         copts = _THROWING + copts,
         data = data,
         linkstatic = True,
-        deps = ["//test:main"] + deps,
+        deps = [str(Label("//test:main"))] + deps,
         **kwargs
     )
 

@@ -114,6 +114,8 @@ def remora_proto_library(name, srcs, deps = [], visibility = ["//visibility:publ
     """
     stems = [s[:-len(".proto")] for s in srcs]
     package = native.package_name()
+    if native.repository_name() != "@":
+        package = "external/%s/%s" % (native.repository_name()[1:], package)
     native.genrule(
         name = name + "_generated",
         srcs = srcs,

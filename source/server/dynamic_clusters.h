@@ -73,7 +73,8 @@ class DynamicClusters final : public xds::ResourceUser {
     explicit Version(stats::Store& store) : scopes(store) {}
 
     config::ResourceVersion shown;
-    config::ClusterResource resource;
+    // Until it is used: then it is the cluster's, and a copy of it in thousands is megabytes.
+    std::unique_ptr<config::ClusterResource> resource;
     // Of the assignment that came while it warmed; none: the subscription has an older one, or
     // none.
     std::optional<std::vector<upstream::HostConfig>> hosts;

@@ -103,7 +103,8 @@ absl::Status DynamicClusters::Put(const xds::Resource& resource, ConfigJournal::
     status = Warm(name, entry, std::move(version));
   }
   if (!status.ok()) {
-    entry.refused = {std::move(shown), std::string(status.message())};
+    entry.refused = std::make_unique<const config::ResourceRefusal>(
+        config::ResourceRefusal{std::move(shown), std::string(status.message())});
     return status;
   }
   entry.refused.reset();
@@ -176,8 +177,13 @@ void DynamicClusters::AskForEndpoints(const std::string& name, Entry& entry,
                        what = EndpointsTarget(*cluster.endpoints)] {
     services_.warmer.Arrived(target, what);
   };
+  // Thousands of clusters have one source: they share what says so.
+  if (last_source_ == nullptr || *last_source_ != cluster.endpoints->source) {
+    last_source_ = std::make_shared<const config::ConfigSource>(cluster.endpoints->source);
+  }
   auto subscription = std::make_unique<EndpointSubscription>(
-      *cluster.endpoints, absl::StrCat("cluster.", cluster.config.stat_name(), "."),
+      last_source_, cluster.endpoints->service_name,
+      absl::StrCat("cluster.", cluster.config.stat_name(), "."),
       EndpointSubscription::Services{services_.sources, services_.journal, services_.dispatcher},
       std::move(events));
   subscription->Start();
@@ -186,7 +192,7 @@ void DynamicClusters::AskForEndpoints(const std::string& name, Entry& entry,
 
 EndpointSubscription* DynamicClusters::EndpointsFor(Entry& entry, const Version& version) {
   for (const auto* endpoints : {&entry.next_endpoints, &entry.endpoints}) {
-    if (*endpoints != nullptr && (*endpoints)->source() == *version.resource->endpoints) {
+    if (*endpoints != nullptr && (*endpoints)->IsOf(*version.resource->endpoints)) {
       return endpoints->get();
     }
   }
@@ -285,7 +291,7 @@ void DynamicClusters::Show(config::ShownResources& shown) const {
     cluster.name = name;
     if (entry.active != nullptr) cluster.active = entry.active->shown;
     if (entry.warming != nullptr) cluster.warming = entry.warming->shown;
-    cluster.refused = entry.refused;
+    if (entry.refused != nullptr) cluster.refused = *entry.refused;
   }
 }
 

@@ -37,6 +37,7 @@ CHURNS = 10
 MOVES = 9
 PUSHES = {"delta": 50, "sotw": 10}
 STEADY_SECONDS = 2
+SETTLE_SECONDS = 6  # the flush of statistics, and what is done with it, comes every five
 LONGEST_ANSWER = 150
 HCM = ("type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3."
        "HttpConnectionManager")
@@ -52,6 +53,7 @@ class Start:
     cpu_ms: float
     worker_ms: float   # of that, the worker's thread
     rss_mib: float
+    settled_mib: float = 0.0
     seen_ms: float = 0.0
     taken_ms: float = 0.0
     change_cpu_ms: float = 0.0
@@ -202,6 +204,8 @@ def measure_start(binary, options, shape, flavour):
                 [world.peer.tell("move")["seen_ns"] / 1e6 for _ in range(MOVES)])
         measure_changes(world, start, PUSHES[flavour])
         measure_stalls(world, start, PUSHES[flavour])
+        time.sleep(SETTLE_SECONDS)
+        start.settled_mib = world.rss_mib()
     return start
 
 
@@ -255,7 +259,7 @@ def measure_churn(binary, options, flavour):
             memory.setdefault("once", world.rss_mib())
             print(f"    churn {turn + 1}: {memory['again']:.0f}, {world.rss_mib():.0f} MiB",
                   flush=True)
-        time.sleep(6)  # what is done every few seconds
+        time.sleep(SETTLE_SECONDS)
         memory["after"] = world.rss_mib()
     return memory
 

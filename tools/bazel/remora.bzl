@@ -94,7 +94,7 @@ def remora_test(name, srcs, deps = [], data = [], copts = [], size = "small", **
         copts = _THROWING + copts,
         data = data,
         linkstatic = True,
-        deps = ["//test:main"] + deps,
+        deps = [str(Label("//test:main"))] + deps,
         **kwargs
     )
 
@@ -114,6 +114,8 @@ def remora_proto_library(name, srcs, deps = [], visibility = ["//visibility:publ
     """
     stems = [s[:-len(".proto")] for s in srcs]
     package = native.package_name()
+    if native.repository_name() != "@":
+        package = "external/%s/%s" % (native.repository_name()[1:], package)
     native.genrule(
         name = name + "_generated",
         srcs = srcs,
@@ -143,4 +145,40 @@ def remora_proto_library(name, srcs, deps = [], visibility = ["//visibility:publ
         visibility = visibility,
         deps = ["@protobuf//:protobuf"] + deps,
         **kwargs
+    )
+
+def remora_extension_proto(name, srcs, deps = [], visibility = ["//visibility:public"]):
+    """C++ of .proto files that stand beside the code that reads them, outside api/.
+
+    Imports of those of api/ are written from there, C++ includes from the repository's root:
+    #include "my_filters/key_auth.pb.h".
+    """
+    package = native.package_name()
+    prefix = package + "/" if package else ""
+    stems = [s[:-len(".proto")] for s in srcs]
+    rules = str(Label("//api:validate/validate.proto"))
+    native.genrule(
+        name = name + "_generated",
+        srcs = srcs + [rules, str(Label("//api:remora/annotations/v1/annotations.proto"))],
+        outs = [s + ".pb.cc" for s in stems] + [s + ".pb.h" for s in stems],
+        cmd = " ".join(
+            [
+                "/usr/bin/protoc",
+                "-I.",
+                "-I$$(dirname $$(dirname $(location %s)))" % rules,
+                "-I/usr/include",
+                "--cpp_out=$(GENDIR)",
+            ] + [prefix + s for s in srcs],
+        ),
+        message = "Generating C++ of the protos in",
+        visibility = ["//visibility:private"],
+    )
+    native.cc_library(
+        name = name,
+        srcs = [s + ".pb.cc" for s in stems],
+        hdrs = [s + ".pb.h" for s in stems],
+        copts = ["-w"],
+        linkstatic = True,
+        visibility = visibility,
+        deps = [str(Label("//api")), "@protobuf//:protobuf"] + deps,
     )

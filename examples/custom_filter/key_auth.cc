@@ -28,9 +28,12 @@ struct KeyAuthState final : remora::http::FilterWorkerState {
   remora::stats::Counter denied;
 };
 
+class KeyAuthFilter;
+
 struct KeyAuth {
   using Proto = filters::KeyAuth;
   using RouteProto = filters::KeyAuthPerRoute;
+  using Filter = KeyAuthFilter;
   struct Config {
     std::string header;  // lower-case
     Keys keys;

@@ -19,8 +19,11 @@ using remora::http::FilterContext;
 using remora::http::Framing;
 using remora::http::HeaderId;
 
+class ReplaceTextFilter;
+
 struct ReplaceText {
   using Proto = filters::ReplaceText;
+  using Filter = ReplaceTextFilter;
   struct Config {
     std::string find;
     std::string replacement;

@@ -36,8 +36,11 @@ struct TenantLookupState final : remora::http::FilterWorkerState {
   remora::stats::Counter failed;
 };
 
+class TenantLookupFilter;
+
 struct TenantLookup {
   using Proto = filters::TenantLookup;
+  using Filter = TenantLookupFilter;
   struct Config {
     std::string cluster;
     std::string path;

@@ -2,7 +2,7 @@
 """Measures what one request costs and fails when it is more than budgets.json allows.
 
 test/perf/run_budgets.py --remora PATH [--update] [--only GROUP,...], groups: syscalls, allocations,
-instructions, routes, header_changes, access_log, tcp, tls, http2, discovery, limits
+instructions, routes, header_changes, filters, access_log, tcp, tls, http2, discovery, limits
 
 Exit code 0: within the budgets. 1: above one of them. 2: could not be measured.
 """
@@ -30,8 +30,8 @@ import discovery  # pylint: disable=wrong-import-position
 import process  # pylint: disable=wrong-import-position
 import subjects  # pylint: disable=wrong-import-position
 
-GROUPS = ("syscalls", "allocations", "instructions", "routes", "header_changes", "access_log",
-          "tcp", "tls", "http2", "discovery", "limits")
+GROUPS = ("syscalls", "allocations", "instructions", "routes", "header_changes", "filters",
+          "access_log", "tcp", "tls", "http2", "discovery", "limits")
 CONFIG = os.path.join(HERE, "plain.yaml")
 TCP_CONFIG = os.path.join(HERE, "tcp.yaml")
 TLS_CONFIG = os.path.join(HERE, "tls.yaml")
@@ -49,6 +49,13 @@ MANY_ROUTES = 10_000
 ONE_ROUTE = '- match: { prefix: "/" }\n                route: { cluster: origin, timeout: 15s }'
 
 STAT_PREFIX = "          stat_prefix: plain\n"
+HTTP_FILTERS = "          http_filters:\n"
+# Looks at the head of each request, and has nothing to do.
+IDLE_FILTER = """\
+          - name: filter%d
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors
+"""
 
 
 class Server:
@@ -58,7 +65,7 @@ class Server:
     """
 
     def __init__(self, binary, folder, origin_port, prefix=(), extra_env=None, routes=1,
-                 changes="", access_log="", source=CONFIG):
+                 changes="", access_log="", idle_filters=0, source=CONFIG):
         os.makedirs(folder)
         self._folder = folder
         self.port, admin_port = process.free_ports(2)
@@ -83,6 +90,9 @@ class Server:
             if STAT_PREFIX not in text:
                 raise process.Failure(f"{source} has no place for an access log")
             text = text.replace(STAT_PREFIX, STAT_PREFIX + subjects.access_log(access_log))
+        if idle_filters:
+            text = text.replace(HTTP_FILTERS, HTTP_FILTERS + "".join(
+                IDLE_FILTER % index for index in range(idle_filters)))
         with open(config, "w", encoding="utf-8") as out:
             out.write(text)
         argv = [*prefix, binary, "-c", config, "--concurrency", "1", "--disable-hot-restart",
@@ -297,6 +307,12 @@ class Budgets:
             for changes in ("", "\n" + subjects.twenty_changes(16).rstrip("\n")))
         self.values["header_changes_20"] = with_changes - without
 
+    def filters(self):
+        """Ten filters that let everything pass, as a share of the request without them."""
+        without, with_filters = (self._count(f"filters-{count}", idle_filters=count)["instructions"]
+                                 for count in (0, 10))
+        self.values["filters_10"] = with_filters / without
+
     def access_log(self):
         """What Envoy's default line to a file adds: instructions, and allocations."""
         path = os.path.join(self._folder, "access.log")
@@ -312,12 +328,12 @@ class Budgets:
         self.values["access_log.allocations"] = self._allocations(
             "log-allocations", access_log=path)["calls"]
 
-    def _count(self, name, path="/b0", routes=1, changes="", access_log="", source=CONFIG):
+    def _count(self, name, path="/b0", source=CONFIG, **kwargs):
         out = os.path.join(self._folder, name, "callgrind")
         server = self._server(
-            name, routes=routes, changes=changes, access_log=access_log, source=source, prefix=(
+            name, source=source, prefix=(
                 "valgrind", "--tool=callgrind", "--instr-atstart=yes",
-                f"--callgrind-out-file={out}"))
+                f"--callgrind-out-file={out}"), **kwargs)
         found = counts.instructions(server, self._runner(server, path), COUNTED_REQUESTS)
         server.stop()
         return found
@@ -408,6 +424,7 @@ def parse_arguments():
         parser.error(f"--only: some of {', '.join(GROUPS)}")
     needed = {"syscalls": ["strace"], "allocations": ["gcc", "readelf"],
               "instructions": ["valgrind", "vgdb"], "routes": ["valgrind", "vgdb"],
+              "filters": ["valgrind", "vgdb"],
               "access_log": ["valgrind", "vgdb", "gcc"],
               "tcp": ["strace", "valgrind", "vgdb", "gcc"],
               "tls": ["strace", "valgrind", "vgdb", "gcc", "openssl"],

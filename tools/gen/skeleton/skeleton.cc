@@ -20,9 +20,12 @@ struct SkeletonState final : remora::http::FilterWorkerState {
   remora::stats::Counter told;  // http.<stat_prefix>.skeleton.told
 };
 
+class SkeletonFilter;
+
 struct Skeleton {
   using Proto = ::my_filters::v1::Skeleton;
   using RouteProto = ::my_filters::v1::SkeletonPerRoute;
+  using Filter = SkeletonFilter;  // hooks that it does not override cost nothing
   // Immutable, shared by all workers.
   struct Config {
     std::string value;

@@ -28,9 +28,12 @@ namespace remora::extensions {
 // By name, the SHA-1 of each one's password.
 using BasicAuthUsers = std::map<std::string, std::string, std::less<>>;
 
+class BasicAuthFilter;
+
 struct BasicAuth {
   using Proto = envoy::extensions::filters::http::basic_auth::v3::BasicAuth;
   using RouteProto = envoy::extensions::filters::http::basic_auth::v3::BasicAuthPerRoute;
+  using Filter = BasicAuthFilter;
   struct Config {
     BasicAuthUsers users;
     std::string name_header;  // lower-case; empty: upstreams are not told

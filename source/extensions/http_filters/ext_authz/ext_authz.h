@@ -31,11 +31,14 @@
 
 namespace remora::extensions {
 
+class ExtAuthzFilter;
+
 struct ExtAuthz {
   using Proto = envoy::extensions::filters::http::ext_authz::v3::ExtAuthz;
   using RouteProto = envoy::extensions::filters::http::ext_authz::v3::ExtAuthzPerRoute;
   using Config = ExtAuthzSettings;
   using RouteConfig = ExtAuthzRoute;
+  using Filter = ExtAuthzFilter;
 
   static std::optional<Config> Parse(const Proto& proto, config::ConfigContext& context);
   static std::optional<RouteConfig> ParseRoute(const RouteProto& proto,

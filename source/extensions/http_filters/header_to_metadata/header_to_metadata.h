@@ -25,9 +25,12 @@ class Config;
 
 namespace remora::extensions {
 
+class HeaderToMetadataFilter;
+
 struct HeaderToMetadata {
   using Proto = envoy::extensions::filters::http::header_to_metadata::v3::Config;
   using RouteProto = Proto;
+  using Filter = HeaderToMetadataFilter;
   static constexpr size_t kMaxValue = 8192;
 
   enum class Type : uint8_t { kString, kNumber, kValue };

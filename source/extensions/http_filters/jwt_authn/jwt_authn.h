@@ -31,10 +31,13 @@ class PerRouteConfig;
 
 namespace remora::extensions {
 
+class JwtAuthnFilter;
+
 struct JwtAuthn {
   using Proto = envoy::extensions::filters::http::jwt_authn::v3::JwtAuthentication;
   using RouteProto = envoy::extensions::filters::http::jwt_authn::v3::PerRouteConfig;
   using Config = JwtSettings;
+  using Filter = JwtAuthnFilter;
   struct RouteConfig {
     std::string requirement;  // its name; empty: none
   };

@@ -28,9 +28,12 @@ class RBACPerRoute;
 
 namespace remora::extensions {
 
+class RequestRbacFilter;
+
 struct RequestRbac {
   using Proto = envoy::extensions::filters::http::rbac::v3::RBAC;
   using RouteProto = envoy::extensions::filters::http::rbac::v3::RBACPerRoute;
+  using Filter = RequestRbacFilter;
   struct Config {
     std::shared_ptr<const rbac::Rules> rules;   // null: every request passes
     std::shared_ptr<const rbac::Rules> shadow;  // only count; null: none

@@ -24,9 +24,12 @@ class Config;
 
 namespace remora::extensions {
 
+class SetMetadataFilter;
+
 struct SetMetadata {
   using Proto = envoy::extensions::filters::http::set_metadata::v3::Config;
   using RouteProto = Proto;
+  using Filter = SetMetadataFilter;
   struct Entry {
     std::string name_space;
     http::MetadataValue value;  // a struct

@@ -107,10 +107,18 @@ def remora_binary(name, srcs, deps = [], copts = [], exceptions = False, **kwarg
         **kwargs
     )
 
-def remora_proto_library(name, srcs, deps = [], visibility = ["//visibility:public"], **kwargs):
+def remora_proto_library(
+        name,
+        srcs,
+        deps = [],
+        keyword_fields = {},
+        visibility = ["//visibility:public"],
+        **kwargs):
     """C++ of all the .proto files below this package, and their descriptors in <name>.descriptors.
 
     Imports are written from this package (api/): import "envoy/config/core/v3/address.proto".
+    keyword_fields: by proto, the field whose name is a word of C++20 that this protoc does not know
+    as one. Its accessors get the "_" at the end that a newer protoc gives them.
     """
     stems = [s[:-len(".proto")] for s in srcs]
     package = native.package_name()
@@ -130,6 +138,10 @@ def remora_proto_library(name, srcs, deps = [], visibility = ["//visibility:publ
             "--include_source_info",
             "--include_imports",
             "$(SRCS)",
+        ] + [
+            "&& sed -i 's/\\b%s\\b/%s_/g' $(RULEDIR)/%s.pb.h $(RULEDIR)/%s.pb.cc" %
+            (field, field, proto[:-len(".proto")], proto[:-len(".proto")])
+            for proto, field in keyword_fields.items()
         ]),
         message = "Generating C++ of the protos in",
         visibility = ["//visibility:private"],

@@ -207,11 +207,16 @@ std::unique_ptr<DynamicClusters::Version> DynamicClusters::ForgetWarming(const s
   return std::move(entry.warming);
 }
 
+void DynamicClusters::OnWarm(std::string_view target) {
+  constexpr std::string_view kPrefix = kClusterTarget;
+  if (target.starts_with(kPrefix)) warm_.emplace(target.substr(kPrefix.size()));
+}
+
 void DynamicClusters::ActivateWarm() {
-  // Activate takes them out.
-  const std::vector<std::string> names(warming_.begin(), warming_.end());
-  for (const std::string& name : names) {
-    if (!services_.warmer.IsWarming(ClusterTarget(name))) Activate(name, entries_[name]);
+  for (const std::string& name : std::exchange(warm_, {})) {
+    // What was warm may have gone since, or wait again, as another version.
+    if (!warming_.contains(name) || services_.warmer.IsWarming(ClusterTarget(name))) continue;
+    Activate(name, entries_[name]);
   }
   CountWarming();
 }

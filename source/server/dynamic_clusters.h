@@ -58,6 +58,8 @@ class DynamicClusters final : public xds::ResourceUser {
   void Subscribe(const config::ConfigSource& source);
   // The source of clusters has answered, or there is no use in waiting for it.
   bool settled() const { return settled_; }
+  // Of any target of the Warmer: it waits for nothing any more.
+  void OnWarm(std::string_view target);
   // Uses those whose last thing to wait for has come.
   void ActivateWarm();
 
@@ -113,6 +115,9 @@ class DynamicClusters final : public xds::ResourceUser {
   ClusterManagerStats stats_;
   absl::btree_map<std::string, Entry> entries_;
   absl::btree_set<std::string> warming_;  // names of entries
+  // Those that have become warm since the last look: answers may come one by one, and looking at
+  // thousands for each of them takes seconds.
+  absl::btree_set<std::string> warm_;
   std::string version_;
   bool settled_ = false;
   std::shared_ptr<const config::ConfigSource> last_source_;  // of endpoints

@@ -53,7 +53,7 @@ void DynamicConfig::Advance() {
   }
   // Make before break: no listener before the clusters that its routes may name.
   const bool answered = !setup_.clusters.has_value() || clusters_.settled();
-  if (listeners_asked_ || !answered || services_.warmer.Count(kClusterTarget) > 0) return;
+  if (listeners_asked_ || !answered || services_.warmer.Any(kClusterTarget)) return;
   listeners_asked_ = true;
   if (setup_.listeners.has_value()) listeners_.Subscribe(*setup_.listeners);
 }

@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -54,6 +55,8 @@ class DynamicConfig {
   void FollowStaticRoutes(const config::ListenerTable& listeners);
   // Asks for what the bootstrap's own clusters and listeners need.
   void Start();
+  // `who`, as the Warmer knows it, waits for nothing any more.
+  void OnWarm(const std::string& who) { clusters_.OnWarm(who); }
   // Something has become warm, or an answer has come: uses it, and asks for what comes next.
   void Advance();
 

@@ -84,7 +84,10 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
           this),
       listeners_({store_, listener_stats_, draining_, main_.dispatcher(), workers_, removed_scopes_,
                   [this] { publication_.Publish(); }}),
-      warmer_([this](const std::string&) { main_.dispatcher().AtTurnEnd(start_task_); }),
+      warmer_([this](const std::string& who) {
+        dynamic_->OnWarm(who);
+        main_.dispatcher().AtTurnEnd(start_task_);
+      }),
       sources_(std::move(bootstrap_.ads), bootstrap_.node_proto,
                {main_.dispatcher(), main_.clusters(), store_, files_,
                 options_.dynamic_unknown_fields, stats_.dynamic_unknown_fields}),
@@ -301,7 +304,7 @@ bool Server::StartWhatIsReady() {
   dynamic_->Advance();
   const bool live = state_ == admin::ServerState::kLive;
   // Clusters first, as in Envoy: no listener takes a request that has nowhere to go.
-  if (!live && warmer_.Count(kClusterTarget) > 0) {
+  if (!live && warmer_.Any(kClusterTarget)) {
     SetState(admin::ServerState::kPreInitializing);
     return true;
   }
@@ -315,7 +318,7 @@ bool Server::StartWhatIsReady() {
     return false;
   }
   if (live) return true;
-  if (warmer_.Count(kListenerTarget) > 0 || warmer_.IsWarming(kClusterSourceTarget) ||
+  if (warmer_.Any(kListenerTarget) || warmer_.IsWarming(kClusterSourceTarget) ||
       warmer_.IsWarming(kListenerSourceTarget)) {
     SetState(admin::ServerState::kInitializing);
     return true;

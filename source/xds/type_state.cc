@@ -300,6 +300,8 @@ std::vector<TypeState::Part> TypeState::MakeParts(const Response& response,
 void TypeState::Tell(std::vector<Part>& parts, std::string_view version,
                      std::vector<ResourceError>& errors) {
   telling_ = &parts;
+  absl::flat_hash_set<std::pair<std::string, std::string>> told;  // several may say the same
+  for (const ResourceError& error : errors) told.emplace(error.name, error.message);
   for (Part& part : parts) {
     if (part.watch == nullptr) continue;
     std::vector<ResourceError> refused;
@@ -308,9 +310,7 @@ void TypeState::Tell(std::vector<Part>& parts, std::string_view version,
     }
     if (part.watch != nullptr) part.watch->OnOutcome(version, refused);
     for (ResourceError& error : refused) {
-      if (std::find(errors.begin(), errors.end(), error) == errors.end()) {
-        errors.push_back(std::move(error));
-      }
+      if (told.emplace(error.name, error.message).second) errors.push_back(std::move(error));
     }
   }
   telling_ = nullptr;

@@ -3,8 +3,8 @@
 
     tools/bench/scale.py --remora PATH --peer bazel-bin/tools/bench/scale/scale_peer [--envoy PATH]
 
-Writes docs/performance/scale.md (--out FOLDER for another place). --shapes and --flavours choose,
---rounds is how often each start is measured. A run with Envoy takes about ten minutes.
+--out FOLDER writes scale.md there. --shapes and --flavours choose, --rounds is how often each start
+is measured. A run with Envoy takes about twenty minutes.
 """
 
 import argparse
@@ -294,6 +294,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-churn", dest="churn", action="store_false")
     parser.add_argument("--out", help="folder for scale.md; docs/performance when all is measured")
+    parser.add_argument("--note", default="", help="a sentence about the run, for the page")
     options = parser.parse_args()
     options.subjects = {"remora": os.path.abspath(options.remora)}
     if options.envoy and not options.only_remora:
@@ -306,7 +307,8 @@ def main():
     finally:
         process.stop_all()
     if options.out:
-        scale_report.write(os.path.join(options.out, "scale.md"), SHAPES, starts, churns)
+        scale_report.write(os.path.join(options.out, "scale.md"), SHAPES, starts, churns,
+                           options.note)
     return 0
 
 

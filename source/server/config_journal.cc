@@ -6,11 +6,12 @@
 namespace remora::server {
 
 ConfigJournal::Update::Update(ConfigJournal& journal, xds::ResourceType type,
-                              std::string_view version)
+                              std::string_view version, bool from_snapshot)
     : journal_(journal), begun_(journal.clock_.Now()) {
   entry_.at = journal.clock_.WallNow();
   entry_.type = std::string(xds::TypeName(type));
   entry_.version = std::string(version);
+  entry_.from_snapshot = from_snapshot;
 }
 
 void ConfigJournal::Update::Refused(std::string_view name, std::string_view reason) {

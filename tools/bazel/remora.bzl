@@ -107,16 +107,17 @@ def remora_binary(name, srcs, deps = [], copts = [], exceptions = False, **kwarg
         **kwargs
     )
 
-def remora_proto_library(name, srcs, deps = [], visibility = ["//visibility:public"], **kwargs):
+def remora_proto_library(name, srcs, imports = [], deps = [], visibility = ["//visibility:public"], **kwargs):
     """C++ of all the .proto files below this package, and their descriptors in <name>.descriptors.
 
-    Imports are written from this package (api/): import "envoy/config/core/v3/address.proto".
+    Imports are written from this package (api/): import "envoy/config/core/v3/address.proto". Those of
+    another library are `imports`, and it is among the `deps`.
     """
     stems = [s[:-len(".proto")] for s in srcs]
     package = native.package_name()
     native.genrule(
         name = name + "_generated",
-        srcs = srcs,
+        srcs = srcs + imports,
         outs = [s + ".pb.h" for s in stems] + [s + ".pb.cc" for s in stems] +
                [name + ".descriptors"],
         cmd = " ".join([
@@ -127,7 +128,7 @@ def remora_proto_library(name, srcs, deps = [], visibility = ["//visibility:publ
             "--descriptor_set_out=$(RULEDIR)/%s.descriptors" % name,
             "--include_source_info",
             "--include_imports",
-            "$(SRCS)",
+            " ".join(["$(location %s)" % s for s in srcs]) if imports else "$(SRCS)",
         ]),
         message = "Generating C++ of the protos in",
         visibility = ["//visibility:private"],

@@ -281,13 +281,14 @@ void FilterChain::SendReplyNow() {
     return;
   }
   auto* head = env_.arena.New<ResponseHead>(env_.arena);
+  for (const auto& [id, value] : std::exchange(reply_->headers, {})) head->headers.Set(id, value);
   if (const route::HeaderPlan* plan = match_.response_headers(); plan != nullptr) {
-    SetReplyFields(*reply_, head->headers);
-    reply_->headers.clear();
-    reply_->fields.clear();
     plan->Apply(head->headers,
                 {.info = env_.stream_info, .request = request_head_, .response = head});
   }
+  // As Envoy: what a filter says goes before what the route says, and a mapper before both.
+  SetReplyFields(*reply_, head->headers);
+  reply_->fields.clear();
   if (env_.local_replies != nullptr) {
     const access_log::Surroundings around{*env_.clusters.worker().runtime, env_.random};
     env_.local_replies->Apply(request_head_, around, env_.stream_info, *head, *reply_);

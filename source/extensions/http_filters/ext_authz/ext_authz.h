@@ -17,7 +17,10 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "source/extensions/http_filters/ext_authz/settings.h"
 #include "source/extensions/http_filters/ext_authz/stats.h"
@@ -67,7 +70,7 @@ class ExtAuthzFilter final : public http::Filter, private grpc::UnaryUser {
   void Fail(Verdict& verdict);
   void RefuseInvalid();
   void Refuse(uint16_t status, std::string_view details, std::string body = {},
-              std::vector<FieldChange> fields = {});
+              std::vector<std::pair<std::string, std::string>> fields = {});
   void KeepMetadata(http::MetadataValue& metadata, bool allowed);
   void CountOfCluster(std::string_view name);
   ExtAuthzState& state() const { return context_.worker_state<ExtAuthzState>(); }

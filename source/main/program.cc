@@ -121,6 +121,8 @@ int Serve(const Options& options, config::LoadedBootstrap loaded, event::Clock& 
   }
   server_options.logs.flush_interval = absl::ToInt64Nanoseconds(options.file_flush_interval);
   server_options.logs.flush_bytes = options.file_flush_min_size_kb * size_t{1024};
+  server_options.snapshot.path = options.snapshot_path;
+  server_options.snapshot.max_age = absl::ToInt64Nanoseconds(options.snapshot_max_age);
   server_options.version = VersionText();
   server_options.command_line_options = OptionsJson(options);
   server_options.dumper = std::move(loaded.dumper);

@@ -11,6 +11,7 @@ namespace {
 bool Continues(const admin::JournalEntry& last, const admin::JournalEntry& next) {
   constexpr event::Duration kPause = event::kMillisecond;
   return next.type == last.type && next.version == last.version &&
+         next.from_snapshot == last.from_snapshot &&
          next.at - (last.at + last.took) < kPause;
 }
 
@@ -22,11 +23,12 @@ void Append(admin::JournalEntry::Names& to, const admin::JournalEntry::Names& fr
 }  // namespace
 
 ConfigJournal::Update::Update(ConfigJournal& journal, xds::ResourceType type,
-                              std::string_view version)
+                              std::string_view version, bool from_snapshot)
     : journal_(journal), begun_(journal.clock_.Now()) {
   entry_.at = journal.clock_.WallNow();
   entry_.type = std::string(xds::TypeName(type));
   entry_.version = std::string(version);
+  entry_.from_snapshot = from_snapshot;
 }
 
 void ConfigJournal::Update::Refused(std::string_view name, std::string_view reason) {

@@ -53,7 +53,8 @@ void DynamicClusters::Subscribe(const config::ConfigSource& source) {
 
 std::vector<xds::ResourceError> DynamicClusters::OnUpdate(const xds::ResourceUpdate& update) {
   std::vector<xds::ResourceError> errors;
-  ConfigJournal::Update journal(services_.journal, xds::ResourceType::kCluster, update.version);
+  ConfigJournal::Update journal(services_.journal, xds::ResourceType::kCluster, update.version,
+                                update.from_snapshot);
   // One request for all endpoints that the new clusters need.
   services_.sources.Pause(xds::ResourceType::kEndpoints);
   for (const xds::Resource& resource : update.changed) {

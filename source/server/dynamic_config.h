@@ -20,6 +20,7 @@
 #include "source/server/dynamic_clusters.h"
 #include "source/server/dynamic_listeners.h"
 #include "source/server/dynamic_routes.h"
+#include "source/xds/resource_status.h"
 
 namespace remora::server {
 
@@ -61,6 +62,8 @@ class DynamicConfig {
   void Advance();
 
   config::ShownResources Show() const;
+  // Those that are here alone: sources keep no copies of clusters and listeners.
+  void AddContents(std::vector<xds::ResourceStatus>& resources) const;
   std::vector<admin::JournalEntry> journal() const { return journal_.entries(); }
 
  private:

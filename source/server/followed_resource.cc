@@ -7,7 +7,7 @@ namespace remora::server {
 std::vector<xds::ResourceError> FollowedResource::Offer(
     const xds::ResourceUpdate& update, absl::FunctionRef<absl::Status(std::string_view)> take) {
   std::vector<xds::ResourceError> errors;
-  ConfigJournal::Update journal(journal_, type_, update.version);
+  ConfigJournal::Update journal(journal_, type_, update.version, update.from_snapshot);
   for (const xds::Resource& resource : update.changed) {
     if (resource.name != name_) continue;
     config::ResourceVersion version{std::string(resource.version), std::string(resource.bytes),

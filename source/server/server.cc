@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "source/admin/admin_filter.h"
 #include "source/base/log.h"
+#include "source/xds/client_status.h"
 
 namespace remora::server {
 
@@ -91,11 +92,17 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
       sources_(std::move(bootstrap_.ads), bootstrap_.node_proto,
                {main_.dispatcher(), main_.clusters(), store_, files_,
                 options_.dynamic_unknown_fields, stats_.dynamic_unknown_fields}),
+      snapshot_file_(options_.snapshot.path, clock),
       secrets_({main_.dispatcher(), files_, store_, options_.dynamic_unknown_fields,
                 stats_.dynamic_unknown_fields, &sources_},
                warmer_),
       tls_(std::move(bootstrap_.tls_parts), secrets_, store_),
       start_task_([](void* self) { static_cast<Server*>(self)->StartWhatIsReady(); }, this) {
+  if (!options_.snapshot.path.empty()) {
+    snapshots_.emplace(
+        options_.snapshot, bootstrap_.node,
+        SnapshotKeeper::Services{sources_, snapshot_file_, main_.dispatcher(), store_});
+  }
   for (size_t i = 0; i < options_.concurrency; ++i) {
     stats::Shard& shard = store_.worker_shard(i);
     workers_.push_back(std::make_unique<Worker>(
@@ -170,8 +177,13 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
   facts.command_line_options = options_.command_line_options;
   if (options_.dumper != nullptr) facts.node = options_.dumper->NodeJson();
   auto environment = std::make_unique<admin::Environment>(admin::Environment{
-      store_, tags, clock_, std::move(facts), [this] { return State(); },
-      [this] { return publication_.world(); }, [this] { return listeners_.addresses(); },
+      store_,
+      tags,
+      clock_,
+      std::move(facts),
+      [this] { return State(); },
+      [this] { return publication_.world(); },
+      [this] { return listeners_.addresses(); },
       [this](const admin::Parameters& parameters) { return DumpConfig(parameters); },
       [this] { Quit(); },
       [this] {
@@ -185,8 +197,13 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
       [this](const admin::DrainRequest& request) { DrainListeners(request); },
       [this] { return runtime_.snapshot(); },
       [this](const admin::Parameters& overrides) { return runtime_.Modify(overrides); },
-      [this] { ReopenLogs(); }, bootstrap_.admin.allow_paths, [this] { return Unready(); },
-      [this] { return tls_.Served(); }, [this] { return dynamic_->journal(); }});
+      [this] { ReopenLogs(); },
+      bootstrap_.admin.allow_paths,
+      [this] { return Unready(); },
+      [this] { return tls_.Served(); },
+      [this] { return dynamic_->journal(); },
+      [this](const admin::ClientStatusRequest& request) { return ClientStatus(request); },
+      [this] { return sources_.Restored(); }});
   return environment;
 }
 
@@ -204,6 +221,12 @@ absl::StatusOr<std::string> Server::DumpConfig(const admin::Parameters& paramete
   config::ShownResources shown = dynamic_->Show();
   shown.secrets = secrets_.Shown();
   return options_.dumper->Dump(query, shown);
+}
+
+std::string Server::ClientStatus(const admin::ClientStatusRequest& request) const {
+  std::vector<xds::ResourceStatus> resources = sources_.Show();
+  if (!request.without_contents) dynamic_->AddContents(resources);
+  return xds::ClientStatus(sources_.node(), resources, {request.without_contents, request.binary});
 }
 
 absl::Status Server::StartAdmin() {
@@ -265,6 +288,7 @@ absl::Status Server::Initialize(bool listen) {
   publication_.Publish();
   if (!listen) return status;
 
+  if (snapshots_.has_value()) snapshots_->Start();
   status.Update(OpenLogs());
   status.Update(listeners_.Bind(*publication_.world()->listeners));
   status.Update(StartAdmin());
@@ -294,6 +318,7 @@ int Server::Run() {
   flush_timer_.Arm(clock_.Now() + bootstrap_.stats_flush_interval);
   main_.dispatcher().Run();
   for (auto& worker : workers_) worker->Stop();
+  if (snapshots_.has_value()) snapshots_->Flush();
   sources_.Close();
   main_.Clear();
   REMORA_LOG(kMain, kInfo, "exiting");
@@ -404,6 +429,7 @@ absl::Status Server::OpenLogs() {
 
 void Server::RefreshGauges() {
   log_files_.Refresh();
+  if (snapshots_.has_value()) snapshots_->Refresh();
   breaker_gauges_.Refresh(*clusters_.table());
   stats_.days_until_first_cert_expiring.Set(tls_.DaysLeft(clock_.WallNow()));
   stats_.uptime.Set(static_cast<uint64_t>((clock_.Now() - started_) / event::kSecond));

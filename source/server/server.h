@@ -35,6 +35,7 @@
 #include "source/server/secret_contexts.h"
 #include "source/server/server_stats.h"
 #include "source/server/signals.h"
+#include "source/server/snapshot_keeper.h"
 #include "source/server/tls_contexts.h"
 #include "source/server/warmer.h"
 #include "source/server/worker.h"
@@ -50,7 +51,8 @@ struct ServerOptions {
   uint64_t static_unknown_fields = 0;
   std::string admin_address_path;  // file that gets the admin listener's address; empty: none
   DrainOptions drain;
-  bool own_ip_v6 = false;            // which of the machine's addresses x-forwarded-for shows
+  bool own_ip_v6 = false;  // which of the machine's addresses x-forwarded-for shows
+  SnapshotOptions snapshot;
   std::string version;               // for /server_info
   std::string command_line_options;  // JSON, for /server_info
   // What to do about fields of secrets that are not known.
@@ -95,6 +97,7 @@ class Server {
   absl::Status StartAdmin();
   // Builds what TLS contexts can be built, and asks for the secrets of the others.
   absl::Status StartSecrets();
+  std::string ClientStatus(const admin::ClientStatusRequest& request) const;
   absl::StatusOr<std::string> DumpConfig(const admin::Parameters& parameters) const;
   std::unique_ptr<admin::Environment> MakeEnvironment(const stats::TagExtractor& tags);
   void OnSignal(int number);
@@ -140,6 +143,8 @@ class Server {
   ListenerSet listeners_;
   Warmer warmer_;
   xds::SourceSet sources_;
+  xds::SnapshotFile snapshot_file_;
+  std::optional<SnapshotKeeper> snapshots_;  // none: there is no --snapshot-path
   SecretContexts secrets_;
   TlsContexts tls_;
   std::unique_ptr<DynamicConfig> dynamic_;

@@ -110,13 +110,15 @@ def remora_binary(name, srcs, deps = [], copts = [], exceptions = False, **kwarg
 def remora_proto_library(
         name,
         srcs,
+        imports = [],
         deps = [],
         keyword_fields = {},
         visibility = ["//visibility:public"],
         **kwargs):
     """C++ of all the .proto files below this package, and their descriptors in <name>.descriptors.
 
-    Imports are written from this package (api/): import "envoy/config/core/v3/address.proto".
+    Imports are written from this package (api/): import "envoy/config/core/v3/address.proto". Those
+    of another library are `imports`, and it is among the `deps`.
     keyword_fields: by proto, the field whose name is a word of C++20 that this protoc does not know
     as one. Its accessors get the "_" at the end that a newer protoc gives them.
     """
@@ -126,7 +128,7 @@ def remora_proto_library(
         package = "external/%s/%s" % (native.repository_name()[1:], package)
     native.genrule(
         name = name + "_generated",
-        srcs = srcs,
+        srcs = srcs + imports,
         outs = [s + ".pb.h" for s in stems] + [s + ".pb.cc" for s in stems] +
                [name + ".descriptors"],
         cmd = " ".join([
@@ -137,7 +139,7 @@ def remora_proto_library(
             "--descriptor_set_out=$(RULEDIR)/%s.descriptors" % name,
             "--include_source_info",
             "--include_imports",
-            "$(SRCS)",
+            " ".join(["$(location %s)" % s for s in srcs]) if imports else "$(SRCS)",
         ] + [
             "&& sed -i 's/\\b%s\\b/%s_/g' $(RULEDIR)/%s.pb.h $(RULEDIR)/%s.pb.cc" %
             (field, field, proto[:-len(".proto")], proto[:-len(".proto")])

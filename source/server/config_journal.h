@@ -38,6 +38,9 @@ class ConfigJournal {
     void Refused(std::string_view name, std::string_view reason);
 
    private:
+    // What came just before, with the same answer, and this are one entry.
+    void Extend(admin::JournalEntry& last);
+
     ConfigJournal& journal_;
     admin::JournalEntry entry_;
     event::TimePoint begun_;

@@ -73,7 +73,8 @@ class DynamicClusters final : public xds::ResourceUser {
     explicit Version(stats::Store& store) : scopes(store) {}
 
     config::ResourceVersion shown;
-    config::ClusterResource resource;
+    // Until it is used: then it is the cluster's, and a copy of it in thousands is megabytes.
+    std::unique_ptr<config::ClusterResource> resource;
     // Of the assignment that came while it warmed; none: the subscription has an older one, or
     // none.
     std::optional<std::vector<upstream::HostConfig>> hosts;
@@ -87,7 +88,7 @@ class DynamicClusters final : public xds::ResourceUser {
     // Of `active`, and of `warming` if that is from the same source.
     std::unique_ptr<EndpointSubscription> endpoints;
     std::unique_ptr<EndpointSubscription> next_endpoints;  // of `warming`, from another
-    std::optional<config::ResourceRefusal> refused;
+    std::unique_ptr<const config::ResourceRefusal> refused;
   };
 
   absl::Status Put(const xds::Resource& resource, ConfigJournal::Update& journal);
@@ -114,6 +115,7 @@ class DynamicClusters final : public xds::ResourceUser {
   absl::btree_set<std::string> warming_;  // names of entries
   std::string version_;
   bool settled_ = false;
+  std::shared_ptr<const config::ConfigSource> last_source_;  // of endpoints
   std::unique_ptr<xds::Subscription> subscription_;
 };
 

@@ -9,22 +9,31 @@ std::vector<xds::ResourceError> FollowedResource::Offer(
   std::vector<xds::ResourceError> errors;
   ConfigJournal::Update journal(journal_, type_, update.version);
   for (const xds::Resource& resource : update.changed) {
-    if (resource.name != shown_.name) continue;
+    if (resource.name != name_) continue;
     config::ResourceVersion version{std::string(resource.version), std::string(resource.bytes),
                                     dispatcher_.wall_now()};
     const absl::Status status = take(resource.bytes);
     if (status.ok()) {
-      shown_.active.has_value() ? journal.Changed(shown_.name) : journal.Added(shown_.name);
-      shown_.active = std::move(version);
-      shown_.refused.reset();
+      active_.has_value() ? journal.Changed(name_) : journal.Added(name_);
+      active_ = std::move(version);
+      refused_.reset();
       continue;
     }
     const std::string message(status.message());
-    journal.Refused(shown_.name, message);
-    errors.push_back({shown_.name, message});
-    shown_.refused = {std::move(version), message};
+    journal.Refused(name_, message);
+    errors.push_back({name_, message});
+    refused_ = std::make_unique<const config::ResourceRefusal>(
+        config::ResourceRefusal{std::move(version), message});
   }
   return errors;
+}
+
+config::ShownResource FollowedResource::shown() const {
+  config::ShownResource shown;
+  shown.name = name_;
+  shown.active = active_;
+  if (refused_ != nullptr) shown.refused = *refused_;
+  return shown;
 }
 
 }  // namespace remora::server

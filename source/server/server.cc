@@ -405,18 +405,33 @@ void Server::RefreshGauges() {
   stats_.days_until_first_cert_expiring.Set(tls_.DaysLeft(clock_.WallNow()));
   stats_.uptime.Set(static_cast<uint64_t>((clock_.Now() - started_) / event::kSecond));
   const struct mallinfo2 info = mallinfo2();
-  stats_.memory_allocated.Set(info.uordblks + info.hblkhd);
+  const size_t allocated = info.uordblks + info.hblkhd;
+  const size_t resident = ResidentBytes();
+  stats_.memory_allocated.Set(allocated);
   stats_.memory_heap_size.Set(info.arena + info.hblkhd);
-  stats_.memory_physical_size.Set(ResidentBytes());
+  stats_.memory_physical_size.Set(resident);
+  unused_bytes_ = resident - std::min(resident, allocated);
   // Without admin's own, as in Envoy: who waits for it to become 0 asks through admin.
   uint64_t connections = 0;
   for (const auto& worker : workers_) connections += worker->connections();
   stats_.total_connections.Set(connections);
 }
 
+// What a large update leaves behind: glibc keeps free memory below what is in use for ever.
+void Server::ReturnMemory() {
+  constexpr size_t kWorthwhile = 4 * 1024 * 1024;
+  if (unused_bytes_ > least_unused_bytes_ + kWorthwhile) {
+    malloc_trim(0);
+    RefreshGauges();
+    least_unused_bytes_ = unused_bytes_;
+  }
+  least_unused_bytes_ = std::min(least_unused_bytes_, unused_bytes_);
+}
+
 void Server::FlushStats() {
-  RefreshGauges();
   removed_scopes_.Sweep();
+  RefreshGauges();
+  ReturnMemory();
   if (!bootstrap_.stats_flush_on_admin) store_.FlushIntervals();
   flush_timer_.Arm(clock_.Now() + bootstrap_.stats_flush_interval);
 }

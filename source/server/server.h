@@ -100,6 +100,7 @@ class Server {
   void OnSignal(int number);
   void DrainListeners(const admin::DrainRequest& request);
   void FlushStats();
+  void ReturnMemory();
   void RefreshGauges();
   void SetState(admin::ServerState state);
   // With draining taken into account.
@@ -134,6 +135,8 @@ class Server {
   RuntimeLayers runtime_;
   Signals signals_;
   event::Timer flush_timer_;
+  size_t unused_bytes_ = 0;        // resident, and not of the heap in use, at the last flush
+  size_t least_unused_bytes_ = 0;  // after memory was returned
   ListenerSet listeners_;
   Warmer warmer_;
   xds::SourceSet sources_;

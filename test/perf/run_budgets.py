@@ -2,7 +2,7 @@
 """Measures what one request costs and fails when it is more than budgets.json allows.
 
 test/perf/run_budgets.py --remora PATH [--update] [--only GROUP,...], groups: syscalls, allocations,
-instructions, routes, header_changes, access_log, tcp, tls, http2, limits
+instructions, routes, header_changes, access_log, tcp, tls, http2, discovery, limits
 
 Exit code 0: within the budgets. 1: above one of them. 2: could not be measured.
 """
@@ -26,11 +26,12 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tools", "bench"))
 
 import counts  # pylint: disable=wrong-import-position
+import discovery  # pylint: disable=wrong-import-position
 import process  # pylint: disable=wrong-import-position
 import subjects  # pylint: disable=wrong-import-position
 
 GROUPS = ("syscalls", "allocations", "instructions", "routes", "header_changes", "access_log",
-          "tcp", "tls", "http2", "limits")
+          "tcp", "tls", "http2", "discovery", "limits")
 CONFIG = os.path.join(HERE, "plain.yaml")
 TCP_CONFIG = os.path.join(HERE, "tcp.yaml")
 TLS_CONFIG = os.path.join(HERE, "tls.yaml")
@@ -327,6 +328,10 @@ class Budgets:
         if with_allocations:
             self.values["allocations"] = found["allocations"]
 
+    def discovery(self):
+        """A cluster of a source: to take it, to find it unchanged, to keep it."""
+        self.values.update(discovery.measure(self._binary, self._folder))
+
     def limits(self):
         starts = []
         for index in range(STARTS):
@@ -406,7 +411,8 @@ def parse_arguments():
               "access_log": ["valgrind", "vgdb", "gcc"],
               "tcp": ["strace", "valgrind", "vgdb", "gcc"],
               "tls": ["strace", "valgrind", "vgdb", "gcc", "openssl"],
-              "http2": ["strace", "gcc", "readelf", "h2load"]}
+              "http2": ["strace", "gcc", "readelf", "h2load"],
+              "discovery": ["valgrind", "vgdb"]}
     for group in arguments.only:
         for program in needed.get(group, []):
             if not shutil.which(program):

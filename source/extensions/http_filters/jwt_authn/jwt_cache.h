@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
 #include "source/extensions/http_filters/jwt_authn/token.h"
 
 namespace remora::extensions {
@@ -27,14 +28,17 @@ class JwtCache {
 
   // Null: it is not there.
   std::shared_ptr<const JwtToken> Find(std::string_view text) {
-    const auto found = places_.find(std::string(text));
+    const auto found = places_.find(absl::string_view(text.data(), text.size()));
     if (found == places_.end()) return nullptr;
     entries_.splice(entries_.begin(), entries_, found->second);
     return found->second->second;
   }
 
   void Insert(std::string_view text, std::shared_ptr<const JwtToken> token) {
-    if (size_ == 0 || text.size() > kMaxTokenSize || places_.contains(std::string(text))) return;
+    if (size_ == 0 || text.size() > kMaxTokenSize ||
+        places_.contains(absl::string_view(text.data(), text.size()))) {
+      return;
+    }
     entries_.emplace_front(text, std::move(token));
     places_.emplace(entries_.front().first, entries_.begin());
     if (entries_.size() <= size_) return;

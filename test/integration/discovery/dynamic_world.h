@@ -56,10 +56,10 @@ class DynamicWorld {
     // Of the bootstrap, as YAML. Beside the clusters there is `plane`, which nobody asks.
     std::vector<std::string> clusters = {};
     std::vector<std::string> listeners = {};
-    std::vector<std::string> runtime = {};  // layers
     size_t workers = 2;
     event::Duration drain_time = 600 * event::kSecond;
     bool lds = true;
+    std::vector<std::string> runtime = {};  // layers
   };
   DynamicWorld() : DynamicWorld(Setup()) {}
   explicit DynamicWorld(const Setup& setup);

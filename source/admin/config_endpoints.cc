@@ -1,4 +1,5 @@
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
@@ -33,6 +34,7 @@ void WriteEntry(const JournalEntry& entry, JsonWriter& json) {
   json.StringField("time", absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", at, absl::UTCTimeZone()));
   json.StringField("type", entry.type);
   json.StringField("version", entry.version);
+  if (entry.from_snapshot) json.StringField("source", "snapshot");
   json.StringField("milliseconds",
                    absl::StrFormat("%.3f", static_cast<double>(entry.took) / event::kMillisecond));
   WriteNames("added", entry.added, json);
@@ -66,6 +68,23 @@ Response ConfigJournal(const EndpointTable& table, const Request&) {
   return Json(json.TakeText() + "\n");
 }
 
+constexpr std::string_view kProtobuf = "application/x-protobuf";
+
+Response ClientStatus(const EndpointTable& table, const Request& request) {
+  const std::string* format = FindParameter(request.parameters, "format");
+  if (format != nullptr && *format != "json" && *format != "binary") {
+    return Error(400, "usage: /client_status?format=json|binary\n");
+  }
+  ClientStatusRequest asked;
+  asked.binary = format != nullptr && *format == "binary";
+  asked.without_contents =
+      FindParameter(request.parameters, "exclude_resource_contents") != nullptr;
+  const auto& client_status = table.environment().client_status;
+  std::string body = asked.binary ? "" : "{}\n";
+  if (client_status) body = client_status(asked);
+  return {200, asked.binary ? kProtobuf : kJson, std::move(body), nullptr};
+}
+
 }  // namespace
 
 void AddConfigEndpoints(std::vector<Endpoint>& endpoints) {
@@ -86,6 +105,13 @@ void AddConfigEndpoints(std::vector<Endpoint>& endpoints) {
         {Kind::kFlag, "include_eds",
          "Dump currently loaded configuration including EDS. See the response definition for more "
          "information"}}});
+  endpoints.push_back(
+      {"/client_status",
+       "print what has become of each resource of a source, as a ClientStatusResponse",
+       &ClientStatus,
+       false,
+       {{Kind::kChoice, "format", "The format of the output", {"json", "binary"}},
+        {Kind::kFlag, "exclude_resource_contents", "Leave out the resources themselves"}}});
   endpoints.push_back({"/config_journal",
                        "print the last updates of resources, and what was refused",
                        &ConfigJournal,

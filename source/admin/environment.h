@@ -4,7 +4,7 @@
 //
 // Owner: the server; outlives the admin listener. Thread: main, all of it: the admin listener runs
 // on main's dispatcher, as Envoy's does, so that handlers may ask main's objects without locks.
-// All functions but refresh_stats, unready, certificates and journal must be set. `quit` only asks:
+// All functions but refresh_stats and those from unready on must be set. `quit` only asks:
 // the answer to the request is written before the server goes.
 
 #include <cstdint>
@@ -86,6 +86,7 @@ struct JournalEntry {
   int64_t at = 0;  // ns since the epoch
   std::string type;
   std::string version;
+  bool from_snapshot = false;
   Names added;
   Names changed;
   Names removed;
@@ -98,6 +99,12 @@ struct DrainRequest {
   bool inbound_only = false;
   bool graceful = false;
   bool skip_exit = false;  // do not close the sockets when the drain time is over
+};
+
+// What /client_status was asked for.
+struct ClientStatusRequest {
+  bool without_contents = false;
+  bool binary = false;  // else JSON
 };
 
 struct Environment {
@@ -130,6 +137,10 @@ struct Environment {
   std::function<std::vector<ServedContext>()> certificates = nullptr;
   // For /config_journal, the latest first; not set: nothing was ever changed.
   std::function<std::vector<JournalEntry>()> journal = nullptr;
+  // A ClientStatusResponse, for /client_status; not set: an empty one.
+  std::function<std::string(const ClientStatusRequest&)> client_status = nullptr;
+  // Sources whose resources are a snapshot's, in words, for /ready; not set: there are none.
+  std::function<std::vector<std::string>()> restored = nullptr;
 };
 
 }  // namespace remora::admin

@@ -30,8 +30,13 @@ constexpr std::string_view kHotRestartVersion = "disabled";
 Response Ready(const EndpointTable& table, const Request&) {
   const ServerState state = table.environment().state();
   std::string body = Concat(ServerStateName(state), "\n");
+  // Behind Envoy's one line: what is only of an earlier process, and what is waited for.
+  if (table.environment().restored) {
+    for (const std::string& source : table.environment().restored()) {
+      body += Concat("serving from a snapshot: ", source, "\n");
+    }
+  }
   if (state == ServerState::kLive) return Text(body);
-  // Behind Envoy's one line: what is waited for.
   if (table.environment().unready) {
     for (const UnreadyTarget& target : table.environment().unready()) {
       for (const std::string& what : target.waits_for)

@@ -7,6 +7,7 @@
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/type/matcher/v3/regex.pb.h"
 #include "envoy/type/matcher/v3/string.pb.h"
 #include "envoy/type/v3/percent.pb.h"
 #include "source/config/access_log_config.h"
@@ -104,6 +105,12 @@ runtime::FlagSetting ParseFlagSetting(const envoy::config::core::v3::RuntimeFeat
   return {proto.runtime_key(), !proto.has_default_value() || proto.default_value().value()};
 }
 
+std::optional<route::HeaderMatcher> ParseHeaderMatcher(
+    const envoy::config::route::v3::HeaderMatcher& proto, std::string_view field,
+    ConfigContext& context) {
+  return ParseOneMatcher<route::HeaderMatcher>(proto, field, context, &ParseHeaderMatch);
+}
+
 std::shared_ptr<const route::StringMatcher> ParseStringMatcher(
     const envoy::type::matcher::v3::StringMatcher& proto, std::string_view field,
     ConfigContext& context) {
@@ -112,10 +119,55 @@ std::shared_ptr<const route::StringMatcher> ParseStringMatcher(
   return std::make_shared<const route::StringMatcher>(*std::move(matcher));
 }
 
+std::shared_ptr<const route::RegexSubstitution> ParseRegexSubstitution(
+    const envoy::type::matcher::v3::RegexMatchAndSubstitute& proto, std::string_view field,
+    ConfigContext& context) {
+  auto compiled = route::RegexSubstitution::Compile(proto.pattern().regex(), proto.substitution(),
+                                                    MaxProgramSize(context));
+  if (compiled.ok()) {
+    return std::make_shared<const route::RegexSubstitution>(*std::move(compiled));
+  }
+  const absl::string_view text = compiled.status().message();
+  context.AddError(field, std::string_view(text.data(), text.size()));
+  return nullptr;
+}
+
 std::optional<route::MetadataMatcher> ParseMetadataMatcher(
     const envoy::type::matcher::v3::MetadataMatcher& proto, std::string_view field,
     ConfigContext& context) {
   return ParseOneMatcher<route::MetadataMatcher>(proto, field, context, &ParseMetadataMatch);
+}
+
+std::shared_ptr<const route::RouteTable> ParseRouteMatches(
+    const std::vector<const envoy::config::route::v3::RouteMatch*>& protos, std::string_view field,
+    ConfigContext& context) {
+  const size_t errors = context.errors().size();
+  Place place(context, field);
+  const FieldPath root;
+  const FieldPath list = root.Field(place.path);
+  route::VirtualHostConfig host;
+  host.domains = {"*"};
+  for (size_t i = 0; i < protos.size(); ++i) {
+    const FieldPath item = list.Index(i);
+    route::RouteConfig route;
+    ParseRouteMatch(*protos[i], item.Field("match"), place.translation, route);
+    route.action = route::DirectResponseAction();
+    host.routes.push_back(std::move(route));
+  }
+  if (context.errors().size() > errors) return nullptr;
+  route::RouteTableConfig config;
+  config.max_regex_program_size = MaxProgramSize(context);
+  config.virtual_hosts.push_back(std::move(host));
+  std::vector<route::RouteTableProblem> problems;
+  auto table = route::RouteTable::Build(std::move(config), problems);
+  constexpr std::string_view kRoutes = "virtual_hosts[0].routes";
+  for (const route::RouteTableProblem& problem : problems) {
+    const bool of_route = problem.path.starts_with(kRoutes);
+    context.AddError(Concat(field, of_route ? std::string_view(problem.path).substr(kRoutes.size())
+                                            : std::string_view()),
+                     problem.message);
+  }
+  return table.ok() ? *std::move(table) : nullptr;
 }
 
 std::optional<net::CidrRange> ParseExtensionRange(const envoy::config::core::v3::CidrRange& proto,

@@ -22,6 +22,8 @@
 #include "source/http/route/header_changes.h"
 #include "source/http/route/metadata_matcher.h"
 #include "source/http/route/rate_limit.h"
+#include "source/http/route/regex.h"
+#include "source/http/route/route_table.h"
 #include "source/runtime/runtime.h"
 
 namespace envoy::config::accesslog::v3 {
@@ -36,9 +38,11 @@ namespace envoy::config::route::v3 {
 class HeaderMatcher;
 class QueryParameterMatcher;
 class RateLimit;
+class RouteMatch;
 }  // namespace envoy::config::route::v3
 namespace envoy::type::matcher::v3 {
 class MetadataMatcher;
+class RegexMatchAndSubstitute;
 class StringMatcher;
 }  // namespace envoy::type::matcher::v3
 namespace envoy::type::v3 {
@@ -69,13 +73,26 @@ std::vector<route::StringMatcher> ParseStringMatchers(
     const Repeated<envoy::type::matcher::v3::StringMatcher>& protos, std::string_view field,
     ConfigContext& context);
 
+// nullopt after an error.
+std::optional<route::HeaderMatcher> ParseHeaderMatcher(
+    const envoy::config::route::v3::HeaderMatcher& proto, std::string_view field,
+    ConfigContext& context);
 // Null after an error.
 std::shared_ptr<const route::StringMatcher> ParseStringMatcher(
     const envoy::type::matcher::v3::StringMatcher& proto, std::string_view field,
     ConfigContext& context);
+// Null after an error.
+std::shared_ptr<const route::RegexSubstitution> ParseRegexSubstitution(
+    const envoy::type::matcher::v3::RegexMatchAndSubstitute& proto, std::string_view field,
+    ConfigContext& context);
 // nullopt after an error.
 std::optional<route::MetadataMatcher> ParseMetadataMatcher(
     const envoy::type::matcher::v3::MetadataMatcher& proto, std::string_view field,
+    ConfigContext& context);
+// A table of one virtual host, for all, with a route for each, in order; what they lead to means
+// nothing. `field` is a list whose elements have the conditions as `match`. Null after an error.
+std::shared_ptr<const route::RouteTable> ParseRouteMatches(
+    const std::vector<const envoy::config::route::v3::RouteMatch*>& protos, std::string_view field,
     ConfigContext& context);
 // nullopt after an error.
 std::optional<net::CidrRange> ParseExtensionRange(const envoy::config::core::v3::CidrRange& proto,

@@ -17,6 +17,7 @@
 //                                                       const http::WorkerSetup&);  // optional
 //     static std::vector<std::string> LogFiles(const Config&);  // optional: access logs' files
 //     static constexpr bool kTerminal = true;        // optional
+//     using Filter = FaultFilter;    // optional: hooks that it does not override cost nothing
 //   };
 //
 // An access logger that is a service is one that satisfies AccessLoggerExtension: Proto, and
@@ -211,6 +212,9 @@ bool ParseFilter(const google::protobuf::Any& any, ConfigContext& context,
   factory.create = [](const void* value, http::FilterContext& filter_context) {
     return E::Create(*static_cast<const typename E::Config*>(value), filter_context);
   };
+  if constexpr (requires { typename E::Filter; }) {
+    factory.hooks = http::Hooks::Of<typename E::Filter>();
+  }
   if constexpr (requires { E::LogFiles(*config); }) {
     factory.log_files = E::LogFiles(*static_cast<const typename E::Config*>(factory.config.get()));
   }

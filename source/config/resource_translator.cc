@@ -18,7 +18,6 @@
 #include "source/config/text.h"
 #include "source/config/transport_match_config.h"
 #include "source/config/unknown_fields.h"
-#include "source/config/validate_rules.h"
 
 namespace remora::config {
 namespace {
@@ -70,7 +69,7 @@ absl::Status ResourceTranslator::Run(std::string_view bytes, const Translate& tr
   ErrorList warnings;
   const size_t unknown = FindUnknownFields(proto, setup_.unknown_fields, errors, warnings);
   if (unknown > 0 && setup_.on_unknown_fields) setup_.on_unknown_fields(unknown);
-  ValidateRules(proto, ReadReport(), errors, warnings);
+  ValidateRules(proto, ReadReport(), errors, warnings, rules_);
   // What breaks a rule would be told a second time by the translators.
   if (errors.empty()) {
     Translation translation{*setup_.context.registry, errors, warnings};

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "source/config/bootstrap.h"
 #include "source/config/proto_reader.h"
+#include "source/config/validate_rules.h"
 #include "source/http/route/route_table.h"
 #include "source/tls/part_cache.h"
 
@@ -82,6 +83,7 @@ class ResourceTranslator {
 
   Setup setup_;
   tls::PartCache& parts_;
+  RulePlans rules_;
 };
 
 }  // namespace remora::config

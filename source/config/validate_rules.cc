@@ -20,6 +20,21 @@
 #include "validate/validate.pb.h"
 
 namespace remora::config {
+
+struct RulePlans::State {
+  const MessagePlan& Of(const google::protobuf::Descriptor& type) {
+    std::unique_ptr<MessagePlan>& plan = plans[&type];
+    if (plan == nullptr) plan = std::make_unique<MessagePlan>(MakePlan(type));
+    return *plan;
+  }
+
+  RuleChecks checks;
+  absl::flat_hash_map<const google::protobuf::Descriptor*, std::unique_ptr<MessagePlan>> plans;
+};
+
+RulePlans::RulePlans() : state_(std::make_unique<State>()) {}
+RulePlans::~RulePlans() = default;
+
 namespace {
 
 using google::protobuf::Descriptor;
@@ -34,25 +49,27 @@ using remora::annotations::v1::FieldNote;
 
 class RuleWalk final {
  public:
-  RuleWalk(const ReadReport& read, ErrorList& errors, ErrorList& warnings)
-      : read_(read), errors_(errors), warnings_(warnings) {}
+  RuleWalk(const ReadReport& read, ErrorList& errors, ErrorList& warnings, RulePlans::State& plans)
+      : read_(read), errors_(errors), warnings_(warnings), plans_(plans) {}
 
   void CheckMessage(const Message& message, const FieldPath& path) {
     if (const auto* any = DynamicCastToGenerated<google::protobuf::Any>(&message)) {
       return CheckAny(*any, path);
     }
-    const MessagePlan& plan = PlanOf(*message.GetDescriptor());
+    const MessagePlan& plan = plans_.Of(*message.GetDescriptor());
+    const Reflection& reflection = *message.GetReflection();
     for (const FieldPlan& entry : plan.fields) {
+      // Most fields of most messages are not there.
+      if (entry.only_when_set && !IsSet(message, reflection, entry)) continue;
       CheckField(message, entry, path.Field(entry.field->name()));
     }
     for (const OneofDescriptor* oneof : plan.required_oneofs) CheckOneof(message, *oneof, path);
   }
 
  private:
-  const MessagePlan& PlanOf(const Descriptor& type) {
-    std::unique_ptr<MessagePlan>& plan = plans_[&type];
-    if (plan == nullptr) plan = std::make_unique<MessagePlan>(MakePlan(type));
-    return *plan;
+  static bool IsSet(const Message& message, const Reflection& reflection, const FieldPlan& entry) {
+    return entry.repeated ? reflection.FieldSize(message, entry.field) > 0
+                          : reflection.HasField(message, entry.field);
   }
 
   void CheckAny(const google::protobuf::Any& any, const FieldPath& path) {
@@ -132,10 +149,6 @@ class RuleWalk final {
     }
     if (entry.rules != nullptr) CheckValue(message, *entry.field, -1, *entry.rules, path);
     if (entry.recurse) CheckMessage(reflection.GetMessage(message, entry.field), path);
-  }
-
-  static bool IsRequired(const validate::FieldRules& rules) {
-    return rules.message().required() || rules.any().required() || rules.duration().required();
   }
 
   void CheckRepeated(const Message& message, const FieldPlan& entry, const FieldPath& path) {
@@ -240,7 +253,7 @@ class RuleWalk final {
         const std::string text = get(&Reflection::GetString, &Reflection::GetRepeatedString);
         return Error(path, field.type() == FieldDescriptor::TYPE_BYTES
                                ? Check(rules.bytes(), text)
-                               : checks_.Check(rules.string(), text));
+                               : plans_.checks.Check(rules.string(), text));
       }
       case FieldDescriptor::CPPTYPE_MESSAGE:
         return CheckMessageValue(index < 0 ? r.GetMessage(message, &field)
@@ -296,15 +309,20 @@ class RuleWalk final {
   const ReadReport& read_;
   ErrorList& errors_;
   ErrorList& warnings_;
-  RuleChecks checks_;
-  absl::flat_hash_map<const Descriptor*, std::unique_ptr<MessagePlan>> plans_;
+  RulePlans::State& plans_;
 };
 
 }  // namespace
 
 void ValidateRules(const Message& message, const ReadReport& read, ErrorList& errors,
+                   ErrorList& warnings, RulePlans& plans) {
+  RuleWalk(read, errors, warnings, plans.state()).CheckMessage(message, FieldPath());
+}
+
+void ValidateRules(const Message& message, const ReadReport& read, ErrorList& errors,
                    ErrorList& warnings) {
-  RuleWalk(read, errors, warnings).CheckMessage(message, FieldPath());
+  RulePlans plans;
+  ValidateRules(message, read, errors, warnings, plans);
 }
 
 }  // namespace remora::config

@@ -34,7 +34,30 @@ bool Recurses(const FieldDescriptor& field, const validate::FieldRules* rules) {
   return package != "google.protobuf" || field.message_type()->full_name() == "google.protobuf.Any";
 }
 
+// Whether a field that is not there can break its rules.
+bool MayBeMissed(const FieldDescriptor& field, const validate::FieldRules* rules) {
+  if (rules == nullptr) return false;
+  if (field.is_map()) return rules->map().min_pairs() > 0 && !rules->map().ignore_empty();
+  if (field.is_repeated()) {
+    return rules->repeated().min_items() > 0 && !rules->repeated().ignore_empty();
+  }
+  // A member of a oneof is required only where it is the one that was chosen.
+  return IsRequired(*rules) && field.real_containing_oneof() == nullptr;
+}
+
+// What is not there has a value all the same, which may be one that the rules forbid.
+bool IsOnlyWhenSet(const FieldPlan& entry) {
+  const FieldDescriptor& field = *entry.field;
+  if (MayBeMissed(field, entry.rules)) return false;
+  if (field.is_repeated() || field.has_presence()) return true;
+  return entry.rules == nullptr && !entry.has_unsupported_values;
+}
+
 }  // namespace
+
+bool IsRequired(const validate::FieldRules& rules) {
+  return rules.message().required() || rules.any().required() || rules.duration().required();
+}
 
 bool IsWrapper(const Descriptor& type) {
   return type.file()->name() == "google/protobuf/wrappers.proto";
@@ -44,7 +67,8 @@ MessagePlan MakePlan(const Descriptor& type) {
   MessagePlan plan;
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
-    FieldPlan entry{&field, nullptr, nullptr, false, HasUnsupportedValues(field)};
+    FieldPlan entry{
+        &field, nullptr, nullptr, false, HasUnsupportedValues(field), field.is_repeated(), false};
     if (field.options().HasExtension(validate::rules)) {
       entry.rules = &field.options().GetExtension(validate::rules);
     }
@@ -53,6 +77,7 @@ MessagePlan MakePlan(const Descriptor& type) {
       if (note.no_effect() || note.only_default()) entry.note = &note;
     }
     entry.recurse = Recurses(field, entry.rules);
+    entry.only_when_set = IsOnlyWhenSet(entry);
     if (entry.rules != nullptr || entry.note != nullptr || entry.recurse ||
         entry.has_unsupported_values) {
       plan.fields.push_back(entry);

@@ -22,6 +22,8 @@ struct FieldPlan {
   const remora::annotations::v1::FieldNote* note;  // Null: none.
   bool recurse;                                    // Into the message(s) that the field holds.
   bool has_unsupported_values;  // An enum, some of whose values are not supported.
+  bool repeated;                // A list or a map.
+  bool only_when_set;           // Where it is not, there is nothing to check.
 };
 
 struct MessagePlan {
@@ -30,6 +32,9 @@ struct MessagePlan {
 };
 
 MessagePlan MakePlan(const google::protobuf::Descriptor& type);
+
+// A message that has to be there.
+bool IsRequired(const validate::FieldRules& rules);
 
 // google.protobuf.UInt32Value and its like.
 bool IsWrapper(const google::protobuf::Descriptor& type);

@@ -1,6 +1,7 @@
 #include "source/extensions/registry.h"
 
 #include "envoy/extensions/access_loggers/grpc/v3/als.pb.h"
+#include "envoy/extensions/filters/http/basic_auth/v3/basic_auth.pb.h"
 #include "envoy/extensions/filters/http/buffer/v3/buffer.pb.h"
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
 #include "envoy/extensions/filters/http/csrf/v3/csrf.pb.h"
@@ -11,9 +12,13 @@
 #include "envoy/extensions/filters/http/grpc_stats/v3/config.pb.h"
 #include "envoy/extensions/filters/http/grpc_web/v3/grpc_web.pb.h"
 #include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
+#include "envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata.pb.h"
 #include "envoy/extensions/filters/http/health_check/v3/health_check.pb.h"
+#include "envoy/extensions/filters/http/jwt_authn/v3/config.pb.h"
 #include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb.h"
+#include "envoy/extensions/filters/http/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "envoy/extensions/filters/http/set_metadata/v3/set_metadata.pb.h"
 #include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
 #include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
 #include "envoy/extensions/filters/listener/original_src/v3/original_src.pb.h"
@@ -26,6 +31,7 @@
 #include "envoy/extensions/filters/network/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/network/sni_cluster/v3/sni_cluster.pb.h"
 #include "source/extensions/access_loggers/grpc/grpc_log.h"
+#include "source/extensions/http_filters/basic_auth/basic_auth.h"
 #include "source/extensions/http_filters/buffer/buffer.h"
 #include "source/extensions/http_filters/cors/cors.h"
 #include "source/extensions/http_filters/csrf/csrf.h"
@@ -36,9 +42,13 @@
 #include "source/extensions/http_filters/grpc_stats/grpc_stats.h"
 #include "source/extensions/http_filters/grpc_web/grpc_web.h"
 #include "source/extensions/http_filters/header_mutation/header_mutation.h"
+#include "source/extensions/http_filters/header_to_metadata/header_to_metadata.h"
 #include "source/extensions/http_filters/health_check/health_check.h"
+#include "source/extensions/http_filters/jwt_authn/jwt_authn.h"
 #include "source/extensions/http_filters/local_ratelimit/local_ratelimit.h"
+#include "source/extensions/http_filters/rbac/rbac.h"
 #include "source/extensions/http_filters/router/router.h"
+#include "source/extensions/http_filters/set_metadata/set_metadata.h"
 #include "source/extensions/listener_filters/http_inspector/http_inspector.h"
 #include "source/extensions/listener_filters/original_dst/original_dst.h"
 #include "source/extensions/listener_filters/original_src/original_src.h"
@@ -56,6 +66,7 @@ void RegisterAll(config::Registry& registry) {
   registry.AddAccessLogger<HttpGrpcLog>();
   registry.AddAccessLogger<TcpGrpcLog>();
 
+  registry.AddHttpFilter<BasicAuth>();
   registry.AddHttpFilter<Buffer>();
   registry.AddHttpFilter<Cors>();
   registry.AddHttpFilter<Csrf>();
@@ -66,9 +77,13 @@ void RegisterAll(config::Registry& registry) {
   registry.AddHttpFilter<GrpcStats>();
   registry.AddHttpFilter<GrpcWeb>();
   registry.AddHttpFilter<HeaderMutation>();
+  registry.AddHttpFilter<HeaderToMetadata>();
   registry.AddHttpFilter<HealthCheck>();
+  registry.AddHttpFilter<JwtAuthn>();
   registry.AddHttpFilter<LocalRateLimit>();
+  registry.AddHttpFilter<RequestRbac>();
   registry.AddHttpFilter<Router>();
+  registry.AddHttpFilter<SetMetadata>();
 
   registry.AddListenerFilter<HttpInspector>();
   registry.AddListenerFilter<OriginalDst>();

@@ -193,6 +193,11 @@ constexpr Flag kFlags[] = {
     {"ignore-unknown-dynamic-fields", 0, "", G::kConfiguration,
      "do not even warn about unknown fields of updates",
      SetTrue<&O::ignore_unknown_dynamic_fields>},
+    {"snapshot-path", 0, "FILE", G::kConfiguration,
+     "keep what control planes said last, for starts without them", SetText<&O::snapshot_path>},
+    {"snapshot-max-age-s", 0, "N", G::kConfiguration,
+     "how old that may be (default 86400; 0: any age)",
+     SetDuration<&O::snapshot_max_age, InSeconds>},
 
     {"service-cluster", 0, "NAME", G::kNode, "the service cluster that this node belongs to",
      SetText<&O::service_cluster>},

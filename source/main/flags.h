@@ -33,6 +33,10 @@ struct Options {
   bool reject_unknown_dynamic_fields = false;
   bool ignore_unknown_dynamic_fields = false;
 
+  // What control planes have said last, for a start without them.
+  std::string snapshot_path;  // Empty: it is not kept.
+  absl::Duration snapshot_max_age = absl::Hours(24);
+
   // What this node says of itself; fills what the configuration's `node` leaves empty.
   std::string service_cluster;
   std::string service_node;

@@ -79,6 +79,10 @@ std::string OptionsJson(const Options& options) {
   text("log_format", options.log_format);
   flag("log_format_escaped", options.log_format_escaped);
   text("log_path", options.log_path);
+  if (!options.snapshot_path.empty()) {
+    text("snapshot_path", options.snapshot_path);
+    duration("snapshot_max_age", options.snapshot_max_age);
+  }
   text("service_cluster", options.service_cluster);
   text("service_node", options.service_node);
   text("service_zone", options.service_zone);

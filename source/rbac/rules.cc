@@ -3,20 +3,42 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "source/net/address.h"
+#include "source/net/tls_facts.h"
 
 namespace remora::rbac {
 namespace {
 
-// One of the names that a certificate has: URI SANs, DNS SANs, the subject.
+// One of the names that a certificate has: URI SANs, DNS SANs, the subject. Where no name is asked
+// for, TLS is enough: whether a certificate is needed is the listener's business.
 bool IsAuthenticated(const Matcher& matcher, const net::TlsFacts* tls) {
-  const net::CertificateFacts* peer = tls == nullptr ? nullptr : tls->peer();
-  if (matcher.text == nullptr) return peer != nullptr;
   if (tls == nullptr) return false;
+  if (matcher.text == nullptr) return true;
+  const net::CertificateFacts* peer = tls->peer();
   const auto matches = [&matcher](const std::string& name) { return matcher.text->Matches(name); };
   if (peer == nullptr) return matches("");
   return std::any_of(peer->uri_sans.begin(), peer->uri_sans.end(), matches) ||
          std::any_of(peer->dns_sans.begin(), peer->dns_sans.end(), matches) ||
          matches(peer->subject);
+}
+
+bool IsIn(const std::optional<net::CidrRange>& range, const net::Address* address) {
+  return address != nullptr && range->Contains(*address);
+}
+
+bool IsToPort(const Matcher& matcher, const net::Address* local) {
+  return local != nullptr && local->is_ip() && local->port() >= matcher.first_port &&
+         local->port() < matcher.end_port;
+}
+
+bool HasPath(const Matcher& matcher, const http::RequestHead* request) {
+  return request != nullptr &&
+         matcher.text->Matches(request->path.substr(0, request->path.find_first_of("?#")));
+}
+
+// Whom a trusted x-forwarded-for names is known of a request alone.
+const net::Address* ClientOf(const Subject& subject) {
+  return subject.info != nullptr ? subject.info->downstream_remote : subject.connection.remote;
 }
 
 }  // namespace
@@ -33,18 +55,27 @@ bool Matcher::Matches(const Subject& subject) const {
     case Kind::kNot:
       return !parts.front().Matches(subject);
     case Kind::kDestinationIp:
-      return range->Contains(subject.local);
+      return IsIn(range, subject.connection.FindLocal());
     case Kind::kDestinationPorts:
-      return subject.local.is_ip() && subject.local.port() >= first_port &&
-             subject.local.port() < end_port;
+      return IsToPort(*this, subject.connection.FindLocal());
     case Kind::kServerName:
-      return text->Matches(subject.server_name);
+      return text->Matches(subject.connection.requested_server_name);
+    case Kind::kHeader:
+      return subject.request != nullptr && header->Matches(*subject.request);
+    case Kind::kPath:
+      return HasPath(*this, subject.request);
+    case Kind::kMetadata:
+      return subject.info != nullptr && metadata->Matches(subject.info->dynamic_metadata);
+    case Kind::kRouteMetadata:
+      return subject.info != nullptr && metadata->Matches(subject.info->route_metadata);
     case Kind::kAuthenticated:
-      return IsAuthenticated(*this, subject.tls);
+      return IsAuthenticated(*this, subject.connection.tls);
     case Kind::kRemoteIp:
-      return range->Contains(subject.remote);
+      return IsIn(range, ClientOf(subject));
+    case Kind::kConnectionRemoteIp:
+      return IsIn(range, subject.connection.remote);
     case Kind::kDirectRemoteIp:
-      return range->Contains(subject.direct_remote);
+      return IsIn(range, subject.connection.direct_remote);
   }
   return false;
 }
@@ -52,10 +83,10 @@ bool Matcher::Matches(const Subject& subject) const {
 Rules::Decision Rules::Decide(const Subject& subject) const {
   for (const Policy& policy : policies_) {
     if (policy.permissions.Matches(subject) && policy.principals.Matches(subject)) {
-      return {action_ == Action::kAllow, policy.name};
+      return {action_ != Action::kDeny, policy.name};
     }
   }
-  return {action_ == Action::kDeny, ""};
+  return {action_ != Action::kAllow, ""};
 }
 
 std::string DenialText(std::string_view policy) {

@@ -2,9 +2,9 @@
 
 // Rules: role-based access control, compiled: policies of what is wanted and who wants it.
 //
-// Matcher is a condition on a Subject: a tree of and, or, not over single facts. Rules asks the
-// policies in the order of their names. Immutable; any thread. Nothing fails: a fact that is not
-// there (a certificate on plain text) matches nothing.
+// Matcher is a condition on a Subject (a connection, or a request on one): a tree of and, or, not
+// over single facts. Rules asks the policies in the order of their names. Immutable; any thread.
+// Nothing fails: a fact that is not there (a certificate on plain text) matches nothing.
 // Source: Envoy source/extensions/filters/common/rbac/{engine_impl,matchers}.cc.
 
 #include <cstdint>
@@ -16,19 +16,18 @@
 #include <vector>
 
 #include "source/http/route/conditions.h"
-#include "source/net/address.h"
+#include "source/http/route/metadata_matcher.h"
+#include "source/http/stream_info.h"
 #include "source/net/cidr.h"
-#include "source/net/tls_facts.h"
 
 namespace remora::rbac {
 
 // Who wants what.
 struct Subject {
-  const net::Address& local;          // where the client wanted to go
-  const net::Address& remote;         // the client
-  const net::Address& direct_remote;  // the peer itself
-  std::string_view server_name;       // SNI; empty: none
-  const net::TlsFacts* tls;           // null: plain text
+  const http::ConnectionFacts& connection;
+  // Of a request; null: the connection itself asks.
+  const http::RequestHead* request = nullptr;
+  const http::StreamInfo* info = nullptr;
 };
 
 struct Matcher {
@@ -40,8 +39,13 @@ struct Matcher {
     kDestinationIp,
     kDestinationPorts,
     kServerName,
+    kHeader,
+    kPath,
+    kMetadata,
+    kRouteMetadata,
     kAuthenticated,
     kRemoteIp,
+    kConnectionRemoteIp,
     kDirectRemoteIp,
   };
 
@@ -52,8 +56,10 @@ struct Matcher {
   std::optional<net::CidrRange> range;  // the kinds with an IP
   int32_t first_port = 0;               // kDestinationPorts: from here
   int32_t end_port = 0;                 // to before here
-  // kServerName; kAuthenticated, where null is any peer.
+  // kServerName, kPath; kAuthenticated, where null is any peer.
   std::shared_ptr<const route::StringMatcher> text;
+  std::shared_ptr<const route::HeaderMatcher> header;
+  std::shared_ptr<const route::MetadataMatcher> metadata;  // kMetadata, kRouteMetadata
 };
 
 struct Policy {
@@ -64,7 +70,7 @@ struct Policy {
 
 class Rules {
  public:
-  enum class Action : uint8_t { kAllow, kDeny };
+  enum class Action : uint8_t { kAllow, kDeny, kLog };
 
   struct Decision {
     bool allowed = true;
@@ -75,6 +81,8 @@ class Rules {
   Rules(Action action, std::vector<Policy> policies)
       : action_(action), policies_(std::move(policies)) {}
   Decision Decide(const Subject& subject) const;
+  // Everything is allowed; whether a policy matched is a hint for logs.
+  bool only_logs() const { return action_ == Action::kLog; }
 
  private:
   Action action_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 
@@ -13,17 +14,50 @@ using upstream::UsageSlot;
 
 namespace {
 
-std::string ScopeName(const upstream::ClusterConfig& cluster, Priority priority) {
-  return absl::StrCat("cluster.", cluster.stat_name(), ".circuit_breakers.",
-                      priority == Priority::kHigh ? "high" : "default");
+// `circuit_breakers.<priority>.<what>`.
+template <Priority kPriority, size_t N>
+consteval auto Name(const char (&what)[N]) {
+  constexpr std::string_view kPrefix =
+      kPriority == Priority::kHigh ? "circuit_breakers.high." : "circuit_breakers.default.";
+  char text[kPrefix.size() + N];
+  std::copy_n(what, N, std::copy_n(kPrefix.data(), kPrefix.size(), text));
+  return stats::FixedName(text);
+}
+
+// BreakerStats as groups of the cluster's own scope: two more scopes a cluster are half a kilobyte.
+template <Priority kPriority>
+struct NamedBreakers {
+  stats::NamedGauge<Name<kPriority>("cx_open")> cx_open;
+  stats::NamedGauge<Name<kPriority>("rq_pending_open")> rq_pending_open;
+  stats::NamedGauge<Name<kPriority>("rq_open")> rq_open;
+  stats::NamedGauge<Name<kPriority>("rq_retry_open")> rq_retry_open;
+  stats::NamedGauge<Name<kPriority>("cx_pool_open")> cx_pool_open;
+  stats::NamedGauge<Name<kPriority>("remaining_cx")> remaining_cx;
+  stats::NamedGauge<Name<kPriority>("remaining_pending")> remaining_pending;
+  stats::NamedGauge<Name<kPriority>("remaining_rq")> remaining_rq;
+  stats::NamedGauge<Name<kPriority>("remaining_retries")> remaining_retries;
+  stats::NamedGauge<Name<kPriority>("remaining_cx_pools")> remaining_cx_pools;
+};
+
+template <Priority kPriority>
+upstream::BreakerStats MakeGauges(stats::Scope& scope, stats::Shard& shard) {
+  const auto made = scope.Make<NamedBreakers<kPriority>>(shard);
+  return {{made.cx_open},           {made.rq_pending_open}, {made.rq_open},
+          {made.rq_retry_open},     {made.cx_pool_open},    {made.remaining_cx},
+          {made.remaining_pending}, {made.remaining_rq},    {made.remaining_retries},
+          {made.remaining_cx_pools}};
+}
+
+std::string ScopeName(const upstream::ClusterConfig& cluster) {
+  return absl::StrCat("cluster.", cluster.stat_name());
 }
 
 }  // namespace
 
 void BreakerGauges::Declare(const upstream::ClusterConfig& cluster, ScopeLease& scopes) {
-  for (const Priority priority : {Priority::kDefault, Priority::kHigh}) {
-    scopes.Add(ScopeName(cluster, priority)).Declare<upstream::BreakerStats>();
-  }
+  stats::Scope& scope = scopes.Add(ScopeName(cluster));
+  scope.Declare<NamedBreakers<Priority::kDefault>>();
+  scope.Declare<NamedBreakers<Priority::kHigh>>();
 }
 
 void BreakerGauges::Refresh(const upstream::ClusterTable& clusters) {
@@ -57,8 +91,10 @@ void BreakerGauges::Refresh(const Cluster& cluster, Priority priority) {
     if (!connections && !pending && !requests && !retries && !pools && !limits.track_remaining)
       return;
     Seen seen{std::make_unique<ScopeLease>(store_), {}};
-    seen.gauges = seen.scope->Add(ScopeName(cluster.config(), priority))
-                      .Make<upstream::BreakerStats>(store_.main_shard());
+    stats::Scope& scope = seen.scope->Add(ScopeName(cluster.config()));
+    seen.gauges = priority == Priority::kHigh
+                      ? MakeGauges<Priority::kHigh>(scope, store_.main_shard())
+                      : MakeGauges<Priority::kDefault>(scope, store_.main_shard());
     found = seen_open_.emplace(std::make_pair(cluster.identity().get(), priority), std::move(seen))
                 .first;
   }

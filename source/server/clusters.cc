@@ -27,16 +27,19 @@ void ShowHostTable(const upstream::Cluster& cluster, ScopeLease& scopes) {
   }
 }
 
+// Of most clusters there is nothing else.
+struct DefaultTransport {
+  stats::NamedCounter<"default.total_match_count"> matches;
+};
+
 // How many new hosts were given which transport: `<name of the match>.total_match_count`.
 void CountTransports(const upstream::Cluster& cluster, const upstream::Cluster* before,
                      stats::Shard& shard) {
-  std::vector<stats::Counter> counters;
-  const auto add = [&](std::string_view name) {
-    counters.push_back(cluster.scope().MakeCounter(
-        shard, absl::StrCat(absl::string_view(name.data(), name.size()), ".total_match_count")));
-  };
-  add("default");
-  for (const upstream::TransportMatch& match : cluster.config().transport_matches) add(match.name);
+  std::vector<stats::Counter> counters = {cluster.scope().Make<DefaultTransport>(shard).matches};
+  for (const upstream::TransportMatch& match : cluster.config().transport_matches) {
+    counters.push_back(
+        cluster.scope().MakeCounter(shard, absl::StrCat(match.name, ".total_match_count")));
+  }
   absl::flat_hash_set<const upstream::Host*> known;
   if (before != nullptr) {
     for (const auto& host : before->hosts()) known.insert(host.get());
@@ -104,6 +107,7 @@ void Clusters::Remove(const std::string& name) {
   const auto entry = entries_.find(name);
   Entry old = std::move(entry->second);
   entries_.erase(entry);
+  if (entries_.size() < entries_.capacity() / 8) entries_.rehash(0);
   Change().Remove(name);
   Drop(std::move(old), *before);
   services_.stats.active_clusters.Set(next_.size());

@@ -27,7 +27,8 @@ class ConfigJournal {
   // One update while it is being taken; it is kept when this ends, if anything came of it.
   class Update {
    public:
-    Update(ConfigJournal& journal, xds::ResourceType type, std::string_view version);
+    Update(ConfigJournal& journal, xds::ResourceType type, std::string_view version,
+           bool from_snapshot = false);
     ~Update();
     Update(const Update&) = delete;
     Update& operator=(const Update&) = delete;
@@ -38,6 +39,9 @@ class ConfigJournal {
     void Refused(std::string_view name, std::string_view reason);
 
    private:
+    // What came just before, with the same answer, and this are one entry.
+    void Extend(admin::JournalEntry& last);
+
     ConfigJournal& journal_;
     admin::JournalEntry entry_;
     event::TimePoint begun_;

@@ -24,14 +24,14 @@ absl::Status DynamicClusters::AddStatic(config::ClusterResource cluster) {
   entry.from_source = false;
   entry.warming = std::make_unique<Version>(services_.stats);
   Version& version = *entry.warming;
-  version.resource = std::move(cluster);
+  version.resource = std::make_unique<config::ClusterResource>(std::move(cluster));
   warming_.insert(name);
-  services_.warmer.Wait(ClusterTarget(name), EndpointsTarget(*version.resource.endpoints));
+  services_.warmer.Wait(ClusterTarget(name), EndpointsTarget(*version.resource->endpoints));
   stats_.cluster_added.Inc();
   CountWarming();
   stats::Scope& scope =
-      version.scopes.Add(absl::StrCat("cluster.", version.resource.config.stat_name()));
-  auto followed = services_.tls.Follow(version.resource.tls_contexts, ClusterTarget(name), scope);
+      version.scopes.Add(absl::StrCat("cluster.", version.resource->config.stat_name()));
+  auto followed = services_.tls.Follow(version.resource->tls_contexts, ClusterTarget(name), scope);
   if (!followed.ok()) return followed.status();
   version.tls = *std::move(followed);
   return absl::OkStatus();
@@ -39,7 +39,7 @@ absl::Status DynamicClusters::AddStatic(config::ClusterResource cluster) {
 
 void DynamicClusters::StartStatic() {
   for (auto& [name, entry] : entries_) {
-    if (!entry.from_source) AskForEndpoints(name, entry, entry.warming->resource);
+    if (!entry.from_source) AskForEndpoints(name, entry, *entry.warming->resource);
   }
 }
 
@@ -53,7 +53,8 @@ void DynamicClusters::Subscribe(const config::ConfigSource& source) {
 
 std::vector<xds::ResourceError> DynamicClusters::OnUpdate(const xds::ResourceUpdate& update) {
   std::vector<xds::ResourceError> errors;
-  ConfigJournal::Update journal(services_.journal, xds::ResourceType::kCluster, update.version);
+  ConfigJournal::Update journal(services_.journal, xds::ResourceType::kCluster, update.version,
+                                update.from_snapshot);
   // One request for all endpoints that the new clusters need.
   services_.sources.Pause(xds::ResourceType::kEndpoints);
   for (const xds::Resource& resource : update.changed) {
@@ -99,11 +100,12 @@ absl::Status DynamicClusters::Put(const xds::Resource& resource, ConfigJournal::
   if (status.ok()) {
     auto version = std::make_unique<Version>(services_.stats);
     version->shown = shown;
-    version->resource = *std::move(translated);
+    version->resource = std::make_unique<config::ClusterResource>(*std::move(translated));
     status = Warm(name, entry, std::move(version));
   }
   if (!status.ok()) {
-    entry.refused = {std::move(shown), std::string(status.message())};
+    entry.refused = std::make_unique<const config::ResourceRefusal>(
+        config::ResourceRefusal{std::move(shown), std::string(status.message())});
     return status;
   }
   entry.refused.reset();
@@ -137,7 +139,7 @@ absl::Status DynamicClusters::Warm(const std::string& name, Entry& entry,
   // The one that waited until now is not used, unless this one cannot be: what it waits for may be
   // what this one does.
   const std::unique_ptr<Version> before = ForgetWarming(name, entry);
-  const config::ClusterResource& cluster = version->resource;
+  const config::ClusterResource& cluster = *version->resource;
   stats::Scope& scope = version->scopes.Add(absl::StrCat("cluster.", cluster.config.stat_name()));
   auto followed = services_.tls.Follow(cluster.tls_contexts, target, scope);
   if (!followed.ok()) {
@@ -176,8 +178,13 @@ void DynamicClusters::AskForEndpoints(const std::string& name, Entry& entry,
                        what = EndpointsTarget(*cluster.endpoints)] {
     services_.warmer.Arrived(target, what);
   };
+  // Thousands of clusters have one source: they share what says so.
+  if (last_source_ == nullptr || *last_source_ != cluster.endpoints->source) {
+    last_source_ = std::make_shared<const config::ConfigSource>(cluster.endpoints->source);
+  }
   auto subscription = std::make_unique<EndpointSubscription>(
-      *cluster.endpoints, absl::StrCat("cluster.", cluster.config.stat_name(), "."),
+      last_source_, cluster.endpoints->service_name,
+      absl::StrCat("cluster.", cluster.config.stat_name(), "."),
       EndpointSubscription::Services{services_.sources, services_.journal, services_.dispatcher},
       std::move(events));
   subscription->Start();
@@ -186,7 +193,7 @@ void DynamicClusters::AskForEndpoints(const std::string& name, Entry& entry,
 
 EndpointSubscription* DynamicClusters::EndpointsFor(Entry& entry, const Version& version) {
   for (const auto* endpoints : {&entry.next_endpoints, &entry.endpoints}) {
-    if (*endpoints != nullptr && (*endpoints)->source() == *version.resource.endpoints) {
+    if (*endpoints != nullptr && (*endpoints)->IsOf(*version.resource->endpoints)) {
       return endpoints->get();
     }
   }
@@ -201,11 +208,16 @@ std::unique_ptr<DynamicClusters::Version> DynamicClusters::ForgetWarming(const s
   return std::move(entry.warming);
 }
 
+void DynamicClusters::OnWarm(std::string_view target) {
+  constexpr std::string_view kPrefix = kClusterTarget;
+  if (target.starts_with(kPrefix)) warm_.emplace(target.substr(kPrefix.size()));
+}
+
 void DynamicClusters::ActivateWarm() {
-  // Activate takes them out.
-  const std::vector<std::string> names(warming_.begin(), warming_.end());
-  for (const std::string& name : names) {
-    if (!services_.warmer.IsWarming(ClusterTarget(name))) Activate(name, entries_[name]);
+  for (const std::string& name : std::exchange(warm_, {})) {
+    // What was warm may have gone since, or wait again, as another version.
+    if (!warming_.contains(name) || services_.warmer.IsWarming(ClusterTarget(name))) continue;
+    Activate(name, entries_[name]);
   }
   CountWarming();
 }
@@ -213,17 +225,20 @@ void DynamicClusters::ActivateWarm() {
 void DynamicClusters::Activate(const std::string& name, Entry& entry) {
   std::unique_ptr<Version> version = std::move(entry.warming);
   warming_.erase(name);
-  const config::ClusterResource& cluster = version->resource;
-  services_.clusters.Put(cluster.config);
+  config::ClusterResource& cluster = *version->resource;
   if (!cluster.endpoints.has_value()) {
     entry.endpoints.reset();
     entry.next_endpoints.reset();
+    services_.clusters.Put(std::move(cluster.config));
   } else {
     EndpointSubscription* endpoints = EndpointsFor(entry, *version);
     if (endpoints == entry.next_endpoints.get()) entry.endpoints = std::move(entry.next_endpoints);
     entry.next_endpoints.reset();
-    services_.clusters.PutHosts(name, TakeHosts(*version, *entry.endpoints));
+    const std::vector<upstream::HostConfig> hosts = TakeHosts(*version, *entry.endpoints);
+    services_.clusters.Put(std::move(cluster.config));
+    services_.clusters.PutHosts(name, hosts);
   }
+  version->resource.reset();
   // The version before it goes behind its cluster: RemovedScopes wants that order.
   entry.active = std::move(version);
 }
@@ -237,10 +252,10 @@ std::vector<upstream::HostConfig> DynamicClusters::TakeHosts(
   if (version.hosts.has_value()) return *std::exchange(version.hosts, std::nullopt);
   if (!endpoints.assignment().has_value()) return {};
   auto hosts = services_.translator.Endpoints(endpoints.assignment()->message,
-                                              version.resource.config.transport_matches);
+                                              version.resource->config.transport_matches);
   // It was good when it came.
   if (!hosts.ok()) {
-    REMORA_LOG(kMain, kError, "cluster ", version.resource.config.name, ": ",
+    REMORA_LOG(kMain, kError, "cluster ", version.resource->config.name, ": ",
                std::string(hosts.status().message()));
     return {};
   }
@@ -254,7 +269,9 @@ absl::Status DynamicClusters::TakeEndpoints(const std::string& name,
   const bool serves = entry.active != nullptr && &from == entry.endpoints.get();
   Version* version = serves ? entry.active.get() : entry.warming.get();
   if (version == nullptr) return absl::OkStatus();
-  auto hosts = services_.translator.Endpoints(message, version->resource.config.transport_matches);
+  const upstream::ClusterConfig& config =
+      serves ? services_.clusters.Find(name)->config() : version->resource->config;
+  auto hosts = services_.translator.Endpoints(message, config.transport_matches);
   if (!hosts.ok()) return hosts.status();
   if (serves) {
     services_.clusters.PutHosts(name, hosts->hosts);
@@ -280,7 +297,7 @@ void DynamicClusters::Show(config::ShownResources& shown) const {
     cluster.name = name;
     if (entry.active != nullptr) cluster.active = entry.active->shown;
     if (entry.warming != nullptr) cluster.warming = entry.warming->shown;
-    cluster.refused = entry.refused;
+    if (entry.refused != nullptr) cluster.refused = *entry.refused;
   }
 }
 

@@ -58,6 +58,8 @@ class DynamicClusters final : public xds::ResourceUser {
   void Subscribe(const config::ConfigSource& source);
   // The source of clusters has answered, or there is no use in waiting for it.
   bool settled() const { return settled_; }
+  // Of any target of the Warmer: it waits for nothing any more.
+  void OnWarm(std::string_view target);
   // Uses those whose last thing to wait for has come.
   void ActivateWarm();
 
@@ -73,7 +75,8 @@ class DynamicClusters final : public xds::ResourceUser {
     explicit Version(stats::Store& store) : scopes(store) {}
 
     config::ResourceVersion shown;
-    config::ClusterResource resource;
+    // Until it is used: then it is the cluster's, and a copy of it in thousands is megabytes.
+    std::unique_ptr<config::ClusterResource> resource;
     // Of the assignment that came while it warmed; none: the subscription has an older one, or
     // none.
     std::optional<std::vector<upstream::HostConfig>> hosts;
@@ -87,7 +90,7 @@ class DynamicClusters final : public xds::ResourceUser {
     // Of `active`, and of `warming` if that is from the same source.
     std::unique_ptr<EndpointSubscription> endpoints;
     std::unique_ptr<EndpointSubscription> next_endpoints;  // of `warming`, from another
-    std::optional<config::ResourceRefusal> refused;
+    std::unique_ptr<const config::ResourceRefusal> refused;
   };
 
   absl::Status Put(const xds::Resource& resource, ConfigJournal::Update& journal);
@@ -112,8 +115,12 @@ class DynamicClusters final : public xds::ResourceUser {
   ClusterManagerStats stats_;
   absl::btree_map<std::string, Entry> entries_;
   absl::btree_set<std::string> warming_;  // names of entries
+  // Those that have become warm since the last look: answers may come one by one, and looking at
+  // thousands for each of them takes seconds.
+  absl::btree_set<std::string> warm_;
   std::string version_;
   bool settled_ = false;
+  std::shared_ptr<const config::ConfigSource> last_source_;  // of endpoints
   std::unique_ptr<xds::Subscription> subscription_;
 };
 

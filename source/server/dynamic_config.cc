@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "source/base/log.h"
 
 namespace remora::server {
@@ -64,7 +65,7 @@ void DynamicConfig::Advance() {
   listeners_.ActivateWarm();
   // Make before break: no listener before the clusters that its routes may name.
   const bool answered = !setup_.clusters.has_value() || clusters_.settled();
-  if (listeners_asked_ || !answered || services_.warmer.Count(kClusterTarget) > 0) return;
+  if (listeners_asked_ || !answered || services_.warmer.Any(kClusterTarget)) return;
   listeners_asked_ = true;
   if (setup_.listeners.has_value()) listeners_.Subscribe(*setup_.listeners);
 }
@@ -76,6 +77,27 @@ config::ShownResources DynamicConfig::Show() const {
   routes_.Show(shown);
   extensions_.Show(shown);
   return shown;
+}
+
+void DynamicConfig::AddContents(std::vector<xds::ResourceStatus>& resources) const {
+  using Key = std::pair<xds::ResourceType, std::string>;
+  absl::flat_hash_map<Key, std::string> contents;
+  config::ShownResources shown = Show();
+  const auto add = [&contents](xds::ResourceType type, std::vector<config::ShownResource>& list) {
+    for (config::ShownResource& resource : list) {
+      // The last one that was taken, whether it is in use yet or not.
+      auto& last = resource.warming.has_value() ? resource.warming : resource.active;
+      if (last.has_value()) contents[{type, resource.name}] = std::move(last->message);
+    }
+  };
+  add(xds::ResourceType::kCluster, shown.clusters);
+  add(xds::ResourceType::kListener, shown.listeners);
+  for (xds::ResourceStatus& resource : resources) {
+    if (resource.bytes != nullptr || resource.taken_at == 0) continue;
+    const auto found = contents.find({resource.type, resource.name});
+    if (found != contents.end())
+      resource.bytes = std::make_shared<const std::string>(found->second);
+  }
 }
 
 }  // namespace remora::server

@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -21,6 +22,7 @@
 #include "source/server/dynamic_listeners.h"
 #include "source/server/dynamic_routes.h"
 #include "source/server/dynamic_runtime.h"
+#include "source/xds/resource_status.h"
 
 namespace remora::server {
 
@@ -60,10 +62,14 @@ class DynamicConfig {
   void FollowStatic(const config::ListenerTable& listeners);
   // Asks for what everything else waits for.
   void Start();
+  // `who`, as the Warmer knows it, waits for nothing any more.
+  void OnWarm(const std::string& who) { clusters_.OnWarm(who); }
   // Something has become warm, or an answer has come: uses it, and asks for what comes next.
   void Advance();
 
   config::ShownResources Show() const;
+  // Those that are here alone: sources keep no copies of clusters and listeners.
+  void AddContents(std::vector<xds::ResourceStatus>& resources) const;
   std::vector<admin::JournalEntry> journal() const { return journal_.entries(); }
 
  private:

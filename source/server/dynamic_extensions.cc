@@ -67,8 +67,8 @@ void ExtensionSubscription::Start() {
 size_t ExtensionSubscription::Add(const config::ExtensionUse& use, const std::string& who) {
   users_.push_back({++last_id_, use, who});
   Version first = use.fallback;
-  if (resource_.shown().active.has_value()) {
-    absl::StatusOr<Version> version = Translate(resource_.shown().active->message, use);
+  if (resource_.active().has_value()) {
+    absl::StatusOr<Version> version = Translate(resource_.active()->message, use);
     if (version.ok()) {
       first = *std::move(version);
     } else {

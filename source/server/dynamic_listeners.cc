@@ -29,7 +29,8 @@ void DynamicListeners::Subscribe(const config::ConfigSource& source) {
 
 std::vector<xds::ResourceError> DynamicListeners::OnUpdate(const xds::ResourceUpdate& update) {
   std::vector<xds::ResourceError> errors;
-  ConfigJournal::Update journal(services_.journal, xds::ResourceType::kListener, update.version);
+  ConfigJournal::Update journal(services_.journal, xds::ResourceType::kListener, update.version,
+                                update.from_snapshot);
   // One request for all route tables that the new listeners need.
   services_.sources.Pause(xds::ResourceType::kRoutes);
   // First what goes: what comes may want its address.

@@ -73,13 +73,13 @@ void RouteSubscription::Start() {
 
 size_t RouteSubscription::Add(const config::RouteUse& use, const std::string& who) {
   User user{++last_id_, use.slot, use.filters, who, nullptr};
-  if (resource_.shown().active.has_value()) {
+  if (resource_.active().has_value()) {
     const auto same = std::find_if(users_.begin(), users_.end(), [&use](const User& other) {
       return SameFilters(other.filters, use.filters);
     });
     auto table = same != users_.end()
                      ? absl::StatusOr<Table>(same->table)
-                     : services_.translator.Routes(resource_.shown().active->message, use.filters);
+                     : services_.translator.Routes(resource_.active()->message, use.filters);
     if (table.ok()) {
       user.table = *std::move(table);
       services_.put(user.slot, user.table);

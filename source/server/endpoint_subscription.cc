@@ -4,18 +4,18 @@
 
 namespace remora::server {
 
-EndpointSubscription::EndpointSubscription(config::EndpointSource source,
-                                           std::string_view stat_prefix, const Services& services,
-                                           Events events)
+EndpointSubscription::EndpointSubscription(std::shared_ptr<const config::ConfigSource> source,
+                                           std::string service_name, std::string_view stat_prefix,
+                                           const Services& services, Events events)
     : source_(std::move(source)),
       events_(std::move(events)),
-      resource_(source_.service_name, xds::ResourceType::kEndpoints, services.journal,
+      resource_(std::move(service_name), xds::ResourceType::kEndpoints, services.journal,
                 services.dispatcher),
-      subscription_(services.sources.Subscribe(source_.source, xds::ResourceType::kEndpoints, false,
+      subscription_(services.sources.Subscribe(*source_, xds::ResourceType::kEndpoints, false,
                                                stat_prefix, *this)) {}
 
 void EndpointSubscription::Start() {
-  subscription_->SetNames({source_.service_name});
+  subscription_->SetNames({resource_.name()});
   subscription_->Start();
 }
 

@@ -8,6 +8,7 @@
 // main. Failures are those of a FollowedResource.
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,19 +37,19 @@ class EndpointSubscription final : public xds::ResourceUser {
     std::function<void()> on_settled;
   };
   // Statistics are made below `stat_prefix`. Nothing is called before Start has returned.
-  EndpointSubscription(config::EndpointSource source, std::string_view stat_prefix,
-                       const Services& services, Events events);
+  EndpointSubscription(std::shared_ptr<const config::ConfigSource> source, std::string service_name,
+                       std::string_view stat_prefix, const Services& services, Events events);
   EndpointSubscription(const EndpointSubscription&) = delete;
   EndpointSubscription& operator=(const EndpointSubscription&) = delete;
   void Start();
 
-  const config::EndpointSource& source() const { return source_; }
+  bool IsOf(const config::EndpointSource& source) const {
+    return *source_ == source.source && resource_.name() == source.service_name;
+  }
   bool settled() const { return settled_; }
   // The last good one; none: nothing has come.
-  const std::optional<config::ResourceVersion>& assignment() const {
-    return resource_.shown().active;
-  }
-  const config::ShownResource& shown() const { return resource_.shown(); }
+  const std::optional<config::ResourceVersion>& assignment() const { return resource_.active(); }
+  config::ShownResource shown() const { return resource_.shown(); }
 
   std::vector<xds::ResourceError> OnUpdate(const xds::ResourceUpdate& update) override;
   void OnFetchTimeout(absl::Span<const std::string> names) override;
@@ -56,7 +57,7 @@ class EndpointSubscription final : public xds::ResourceUser {
  private:
   void Settle();
 
-  config::EndpointSource source_;
+  std::shared_ptr<const config::ConfigSource> source_;
   Events events_;
   bool settled_ = false;
   FollowedResource resource_;

@@ -8,34 +8,43 @@ namespace remora::server {
 std::vector<xds::ResourceError> FollowedResource::Offer(
     const xds::ResourceUpdate& update, absl::FunctionRef<absl::Status(std::string_view)> take) {
   std::vector<xds::ResourceError> errors;
-  ConfigJournal::Update journal(journal_, type_, update.version);
+  ConfigJournal::Update journal(journal_, type_, update.version, update.from_snapshot);
   for (const xds::Resource& resource : update.changed) {
-    if (resource.name != shown_.name) continue;
+    if (resource.name != name_) continue;
     config::ResourceVersion version{std::string(resource.version), std::string(resource.bytes),
                                     dispatcher_.wall_now()};
     const absl::Status status = take(resource.bytes);
     if (status.ok()) {
-      shown_.active.has_value() ? journal.Changed(shown_.name) : journal.Added(shown_.name);
-      shown_.active = std::move(version);
-      shown_.refused.reset();
+      active_.has_value() ? journal.Changed(name_) : journal.Added(name_);
+      active_ = std::move(version);
+      refused_.reset();
       continue;
     }
     const std::string message(status.message());
-    journal.Refused(shown_.name, message);
-    errors.push_back({shown_.name, message});
-    shown_.refused = {std::move(version), message};
+    journal.Refused(name_, message);
+    errors.push_back({name_, message});
+    refused_ = std::make_unique<const config::ResourceRefusal>(
+        config::ResourceRefusal{std::move(version), message});
   }
   return errors;
 }
 
 bool FollowedResource::Withdraw(const xds::ResourceUpdate& update) {
   const bool named =
-      std::find(update.removed.begin(), update.removed.end(), shown_.name) != update.removed.end();
-  if (!named || !shown_.active.has_value()) return false;
-  ConfigJournal::Update(journal_, type_, update.version).Removed(shown_.name);
-  shown_.active.reset();
-  shown_.refused.reset();
+      std::find(update.removed.begin(), update.removed.end(), name_) != update.removed.end();
+  if (!named || !active_.has_value()) return false;
+  ConfigJournal::Update(journal_, type_, update.version, update.from_snapshot).Removed(name_);
+  active_.reset();
+  refused_.reset();
   return true;
+}
+
+config::ShownResource FollowedResource::shown() const {
+  config::ShownResource shown;
+  shown.name = name_;
+  shown.active = active_;
+  if (refused_ != nullptr) shown.refused = *refused_;
+  return shown;
 }
 
 }  // namespace remora::server

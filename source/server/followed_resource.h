@@ -7,6 +7,8 @@
 // is a NACK, and the last good version stays. What a source takes away stays too, as in Envoy,
 // where the one that refers to it is what is removed; who sees it otherwise asks Withdraw.
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,23 +27,26 @@ class FollowedResource {
   // Both outlive it.
   FollowedResource(std::string name, xds::ResourceType type, ConfigJournal& journal,
                    event::Dispatcher& dispatcher)
-      : type_(type), journal_(journal), dispatcher_(dispatcher) {
-    shown_.name = std::move(name);
-  }
+      : type_(type), journal_(journal), dispatcher_(dispatcher), name_(std::move(name)) {}
 
   // `take`: uses the message (in binary), or says why not.
   std::vector<xds::ResourceError> Offer(const xds::ResourceUpdate& update,
                                         absl::FunctionRef<absl::Status(std::string_view)> take);
   // Whether `update` takes away what there is; it is noted then.
   bool Withdraw(const xds::ResourceUpdate& update);
-  const std::string& name() const { return shown_.name; }
-  const config::ShownResource& shown() const { return shown_; }
+  const std::string& name() const { return name_; }
+  // The last good one; none: nothing has come.
+  const std::optional<config::ResourceVersion>& active() const { return active_; }
+  config::ShownResource shown() const;
 
  private:
   const xds::ResourceType type_;
   ConfigJournal& journal_;
   event::Dispatcher& dispatcher_;
-  config::ShownResource shown_;
+  const std::string name_;
+  std::optional<config::ResourceVersion> active_;
+  // There is one of these for each of thousands of clusters, and hardly ever a refusal.
+  std::unique_ptr<const config::ResourceRefusal> refused_;
 };
 
 }  // namespace remora::server

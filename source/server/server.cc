@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "source/admin/admin_filter.h"
 #include "source/base/log.h"
+#include "source/xds/client_status.h"
 
 namespace remora::server {
 
@@ -84,15 +85,24 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
           this),
       listeners_({store_, listener_stats_, draining_, main_.dispatcher(), workers_, removed_scopes_,
                   [this] { publication_.Publish(); }}),
-      warmer_([this](const std::string&) { main_.dispatcher().AtTurnEnd(start_task_); }),
+      warmer_([this](const std::string& who) {
+        dynamic_->OnWarm(who);
+        main_.dispatcher().AtTurnEnd(start_task_);
+      }),
       sources_(std::move(bootstrap_.ads), bootstrap_.node_proto,
                {main_.dispatcher(), main_.clusters(), store_, files_,
                 options_.dynamic_unknown_fields, stats_.dynamic_unknown_fields}),
+      snapshot_file_(options_.snapshot.path, clock),
       secrets_({main_.dispatcher(), files_, store_, options_.dynamic_unknown_fields,
                 stats_.dynamic_unknown_fields, &sources_},
                warmer_),
       tls_(std::move(bootstrap_.tls_parts), secrets_, store_),
       start_task_([](void* self) { static_cast<Server*>(self)->StartWhatIsReady(); }, this) {
+  if (!options_.snapshot.path.empty()) {
+    snapshots_.emplace(
+        options_.snapshot, bootstrap_.node,
+        SnapshotKeeper::Services{sources_, snapshot_file_, main_.dispatcher(), store_});
+  }
   for (size_t i = 0; i < options_.concurrency; ++i) {
     stats::Shard& shard = store_.worker_shard(i);
     workers_.push_back(std::make_unique<Worker>(
@@ -173,8 +183,13 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
   facts.command_line_options = options_.command_line_options;
   if (options_.dumper != nullptr) facts.node = options_.dumper->NodeJson();
   auto environment = std::make_unique<admin::Environment>(admin::Environment{
-      store_, tags, clock_, std::move(facts), [this] { return State(); },
-      [this] { return publication_.world(); }, [this] { return listeners_.addresses(); },
+      store_,
+      tags,
+      clock_,
+      std::move(facts),
+      [this] { return State(); },
+      [this] { return publication_.world(); },
+      [this] { return listeners_.addresses(); },
       [this](const admin::Parameters& parameters) { return DumpConfig(parameters); },
       [this] { Quit(); },
       [this] {
@@ -188,8 +203,13 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
       [this](const admin::DrainRequest& request) { DrainListeners(request); },
       [this] { return runtime_.snapshot(); },
       [this](const admin::Parameters& overrides) { return runtime_.Modify(overrides); },
-      [this] { ReopenLogs(); }, bootstrap_.admin.allow_paths, [this] { return Unready(); },
-      [this] { return tls_.Served(); }, [this] { return dynamic_->journal(); }});
+      [this] { ReopenLogs(); },
+      bootstrap_.admin.allow_paths,
+      [this] { return Unready(); },
+      [this] { return tls_.Served(); },
+      [this] { return dynamic_->journal(); },
+      [this](const admin::ClientStatusRequest& request) { return ClientStatus(request); },
+      [this] { return sources_.Restored(); }});
   return environment;
 }
 
@@ -207,6 +227,12 @@ absl::StatusOr<std::string> Server::DumpConfig(const admin::Parameters& paramete
   config::ShownResources shown = dynamic_->Show();
   shown.secrets = secrets_.Shown();
   return options_.dumper->Dump(query, shown);
+}
+
+std::string Server::ClientStatus(const admin::ClientStatusRequest& request) const {
+  std::vector<xds::ResourceStatus> resources = sources_.Show();
+  if (!request.without_contents) dynamic_->AddContents(resources);
+  return xds::ClientStatus(sources_.node(), resources, {request.without_contents, request.binary});
 }
 
 absl::Status Server::StartAdmin() {
@@ -268,6 +294,7 @@ absl::Status Server::Initialize(bool listen) {
   publication_.Publish();
   if (!listen) return status;
 
+  if (snapshots_.has_value()) snapshots_->Start();
   status.Update(OpenLogs());
   status.Update(listeners_.Bind(*publication_.world()->listeners));
   status.Update(StartAdmin());
@@ -297,6 +324,7 @@ int Server::Run() {
   flush_timer_.Arm(clock_.Now() + bootstrap_.stats_flush_interval);
   main_.dispatcher().Run();
   for (auto& worker : workers_) worker->Stop();
+  if (snapshots_.has_value()) snapshots_->Flush();
   sources_.Close();
   main_.Clear();
   REMORA_LOG(kMain, kInfo, "exiting");
@@ -307,7 +335,7 @@ bool Server::StartWhatIsReady() {
   dynamic_->Advance();
   const bool live = state_ == admin::ServerState::kLive;
   // Clusters first, as in Envoy: no listener takes a request that has nowhere to go.
-  if (!live && (warmer_.IsWarming(kRuntimeTarget) || warmer_.Count(kClusterTarget) > 0)) {
+  if (!live && (warmer_.IsWarming(kRuntimeTarget) || warmer_.Any(kClusterTarget))) {
     SetState(admin::ServerState::kPreInitializing);
     return true;
   }
@@ -321,7 +349,7 @@ bool Server::StartWhatIsReady() {
     return false;
   }
   if (live) return true;
-  if (warmer_.Count(kListenerTarget) > 0 || warmer_.IsWarming(kClusterSourceTarget) ||
+  if (warmer_.Any(kListenerTarget) || warmer_.IsWarming(kClusterSourceTarget) ||
       warmer_.IsWarming(kListenerSourceTarget)) {
     SetState(admin::ServerState::kInitializing);
     return true;
@@ -407,22 +435,38 @@ absl::Status Server::OpenLogs() {
 
 void Server::RefreshGauges() {
   log_files_.Refresh();
+  if (snapshots_.has_value()) snapshots_->Refresh();
   breaker_gauges_.Refresh(*clusters_.table());
   stats_.days_until_first_cert_expiring.Set(tls_.DaysLeft(clock_.WallNow()));
   stats_.uptime.Set(static_cast<uint64_t>((clock_.Now() - started_) / event::kSecond));
   const struct mallinfo2 info = mallinfo2();
-  stats_.memory_allocated.Set(info.uordblks + info.hblkhd);
+  const size_t allocated = info.uordblks + info.hblkhd;
+  const size_t resident = ResidentBytes();
+  stats_.memory_allocated.Set(allocated);
   stats_.memory_heap_size.Set(info.arena + info.hblkhd);
-  stats_.memory_physical_size.Set(ResidentBytes());
+  stats_.memory_physical_size.Set(resident);
+  unused_bytes_ = resident - std::min(resident, allocated);
   // Without admin's own, as in Envoy: who waits for it to become 0 asks through admin.
   uint64_t connections = 0;
   for (const auto& worker : workers_) connections += worker->connections();
   stats_.total_connections.Set(connections);
 }
 
+// What a large update leaves behind: glibc keeps free memory below what is in use for ever.
+void Server::ReturnMemory() {
+  constexpr size_t kWorthwhile = 4 * 1024 * 1024;
+  if (unused_bytes_ > least_unused_bytes_ + kWorthwhile) {
+    malloc_trim(0);
+    RefreshGauges();
+    least_unused_bytes_ = unused_bytes_;
+  }
+  least_unused_bytes_ = std::min(least_unused_bytes_, unused_bytes_);
+}
+
 void Server::FlushStats() {
-  RefreshGauges();
   removed_scopes_.Sweep();
+  RefreshGauges();
+  ReturnMemory();
   if (!bootstrap_.stats_flush_on_admin) store_.FlushIntervals();
   flush_timer_.Arm(clock_.Now() + bootstrap_.stats_flush_interval);
 }

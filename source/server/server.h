@@ -35,6 +35,7 @@
 #include "source/server/secret_contexts.h"
 #include "source/server/server_stats.h"
 #include "source/server/signals.h"
+#include "source/server/snapshot_keeper.h"
 #include "source/server/tls_contexts.h"
 #include "source/server/warmer.h"
 #include "source/server/worker.h"
@@ -50,7 +51,8 @@ struct ServerOptions {
   uint64_t static_unknown_fields = 0;
   std::string admin_address_path;  // file that gets the admin listener's address; empty: none
   DrainOptions drain;
-  bool own_ip_v6 = false;            // which of the machine's addresses x-forwarded-for shows
+  bool own_ip_v6 = false;  // which of the machine's addresses x-forwarded-for shows
+  SnapshotOptions snapshot;
   std::string version;               // for /server_info
   std::string command_line_options;  // JSON, for /server_info
   // What to do about fields of secrets that are not known.
@@ -95,11 +97,13 @@ class Server {
   absl::Status StartAdmin();
   // Builds what TLS contexts can be built, and asks for the secrets of the others.
   absl::Status StartSecrets();
+  std::string ClientStatus(const admin::ClientStatusRequest& request) const;
   absl::StatusOr<std::string> DumpConfig(const admin::Parameters& parameters) const;
   std::unique_ptr<admin::Environment> MakeEnvironment(const stats::TagExtractor& tags);
   void OnSignal(int number);
   void DrainListeners(const admin::DrainRequest& request);
   void FlushStats();
+  void ReturnMemory();
   void RefreshGauges();
   void SetState(admin::ServerState state);
   // With draining taken into account.
@@ -134,9 +138,13 @@ class Server {
   RuntimeLayers runtime_;
   Signals signals_;
   event::Timer flush_timer_;
+  size_t unused_bytes_ = 0;        // resident, and not of the heap in use, at the last flush
+  size_t least_unused_bytes_ = 0;  // after memory was returned
   ListenerSet listeners_;
   Warmer warmer_;
   xds::SourceSet sources_;
+  xds::SnapshotFile snapshot_file_;
+  std::optional<SnapshotKeeper> snapshots_;  // none: there is no --snapshot-path
   SecretContexts secrets_;
   TlsContexts tls_;
   std::unique_ptr<DynamicConfig> dynamic_;

@@ -1,7 +1,5 @@
 #include "source/server/warmer.h"
 
-#include <algorithm>
-
 namespace remora::server {
 
 void Warmer::Arrived(const std::string& who, const std::string& what) {
@@ -11,10 +9,9 @@ void Warmer::Arrived(const std::string& who, const std::string& what) {
   on_warm_(who);
 }
 
-size_t Warmer::Count(std::string_view prefix) const {
-  return static_cast<size_t>(
-      std::count_if(waiting_.begin(), waiting_.end(),
-                    [prefix](const auto& entry) { return entry.first.starts_with(prefix); }));
+bool Warmer::Any(std::string_view prefix) const {
+  const auto first = waiting_.lower_bound(std::string(prefix));
+  return first != waiting_.end() && first->first.starts_with(prefix);
 }
 
 std::vector<std::pair<std::string, std::vector<std::string>>> Warmer::waiting() const {

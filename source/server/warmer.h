@@ -34,8 +34,8 @@ class Warmer {
   }
 
   bool IsWarming(const std::string& who) const { return waiting_.contains(who); }
-  // Of those that wait, the ones whose name begins so.
-  size_t Count(std::string_view prefix) const;
+  // Somebody waits whose name begins so.
+  bool Any(std::string_view prefix) const;
 
   // Everybody who waits, and what for, in the order of names.
   std::vector<std::pair<std::string, std::vector<std::string>>> waiting() const;

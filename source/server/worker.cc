@@ -8,11 +8,23 @@
 #include "absl/strings/str_cat.h"
 
 namespace remora::server {
+namespace {
+
+// How many unused blocks are kept. Main has a large answer of a control plane now and then, and no
+// streams to keep megabytes ready for.
+size_t IdleBlocks(const stats::Shard& shard) {
+  constexpr size_t kOfMain = 16;
+  constexpr size_t kOfWorkers = 256;
+  return shard.index() == 0 ? kOfMain : kOfWorkers;
+}
+
+}  // namespace
 
 Worker::Worker(size_t index, stats::Shard& shard, event::Clock& clock, std::string_view own_ip,
                const runtime::ProcessState& process, access_log::LogWriter& logs,
                const access_log::FileStats& file_stats, stats::Scope& service_log_scope)
     : index_(index),
+      blocks_(IdleBlocks(shard)),
       dispatcher_(clock),
       dates_(clock),
       log_files_(logs, dispatcher_, file_stats),

@@ -60,7 +60,7 @@ Scope::Group& Scope::FindOrAddGroup(const GroupSpec& spec) {
   for (Group& group : groups_) {
     if (group.spec == &spec) return group;
   }
-  // One or two groups are the rule, and a scope per cluster: no room kept for more.
+  // A few groups are the rule, and a scope per cluster: no room kept for more.
   groups_.reserve(groups_.size() + 1);
   groups_.emplace_back(&spec);
   ApplyMatcher(groups_.back());
@@ -169,16 +169,23 @@ void Scope::FlushHistogram(Group& group, uint16_t slot) {
   if (shard == store_.shard_count()) return;
   std::array<uint64_t, kHistogramBins> counts{};
   uint64_t sum = 0;
+  bool small = true;  // they have nothing but the values below kSmallBins
   for (; shard < store_.shard_count(); ++shard) {
     const HistogramBins* bins = bins_of(shard);
-    if (bins != nullptr) bins->AddTo(counts, sum);
+    if (bins == nullptr) continue;
+    small = small && bins->MemoryUsage() == sizeof(HistogramBins);
+    bins->AddTo(counts, sum);
   }
+  // Thousands of clusters have durations of a millisecond at most, which need no long search. A
+  // larger value that comes in between is seen the next time.
+  const std::span<const uint64_t> seen =
+      std::span(counts).first(small ? kSmallBins : counts.size());
   if (group.history == nullptr) group.history = std::make_unique<History[]>(group.spec->slots);
   History& history = group.history[slot];
   HistogramValue before = std::move(history.cumulative);
-  history.cumulative = HistogramValue::FromCounts(counts, sum);
+  history.cumulative = HistogramValue::FromCounts(seen, sum);
   before.SubtractFrom(counts, sum);
-  history.interval = HistogramValue::FromCounts(counts, sum);
+  history.interval = HistogramValue::FromCounts(seen, sum);
 }
 
 void Scope::AddOne(SnapshotBuilder& snapshot, const Group& group, const TextCell* text,

@@ -70,6 +70,9 @@ void Store::Quiesce(RemovalEpoch passed) {
     scopes_.erase(scopes_.find(scope->prefix()));
   }
   removed_.erase(removed_.begin(), removed_.begin() + static_cast<ptrdiff_t>(done));
+  if (removed_.empty()) removed_.shrink_to_fit();
+  // A table keeps its room, and thousands of clusters may be gone for good.
+  if (scopes_.size() < scopes_.capacity() / 8) scopes_.rehash(0);
 }
 
 MetricId Store::Register(std::string_view full_name, Kind kind, Unit unit) {

@@ -1,10 +1,29 @@
 #include "source/upstream/cluster_table.h"
 
+#include <atomic>
 #include <utility>
 
 #include "absl/hash/hash.h"
 
 namespace remora::upstream {
+namespace {
+
+// To write to: a copy, unless no other table has it. A first answer of thousands of clusters would
+// otherwise copy each shard as often as it has entries.
+template <class Shard>
+Shard& Own(std::shared_ptr<const Shard>& shard) {
+  if (shard != nullptr && shard.use_count() == 1) {
+    // What a worker's thread read before it let go of its table comes before what is written now.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return const_cast<Shard&>(*shard);  // made below, as one that may change
+  }
+  auto next = shard == nullptr ? std::make_shared<Shard>() : std::make_shared<Shard>(*shard);
+  Shard& own = *next;
+  shard = std::move(next);
+  return own;
+}
+
+}  // namespace
 
 // The high bits: those of a shard's own map are the low ones.
 size_t ClusterTable::ShardOf(std::string_view name) {
@@ -27,18 +46,16 @@ std::shared_ptr<const Cluster> ClusterTable::Find(std::string_view name) const {
 
 void ClusterTable::Put(std::shared_ptr<const Cluster> cluster) {
   std::shared_ptr<const Shard>& shard = shards_[ShardOf(cluster->name())];
-  auto next = shard == nullptr ? std::make_shared<Shard>() : std::make_shared<Shard>(*shard);
   const std::string& name = cluster->name();
-  size_ += next->insert_or_assign(name, std::move(cluster)).second ? 1 : 0;
-  shard = std::move(next);
+  size_ += Own(shard).insert_or_assign(name, std::move(cluster)).second ? 1 : 0;
 }
 
 void ClusterTable::Remove(std::string_view name) {
   if (Get(name) == nullptr) return;
   std::shared_ptr<const Shard>& shard = shards_[ShardOf(name)];
-  auto next = std::make_shared<Shard>(*shard);
-  next->erase(absl::string_view(name.data(), name.size()));
-  shard = next->empty() ? nullptr : std::move(next);
+  Shard& own = Own(shard);
+  own.erase(absl::string_view(name.data(), name.size()));
+  if (own.empty()) shard = nullptr;
   --size_;
 }
 

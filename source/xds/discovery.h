@@ -55,6 +55,7 @@ struct Response {
   std::vector<Offer> offers = {};
   std::vector<std::string> removed = {};       // delta
   std::vector<ResourceError> unreadable = {};  // resources that are not among the offers
+  bool from_snapshot = false;                  // said before this process started: has no nonce
 };
 
 }  // namespace remora::xds

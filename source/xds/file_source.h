@@ -39,6 +39,9 @@ class FileSource final : public Source {
   TypeState& State(ResourceType type) override;
   void Wake() override { services_.dispatcher.AtTurnEnd(task_); }
   std::string Trouble() const override { return trouble_; }
+  void Show(std::vector<ResourceStatus>& into) const override {
+    state_.Show(services_.dispatcher.now(), services_.dispatcher.wall_now(), into);
+  }
   void Close() override { closed_ = true; }
 
   ResourceType type() const { return state_.type(); }

@@ -57,7 +57,8 @@ struct ResourceError {
 struct ResourceUpdate {
   absl::Span<const Resource> changed;  // new, or other bytes than the last accepted ones
   absl::Span<const std::string> removed;
-  std::string_view version;  // of the response
+  std::string_view version;    // of the response
+  bool from_snapshot = false;  // of an earlier process: nobody stands by it yet
 };
 
 // A face: what becomes of resources.
@@ -69,6 +70,8 @@ class ResourceUser {
   // initial_fetch_timeout has passed and the source has said nothing about these. Empty: of a
   // wildcard subscription.
   virtual void OnFetchTimeout(absl::Span<const std::string> names) = 0;
+  // The source stands by these, which came from a snapshot. For show only: nothing has changed.
+  virtual void OnConfirmed(absl::Span<const std::string> names) { static_cast<void>(names); }
 
  protected:
   ~ResourceUser() = default;

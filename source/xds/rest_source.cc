@@ -57,6 +57,7 @@ RestSource::RestSource(config::ApiSource source, ResourceType type,
       task_(&OnTask, this),
       next_(services.dispatcher.timers(), &OnTimer, this),
       expiry_(services.dispatcher.timers(), &OnExpiry, this) {
+  if (services_.on_taken) state_.KeepBytes();
   state_.OnStreamOpened();
 }
 
@@ -76,6 +77,9 @@ void RestSource::OnTask(void* self) {
   auto* const source = static_cast<RestSource*>(self);
   if (source->closed_) return;
   if (source->state_.HasLate()) source->state_.TellLate();
+  if (!source->trouble_.empty()) {
+    source->shelf_.Give(source->state_, source->services_.dispatcher.now());
+  }
   // The answer to the last response waits for the next time.
   if (source->state_.HasNews()) source->Ask();
 }
@@ -131,6 +135,7 @@ void RestSource::OnEnd(http::HeaderMap*) {
   if (status_ == kOk) return Take();
   if (status_ != kNotModified) return Fail(Concat("status ", status_));
   trouble_.clear();
+  heard_at_ = services_.dispatcher.wall_now();
   Settle();
 }
 
@@ -151,7 +156,10 @@ void RestSource::Take() {
   if (document != nullptr) config::ReadMessage(*document, options, message, report);
   if (!report.errors.empty()) return Fail(report.errors.errors().front().ToString());
   trouble_.clear();
+  heard_at_ = services_.dispatcher.wall_now();
+  shelf_.Drop(state_.type());
   state_.OnResponse(TakeSotw(message, TypeUrl(state_.type())), services_.dispatcher.now());
+  if (services_.on_taken) services_.on_taken();
   Settle();
 }
 
@@ -165,7 +173,18 @@ void RestSource::Fail(const std::string& why) {
                "; it is tried again");
   }
   for (Watch* watch : state_.watches()) watch->OnSourceFailed();
+  Wake();
   Settle();
+}
+
+void RestSource::Collect(std::vector<SnapshotPart>& parts) const {
+  if (state_.type() == ResourceType::kSecret) return;
+  SnapshotPart part = CollectPart(&state_, shelf_.Find(state_.type()));
+  if (part.at == 0 && !state_.answered()) return;
+  part.source = config::Describe(source_);
+  part.type = state_.type();
+  if (part.at == 0) part.at = heard_at_;
+  parts.push_back(std::move(part));
 }
 
 // Until the next time.

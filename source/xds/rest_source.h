@@ -38,6 +38,12 @@ class RestSource final : public Source, private upstream::AsyncUser {
   TypeState& State(ResourceType type) override;
   void Wake() override { services_.dispatcher.AtTurnEnd(task_); }
   std::string Trouble() const override { return state_.used() ? trouble_ : ""; }
+  void Restore(SnapshotPart part) override { shelf_.Put(std::move(part)); }
+  void Collect(std::vector<SnapshotPart>& parts) const override;
+  size_t restored() const override { return state_.restored(); }
+  void Show(std::vector<ResourceStatus>& into) const override {
+    state_.Show(services_.dispatcher.now(), services_.dispatcher.wall_now(), into);
+  }
   void Close() override;
 
   const config::ApiSource& source() const { return source_; }
@@ -69,6 +75,8 @@ class RestSource final : public Source, private upstream::AsyncUser {
   uint16_t status_ = 0;
   std::string body_;
   bool closed_ = false;
+  int64_t heard_at_ = 0;  // ns since the epoch
+  SnapshotShelf shelf_;   // given when a request has failed
   std::string trouble_;
   event::TimePoint logged_at_ = 0;
 };

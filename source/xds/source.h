@@ -7,7 +7,9 @@
 // and moves requests and responses between it and the other end; it never fails, it tries again.
 
 #include <string>
+#include <vector>
 
+#include "source/xds/snapshot.h"
 #include "source/xds/type_state.h"
 
 namespace remora::xds {
@@ -22,6 +24,14 @@ class Source {
   virtual void Wake() = 0;
   // What it is about to do about a server that does not answer; empty: it answers.
   virtual std::string Trouble() const = 0;
+  // What it had said before this process started: for its users until it answers. Before Wake.
+  virtual void Restore(SnapshotPart part) { static_cast<void>(part); }
+  // Adds what it has said, and what is left of what it had said before.
+  virtual void Collect(std::vector<SnapshotPart>& parts) const { static_cast<void>(parts); }
+  // How many of the resources in use are only a snapshot's.
+  virtual size_t restored() const { return 0; }
+  // Adds what has become of what somebody wants of it.
+  virtual void Show(std::vector<ResourceStatus>& into) const = 0;
   // Ends what it has open; it is not used again.
   virtual void Close() = 0;
 

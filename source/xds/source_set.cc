@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "source/base/check.h"
+#include "source/config/text.h"
 #include "source/xds/watch_subscription.h"
 
 namespace remora::xds {
@@ -45,6 +46,7 @@ StreamSource& SourceSet::FindStream(const config::ApiSource& source, ResourceTyp
     if (stream->only() == type && stream->source() == source) return *stream;
   }
   streams_.push_back(std::make_unique<StreamSource>(source, type, stat_prefix, StreamServices()));
+  Restore(*streams_.back(), config::Describe(source), type);
   return *streams_.back();
 }
 
@@ -54,6 +56,7 @@ RestSource& SourceSet::FindRest(const config::ApiSource& source, ResourceType ty
   }
   rests_.push_back(
       std::make_unique<RestSource>(source, type, services_.unknown_fields, StreamServices()));
+  Restore(*rests_.back(), config::Describe(source), type);
   return *rests_.back();
 }
 
@@ -101,6 +104,52 @@ std::vector<std::string> SourceSet::Troubles() const {
   for (const auto& rest : rests_) add(*rest);
   for (const auto& file : files_) add(*file);
   return troubles;
+}
+
+std::vector<ResourceStatus> SourceSet::Show() const {
+  std::vector<ResourceStatus> resources;
+  if (ads_ != nullptr) ads_->Show(resources);
+  for (const auto& stream : streams_) stream->Show(resources);
+  for (const auto& rest : rests_) rest->Show(resources);
+  for (const auto& file : files_) file->Show(resources);
+  return resources;
+}
+
+// --- the snapshot ---
+
+void SourceSet::UseSnapshot(std::vector<SnapshotPart> parts, std::function<void()> on_taken) {
+  on_taken_ = std::move(on_taken);
+  shelf_ = std::move(parts);
+  if (ads_ != nullptr) Restore(*ads_, kAdsName, std::nullopt);
+}
+
+void SourceSet::Restore(Source& source, std::string_view name, std::optional<ResourceType> type) {
+  std::erase_if(shelf_, [&source, name, type](SnapshotPart& part) {
+    if (part.source != name || (type.has_value() && part.type != *type)) return false;
+    source.Restore(std::move(part));
+    return true;
+  });
+}
+
+std::vector<SnapshotPart> SourceSet::Collect() const {
+  std::vector<SnapshotPart> parts;
+  if (ads_ != nullptr) ads_->Collect(parts);
+  for (const auto& stream : streams_) stream->Collect(parts);
+  for (const auto& rest : rests_) rest->Collect(parts);
+  parts.insert(parts.end(), shelf_.begin(), shelf_.end());
+  return parts;
+}
+
+std::vector<std::string> SourceSet::Restored() const {
+  std::vector<std::string> restored;
+  const auto add = [&restored](const Source& source, std::string name) {
+    const size_t count = source.restored();
+    if (count > 0) restored.push_back(config::Concat(name, ": ", count, " resources"));
+  };
+  if (ads_ != nullptr) add(*ads_, std::string(kAdsName));
+  for (const auto& stream : streams_) add(*stream, config::Describe(stream->source()));
+  for (const auto& rest : rests_) add(*rest, config::Describe(rest->source()));
+  return restored;
 }
 
 void SourceSet::Close() {

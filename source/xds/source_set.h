@@ -9,6 +9,7 @@
 // Subscriptions with equal sources and the same type share one. Owner: Server; subscriptions end
 // before it. Thread: main. Close ends streams, before the clusters that they go through.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,17 @@ class SourceSet final : public Sources {
   void Pause(ResourceType type) override { pauses_.Begin(type); }
   void Resume(ResourceType type) override;
 
+  // Before anybody subscribes: what the sources had said before this process started, and whom to
+  // call when they have said something new, which Collect gives then.
+  void UseSnapshot(std::vector<SnapshotPart> parts, std::function<void()> on_taken);
+  std::vector<SnapshotPart> Collect() const;
+  // The sources whose resources in use are a snapshot's, in words.
+  std::vector<std::string> Restored() const;
+
+  // What has become of everything that somebody wants of a source.
+  std::vector<ResourceStatus> Show() const;
+  const std::string& node() const { return node_; }
+
   // What is wrong with sources that somebody wants something of, in words.
   std::vector<std::string> Troubles() const;
   void Close();
@@ -54,15 +66,25 @@ class SourceSet final : public Sources {
                            std::string_view stat_prefix);
   RestSource& FindRest(const config::ApiSource& source, ResourceType type);
   FileSource& FindFile(const config::ConfigSource& source, ResourceType type);
+  // Gives it the parts that are its own.
+  void Restore(Source& source, std::string_view name, std::optional<ResourceType> type);
 
   SourceServices StreamServices() {
-    return {services_.dispatcher, services_.clusters, services_.stats, random_, node_, pauses_};
+    return {services_.dispatcher,
+            services_.clusters,
+            services_.stats,
+            random_,
+            node_,
+            pauses_,
+            on_taken_};
   }
 
   const std::string node_;
   Services services_;
   base::Random random_;
   Pauses pauses_;
+  std::function<void()> on_taken_;
+  std::vector<SnapshotPart> shelf_;    // of sources that there are not yet
   std::unique_ptr<StreamSource> ads_;  // null: there is no ads_config
   std::vector<std::unique_ptr<StreamSource>> streams_;
   std::vector<std::unique_ptr<RestSource>> rests_;

@@ -46,7 +46,8 @@ StreamSource::StreamSource(config::ApiSource source, std::optional<ResourceType>
       task_(&OnTask, this),
       retry_(services.dispatcher.timers(), &OnRetry, this),
       drain_(services.dispatcher.timers(), &OnDrain, this),
-      expiry_(services.dispatcher.timers(), &OnExpiry, this) {
+      expiry_(services.dispatcher.timers(), &OnExpiry, this),
+      patience_(services.dispatcher.timers(), &OnPatience, this) {
   if (source_.rate_limit.has_value()) limit_.emplace(*source_.rate_limit);
   stats_.connected_state.Set(0);
   stats_.pending_requests.Set(0);
@@ -59,6 +60,7 @@ TypeState& StreamSource::State(ResourceType type) {
   std::unique_ptr<TypeState>& state = states_[static_cast<size_t>(type)];
   if (state == nullptr) {
     state = std::make_unique<TypeState>(type, delta() ? Flavour::kDelta : Flavour::kSotw);
+    if (services_.on_taken) state->KeepBytes();
     if (connected_) state->OnStreamOpened();
   }
   return *state;
@@ -82,6 +84,7 @@ void StreamSource::Close() {
   retry_.Disarm();
   drain_.Disarm();
   expiry_.Disarm();
+  patience_.Disarm();
   stream_.reset();
 }
 
@@ -96,6 +99,7 @@ void StreamSource::OnTask(void* self) {
   for (const auto& state : source->states_) {
     if (state != nullptr && state->HasLate()) state->TellLate();
   }
+  if (source->absent_) source->GiveSnapshot();
   source->Pump();
 }
 
@@ -108,6 +112,18 @@ void StreamSource::OnExpiry(void* self) {
     if (state != nullptr) state->Expire(source->services_.dispatcher.now());
   }
   source->ArmExpiry();
+  source->NoteTaken();
+  source->Wake();
+}
+
+void StreamSource::OnPatience(void* self) {
+  auto* const source = static_cast<StreamSource*>(self);
+  source->absent_ = true;
+  // The next stream's first request says what is here by then, so that it can be taken away.
+  if (source->delta() && source->stream_ != nullptr) {
+    source->stream_.reset();
+    return source->Lose("the server says nothing");
+  }
   source->Wake();
 }
 
@@ -124,6 +140,9 @@ void StreamSource::ArmExpiry() {
 }
 
 void StreamSource::Open() {
+  if (!absent_ && !shelf_.empty() && !patience_.armed()) {
+    patience_.Arm(services_.dispatcher.now() + kPatience);
+  }
   node_sent_ = false;
   stream_ = grpc::Stream::Open(services_.clusters, service(), Method(), *this);
 }
@@ -210,7 +229,19 @@ void StreamSource::Answer(Response response) {
                " sends what nobody asked for: type URL '", response.type_url, "'");
     return;
   }
+  absent_ = false;
+  patience_.Disarm();
+  heard_at_ = services_.dispatcher.wall_now();
+  shelf_.Drop(*type);
   state->OnResponse(std::move(response), services_.dispatcher.now());
+  // It was told what is held: what it says nothing of is as it is.
+  for (const auto& other : states_) {
+    if (delta() && other != nullptr && other->introduced()) {
+      other->Confirm();
+      shelf_.Drop(other->type());
+    }
+  }
+  NoteTaken();
   ArmExpiry();
   Wake();
 }
@@ -221,7 +252,9 @@ void StreamSource::OnClosed(const grpc::Status& status, const http::HeaderMap*) 
 }
 
 void StreamSource::Lose(const std::string& why) {
-  connected_ = false;
+  if (std::exchange(connected_, false) && failures_ == 0) {
+    heard_at_ = services_.dispatcher.wall_now();
+  }
   stats_.connected_state.Set(0);
   drain_.Disarm();
   for (const auto& state : states_) {
@@ -233,8 +266,60 @@ void StreamSource::Lose(const std::string& why) {
   trouble_ = Concat(service().cluster, ": ", why);
   LogTrouble();
   next_service_ = (next_service_ + 1) % source_.services.size();
+  if (failures_ >= source_.services.size()) absent_ = true;
+  if (absent_) Wake();
   retry_.Arm(services_.dispatcher.now() + back_off_.Next(services_.random));
   CountPending();
+}
+
+// --- the snapshot ---
+
+void StreamSource::NoteTaken() const {
+  if (services_.on_taken) services_.on_taken();
+}
+
+void StreamSource::GiveSnapshot() {
+  for (const auto& state : states_) {
+    if (state == nullptr || !state->used() || !shelf_.Give(*state, services_.dispatcher.now())) {
+      continue;
+    }
+    REMORA_LOG(kUpstream, kWarning, "no answer of the control plane in ", config::Describe(source_),
+               ": serving what the snapshot has of ", std::string(TypeName(state->type())),
+               " resources");
+    // What was given may want more.
+    Wake();
+  }
+}
+
+void StreamSource::Collect(std::vector<SnapshotPart>& parts) const {
+  for (size_t i = 0; i < kResourceTypes; ++i) {
+    const auto type = static_cast<ResourceType>(i);
+    if (type == ResourceType::kSecret) continue;
+    const TypeState* const state = states_[i].get();
+    SnapshotPart part = CollectPart(state, shelf_.Find(type));
+    if (part.at == 0 && (state == nullptr || !state->answered())) continue;
+    part.source = only_.has_value() ? config::Describe(source_) : std::string(kAdsName);
+    part.type = type;
+    if (part.at == 0) {
+      part.at = connected_ && !absent_ ? services_.dispatcher.wall_now() : heard_at_;
+    }
+    parts.push_back(std::move(part));
+  }
+}
+
+void StreamSource::Show(std::vector<ResourceStatus>& into) const {
+  for (const auto& state : states_) {
+    if (state == nullptr) continue;
+    state->Show(services_.dispatcher.now(), services_.dispatcher.wall_now(), into);
+  }
+}
+
+size_t StreamSource::restored() const {
+  size_t count = 0;
+  for (const auto& state : states_) {
+    if (state != nullptr) count += state->restored();
+  }
+  return count;
 }
 
 void StreamSource::LogTrouble() {

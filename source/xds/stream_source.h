@@ -8,11 +8,14 @@
 //
 // The stream is opened when somebody wants something. A server that cannot be reached is logged at
 // once and then every kLogEvery, counted for every subscription and tried again for ever.
+// While no server has answered, what a snapshot has of it is given to the users: when all services
+// have failed once, or after kPatience.
 //
 // Owner: SourceSet. Thread: main. Statistics: `control_plane.` below the scope given.
 // Source: Envoy source/extensions/config_subscription/grpc/{grpc_stream.h,grpc_mux_impl.cc}.
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +28,7 @@
 #include "source/event/token_bucket.h"
 #include "source/grpc/stream.h"
 #include "source/stats/store.h"
+#include "source/xds/snapshot_shelf.h"
 #include "source/xds/source.h"
 
 namespace remora::xds {
@@ -48,6 +52,8 @@ struct SourceServices {
   base::Random& random;
   const std::string& node;  // a serialized envoy.config.core.v3.Node
   const Pauses& pauses;
+  // Something was taken; not set: no snapshot is kept.
+  const std::function<void()>& on_taken;
 };
 
 // `control_plane.`
@@ -63,6 +69,8 @@ class StreamSource final : public Source, private grpc::StreamUser {
   // Envoy's, for control planes (subscription_factory.h).
   static constexpr event::Duration kFirstBackOff = 500 * event::kMillisecond;
   static constexpr event::Duration kLastBackOff = 30 * event::kSecond;
+  // A server that is reached and does not answer: an ordinary first answer takes milliseconds.
+  static constexpr event::Duration kPatience = 3 * event::kSecond;
 
   // `only`: the one type of the stream; none: all (ADS). `prefix`: of the statistics, with a dot at
   // its end, or empty.
@@ -74,6 +82,10 @@ class StreamSource final : public Source, private grpc::StreamUser {
   TypeState& State(ResourceType type) override;
   void Wake() override { services_.dispatcher.AtTurnEnd(task_); }
   std::string Trouble() const override;
+  void Restore(SnapshotPart part) override { shelf_.Put(std::move(part)); }
+  void Collect(std::vector<SnapshotPart>& parts) const override;
+  size_t restored() const override;
+  void Show(std::vector<ResourceStatus>& into) const override;
   void Close() override;
 
   const config::ApiSource& source() const { return source_; }
@@ -84,6 +96,7 @@ class StreamSource final : public Source, private grpc::StreamUser {
   static void OnRetry(void* self);
   static void OnDrain(void* self);
   static void OnExpiry(void* self);
+  static void OnPatience(void* self);
   // grpc::StreamUser
   void OnMessage(buffer::Buffer& message) override;
   void OnWritable() override { Pump(); }
@@ -100,6 +113,9 @@ class StreamSource final : public Source, private grpc::StreamUser {
   void Send(const Request& request);
   bool TakeToken();
   void Answer(Response response);
+  // While no server answers.
+  void GiveSnapshot();
+  void NoteTaken() const;
   void Lose(const std::string& why);
   void LogTrouble();
   void ArmExpiry();
@@ -117,12 +133,16 @@ class StreamSource final : public Source, private grpc::StreamUser {
   event::Timer retry_;
   event::Timer drain_;   // a token comes
   event::Timer expiry_;  // a resource's time is over
+  event::Timer patience_;
   event::BackOff back_off_{kFirstBackOff, kLastBackOff};
   size_t next_service_ = 0;
   grpc::StreamPtr stream_;
   bool connected_ = false;
   bool node_sent_ = false;
   bool closed_ = false;
+  bool absent_ = false;   // no server answers
+  int64_t heard_at_ = 0;  // when one was last there; ns since the epoch
+  SnapshotShelf shelf_;
   std::string trouble_;  // why there is no stream; empty: there is one, or none was tried
   event::TimePoint logged_at_ = 0;
   uint64_t failures_ = 0;  // since the last answer

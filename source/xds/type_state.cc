@@ -23,6 +23,13 @@ bool IsWholeWorld(ResourceType type) {
          type == ResourceType::kScopedRoutes;
 }
 
+// absl's tables keep their room, and what was sent in thousands may be gone for good. Moves the
+// entries that are left once for every seven eighths that went.
+template <class Table>
+void Shrink(Table& table) {
+  if (table.size() < table.capacity() / 8) table.rehash(0);
+}
+
 void EraseOne(std::vector<Watch*>& watches, const Watch* watch) {
   watches.erase(std::remove(watches.begin(), watches.end(), watch), watches.end());
 }
@@ -69,18 +76,20 @@ void TypeState::Remove(Watch& watch) {
   if (wildcard_ != &watch) return;
   wildcard_ = nullptr;
   names_changed_ = true;
+  absl::erase_if(refused_, [this](const auto& entry) { return !IsNamed(entry.first); });
   absl::erase_if(held_, [this](const auto& entry) {
     if (IsNamed(entry.first)) return false;
     expiries_.erase({entry.second.expiry, entry.first});
     return true;
   });
+  Shrink(held_);
 }
 
 void TypeState::Want(Watch& watch, const std::string& name) {
   auto [at, is_new] = names_.try_emplace(name);
   at->second.watches.push_back(&watch);
   const auto held = held_.find(name);
-  if (held != held_.end() && !held->second.bytes.empty()) late_.emplace_back(&watch, name);
+  if (held != held_.end() && held->second.bytes != nullptr) late_.emplace_back(&watch, name);
   if (!is_new) return;
   names_changed_ = true;
   added_.insert(name);
@@ -98,14 +107,22 @@ void TypeState::Unwant(Watch& watch, const std::string& name) {
 // Nobody wants it any more.
 void TypeState::Forget(const std::string& name) {
   names_.erase(name);
+  Shrink(names_);
   names_changed_ = true;
   added_.erase(name);
   if (sent_.contains(name)) dropped_.insert(name);
   if (wildcard_ != nullptr) return;
+  refused_.erase(name);
   const auto held = held_.find(name);
   if (held == held_.end()) return;
   expiries_.erase({held->second.expiry, name});
   held_.erase(held);
+  Shrink(held_);
+}
+
+void TypeState::GiveUp(const std::string& name) {
+  const auto at = names_.find(name);
+  if (at != names_.end()) at->second.given_up = true;
 }
 
 bool TypeState::IsTold(const std::string& name) const {
@@ -188,6 +205,7 @@ Request TypeState::TakeDelta() {
     request.dropped.insert(request.dropped.end(), dropped_.begin(), dropped_.end());
     for (const std::string& name : added_) sent_.insert(name);
     for (const std::string& name : dropped_) sent_.erase(name);
+    Shrink(sent_);
   }
   sent_wildcard_ = wildcard;
   added_.clear();
@@ -205,6 +223,7 @@ struct TypeState::Sorting {
   std::vector<size_t> changed;   // indices of offers
   std::vector<uint64_t> hashes;  // of those
   std::vector<std::string> removed;
+  std::vector<std::string> confirmed;
   std::vector<ResourceError> errors;
   absl::flat_hash_map<std::string, int> counts;  // of the names in the response
 };
@@ -231,6 +250,7 @@ void TypeState::SortOffers(const Response& response, event::TimePoint now, Sorti
     const uint64_t hash = base::XxHash64(offer.bytes);
     if (held != held_.end() && held->second.hash == hash) {
       held->second.version = offer.version;
+      if (std::exchange(held->second.restored, false)) sorting.confirmed.push_back(offer.name);
     } else if (Wanted(offer.name)) {
       sorting.changed.push_back(i);
       sorting.hashes.push_back(hash);
@@ -246,6 +266,7 @@ void TypeState::SortRemoved(const Response& response, Sorting& sorting) {
     if (at != names_.end() || held_.contains(name)) sorting.removed.push_back(name);
   }
   if (flavour_ == Flavour::kDelta || wildcard_ == nullptr || !IsWholeWorld(type_)) return;
+  if (response.from_snapshot) return;
   // A resource without a legible name may be any of those that seem to be missing.
   if (!response.unreadable.empty()) return;
   const bool only_heartbeats =
@@ -286,20 +307,20 @@ std::vector<TypeState::Part> TypeState::MakeParts(const Response& response,
   return parts;
 }
 
-void TypeState::Tell(std::vector<Part>& parts, std::string_view version,
+void TypeState::Tell(std::vector<Part>& parts, const ResourceUpdate& of,
                      std::vector<ResourceError>& errors) {
   telling_ = &parts;
+  absl::flat_hash_set<std::pair<std::string, std::string>> told;  // several may say the same
+  for (const ResourceError& error : errors) told.emplace(error.name, error.message);
   for (Part& part : parts) {
     if (part.watch == nullptr) continue;
     std::vector<ResourceError> refused;
     if (part.watch->wildcard() || !part.changed.empty() || !part.removed.empty()) {
-      refused = part.watch->OnUpdate({part.changed, part.removed, version});
+      refused = part.watch->OnUpdate({part.changed, part.removed, of.version, of.from_snapshot});
     }
-    if (part.watch != nullptr) part.watch->OnOutcome(version, refused);
+    if (part.watch != nullptr) part.watch->OnOutcome(of.version, refused);
     for (ResourceError& error : refused) {
-      if (std::find(errors.begin(), errors.end(), error) == errors.end()) {
-        errors.push_back(std::move(error));
-      }
+      if (told.emplace(error.name, error.message).second) errors.push_back(std::move(error));
     }
   }
   telling_ = nullptr;
@@ -316,7 +337,11 @@ void TypeState::Keep(Response& response, const Sorting& sorting,
     Held& held = held_[offer.name];
     held.hash = sorting.hashes[i];
     held.version = std::move(offer.version);
-    if (IsNamed(offer.name)) held.bytes = std::move(offer.bytes);
+    held.restored = response.from_snapshot;
+    held.at = now;
+    if (keep_bytes_ || IsNamed(offer.name)) {
+      held.bytes = std::make_shared<const std::string>(std::move(offer.bytes));
+    }
     SetExpiry(offer.name, held, offer.ttl.has_value() ? now + *offer.ttl : 0);
   }
   for (const std::string& name : sorting.removed) {
@@ -325,6 +350,7 @@ void TypeState::Keep(Response& response, const Sorting& sorting,
     expiries_.erase({held->second.expiry, name});
     held_.erase(held);
   }
+  Shrink(held_);
 }
 
 void TypeState::OnResponse(Response response, event::TimePoint now) {
@@ -335,12 +361,16 @@ void TypeState::OnResponse(Response response, event::TimePoint now) {
   SortRemoved(response, sorting);
   std::vector<Part> parts = MakeParts(response, sorting);
   std::vector<ResourceError> errors = std::move(sorting.errors);
-  Tell(parts, response.version, errors);
+  Tell(parts, {{}, {}, response.version, response.from_snapshot}, errors);
   Keep(response, sorting, errors, now);
+  TellConfirmed(sorting.confirmed);
+  NoteRefused(response, sorting, errors, now);
+  answered_ = answered_ || !response.from_snapshot;
   nonce_ = response.nonce;
   Answer answer = {std::move(response.nonce), std::nullopt};
   if (errors.empty()) {
-    version_ = std::move(response.version);
+    // The source has not said it to this process, and is not told that it did.
+    if (!response.from_snapshot) version_ = std::move(response.version);
   } else {
     answer.error = RefusalText(type_, errors);
   }
@@ -356,9 +386,9 @@ void TypeState::TellLate() {
     if (std::find(wanting.begin(), wanting.end(), watch) == wanting.end()) continue;
     // The user may drop the name, and what is held of it, on the way.
     const Held copy = held->second;
-    const Resource resource = {name, copy.version, copy.bytes, copy.hash};
+    const Resource resource = {name, copy.version, *copy.bytes, copy.hash};
     const std::vector<ResourceError> errors =
-        watch->OnUpdate({absl::MakeConstSpan(&resource, 1), {}, copy.version});
+        watch->OnUpdate({absl::MakeConstSpan(&resource, 1), {}, copy.version, copy.restored});
     if (watches_.contains(watch)) {
       watch->OnOutcome(copy.version, errors);
     }
@@ -386,8 +416,100 @@ void TypeState::Expire(event::TimePoint now) {
   none.version = version_;
   std::vector<Part> parts = MakeParts(none, sorting);
   std::vector<ResourceError> errors;
-  Tell(parts, none.version, errors);
+  Tell(parts, {{}, {}, none.version}, errors);
   Keep(none, sorting, errors, now);
+}
+
+// A resource of a response is good, or it is not: what was refused before is of no interest.
+void TypeState::NoteRefused(const Response& response, const Sorting& sorting,
+                            const std::vector<ResourceError>& errors, event::TimePoint now) {
+  for (const Offer& offer : response.offers) refused_.erase(offer.name);
+  for (const std::string& name : response.removed) refused_.erase(name);
+  if (flavour_ == Flavour::kSotw && wildcard_ != nullptr && response.unreadable.empty()) {
+    refused_.clear();
+  }
+  for (const ResourceError& error : errors) {
+    // Without a legible name it is nobody's.
+    if (!sorting.counts.contains(error.name) || !Wanted(error.name)) continue;
+    Refused& refused = refused_[error.name];
+    // Several users may refuse it.
+    refused.message += Concat(refused.message.empty() ? "" : "; ", error.message);
+    refused.at = now;
+  }
+  if (refused_.empty()) return;
+  for (const Offer& offer : response.offers) {
+    const auto refused = refused_.find(offer.name);
+    if (refused != refused_.end()) refused->second.version = offer.version;
+  }
+}
+
+void TypeState::Show(event::TimePoint now, int64_t wall, std::vector<ResourceStatus>& into) const {
+  absl::btree_set<std::string> all;
+  for (const auto& [name, state] : names_) all.insert(name);
+  for (const auto& [name, held] : held_) all.insert(name);
+  for (const auto& [name, refused] : refused_) all.insert(name);
+  for (const std::string& name : all) {
+    ResourceStatus& status = into.emplace_back();
+    status.type = type_;
+    status.name = name;
+    const auto wanted = names_.find(name);
+    if (wanted != names_.end() && (wanted->second.told || wanted->second.given_up)) {
+      status.state = ResourceStatus::State::kMissing;
+    }
+    const auto held = held_.find(name);
+    if (held != held_.end()) {
+      status.state =
+          held->second.restored ? ResourceStatus::State::kRequested : ResourceStatus::State::kTaken;
+      status.version = held->second.version;
+      status.taken_at = wall - (now - held->second.at);
+      status.bytes = held->second.bytes;
+    }
+    const auto refused = refused_.find(name);
+    if (refused == refused_.end()) continue;
+    status.state = ResourceStatus::State::kRefused;
+    status.refusal = {refused->second.version, refused->second.message,
+                      wall - (now - refused->second.at)};
+  }
+}
+
+// --- the snapshot ---
+
+void TypeState::Confirm() {
+  answered_ = true;
+  std::vector<std::string> confirmed;
+  for (auto& [name, held] : held_) {
+    if (std::exchange(held.restored, false)) confirmed.push_back(name);
+  }
+  std::sort(confirmed.begin(), confirmed.end());
+  TellConfirmed(confirmed);
+}
+
+void TypeState::TellConfirmed(const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  if (wildcard_ != nullptr) wildcard_->OnConfirmed(names);
+  for (const std::string& name : names) {
+    const auto at = names_.find(name);
+    if (at == names_.end()) continue;
+    for (Watch* watch : at->second.watches) watch->OnConfirmed(absl::MakeConstSpan(&name, 1));
+  }
+}
+
+size_t TypeState::restored() const {
+  return static_cast<size_t>(std::count_if(
+      held_.begin(), held_.end(), [](const auto& entry) { return entry.second.restored; }));
+}
+
+std::vector<SnapshotResource> TypeState::Collect() const {
+  std::vector<SnapshotResource> resources;
+  resources.reserve(held_.size());
+  for (const auto& [name, held] : held_) {
+    if (held.expiry == 0 && held.bytes != nullptr) {
+      resources.push_back({name, held.version, held.bytes});
+    }
+  }
+  std::sort(resources.begin(), resources.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  return resources;
 }
 
 }  // namespace remora::xds

@@ -11,6 +11,7 @@
 // Resources are compared by the hash of their bytes with the last ones that were taken: what is the
 // same reaches no user. What a user refuses keeps its last good version here too, so the same bytes
 // are offered, and refused, again.
+// What a snapshot had is held like anything else, until the source says the same or something else.
 //
 // Sans-I/O: time is passed in, requests are values. Owner: a Source. Thread: main. Users may change
 // their wishes, and watches may end and begin, from within OnUpdate.
@@ -19,6 +20,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +30,8 @@
 #include "absl/container/flat_hash_set.h"
 #include "source/event/clock.h"
 #include "source/xds/discovery.h"
+#include "source/xds/resource_status.h"
+#include "source/xds/snapshot.h"
 
 namespace remora::xds {
 
@@ -42,6 +46,8 @@ class Watch {
   virtual void OnOutcome(std::string_view version, const std::vector<ResourceError>& errors) = 0;
   // The source cannot be reached or read.
   virtual void OnSourceFailed() = 0;
+  // As ResourceUser has it.
+  virtual void OnConfirmed(absl::Span<const std::string> names) { static_cast<void>(names); }
 
  protected:
   ~Watch() = default;
@@ -64,14 +70,19 @@ class TypeState {
   void Remove(Watch& watch);
   void Want(Watch& watch, const std::string& name);
   void Unwant(Watch& watch, const std::string& name);
+  // Nobody waits for it any longer. It is still wanted.
+  void GiveUp(const std::string& name);
   // The source has said something about it.
   bool IsTold(const std::string& name) const;
+  bool wildcard() const { return wildcard_ != nullptr; }
 
   // A new stream knows nothing of us; what is held stays.
   void OnStreamOpened();
   void OnStreamClosed();
   // There is something to ask for.
   bool WantsAnything() const { return wildcard_ != nullptr || !names_.empty(); }
+  // The stream's first request has gone, which says what is held.
+  bool introduced() const { return introduced_; }
   // Something that the source has not been asked for, or answered.
   bool WantsToSend() const { return HasNews() || (introduced_ && !answers_.empty()); }
   bool HasNews() const;
@@ -80,6 +91,25 @@ class TypeState {
   // In place of an answer, where nobody is told: why the last response was refused, if it was.
   std::optional<std::string> TakeRefusal();
   void OnResponse(Response response, event::TimePoint now);
+
+  // --- the snapshot ---
+
+  // The bytes of all that is held are kept, for Collect.
+  void KeepBytes() { keep_bytes_ = true; }
+  // Something was said of this type, not only by a snapshot.
+  bool answered() const { return answered_; }
+  // Somebody wants it, and there is none.
+  bool Misses(const std::string& name) const { return Wanted(name) && !held_.contains(name); }
+  // The source knows what is held, and has nothing to say of it.
+  void Confirm();
+  // How much of what is held only a snapshot has said.
+  size_t restored() const;
+  // What is held, in the order of names, without what has a time to live.
+  std::vector<SnapshotResource> Collect() const;
+  const std::string& version() const { return version_; }
+
+  // Adds all that is wanted or known, in the order of names. `wall`: ns since the epoch at `now`.
+  void Show(event::TimePoint now, int64_t wall, std::vector<ResourceStatus>& into) const;
 
   // Tells watches of what was held before they wanted it.
   bool HasLate() const { return !late_.empty(); }
@@ -93,12 +123,22 @@ class TypeState {
   struct Held {
     uint64_t hash = 0;
     std::string version;
-    std::string bytes;            // of named types; of others they would only take room
+    // Of named types; of others they would only take room, but for a snapshot.
+    std::shared_ptr<const std::string> bytes;
     event::TimePoint expiry = 0;  // 0: none
+    bool restored = false;        // from a snapshot, and not confirmed
+    event::TimePoint at = 0;      // when it was taken
   };
   struct Name {
     std::vector<Watch*> watches;
     bool told = false;
+    bool given_up = false;
+  };
+  // Of the last response that had it.
+  struct Refused {
+    std::string version;
+    std::string message;
+    event::TimePoint at = 0;
   };
   struct Answer {
     std::string nonce;
@@ -120,9 +160,13 @@ class TypeState {
   void SortOffers(const Response& response, event::TimePoint now, Sorting& sorting);
   void SortRemoved(const Response& response, Sorting& sorting);
   std::vector<Part> MakeParts(const Response& response, const Sorting& sorting);
-  void Tell(std::vector<Part>& parts, std::string_view version, std::vector<ResourceError>& errors);
+  void Tell(std::vector<Part>& parts, const ResourceUpdate& of, std::vector<ResourceError>& errors);
+  void TellConfirmed(const std::vector<std::string>& names);
   void Keep(Response& response, const Sorting& sorting, const std::vector<ResourceError>& errors,
             event::TimePoint now);
+
+  void NoteRefused(const Response& response, const Sorting& sorting,
+                   const std::vector<ResourceError>& errors, event::TimePoint now);
 
   Request TakeSotw();
   Request TakeDelta();
@@ -135,9 +179,12 @@ class TypeState {
   Watch* wildcard_ = nullptr;
   absl::flat_hash_map<std::string, Name> names_;
   absl::flat_hash_map<std::string, Held> held_;
+  absl::flat_hash_map<std::string, Refused> refused_;
   absl::btree_set<std::pair<event::TimePoint, std::string>> expiries_;
   std::vector<std::pair<Watch*, std::string>> late_;
   std::string version_;  // of the last response that was taken whole
+  bool keep_bytes_ = false;
+  bool answered_ = false;
 
   // Of the stream.
   bool open_ = false;

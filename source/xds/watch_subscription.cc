@@ -75,7 +75,9 @@ void WatchSubscription::OnTimeout() {
   while (!waiting_.empty() && waiting_.front().deadline <= dispatcher_.now()) {
     all = all || (wildcard_ && !answered_);
     for (std::string& name : waiting_.front().names) {
-      if (names_.contains(name) && !state_.IsTold(name)) missing.push_back(std::move(name));
+      if (!names_.contains(name) || state_.IsTold(name)) continue;
+      state_.GiveUp(name);
+      missing.push_back(std::move(name));
     }
     waiting_.erase(waiting_.begin());
   }

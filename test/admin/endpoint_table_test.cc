@@ -60,6 +60,7 @@ TEST_CASE("The endpoints are sorted, unique, and no other changes anything") {
   CHECK(paths == std::vector<std::string>{"/",
                                           "/allocprofiler",
                                           "/certs",
+                                          "/client_status",
                                           "/clusters",
                                           "/config_dump",
                                           "/config_journal",

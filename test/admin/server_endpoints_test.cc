@@ -262,5 +262,31 @@ TEST_CASE("Listeners are shown where they are bound") {
 )");
 }
 
+TEST_CASE("/ready says below its line what is only a snapshot's") {
+  AdminWorld world;
+  world.environment.restored = [] { return std::vector<std::string>{"ADS: 3 resources"}; };
+  CHECK(world.Get("/ready").status == 200);
+  CHECK(world.Body("/ready") == "LIVE\nserving from a snapshot: ADS: 3 resources\n");
+  world.state = ServerState::kInitializing;
+  CHECK(world.Get("/ready").status == 503);
+  CHECK(world.Body("/ready") == "INITIALIZING\nserving from a snapshot: ADS: 3 resources\n");
+}
+
+TEST_CASE("/client_status asks for what its parameters say") {
+  AdminWorld world;
+  CHECK(world.Body("/client_status") == "{}\n");
+  CHECK(world.Body("/client_status?format=binary").empty());
+  world.environment.client_status = [](const ClientStatusRequest& request) {
+    return std::string(request.binary ? "binary" : "json") +
+           (request.without_contents ? " without" : "");
+  };
+  CHECK(world.Body("/client_status") == "json");
+  CHECK(world.Get("/client_status").type == "application/json");
+  CHECK(world.Body("/client_status?format=json&exclude_resource_contents") == "json without");
+  CHECK(world.Body("/client_status?format=binary") == "binary");
+  CHECK(world.Get("/client_status?format=binary").type == "application/x-protobuf");
+  CHECK(world.Get("/client_status?format=xml").status == 400);
+}
+
 }  // namespace
 }  // namespace remora::admin

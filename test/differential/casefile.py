@@ -33,6 +33,11 @@ class Malformed(Exception):
     """A case file that cannot be read; the text names file and line."""
 
 
+def _plain(name):
+    """A name as it can stand anywhere: `grpc_json.txt` becomes `grpc-json`."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower().replace(".txt", "")).strip("-")
+
+
 @dataclasses.dataclass
 class Step:
     """One thing that a peer does: `what` is send, wait, close, ...; `value` its argument."""
@@ -88,8 +93,11 @@ class Case:
     @property
     def id(self):
         """The case's name inside the configuration."""
-        stem = os.path.splitext(os.path.basename(self.file))[0]
-        return re.sub(r"[^a-z0-9]+", "-", f"{stem}-{self.name}".lower()).strip("-")
+        return _plain(os.path.basename(self.file) + "-" + self.name)
+
+    def is_called(self, part):
+        """Whether `part` is one of its name or of its file's."""
+        return _plain(part) in self.id
 
     @property
     def raw(self):

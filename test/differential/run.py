@@ -243,9 +243,11 @@ def _chosen(arguments):
     for path in sorted(glob.glob(os.path.join(HERE, "cases", "*.txt"))):
         group = casefile.read(path)
         cases = [case for case in group.cases
-                 if not arguments.cases or any(part in case.id for part in arguments.cases)]
+                 if not arguments.cases or any(map(case.is_called, arguments.cases))]
         if cases:
             found.append((group, cases))
+    if not found:
+        raise casefile.Malformed("no case is called " + " or ".join(arguments.cases))
     return found
 
 

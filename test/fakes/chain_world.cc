@@ -109,8 +109,9 @@ ChainWorld::ChainWorld(uint64_t buffer_limit, uint64_t seed)
 ChainWorld::~ChainWorld() = default;
 
 void ChainWorld::Add(std::string name, Script script) {
-  scripted_.push_back(std::make_unique<Scripted>(Scripted{this, name, std::move(script)}));
   http::FilterFactory factory;
+  factory.hooks = script.hooks;
+  scripted_.push_back(std::make_unique<Scripted>(Scripted{this, name, std::move(script)}));
   factory.name = std::move(name);
   factory.type_url = "test.Scripted";
   factory.config = std::shared_ptr<const void>(scripted_.back().get(), [](const void*) {});

@@ -36,6 +36,7 @@ struct Script {
   std::function<Answer(Context&, http::HeaderMap*)> response_end = {};
   std::function<void(Context&)> created = {};
   std::function<void(Context&)> complete = {};
+  http::Hooks hooks = {};  // the others are not called, and not in the journal
 };
 
 class ChainWorld {

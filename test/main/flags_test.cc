@@ -52,6 +52,9 @@ TEST_CASE("flags: each kind of value") {
   CHECK(Parse("--concurrency 4").options.concurrency == 4u);
   CHECK(Parse("--concurrency 0").options.concurrency == 1u);
   CHECK(Parse("--cpuset-threads").options.cpuset_threads);
+  CHECK(Parse("--snapshot-path /x").options.snapshot_path == "/x");
+  CHECK(Parse("-c a").options.snapshot_max_age == absl::Hours(24));
+  CHECK(Parse("--snapshot-max-age-s 60").options.snapshot_max_age == absl::Minutes(1));
   CHECK(Parse("--drain-time-s 45").options.drain_time == absl::Seconds(45));
   CHECK(Parse("--file-flush-interval-msec 1000").options.file_flush_interval == absl::Seconds(1));
   CHECK(Parse("--drain-strategy immediate").options.drain_strategy == DrainStrategy::kImmediate);

@@ -2,7 +2,7 @@
 """Measures what one request costs and fails when it is more than budgets.json allows.
 
 test/perf/run_budgets.py --remora PATH [--update] [--only GROUP,...], groups: syscalls, allocations,
-instructions, routes, header_changes, access_log, tcp, tls, http2, limits
+instructions, routes, header_changes, filters, access_log, tcp, tls, http2, discovery, limits
 
 Exit code 0: within the budgets. 1: above one of them. 2: could not be measured.
 """
@@ -26,11 +26,12 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tools", "bench"))
 
 import counts  # pylint: disable=wrong-import-position
+import discovery  # pylint: disable=wrong-import-position
 import process  # pylint: disable=wrong-import-position
 import subjects  # pylint: disable=wrong-import-position
 
-GROUPS = ("syscalls", "allocations", "instructions", "routes", "header_changes", "access_log",
-          "tcp", "tls", "http2", "limits")
+GROUPS = ("syscalls", "allocations", "instructions", "routes", "header_changes", "filters",
+          "access_log", "tcp", "tls", "http2", "discovery", "limits")
 CONFIG = os.path.join(HERE, "plain.yaml")
 TCP_CONFIG = os.path.join(HERE, "tcp.yaml")
 TLS_CONFIG = os.path.join(HERE, "tls.yaml")
@@ -48,6 +49,13 @@ MANY_ROUTES = 10_000
 ONE_ROUTE = '- match: { prefix: "/" }\n                route: { cluster: origin, timeout: 15s }'
 
 STAT_PREFIX = "          stat_prefix: plain\n"
+HTTP_FILTERS = "          http_filters:\n"
+# Looks at the head of each request, and has nothing to do.
+IDLE_FILTER = """\
+          - name: filter%d
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors
+"""
 
 
 class Server:
@@ -57,7 +65,7 @@ class Server:
     """
 
     def __init__(self, binary, folder, origin_port, prefix=(), extra_env=None, routes=1,
-                 changes="", access_log="", source=CONFIG):
+                 changes="", access_log="", idle_filters=0, source=CONFIG):
         os.makedirs(folder)
         self._folder = folder
         self.port, admin_port = process.free_ports(2)
@@ -82,6 +90,9 @@ class Server:
             if STAT_PREFIX not in text:
                 raise process.Failure(f"{source} has no place for an access log")
             text = text.replace(STAT_PREFIX, STAT_PREFIX + subjects.access_log(access_log))
+        if idle_filters:
+            text = text.replace(HTTP_FILTERS, HTTP_FILTERS + "".join(
+                IDLE_FILTER % index for index in range(idle_filters)))
         with open(config, "w", encoding="utf-8") as out:
             out.write(text)
         argv = [*prefix, binary, "-c", config, "--concurrency", "1", "--disable-hot-restart",
@@ -296,6 +307,12 @@ class Budgets:
             for changes in ("", "\n" + subjects.twenty_changes(16).rstrip("\n")))
         self.values["header_changes_20"] = with_changes - without
 
+    def filters(self):
+        """Ten filters that let everything pass, as a share of the request without them."""
+        without, with_filters = (self._count(f"filters-{count}", idle_filters=count)["instructions"]
+                                 for count in (0, 10))
+        self.values["filters_10"] = with_filters / without
+
     def access_log(self):
         """What Envoy's default line to a file adds: instructions, and allocations."""
         path = os.path.join(self._folder, "access.log")
@@ -311,12 +328,12 @@ class Budgets:
         self.values["access_log.allocations"] = self._allocations(
             "log-allocations", access_log=path)["calls"]
 
-    def _count(self, name, path="/b0", routes=1, changes="", access_log="", source=CONFIG):
+    def _count(self, name, path="/b0", source=CONFIG, **kwargs):
         out = os.path.join(self._folder, name, "callgrind")
         server = self._server(
-            name, routes=routes, changes=changes, access_log=access_log, source=source, prefix=(
+            name, source=source, prefix=(
                 "valgrind", "--tool=callgrind", "--instr-atstart=yes",
-                f"--callgrind-out-file={out}"))
+                f"--callgrind-out-file={out}"), **kwargs)
         found = counts.instructions(server, self._runner(server, path), COUNTED_REQUESTS)
         server.stop()
         return found
@@ -326,6 +343,10 @@ class Budgets:
         self.values["instructions"] = found["instructions"]
         if with_allocations:
             self.values["allocations"] = found["allocations"]
+
+    def discovery(self):
+        """A cluster of a source: to take it, to find it unchanged, to keep it."""
+        self.values.update(discovery.measure(self._binary, self._folder))
 
     def limits(self):
         starts = []
@@ -403,10 +424,12 @@ def parse_arguments():
         parser.error(f"--only: some of {', '.join(GROUPS)}")
     needed = {"syscalls": ["strace"], "allocations": ["gcc", "readelf"],
               "instructions": ["valgrind", "vgdb"], "routes": ["valgrind", "vgdb"],
+              "filters": ["valgrind", "vgdb"],
               "access_log": ["valgrind", "vgdb", "gcc"],
               "tcp": ["strace", "valgrind", "vgdb", "gcc"],
               "tls": ["strace", "valgrind", "vgdb", "gcc", "openssl"],
-              "http2": ["strace", "gcc", "readelf", "h2load"]}
+              "http2": ["strace", "gcc", "readelf", "h2load"],
+              "discovery": ["valgrind", "vgdb"]}
     for group in arguments.only:
         for program in needed.get(group, []):
             if not shutil.which(program):

@@ -3,6 +3,9 @@
 #include <catch2/catch.hpp>
 #include <utility>
 
+#include "source/net/address.h"
+#include "source/net/tls_facts.h"
+
 namespace remora::rbac {
 namespace {
 
@@ -36,11 +39,20 @@ struct Visitor {
   net::Address direct_remote = *net::Address::Ip("10.9.0.1", 2);
   std::string server_name = "api.example.com";
   const net::TlsFacts* tls = nullptr;
+
+  http::ConnectionFacts Facts() const {
+    http::ConnectionFacts facts;
+    facts.local = &local;
+    facts.remote = &remote;
+    facts.direct_remote = &direct_remote;
+    facts.requested_server_name = server_name;
+    facts.tls = tls;
+    return facts;
+  }
 };
 
 bool Matches(const Matcher& matcher, const Visitor& visitor) {
-  return matcher.Matches(
-      {visitor.local, visitor.remote, visitor.direct_remote, visitor.server_name, visitor.tls});
+  return matcher.Matches({visitor.Facts()});
 }
 
 Matcher Of(Kind kind, std::vector<Matcher> parts = {}) {
@@ -78,6 +90,8 @@ TEST_CASE("access rules: addresses, ports and names") {
   CHECK(Matches(In(Kind::kRemoteIp, "192.0.2.7", 32), visitor));
   CHECK_FALSE(Matches(In(Kind::kRemoteIp, "10.9.0.1", 32), visitor));
   CHECK(Matches(In(Kind::kDirectRemoteIp, "10.9.0.1", 32), visitor));
+  CHECK(Matches(In(Kind::kConnectionRemoteIp, "192.0.2.7", 32), visitor));
+  CHECK_FALSE(Matches(In(Kind::kConnectionRemoteIp, "10.9.0.1", 32), visitor));
   CHECK(Matches(Ports(443, 444), visitor));
   CHECK_FALSE(Matches(Ports(400, 443), visitor));
   CHECK(
@@ -87,6 +101,21 @@ TEST_CASE("access rules: addresses, ports and names") {
   CHECK_FALSE(
       Matches(Text(Kind::kServerName, route::StringMatch::Kind::kSuffix, ".com"), nameless));
   CHECK(Matches(Text(Kind::kServerName, route::StringMatch::Kind::kExact, ""), nameless));
+}
+
+TEST_CASE("access rules: what is not known is in no range and has no port") {
+  const http::ConnectionFacts unknown;
+  CHECK_FALSE(In(Kind::kDestinationIp, "0.0.0.0", 0).Matches({unknown}));
+  CHECK_FALSE(In(Kind::kRemoteIp, "0.0.0.0", 0).Matches({unknown}));
+  CHECK_FALSE(Ports(0, 65536).Matches({unknown}));
+}
+
+TEST_CASE("access rules: a connection has nothing that requests have") {
+  const Visitor visitor;
+  CHECK_FALSE(Matches(Text(Kind::kPath, route::StringMatch::Kind::kExact, ""), visitor));
+  CHECK_FALSE(Matches(Of(Kind::kHeader), visitor));
+  CHECK_FALSE(Matches(Of(Kind::kMetadata), visitor));
+  CHECK_FALSE(Matches(Of(Kind::kRouteMetadata), visitor));
 }
 
 TEST_CASE("access rules: a Unix socket is in no range and has no port") {
@@ -123,7 +152,8 @@ TEST_CASE("access rules: who has a certificate, and in which name") {
     return Text(Kind::kAuthenticated, route::StringMatch::Kind::kExact, name);
   };
   CHECK(Matches(Of(Kind::kAuthenticated), known));
-  CHECK_FALSE(Matches(Of(Kind::kAuthenticated), anonymous));
+  // As in Envoy: TLS is enough, a certificate is the listener's business.
+  CHECK(Matches(Of(Kind::kAuthenticated), anonymous));
   CHECK_FALSE(Matches(Of(Kind::kAuthenticated), plain));
   CHECK(Matches(named("spiffe://a/b"), known));
   CHECK(Matches(named("b.example"), known));
@@ -137,8 +167,8 @@ TEST_CASE("access rules: the first policy that matches decides") {
   const Visitor visitor;
   const auto decide = [&visitor](Rules::Action action, std::vector<Policy> policies) {
     const Rules rules(action, std::move(policies));
-    const Rules::Decision decision = rules.Decide(
-        {visitor.local, visitor.remote, visitor.direct_remote, visitor.server_name, visitor.tls});
+    const http::ConnectionFacts facts = visitor.Facts();
+    const Rules::Decision decision = rules.Decide({facts});
     return std::string(decision.allowed ? "allowed " : "denied ") + std::string(decision.policy);
   };
   const Policy all{"all", Of(Kind::kAny), Of(Kind::kAny)};
@@ -148,6 +178,8 @@ TEST_CASE("access rules: the first policy that matches decides") {
   CHECK(decide(Rules::Action::kAllow, {}) == "denied ");
   CHECK(decide(Rules::Action::kDeny, {none, all}) == "denied all");
   CHECK(decide(Rules::Action::kDeny, {none}) == "allowed ");
+  CHECK(decide(Rules::Action::kLog, {none, all}) == "allowed all");
+  CHECK(decide(Rules::Action::kLog, {none}) == "allowed ");
 }
 
 TEST_CASE("access rules: the text of a denial is one word") {

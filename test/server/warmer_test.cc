@@ -13,8 +13,10 @@ TEST_CASE("Somebody is warm when all that they wait for has arrived, in any orde
   warmer.Wait("a", "y");
   warmer.Wait("b", "x");
   CHECK(warmer.IsWarming("a"));
-  CHECK(warmer.Count("") == 2);
-  CHECK(warmer.Count("b") == 1);
+  CHECK(warmer.Any(""));
+  CHECK(warmer.Any("b"));
+  CHECK_FALSE(warmer.Any("aa"));
+  CHECK_FALSE(warmer.Any("c"));
   using Waiting = std::vector<std::pair<std::string, std::vector<std::string>>>;
   CHECK(warmer.waiting() == Waiting{{"a", {"x", "y"}}, {"b", {"x"}}});
   warmer.Arrived("a", "y");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,27 @@ TEST_CASE("A table tells what differs from another one") {
   CHECK(first.Contains("c8"));
   CHECK(first.Find("c7") != second.Find("c7"));
   CHECK(first.Find("c9") == second.Find("c9"));
+}
+
+TEST_CASE("A table that was handed out does not change when the next one is made") {
+  World w;
+  ClusterTable next;
+  next.Put(w.Make("a"));
+  const auto first = next.Find("a");
+  auto out = std::make_unique<const ClusterTable>(next);
+  next.Put(w.Make("a"));
+  CHECK(out->Find("a") == first);
+  next.Remove("a");
+  CHECK(out->Contains("a"));
+  CHECK(World::Changes(*out, next) == std::vector<std::string>{"gone a"});
+  // Also when the one before is gone, and places in memory come again.
+  next.Put(w.Make("a"));
+  out = std::make_unique<const ClusterTable>(next);
+  out.reset();
+  next.Put(w.Make("a"));
+  const ClusterTable last = next;
+  next.Put(w.Make("a"));
+  CHECK(World::Changes(last, next) == std::vector<std::string>{"changed a"});
 }
 
 TEST_CASE("A version of a cluster with other hosts keeps those that stay") {

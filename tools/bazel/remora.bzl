@@ -94,7 +94,7 @@ def remora_test(name, srcs, deps = [], data = [], copts = [], size = "small", **
         copts = _THROWING + copts,
         data = data,
         linkstatic = True,
-        deps = ["//test:main"] + deps,
+        deps = [str(Label("//test:main"))] + deps,
         **kwargs
     )
 
@@ -107,16 +107,28 @@ def remora_binary(name, srcs, deps = [], copts = [], exceptions = False, **kwarg
         **kwargs
     )
 
-def remora_proto_library(name, srcs, deps = [], visibility = ["//visibility:public"], **kwargs):
+def remora_proto_library(
+        name,
+        srcs,
+        imports = [],
+        deps = [],
+        keyword_fields = {},
+        visibility = ["//visibility:public"],
+        **kwargs):
     """C++ of all the .proto files below this package, and their descriptors in <name>.descriptors.
 
-    Imports are written from this package (api/): import "envoy/config/core/v3/address.proto".
+    Imports are written from this package (api/): import "envoy/config/core/v3/address.proto". Those
+    of another library are `imports`, and it is among the `deps`.
+    keyword_fields: by proto, the field whose name is a word of C++20 that this protoc does not know
+    as one. Its accessors get the "_" at the end that a newer protoc gives them.
     """
     stems = [s[:-len(".proto")] for s in srcs]
     package = native.package_name()
+    if native.repository_name() != "@":
+        package = "external/%s/%s" % (native.repository_name()[1:], package)
     native.genrule(
         name = name + "_generated",
-        srcs = srcs,
+        srcs = srcs + imports,
         outs = [s + ".pb.h" for s in stems] + [s + ".pb.cc" for s in stems] +
                [name + ".descriptors"],
         cmd = " ".join([
@@ -127,7 +139,11 @@ def remora_proto_library(name, srcs, deps = [], visibility = ["//visibility:publ
             "--descriptor_set_out=$(RULEDIR)/%s.descriptors" % name,
             "--include_source_info",
             "--include_imports",
-            "$(SRCS)",
+            " ".join(["$(location %s)" % s for s in srcs]) if imports else "$(SRCS)",
+        ] + [
+            "&& sed -i 's/\\b%s\\b/%s_/g' $(RULEDIR)/%s.pb.h $(RULEDIR)/%s.pb.cc" %
+            (field, field, proto[:-len(".proto")], proto[:-len(".proto")])
+            for proto, field in keyword_fields.items()
         ]),
         message = "Generating C++ of the protos in",
         visibility = ["//visibility:private"],
@@ -143,4 +159,40 @@ def remora_proto_library(name, srcs, deps = [], visibility = ["//visibility:publ
         visibility = visibility,
         deps = ["@protobuf//:protobuf"] + deps,
         **kwargs
+    )
+
+def remora_extension_proto(name, srcs, deps = [], visibility = ["//visibility:public"]):
+    """C++ of .proto files that stand beside the code that reads them, outside api/.
+
+    Imports of those of api/ are written from there, C++ includes from the repository's root:
+    #include "my_filters/key_auth.pb.h".
+    """
+    package = native.package_name()
+    prefix = package + "/" if package else ""
+    stems = [s[:-len(".proto")] for s in srcs]
+    rules = str(Label("//api:validate/validate.proto"))
+    native.genrule(
+        name = name + "_generated",
+        srcs = srcs + [rules, str(Label("//api:remora/annotations/v1/annotations.proto"))],
+        outs = [s + ".pb.cc" for s in stems] + [s + ".pb.h" for s in stems],
+        cmd = " ".join(
+            [
+                "/usr/bin/protoc",
+                "-I.",
+                "-I$$(dirname $$(dirname $(location %s)))" % rules,
+                "-I/usr/include",
+                "--cpp_out=$(GENDIR)",
+            ] + [prefix + s for s in srcs],
+        ),
+        message = "Generating C++ of the protos in",
+        visibility = ["//visibility:private"],
+    )
+    native.cc_library(
+        name = name,
+        srcs = [s + ".pb.cc" for s in stems],
+        hdrs = [s + ".pb.h" for s in stems],
+        copts = ["-w"],
+        linkstatic = True,
+        visibility = visibility,
+        deps = [str(Label("//api")), "@protobuf//:protobuf"] + deps,
     )

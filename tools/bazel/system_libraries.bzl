@@ -21,6 +21,16 @@ def system_libraries():
     for name, path in _LIBRARIES.items():
         native.new_local_repository(
             name = name,
-            build_file = "//tools/bazel/third_party:%s.BUILD" % name,
+            build_file = str(Label("//tools/bazel/third_party:%s.BUILD" % name)),
             path = path,
         )
+
+def bazel_rules(remora = "."):
+    """What Bazel itself wants to have a name. remora: the path of this repository's root."""
+
+    # Debian's bazel-rules-cc needs a newer Bazel than Debian's, and all that Bazel 4 wants of it are
+    # names for its native rules.
+    native.local_repository(name = "rules_cc", path = remora + "/tools/bazel/rules_cc")
+    native.local_repository(name = "rules_java", path = "/usr/share/bazel/rules/java")
+    native.local_repository(name = "rules_proto", path = "/usr/share/bazel/rules/proto")
+    native.local_repository(name = "platforms", path = "/usr/share/bazel/platforms")

@@ -3,6 +3,7 @@
 
     `source/net/connection.cc#Connection::Write`   the file is there and has the word Write
     [life of a request](life_of_a_request.md)      the file is there
+    <!-- from examples/custom_filter/main.cc -->   the fenced lines below stand in the file like that
 """
 import os
 import re
@@ -12,6 +13,7 @@ import tree
 
 _ANCHOR = re.compile(r'`((?:source|api|test|tools|examples|docs)/[\w./-]+)#([A-Za-z_~][\w:~]*)`')
 _LINK = re.compile(r'\]\(([^)\s#]+)(?:#[^)\s]*)?\)')
+_QUOTE = re.compile(r'^<!-- from (\S+) -->$')
 _FENCE = re.compile(r'^(```|~~~)')
 
 
@@ -31,12 +33,34 @@ def check_line(path, number, line):
             yield '%s:%d: no file %s' % (path, number, target)
 
 
+def _plain(text):
+    """Without indentation, so that a quoted member may stand at the left."""
+    return '\n'.join(line.strip() for line in text.strip().split('\n'))
+
+
+def check_quotes(path, text):
+    """Code that a page shows as that of a file."""
+    lines = text.split('\n')
+    for number, line in enumerate(lines, 1):
+        quote = _QUOTE.match(line)
+        if not quote:
+            continue
+        if not os.path.isfile(tree.absolute(quote.group(1))):
+            yield '%s:%d: no file %s' % (path, number, quote.group(1))
+            continue
+        fenced = '\n'.join(lines[number:]).split('```')
+        shown = fenced[1].split('\n', 1)[1] if len(fenced) > 1 and not fenced[0].strip() else ''
+        if not shown.strip() or _plain(shown) not in _plain(tree.read(quote.group(1))):
+            yield '%s:%d: %s has no such lines' % (path, number, quote.group(1))
+
+
 def main():
     findings = []
     paths = tree.files(suffixes=('.md',))
     anchors = 0
     for path in paths:
         fenced = False
+        findings.extend(check_quotes(path, tree.read(path)))
         for number, line in enumerate(tree.read(path).split('\n'), 1):
             if _FENCE.match(line.strip()):
                 fenced = not fenced

@@ -60,6 +60,16 @@ NEWER = {
         '3 google.protobuf.BoolValue',
     'envoy.config.core.v3.HttpProtocolOptions.max_response_headers_kb':
         '7 google.protobuf.UInt32Value',
+    'envoy.extensions.filters.http.basic_auth.v3.BasicAuth.authentication_header': '3 string',
+    'envoy.config.rbac.v3.Permission.sourced_metadata':
+        '14 envoy.config.rbac.v3.SourcedMetadata in rule',
+    'envoy.config.rbac.v3.Principal.sourced_metadata':
+        '13 envoy.config.rbac.v3.SourcedMetadata in identifier',
+    'envoy.config.rbac.v3.SourcedMetadata': '',
+    'envoy.config.rbac.v3.SourcedMetadata.metadata_matcher':
+        '1 envoy.type.matcher.v3.MetadataMatcher',
+    'envoy.config.rbac.v3.SourcedMetadata.metadata_source':
+        '2 envoy.config.rbac.v3.MetadataSource',
     'envoy.config.route.v3.CookieMatcher': '',
     'envoy.config.route.v3.CookieMatcher.invert_match': '3 bool',
     'envoy.config.route.v3.CookieMatcher.name': '1 string',
@@ -118,6 +128,7 @@ NEWER.update({'validate.%sRules.ignore_empty' % kind: '%d bool' % number for kin
 
 # Values of enums that the reference package does not have yet.
 NEWER_ENUM_VALUES = {
+    'envoy.config.rbac.v3.MetadataSource': {'DYNAMIC': 0, 'ROUTE': 1},
     'envoy.data.accesslog.v3.AccessLogType': {'TcpConnectionStart': 14},
     'envoy.extensions.filters.network.tcp_proxy.v3.UpstreamConnectMode': {
         'IMMEDIATE': 0, 'ON_DOWNSTREAM_DATA': 1, 'ON_DOWNSTREAM_TLS_HANDSHAKE': 2},

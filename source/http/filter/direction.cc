@@ -105,9 +105,13 @@ void Direction<Head>::HeadAt(size_t position) {
       return;
     }
     slot.seen = Slot::kHead;
-    slot.in_hook = true;
-    const Answer answer = hooks_.CallHead(position, *head_);
-    slot.in_hook = false;
+    if (slot.passes(Hooks::kHead)) continue;
+    Answer answer = Answer::kContinue;
+    if ((slot.wanted & Hooks::kHead) != 0) {
+      slot.in_hook = true;
+      answer = hooks_.CallHead(position, *head_);
+      slot.in_hook = false;
+    }
     if (dead()) return;
     if (answer != Answer::kContinue) {
       Ensure(slot.kept).head = true;
@@ -130,6 +134,7 @@ void Direction<Head>::DataAt(size_t position, buffer::Buffer& data) {
   for (; position < positions_; ++position) {
     if (data.empty()) return;
     Slot& slot = slots_[position];
+    if (slot.passes(Hooks::kData)) continue;
     if (slot.state == Slot::kPaused) {
       kept_ += data.length();
       Ensure(slot.queue).data.MoveFrom(data);
@@ -138,9 +143,12 @@ void Direction<Head>::DataAt(size_t position, buffer::Buffer& data) {
     if (slot.release_asked) PassKept(position);
     if (slot.has_added() && !dead()) PassAdded(position);
     if (dead()) return;
-    slot.in_hook = true;
-    const Answer answer = hooks_.CallData(position, data);
-    slot.in_hook = false;
+    Answer answer = Answer::kContinue;
+    if ((slot.wanted & Hooks::kData) != 0) {
+      slot.in_hook = true;
+      answer = hooks_.CallData(position, data);
+      slot.in_hook = false;
+    }
     if (dead()) return;
     if (answer != Answer::kContinue) {
       Keep(slot, answer, &data);
@@ -168,6 +176,10 @@ template <class Head>
 void Direction<Head>::EndAt(size_t position, HeaderMap* trailers) {
   for (; position < positions_; ++position) {
     Slot& slot = slots_[position];
+    if (slot.passes(Hooks::kEnd)) {
+      slot.seen = Slot::kEnd;
+      continue;
+    }
     if (slot.state == Slot::kPaused) {
       Backlog& queue = Ensure(slot.queue);
       queue.end = true;
@@ -178,9 +190,12 @@ void Direction<Head>::EndAt(size_t position, HeaderMap* trailers) {
     if (slot.has_added() && !dead()) PassAdded(position);
     if (dead()) return;
     slot.seen = Slot::kEnd;
-    slot.in_hook = true;
-    const Answer answer = hooks_.CallEnd(position, trailers);
-    slot.in_hook = false;
+    Answer answer = Answer::kContinue;
+    if ((slot.wanted & Hooks::kEnd) != 0) {
+      slot.in_hook = true;
+      answer = hooks_.CallEnd(position, trailers);
+      slot.in_hook = false;
+    }
     if (dead()) return;
     if (answer != Answer::kContinue) {
       Keep(slot, answer, nullptr);

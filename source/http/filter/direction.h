@@ -54,6 +54,11 @@ class Direction {
   Direction(const Direction&) = delete;
   Direction& operator=(const Direction&) = delete;
 
+  // Of Hooks: the others are not called; it is as if they answered kContinue.
+  void SetWanted(size_t position, uint8_t wanted) { slots_[position].wanted = wanted; }
+  // The filter was given the head, or would have been.
+  bool saw_head(size_t position) const { return slots_[position].seen != Slot::kNothing; }
+
   State state() const { return state_; }
   bool started() const { return state_ != State::kHead; }
   // The head has left the last slot; the end has.
@@ -108,6 +113,7 @@ class Direction {
     Seen seen = kNothing;  // the last event (but data) that the filter was given
     bool in_hook = false;
     bool release_asked = false;
+    uint8_t wanted = Hooks().request();
     uint64_t charged = 0;           // of `kept`: bytes that count against the limit
     base::ArenaPtr<Backlog> kept;   // the filter has seen it
     base::ArenaPtr<Backlog> queue;  // it has not
@@ -116,6 +122,11 @@ class Direction {
     // Something is kept that added data has to wait behind.
     bool blocks_data() const {
       return state != kFlowing && kept != nullptr && (kept->head || !kept->data.empty());
+    }
+    // An event of that kind goes by without the filter.
+    bool passes(Hooks::Bit event) const {
+      return (wanted & event) == 0 && state == kFlowing && !release_asked && kept == nullptr &&
+             added == nullptr;
     }
     bool has_added() const { return added != nullptr && !added->data.empty(); }
   };

@@ -23,6 +23,7 @@
 
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "source/base/arena.h"
@@ -53,6 +54,40 @@ class Filter {
 
 using FilterPtr = base::ArenaPtr<Filter>;
 
+// Hooks as bits: those of the request, those of the response, OnComplete.
+struct Hooks {
+  enum Bit : uint8_t { kHead = 1, kData = 2, kEnd = 4, kResponse = 3, kComplete = 1 << 6 };
+  uint8_t bits = 0x7f;
+
+  uint8_t request() const { return bits & (kHead | kData | kEnd); }
+  uint8_t response() const { return (bits >> kResponse) & (kHead | kData | kEnd); }
+  bool complete() const { return (bits & kComplete) != 0; }
+
+  // Those that the class overrides: the address of one that it inherits is that of a member of
+  // Filter.
+  template <class F>
+  static constexpr Hooks Of() {
+    static_assert(std::is_base_of_v<Filter, F>);
+    uint8_t bits = 0;
+    if constexpr (!kInherited<&F::OnRequestHead, &Filter::OnRequestHead>) bits |= kHead;
+    if constexpr (!kInherited<&F::OnRequestData, &Filter::OnRequestData>) bits |= kData;
+    if constexpr (!kInherited<&F::OnRequestEnd, &Filter::OnRequestEnd>) bits |= kEnd;
+    if constexpr (!kInherited<&F::OnResponseHead, &Filter::OnResponseHead>) {
+      bits |= kHead << kResponse;
+    }
+    if constexpr (!kInherited<&F::OnResponseData, &Filter::OnResponseData>) {
+      bits |= kData << kResponse;
+    }
+    if constexpr (!kInherited<&F::OnResponseEnd, &Filter::OnResponseEnd>) bits |= kEnd << kResponse;
+    if constexpr (!kInherited<&F::OnComplete, &Filter::OnComplete>) bits |= kComplete;
+    return {bits};
+  }
+
+ private:
+  template <auto kOfClass, auto kOfFilter>
+  static constexpr bool kInherited = std::is_same_v<decltype(kOfClass), decltype(kOfFilter)>;
+};
+
 class FilterContext;
 
 // What one configured filter keeps once a worker (statistics handles, tables): made when the worker
@@ -79,6 +114,7 @@ struct FilterFactory {
   std::unique_ptr<FilterWorkerState> (*create_worker_state)(const void* config,
                                                             const WorkerSetup& setup) = nullptr;
   bool terminal = false;
+  Hooks hooks = {};       // the others are not called
   bool disabled = false;  // runs only where a per-route FilterConfig enables it
   // Files that it writes access logs to; they are opened before the configuration is applied.
   std::vector<std::string> log_files = {};

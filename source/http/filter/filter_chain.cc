@@ -85,6 +85,9 @@ void FilterChain::CreateFilters(const WorkerFilters& filters) {
   // Last, because a filter may already ask for things when it is created.
   for (uint32_t i = 0; i < count_; ++i) {
     Entry& entry = entries_[i];
+    const Hooks hooks = entry.factory->hooks;
+    request_->SetWanted(i, hooks.request());
+    if (i + 1 < count_) response_->SetWanted(ResponsePosition(i), hooks.response());
     entry.filter = entry.factory->create(entry.factory->config.get(), *entry.context);
   }
 }
@@ -127,9 +130,7 @@ void FilterChain::OnReset(const ProxyError&) {
 }
 
 Answer FilterChain::RequestHooks::CallHead(size_t position, RequestHead& head) {
-  Entry& entry = chain_.entries_[position];
-  entry.saw_request = true;
-  return entry.filter->OnRequestHead(head);
+  return chain_.entries_[position].filter->OnRequestHead(head);
 }
 Answer FilterChain::RequestHooks::CallData(size_t position, buffer::Buffer& data) {
   return chain_.entries_[position].filter->OnRequestData(data);
@@ -281,13 +282,14 @@ void FilterChain::SendReplyNow() {
     return;
   }
   auto* head = env_.arena.New<ResponseHead>(env_.arena);
+  for (const auto& [id, value] : std::exchange(reply_->headers, {})) head->headers.Set(id, value);
   if (const route::HeaderPlan* plan = match_.response_headers(); plan != nullptr) {
-    SetReplyFields(*reply_, head->headers);
-    reply_->headers.clear();
-    reply_->fields.clear();
     plan->Apply(head->headers,
                 {.info = env_.stream_info, .request = request_head_, .response = head});
   }
+  // As Envoy: what a filter says goes before what the route says, and a mapper before both.
+  SetReplyFields(*reply_, head->headers);
+  reply_->fields.clear();
   if (env_.local_replies != nullptr) {
     const access_log::Surroundings around{*env_.clusters.worker().runtime, env_.random};
     env_.local_replies->Apply(request_head_, around, env_.stream_info, *head, *reply_);
@@ -329,7 +331,7 @@ void FilterChain::CompleteNow() {
   for (uint32_t i = 0; i < count_; ++i) {
     // After a local reply the terminal filter has had its OnComplete.
     if (replied_ && i + 1 == count_) continue;
-    entries_[i].filter->OnComplete();
+    if (entries_[i].factory->hooks.complete()) entries_[i].filter->OnComplete();
   }
 }
 
@@ -381,7 +383,7 @@ size_t FilterContext::RouteConfigLevels(const void* (&levels)[kRouteLevels]) con
 const route::Route* FilterContext::route() const { return chain_.match_.route; }
 const route::MatchResult& FilterContext::match() const { return chain_.match_; }
 ConnectionStates& FilterContext::connection_states() const { return chain_.env_.connection_states; }
-bool FilterContext::saw_request() const { return chain_.entries_[index_].saw_request; }
+bool FilterContext::saw_request() const { return chain_.request_->saw_head(index_); }
 const RequestHead* FilterContext::request_head() const { return chain_.request_head_; }
 StreamInfo& FilterContext::stream_info() const { return chain_.env_.stream_info; }
 event::Dispatcher& FilterContext::dispatcher() const { return chain_.env_.dispatcher; }

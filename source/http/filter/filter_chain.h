@@ -120,7 +120,6 @@ class FilterChain final : public RequestSink {
     FilterPtr filter;
     FilterContext* context;
     const FilterFactory* factory;
-    bool saw_request = false;
   };
   enum class Phase : uint8_t { kOpen, kInterrupted, kReplying, kClosed };
 

@@ -248,6 +248,10 @@ void RouterFilter::OnTryReady() {
   stream.OnHead(*request_);
   // A tunnel that ends here is answered at once, which may end it all.
   if (!attempt_.active()) return;
+  if (request_->framing == http::Framing::kTunnel && !request_->tunnel_ends_here) [[unlikely]] {
+    tunnel_asked_ = true;
+    return;
+  }
   if (!body_.empty()) {
     attempt_.CountSent(body_.length());
     if (keeping_ && WantsBody()) {
@@ -273,7 +277,7 @@ Answer RouterFilter::OnRequestData(buffer::Buffer& data) {
   if (mirrors_ != nullptr) mirrors_->SendData(data);
   if (done_) {
     data.Clear();
-  } else if (attempt_.active() && !keeping_) {
+  } else if (attempt_.active() && !keeping_ && !tunnel_asked_) {
     attempt_.Touch();
     attempt_.CountSent(data.length());
     attempt_.stream().OnData(data);
@@ -294,6 +298,15 @@ void RouterFilter::SendBody(buffer::Buffer& data) {
   }
   if (!attempt_.active()) {
     body_.MoveFrom(data);
+    return;
+  }
+  if (tunnel_asked_) {
+    if (response_started_) {
+      data.Clear();
+    } else {
+      body_.MoveFrom(data);
+      OnTryWaits();
+    }
     return;
   }
   if (keeping_ && WantsBody()) {
@@ -326,7 +339,7 @@ Answer RouterFilter::OnRequestEnd(http::HeaderMap* trailers) {
   request_end_ = context_.dispatcher().now();
   if (mirrors_ != nullptr) mirrors_->SendEnd(trailers);
   if (done_) return Answer::kContinue;
-  if (attempt_.active()) EndRequestUpstream();
+  if (attempt_.active() && !tunnel_asked_) EndRequestUpstream();
   ArmTimeout();
   return Answer::kContinue;
 }
@@ -428,7 +441,22 @@ void RouterFilter::OnTryHead(http::ResponseHead& head) {
   // Header changes may name it.
   if (info.response_code_details.empty()) info.response_code_details = "via_upstream";
   FinalizeResponse(context_, head);
+  if (tunnel_asked_) [[unlikely]]
+    OnTunnelAnswer(head);
   context_.response_sink().OnHead(head);
+}
+
+// What has waited goes into the tunnel; without one it is nobody's.
+void RouterFilter::OnTunnelAnswer(const http::ResponseHead& head) {
+  tunnel_asked_ = head.framing != http::Framing::kTunnel;
+  if (tunnel_asked_) {
+    body_.Clear();
+  } else {
+    attempt_.CountSent(body_.length());
+    if (!body_.empty()) attempt_.stream().OnData(body_);
+    if (request_ended_) EndRequestUpstream();
+  }
+  ResumeSource();
 }
 
 void RouterFilter::OnTryEnd(http::HeaderMap* trailers) {

@@ -115,6 +115,7 @@ class RouterFilter final : public http::Filter {
   void CountTryTimeout(http::ErrorKind kind);
   void FinishUpstream();
   void ResumeSource();
+  void OnTunnelAnswer(const http::ResponseHead& head);
   void CountResponse(uint16_t status);
   void CountHostResult(uint16_t status);
 
@@ -126,7 +127,8 @@ class RouterFilter final : public http::Filter {
   bool request_ended_ = false;
   bool response_started_ = false;
   bool keeping_ = false;        // body_ holds all of the body so far
-  bool source_paused_ = false;  // by us, while there is no stream
+  bool source_paused_ = false;  // by us, while there is nowhere to put what it sends
+  bool tunnel_asked_ = false;   // and not answered: what the client sends waits, it may be declined
   bool done_ = false;           // nothing more to do with the upstream
   http::HeaderMap* trailers_ = nullptr;
   // Of the last try, where hosts come and go; outlives the try.

@@ -163,5 +163,79 @@ TEST_CASE("direction: a long stream of holds and pauses uses no more memory than
   CHECK(world.out.body.size() == 2000);
 }
 
+TEST_CASE("direction: an event that a slot does not want goes by without it") {
+  World world(2);
+  // A call would be answered with a pause.
+  world.hooks.answers[0].assign(3, Answer::kPause);
+  world.direction.SetWanted(0, 0);
+  world.direction.Begin(world.head);
+  world.Data("a");
+  world.direction.End(nullptr);
+  CHECK(world.journal.Take() == "out:head(GET /) out:data(a) out:end");
+  CHECK(world.hooks.answers[0].size() == 3);
+  CHECK(world.direction.saw_head(0));
+}
+
+TEST_CASE("direction: what a slot does not want waits behind what it keeps") {
+  World world(1);
+  world.hooks.answers[0] = {Answer::kPause};
+  world.direction.SetWanted(0, Hooks::kHead);
+  world.direction.Begin(world.head);
+  world.Data("a");
+  world.direction.End(nullptr);
+  CHECK(world.journal.Take().empty());
+  world.direction.AskRelease(0);
+  world.direction.RunAsked();
+  CHECK(world.journal.Take() == "out:head(GET /) out:data(a) out:end");
+}
+
+TEST_CASE("direction: a slot that wants no data lets go of a held head with it") {
+  World world(1);
+  world.hooks.answers[0] = {Answer::kHold};
+  world.direction.SetWanted(0, Hooks::kHead);
+  world.direction.Begin(world.head);
+  CHECK(world.journal.Take().empty());
+  world.Data("a");
+  CHECK(world.journal.Take() == "out:head(GET /) out:data(a)");
+  world.Data("b");
+  world.direction.End(nullptr);
+  CHECK(world.journal.Take() == "out:data(b) out:end");
+}
+
+TEST_CASE("direction: data can be added where no event is wanted") {
+  World world(1);
+  world.direction.SetWanted(0, 0);
+  world.direction.Begin(world.head);
+  world.Add(0, "x");
+  world.Data("a");
+  world.Add(0, "y");
+  world.direction.RunAsked();
+  world.direction.End(nullptr);
+  CHECK(world.journal.Take() == "out:head(GET /) out:data(x) out:data(a) out:data(y) out:end");
+}
+
+struct HeadsOnly : Filter {
+  Answer OnRequestHead(RequestHead&) override { return Answer::kContinue; }
+  Answer OnResponseHead(ResponseHead&) override { return Answer::kContinue; }
+};
+// What a class in between overrides counts, too.
+struct AndComplete : HeadsOnly {
+  Answer OnRequestData(buffer::Buffer&) override { return Answer::kContinue; }
+  void OnComplete() override {}
+};
+
+TEST_CASE("hooks: those that a class overrides") {
+  CHECK(Hooks::Of<Filter>().bits == 0);
+  CHECK(Hooks().bits == 0x7f);
+  constexpr Hooks kHeads = Hooks::Of<HeadsOnly>();
+  CHECK(kHeads.request() == Hooks::kHead);
+  CHECK(kHeads.response() == Hooks::kHead);
+  CHECK_FALSE(kHeads.complete());
+  constexpr Hooks kMore = Hooks::Of<AndComplete>();
+  CHECK(kMore.request() == (Hooks::kHead | Hooks::kData));
+  CHECK(kMore.response() == Hooks::kHead);
+  CHECK(kMore.complete());
+}
+
 }  // namespace
 }  // namespace remora::http

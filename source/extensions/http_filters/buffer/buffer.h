@@ -20,9 +20,12 @@ class BufferPerRoute;
 
 namespace remora::extensions {
 
+class BufferFilter;
+
 struct Buffer {
   using Proto = envoy::extensions::filters::http::buffer::v3::Buffer;
   using RouteProto = envoy::extensions::filters::http::buffer::v3::BufferPerRoute;
+  using Filter = BufferFilter;
   struct Config {
     uint32_t max_request_bytes = 0;
   };

@@ -40,9 +40,12 @@ struct CorsPolicy {
   runtime::FractionSetting shadow_enabled = {"", {0, 100}};
 };
 
+class CorsFilter;
+
 struct Cors {
   using Proto = envoy::extensions::filters::http::cors::v3::Cors;
   using RouteProto = envoy::extensions::filters::http::cors::v3::CorsPolicy;
+  using Filter = CorsFilter;
   struct Config {};
   using RouteConfig = CorsPolicy;
 

@@ -26,9 +26,12 @@ class CsrfPolicy;
 
 namespace remora::extensions {
 
+class CsrfFilter;
+
 struct Csrf {
   using Proto = envoy::extensions::filters::http::csrf::v3::CsrfPolicy;
   using RouteProto = Proto;
+  using Filter = CsrfFilter;
   struct Config {
     runtime::FractionSetting enabled;
     runtime::FractionSetting shadow_enabled;

@@ -29,8 +29,8 @@ void SetSource(const CheckContent& content, const CheckSubject& subject,
   source.set_service(ToUtf8(subject.head.headers.Get(HeaderId::kXEnvoyDownstreamServiceCluster)));
   const http::ConnectionFacts* const connection = subject.info.connection;
   if (connection == nullptr) return;
-  if (connection->direct_remote != nullptr) {
-    config::SetAddress(*connection->direct_remote, *source.mutable_address());
+  if (connection->remote != nullptr) {
+    config::SetAddress(*connection->remote, *source.mutable_address());
   }
   const net::CertificateFacts* const peer =
       connection->tls != nullptr ? connection->tls->peer() : nullptr;

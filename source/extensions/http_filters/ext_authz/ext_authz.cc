@@ -188,21 +188,13 @@ void ExtAuthzFilter::RefuseInvalid() {
 }
 
 void ExtAuthzFilter::Refuse(uint16_t status, std::string_view details, std::string body,
-                            std::vector<FieldChange> fields) {
+                            std::vector<std::pair<std::string, std::string>> fields) {
   http::LocalReply reply;
   reply.status = status;
   reply.body = std::move(body);
   reply.details = details;
   reply.flag = http::ResponseFlag::kUnauthorizedExternalService;
-  // Set when the answer comes by; what belongs to the body is the answer's own.
-  response_fields_.clear();
-  for (FieldChange& change : fields) {
-    if (change.name == "content-type") {
-      reply.content_type = std::move(change.value);
-    } else if (change.name != "content-length") {
-      response_fields_.push_back(std::move(change));
-    }
-  }
+  reply.fields = std::move(fields);
   context_.SendLocalReply(std::move(reply));
 }
 

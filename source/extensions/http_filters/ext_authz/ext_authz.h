@@ -17,7 +17,10 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "source/extensions/http_filters/ext_authz/settings.h"
 #include "source/extensions/http_filters/ext_authz/stats.h"
@@ -28,11 +31,14 @@
 
 namespace remora::extensions {
 
+class ExtAuthzFilter;
+
 struct ExtAuthz {
   using Proto = envoy::extensions::filters::http::ext_authz::v3::ExtAuthz;
   using RouteProto = envoy::extensions::filters::http::ext_authz::v3::ExtAuthzPerRoute;
   using Config = ExtAuthzSettings;
   using RouteConfig = ExtAuthzRoute;
+  using Filter = ExtAuthzFilter;
 
   static std::optional<Config> Parse(const Proto& proto, config::ConfigContext& context);
   static std::optional<RouteConfig> ParseRoute(const RouteProto& proto,
@@ -67,7 +73,7 @@ class ExtAuthzFilter final : public http::Filter, private grpc::UnaryUser {
   void Fail(Verdict& verdict);
   void RefuseInvalid();
   void Refuse(uint16_t status, std::string_view details, std::string body = {},
-              std::vector<FieldChange> fields = {});
+              std::vector<std::pair<std::string, std::string>> fields = {});
   void KeepMetadata(http::MetadataValue& metadata, bool allowed);
   void CountOfCluster(std::string_view name);
   ExtAuthzState& state() const { return context_.worker_state<ExtAuthzState>(); }

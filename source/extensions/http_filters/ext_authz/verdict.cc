@@ -66,18 +66,12 @@ std::vector<FieldChange> ReadResponseFields(const Options& options, bool& bad_va
 }
 
 // Whatever the action, but not what is to be joined to others: there are none.
-std::vector<FieldChange> ReadReplyFields(const Options& options) {
-  std::vector<FieldChange> changes;
+void ReadReplyFields(const Options& options, Verdict& verdict) {
   for (const Option& option : options) {
     if (option.append().value()) continue;
-    FieldChange change = ChangeOf(option, Action::kSet);
-    const bool present =
-        std::any_of(changes.begin(), changes.end(),
-                    [&change](const FieldChange& field) { return field.name == change.name; });
-    if (present) change.action = Action::kAdd;
-    changes.push_back(std::move(change));
+    verdict.reply_fields.emplace_back(absl::AsciiStrToLower(option.header().key()),
+                                      option.header().value());
   }
-  return changes;
 }
 
 void ReadReply(const auth::DeniedHttpResponse& reply, Verdict& verdict) {
@@ -88,7 +82,7 @@ void ReadReply(const auth::DeniedHttpResponse& reply, Verdict& verdict) {
     verdict.bad_value = status != 0;
   }
   verdict.body = reply.body();
-  verdict.reply_fields = ReadReplyFields(reply.headers());
+  ReadReplyFields(reply.headers(), verdict);
 }
 
 void ReadAllowed(const auth::OkHttpResponse& allowed, Verdict& verdict) {
@@ -113,9 +107,8 @@ bool IsRequestPart(std::string_view name) {
          name == "host";
 }
 
-bool IsValidChange(const FieldChange& change) {
-  return (http::IsValidHeaderName(change.name) || IsRequestPart(change.name)) &&
-         http::IsValidHeaderValue(change.value);
+bool IsValidField(std::string_view name, std::string_view value) {
+  return (http::IsValidHeaderName(name) || IsRequestPart(name)) && http::IsValidHeaderValue(value);
 }
 
 // Fit to stand in a query as it is.
@@ -255,10 +248,13 @@ std::optional<Verdict> ReadVerdict(std::string_view message) {
 
 bool IsValid(const Verdict& verdict) {
   const auto valid = [](const std::vector<FieldChange>& changes) {
-    return std::all_of(changes.begin(), changes.end(), IsValidChange);
+    return std::all_of(changes.begin(), changes.end(), [](const FieldChange& change) {
+      return IsValidField(change.name, change.value);
+    });
   };
   return !verdict.bad_value && valid(verdict.request_fields) && valid(verdict.response_fields) &&
-         valid(verdict.reply_fields) &&
+         std::all_of(verdict.reply_fields.begin(), verdict.reply_fields.end(),
+                     [](const auto& field) { return IsValidField(field.first, field.second); }) &&
          std::all_of(verdict.set_parameters.begin(), verdict.set_parameters.end(),
                      [](const auto& parameter) {
                        return IsValidParameter(parameter.first) &&

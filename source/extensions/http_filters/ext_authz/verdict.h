@@ -37,10 +37,10 @@ struct Verdict {
   enum class Kind : uint8_t { kAllowed, kDenied, kFailed };
 
   Kind kind = Kind::kFailed;
-  uint16_t status = 0;                    // of the answer to the client; 0: not said
-  bool bad_value = false;                 // an action or a status that there is none of
-  std::string body;                       // of that answer
-  std::vector<FieldChange> reply_fields;  // they take the place of others of those names
+  uint16_t status = 0;     // of the answer to the client; 0: not said
+  bool bad_value = false;  // an action or a status that there is none of
+  std::string body;        // of that answer
+  std::vector<std::pair<std::string, std::string>> reply_fields;  // http::LocalReply::fields
   // Of a request that is allowed.
   std::vector<FieldChange> request_fields;
   std::vector<std::string> remove_fields;  // lower-case

@@ -26,9 +26,12 @@
 
 namespace remora::extensions {
 
+class FaultFilter;
+
 struct Fault {
   using Proto = envoy::extensions::filters::http::fault::v3::HTTPFault;
   using RouteProto = Proto;
+  using Filter = FaultFilter;
   struct Config {
     FaultSettings settings;
     // Shared by all workers; the only thing in here that changes.

@@ -22,8 +22,11 @@ class Config;
 
 namespace remora::extensions {
 
+class GrpcHttp1BridgeFilter;
+
 struct GrpcHttp1Bridge {
   using Proto = envoy::extensions::filters::http::grpc_http1_bridge::v3::Config;
+  using Filter = GrpcHttp1BridgeFilter;
   struct Config {
     bool upgrade_protobuf = false;
     bool ignore_query = false;

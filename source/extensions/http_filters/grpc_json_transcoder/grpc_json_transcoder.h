@@ -39,11 +39,14 @@ struct TranscoderSettings {
   bool reject_unknown_parameters = false;
 };
 
+class TranscoderFilter;
+
 struct GrpcJsonTranscoder {
   using Proto = JsonServices::Proto;
   using RouteProto = Proto;
   using Config = TranscoderSettings;
   using RouteConfig = TranscoderSettings;
+  using Filter = TranscoderFilter;
 
   static std::optional<Config> Parse(const Proto& proto, config::ConfigContext& context);
   static std::optional<RouteConfig> ParseRoute(const RouteProto& proto,

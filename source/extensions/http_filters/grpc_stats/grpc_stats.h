@@ -30,8 +30,11 @@ class FilterConfig;
 
 namespace remora::extensions {
 
+class GrpcStatsFilter;
+
 struct GrpcStats {
   using Proto = envoy::extensions::filters::http::grpc_stats::v3::FilterConfig;
+  using Filter = GrpcStatsFilter;
   struct Config {
     bool all_methods = false;
     absl::flat_hash_set<std::string> methods;  // "service/method"

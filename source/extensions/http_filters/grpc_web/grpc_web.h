@@ -30,8 +30,11 @@ class GrpcWeb;
 
 namespace remora::extensions {
 
+class GrpcWebFilter;
+
 struct GrpcWeb {
   using Proto = envoy::extensions::filters::http::grpc_web::v3::GrpcWeb;
+  using Filter = GrpcWebFilter;
   struct Config {};
 
   static std::optional<Config> Parse(const Proto& proto, config::ConfigContext& context);

@@ -22,9 +22,12 @@ class HeaderMutationPerRoute;
 
 namespace remora::extensions {
 
+class HeaderMutationFilter;
+
 struct HeaderMutation {
   using Proto = envoy::extensions::filters::http::header_mutation::v3::HeaderMutation;
   using RouteProto = envoy::extensions::filters::http::header_mutation::v3::HeaderMutationPerRoute;
+  using Filter = HeaderMutationFilter;
   struct Config {
     Mutations mutations;
     bool most_specific_wins = false;

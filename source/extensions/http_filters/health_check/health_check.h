@@ -49,8 +49,11 @@ class KeptAnswer {
   std::atomic<uint64_t> packed_{0};  // milliseconds << 17 | degraded << 16 | status
 };
 
+class HealthCheckFilter;
+
 struct HealthCheck {
   using Proto = envoy::extensions::filters::http::health_check::v3::HealthCheck;
+  using Filter = HealthCheckFilter;
   struct Config {
     bool pass_through = false;
     event::Duration cache_time = 0;

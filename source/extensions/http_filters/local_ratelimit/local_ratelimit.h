@@ -27,11 +27,14 @@
 
 namespace remora::extensions {
 
+class LocalRateLimitFilter;
+
 struct LocalRateLimit {
   using Proto = envoy::extensions::filters::http::local_ratelimit::v3::LocalRateLimit;
   using RouteProto = Proto;
   using Config = LocalRateLimitSettings;
   using RouteConfig = LocalRateLimitSettings;
+  using Filter = LocalRateLimitFilter;
 
   static std::optional<Config> Parse(const Proto& proto, config::ConfigContext& context);
   static std::optional<RouteConfig> ParseRoute(const RouteProto& proto,

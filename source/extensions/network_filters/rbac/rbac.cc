@@ -29,8 +29,13 @@ class Guard final : public net::ConnectionGuard {
             setup.shard, absl::StrCat(config.shadow_prefix, "shadow_denied"))) {}
 
   net::Admission OnFirstBytes(net::GuardedConnection& connection) override {
-    const rbac::Subject subject{connection.local, connection.remote, connection.direct_remote,
-                                connection.server_name, connection.tls};
+    http::ConnectionFacts facts;
+    facts.local = &connection.local;
+    facts.remote = &connection.remote;
+    facts.direct_remote = &connection.direct_remote;
+    facts.requested_server_name = connection.server_name;
+    facts.tls = connection.tls;
+    const rbac::Subject subject{facts};
     if (config_.shadow != nullptr) {
       (config_.shadow->Decide(subject).allowed ? shadow_allowed_ : shadow_denied_).Inc();
     }
@@ -60,9 +65,12 @@ std::optional<ConnectionRbac::Config> ConnectionRbac::Parse(const Proto& proto,
   config.stat_prefix = proto.stat_prefix();
   config.shadow_prefix = WithDot(proto.shadow_rules_stat_prefix());
   const size_t errors = context.errors().size();
-  if (proto.has_rules()) config.rules = config::ParseRbac(proto.rules(), "rules", context);
+  if (proto.has_rules()) {
+    config.rules = config::ParseRbac(proto.rules(), config::RbacOf::kConnections, "rules", context);
+  }
   if (proto.has_shadow_rules()) {
-    config.shadow = config::ParseRbac(proto.shadow_rules(), "shadow_rules", context);
+    config.shadow = config::ParseRbac(proto.shadow_rules(), config::RbacOf::kConnections,
+                                      "shadow_rules", context);
   }
   // The loader refuses the other enforcement type, which asks again and again.
   if (proto.enforcement_type() != Proto::ONE_TIME_ON_FIRST_BYTE) {

@@ -154,6 +154,7 @@ TEST_CASE("check request: the body, whole and in part, as text and as bytes") {
 TEST_CASE("check request: the two ends of the connection") {
   Subject subject;
   CHECK(subject.head.headers.Add("x-envoy-downstream-service-cluster", "shop"));
+  const net::Address proxy = *net::Address::Ip("192.0.2.9", 99);
   const net::Address remote = *net::Address::Ip("192.0.2.1", 11);
   const net::Address local = *net::Address::Ip("192.0.2.2", 22);
   FakeTls tls;
@@ -162,7 +163,8 @@ TEST_CASE("check request: the two ends of the connection") {
   tls.theirs.pem = "-----BEGIN\na+b=\n";
   tls.ours.dns_sans = {"us.example"};
   http::ConnectionFacts connection;
-  connection.direct_remote = &remote;
+  connection.direct_remote = &proxy;
+  connection.remote = &remote;
   connection.local = &local;
   connection.tls = &tls;
   connection.requested_server_name = "app.example";

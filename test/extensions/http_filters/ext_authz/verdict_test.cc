@@ -148,7 +148,8 @@ TEST_CASE("verdict: fields of an answer of its own") {
            Field("set-cookie", "b", "append { value: false }") +
            Field("x", "1", "append { value: true }") +
            Field("y", "1", "append_action: OVERWRITE_IF_EXISTS") + " }");
-  CHECK(Text(verdict.reply_fields) == "set-cookie=a set-cookie+b y=1 ");
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+  CHECK(verdict.reply_fields == Fields{{"set-cookie", "a"}, {"set-cookie", "b"}, {"y", "1"}});
 }
 
 TEST_CASE("verdict: fields of the response, by action") {

@@ -44,13 +44,15 @@ struct NodeConfig {
 
 // envoy.config.bootstrap.v3.RuntimeLayer.
 struct RuntimeLayerConfig {
-  enum class Kind : uint8_t { kStatic, kDisk, kAdmin };
+  enum class Kind : uint8_t { kStatic, kDisk, kAdmin, kRtds };
 
   std::string name;
   Kind kind = Kind::kStatic;
-  runtime::Snapshot::Values values;  // kStatic
-  std::string link;                  // kDisk: what is swapped to replace the tree
-  std::string subdirectory;          // below it; may be empty
+  runtime::Snapshot::Values values = {};  // kStatic; of kRtds, what has come
+  std::string link = {};                  // kDisk: what is swapped to replace the tree
+  std::string subdirectory = {};          // below it; may be empty
+  ConfigSource source = {};               // kRtds
+  std::string resource = {};              // kRtds: what the source calls it
 };
 
 // What translating resources of sources needs to know of the bootstrap.

@@ -157,6 +157,7 @@ void SpeakHttp2(const Translation& translation, BootstrapConfig& config) {
   if (config.ads.has_value()) add(*config.ads);
   if (config.cds.has_value()) add(config.cds->api);
   if (config.lds.has_value()) add(config.lds->api);
+  for (const RuntimeLayerConfig& layer : config.runtime) add(layer.source.api);
   for (const auto& source : translation.secret_servers) add(source->api);
   for (upstream::ClusterConfig& cluster : config.clusters) {
     if (cluster.protocol == upstream::Protocol::kHttp1 && servers.contains(cluster.name)) {
@@ -324,6 +325,8 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   }
   ParseDynamicResources(proto.dynamic_resources(), root.Field("dynamic_resources"), translation,
                         config);
+  ParseRuntimeSources(proto.layered_runtime(), root.Field("layered_runtime"), translation,
+                      config.runtime);
   config.listeners =
       ParseListeners(proto.static_resources(), resources.Field("listeners"), translation);
   SpeakHttp2(translation, config);

@@ -173,6 +173,18 @@ Section ClustersSection(const Bootstrap& bootstrap, const Timestamp& loaded,
   return dump;
 }
 
+Section ExtensionsSection(const ShownResources& resources, const Selection& selection) {
+  auto dump = std::make_unique<admin::EcdsConfigDump>();
+  for (const ShownResource& extension : resources.extensions) {
+    if (!selection.Takes(extension.name)) continue;
+    SetDynamic(
+        "envoy.config.core.v3.TypedExtensionConfig", extension, extension.active,
+        [](auto& out) -> google::protobuf::Any& { return *out.mutable_ecds_filter(); },
+        *dump->add_ecds_filters());
+  }
+  return dump;
+}
+
 Section EndpointsSection(const Bootstrap& bootstrap, const ShownResources& resources,
                          const Selection& selection) {
   auto dump = std::make_unique<admin::EndpointsConfigDump>();
@@ -271,6 +283,8 @@ std::vector<Section> MakeSections(const Bootstrap& bootstrap, const Timestamp& l
   std::vector<Section> sections;
   sections.push_back(BootstrapSection(bootstrap, loaded));
   sections.push_back(ClustersSection(bootstrap, loaded, resources, selection));
+  // As in Envoy: only where there are any.
+  if (!resources.extensions.empty()) sections.push_back(ExtensionsSection(resources, selection));
   if (include_eds) sections.push_back(EndpointsSection(bootstrap, resources, selection));
   sections.push_back(ListenersSection(bootstrap, loaded, resources, selection));
   sections.push_back(std::make_unique<admin::ScopedRoutesConfigDump>());

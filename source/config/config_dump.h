@@ -67,6 +67,7 @@ struct ShownResources {
   std::vector<ShownSecret> secrets = {};
   std::string clusters_version = {};  // the last one of the source
   std::vector<ShownResource> clusters = {};
+  std::vector<ShownResource> extensions = {};
   std::vector<ShownResource> endpoints = {};
   std::string listeners_version = {};
   std::vector<ShownResource> listeners = {};

@@ -254,6 +254,8 @@ std::string_view TypeName(std::string_view type_url) {
   return slash == std::string_view::npos ? type_url : type_url.substr(slash + 1);
 }
 
+std::string TypeUrlOf(std::string_view type) { return Concat("type.googleapis.com/", type); }
+
 std::string ExtensionName(std::string_view type) {
   absl::string_view name = ToAbsl(type);
   if (!absl::ConsumePrefix(&name, "envoy.extensions.")) return std::string(type);

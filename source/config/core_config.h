@@ -81,6 +81,7 @@ struct Translation {
   absl::flat_hash_map<std::string, EndpointSource> endpoint_sources = {};
   // Of each filter chain met that has one.
   std::vector<RouteUse> route_uses = {};
+  std::vector<ExtensionUse> extension_uses = {};
   // Filter chains that serve now, by what they mean (MeaningOf): the same objects are used again.
   // None: the new ones will never be compared.
   std::optional<absl::flat_hash_map<Meaning, std::shared_ptr<const FilterChain>>> known_chains =
@@ -130,8 +131,9 @@ std::string ParseDataSource(const envoy::config::core::v3::DataSource& proto, ui
 std::string ReadDataSource(const envoy::config::core::v3::DataSource& proto, uint64_t max_size,
                            const FieldPath& path, Translation& translation);
 
-// "a.b.C" of "type.googleapis.com/a.b.C".
+// "a.b.C" of "type.googleapis.com/a.b.C", and the other way.
 std::string_view TypeName(std::string_view type_url);
+std::string TypeUrlOf(std::string_view type);
 
 // Envoy's name of an extension, which its messages use: "envoy.filters.http.router" for
 // "envoy.extensions.filters.http.router.v3.Router".

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "source/config/discovered_filter_config.h"
 #include "source/config/text.h"
 
 namespace remora::config {
@@ -12,11 +13,16 @@ namespace {
 
 namespace hcm = envoy::extensions::filters::network::http_connection_manager::v3;
 
-constexpr std::string_view kTypePrefix = "type.googleapis.com/";
-
 // The factory without knowledge of its place; false when the filter is left out.
-bool ParseHttpFilter(const hcm::HttpFilter& proto, const FieldPath& path, Translation& translation,
-                     http::FilterFactory& factory) {
+bool ParseHttpFilter(const hcm::HttpFilter& proto, bool last, const FieldPath& path,
+                     Translation& translation, http::FilterFactory& factory) {
+  factory.name = proto.name();
+  factory.disabled = proto.disabled();
+  if (proto.has_config_discovery()) {
+    ParseDiscovery(proto.config_discovery(), last, path.Field("config_discovery"), translation,
+                   factory);
+    return true;
+  }
   const std::string& url = proto.typed_config().type_url();
   const HttpFilterEntry* entry = translation.registry.FindHttpFilter(url);
   const FieldPath config_path = path.Field("typed_config");
@@ -30,24 +36,25 @@ bool ParseHttpFilter(const hcm::HttpFilter& proto, const FieldPath& path, Transl
     }
     return false;
   }
-  factory.name = proto.name();
-  factory.type_url = Concat(kTypePrefix, entry->type_name);
-  if (!entry->route_type_name.empty()) {
-    factory.route_type_url = Concat(kTypePrefix, entry->route_type_name);
-  }
-  factory.terminal = entry->terminal;
-  factory.disabled = proto.disabled();
-  ConfigContext context(translation.errors, config_path.ToString(), &translation);
   // After an error it stays in the list all the same, so that order and routes can be checked.
-  const size_t errors_before = translation.errors.size();
-  if (!entry->parse(proto.typed_config(), context, factory) &&
-      translation.errors.size() == errors_before) {
-    context.AddError("", "the value is refused by the filter");
-  }
+  ParseTypedFilter(*entry, proto.typed_config(), config_path, translation, factory);
   return true;
 }
 
 }  // namespace
+
+void ParseTypedFilter(const HttpFilterEntry& entry, const google::protobuf::Any& any,
+                      const FieldPath& path, Translation& translation,
+                      http::FilterFactory& factory) {
+  factory.type_url = TypeUrlOf(entry.type_name);
+  if (!entry.route_type_name.empty()) factory.route_type_url = TypeUrlOf(entry.route_type_name);
+  factory.terminal = entry.terminal;
+  ConfigContext context(translation.errors, path.ToString(), &translation);
+  const size_t errors_before = translation.errors.size();
+  if (!entry.parse(any, context, factory) && translation.errors.size() == errors_before) {
+    context.AddError("", "the value is refused by the filter");
+  }
+}
 
 std::vector<http::FilterFactory> ParseHttpFilters(
     const google::protobuf::RepeatedPtrField<hcm::HttpFilter>& protos, const FieldPath& path,
@@ -63,7 +70,7 @@ std::vector<http::FilterFactory> ParseHttpFilters(
     const FieldPath filter_path = path.Index(static_cast<size_t>(i));
     const bool last = i + 1 == protos.size();
     http::FilterFactory factory;
-    if (!ParseHttpFilter(protos[i], filter_path, translation, factory)) {
+    if (!ParseHttpFilter(protos[i], last, filter_path, translation, factory)) {
       if (last && protos[i].is_optional()) {
         translation.errors.Add(filter_path,
                                "leaving out the last filter, which has to be terminal, is not "

@@ -15,6 +15,9 @@
 namespace envoy::extensions::filters::network::http_connection_manager::v3 {
 class HttpFilter;
 }
+namespace google::protobuf {
+class Any;
+}
 
 namespace remora::config {
 
@@ -23,5 +26,11 @@ std::vector<http::FilterFactory> ParseHttpFilters(
     const google::protobuf::RepeatedPtrField<
         envoy::extensions::filters::network::http_connection_manager::v3::HttpFilter>& protos,
     const FieldPath& path, Translation& translation);
+
+// The factory of one filter whose type is known, from its configuration; its name is the caller's.
+// After an error it knows its types, and no more.
+void ParseTypedFilter(const HttpFilterEntry& entry, const google::protobuf::Any& any,
+                      const FieldPath& path, Translation& translation,
+                      http::FilterFactory& factory);
 
 }  // namespace remora::config

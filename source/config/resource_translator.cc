@@ -3,14 +3,18 @@
 #include <utility>
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/core/v3/extension.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/service/runtime/v3/rtds.pb.h"
 #include "source/config/cluster_config.h"
 #include "source/config/core_config.h"
+#include "source/config/discovered_filter_config.h"
 #include "source/config/endpoint_config.h"
 #include "source/config/listener_config.h"
 #include "source/config/route_config.h"
+#include "source/config/runtime_config.h"
 #include "source/config/text.h"
 #include "source/config/transport_match_config.h"
 #include "source/config/unknown_fields.h"
@@ -20,8 +24,10 @@ namespace {
 
 using ClusterProto = envoy::config::cluster::v3::Cluster;
 using EndpointsProto = envoy::config::endpoint::v3::ClusterLoadAssignment;
+using ExtensionProto = envoy::config::core::v3::TypedExtensionConfig;
 using ListenerProto = envoy::config::listener::v3::Listener;
 using RoutesProto = envoy::config::route::v3::RouteConfiguration;
+using RuntimeProto = envoy::service::runtime::v3::Runtime;
 
 // More would not help anybody, and a NACK is a header field to some.
 constexpr size_t kMaxTold = 20;
@@ -140,6 +146,28 @@ absl::StatusOr<std::shared_ptr<const route::RouteTable>> ResourceTranslator::Rou
       });
   if (!status.ok()) return status;
   return table;
+}
+
+absl::StatusOr<http::FilterSlot::Version> ResourceTranslator::HttpFilter(std::string_view bytes,
+                                                                         const ExtensionUse& use) {
+  http::FilterSlot::Version version;
+  absl::Status status =
+      Run<ExtensionProto>(bytes, [&](const ExtensionProto& proto, Translation& translation) {
+        version = ParseDiscoveredFilter(proto, use, FieldPath(), translation);
+      });
+  if (!status.ok()) return status;
+  return version;
+}
+
+absl::StatusOr<runtime::Snapshot::Values> ResourceTranslator::RuntimeValues(
+    std::string_view bytes) {
+  runtime::Snapshot::Values values;
+  absl::Status status =
+      Run<RuntimeProto>(bytes, [&](const RuntimeProto& proto, Translation& translation) {
+        values = ParseRuntimeLayer(proto, FieldPath(), translation);
+      });
+  if (!status.ok()) return status;
+  return values;
 }
 
 }  // namespace remora::config

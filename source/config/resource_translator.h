@@ -67,6 +67,11 @@ class ResourceTranslator {
   // For a connection manager with these filters.
   absl::StatusOr<std::shared_ptr<const route::RouteTable>> Routes(
       std::string_view bytes, const std::vector<http::FilterFactory>& filters);
+  // A filter's configuration, for the chain of `use`.
+  absl::StatusOr<http::FilterSlot::Version> HttpFilter(std::string_view bytes,
+                                                       const ExtensionUse& use);
+  // A layer of the runtime.
+  absl::StatusOr<runtime::Snapshot::Values> RuntimeValues(std::string_view bytes);
 
  private:
   // Reads and checks `bytes`, then translates the message; `translate` returns whether it could.

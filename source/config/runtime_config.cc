@@ -10,7 +10,9 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/numbers.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/service/runtime/v3/rtds.pb.h"
 #include "google/protobuf/struct.pb.h"
+#include "source/config/config_source_config.h"
 #include "source/config/text.h"
 #include "source/runtime/value.h"
 
@@ -207,9 +209,45 @@ std::vector<RuntimeLayerConfig> ParseRuntime(const bootstrap::LayeredRuntime& pr
       }
       has_admin_layer = true;
       config.kind = RuntimeLayerConfig::Kind::kAdmin;
+    } else if (layer.has_rtds_layer()) {
+      config.kind = RuntimeLayerConfig::Kind::kRtds;
+      config.resource = layer.rtds_layer().name();
     }
   }
   return parsed;
+}
+
+void ParseRuntimeSources(const bootstrap::LayeredRuntime& proto, const FieldPath& path,
+                         Translation& translation, std::vector<RuntimeLayerConfig>& layers) {
+  const FieldPath layers_path = path.Field("layers");
+  for (int i = 0; i < proto.layers_size(); ++i) {
+    if (!proto.layers(i).has_rtds_layer()) continue;
+    const auto index = static_cast<size_t>(i);
+    const bootstrap::RuntimeLayer::RtdsLayer& layer = proto.layers(i).rtds_layer();
+    const FieldPath layer_path = layers_path.Index(index);
+    const FieldPath at = layer_path.Field("rtds_layer");
+    if (layer.name().empty()) translation.errors.Add(at.Field("name"), "must be set");
+    const FieldPath source_path = at.Field("rtds_config");
+    if (!layer.has_rtds_config()) {
+      translation.errors.Add(source_path, "must be set");
+      continue;
+    }
+    std::optional<ConfigSource> source =
+        ParseConfigSource(layer.rtds_config(), source_path, translation);
+    if (source.has_value()) layers[index].source = *std::move(source);
+  }
+}
+
+runtime::Snapshot::Values ParseRuntimeLayer(const envoy::service::runtime::v3::Runtime& proto,
+                                            const FieldPath& path, Translation& translation) {
+  runtime::Snapshot::Values values;
+  const FieldPath layer = path.Field("layer");
+  RuntimeTranslator(translation, values).Walk(proto.layer(), "", layer);
+  if (values.contains(ToAbsl(kMaxRegexProgramSize))) {
+    translation.warnings.Add(layer.Key(kMaxRegexProgramSize),
+                             "accepted without effect: it is read from static layers");
+  }
+  return values;
 }
 
 }  // namespace remora::config

@@ -1,6 +1,6 @@
 #pragma once
 
-// Translator of envoy.config.bootstrap.v3.LayeredRuntime.
+// Translators of envoy.config.bootstrap.v3.LayeredRuntime and envoy.service.runtime.v3.Runtime.
 //
 // Pure: disk layers are read by the server. Every value is kept; keys that switch what is Envoy's
 // own are reported to Translation::warnings, one each. Values that Envoy refuses (null, lists) are
@@ -15,6 +15,9 @@
 namespace envoy::config::bootstrap::v3 {
 class LayeredRuntime;
 }
+namespace envoy::service::runtime::v3 {
+class Runtime;
+}
 
 namespace remora::config {
 
@@ -23,5 +26,15 @@ namespace remora::config {
 std::vector<RuntimeLayerConfig> ParseRuntime(
     const envoy::config::bootstrap::v3::LayeredRuntime& proto, std::string_view service_cluster,
     const FieldPath& path, Translation& translation);
+
+// Adds to the rtds layers of `layers`, made of the same message, where they come from: behind the
+// clusters, which sources may be behind.
+void ParseRuntimeSources(const envoy::config::bootstrap::v3::LayeredRuntime& proto,
+                         const FieldPath& path, Translation& translation,
+                         std::vector<RuntimeLayerConfig>& layers);
+
+// The values of an rtds layer as its source has sent them.
+runtime::Snapshot::Values ParseRuntimeLayer(const envoy::service::runtime::v3::Runtime& proto,
+                                            const FieldPath& path, Translation& translation);
 
 }  // namespace remora::config

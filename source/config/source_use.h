@@ -1,7 +1,7 @@
 #pragma once
 
-// EndpointSource, RouteUse: what a piece of configuration needs from sources of configuration, as
-// the translators have found it.
+// EndpointSource, RouteUse, ExtensionUse: what a piece of configuration needs from sources of
+// configuration, as the translators have found it.
 //
 // Plain values; made on main, followed by the server. A TLS context's is tls::ContextUse.
 
@@ -11,6 +11,7 @@
 
 #include "source/config/config_source.h"
 #include "source/http/filter/filter.h"
+#include "source/http/filter/filter_slot.h"
 #include "source/http/route/route_slot.h"
 
 namespace remora::config {
@@ -30,6 +31,18 @@ struct RouteUse {
   std::string stat_prefix;  // the connection manager's
   std::shared_ptr<const route::RouteSlot> slot;
   std::vector<http::FilterFactory> filters;  // that the table is for
+};
+
+// An HTTP filter whose configuration comes from a source.
+struct ExtensionUse {
+  ConfigSource source;
+  std::string name;                // the filter's, and what the source calls its configuration
+  std::vector<std::string> types;  // full names of what it may be
+  bool last = false;               // its chain ends with it: it has to be terminal
+  bool warms = true;               // false: `fallback` serves until it has come
+  http::FilterSlot::Version
+      fallback;  // when there is no other; null: requests are answered with 500
+  std::shared_ptr<const http::FilterSlot> slot;
 };
 
 }  // namespace remora::config

@@ -12,14 +12,19 @@ DynamicConfig::DynamicConfig(Setup setup, const Services& services)
       services_(services),
       journal_(services.dispatcher.clock()),
       translator_(std::move(setup_.translator), services.tls.parts()),
+      runtime_({services.sources, translator_, services.warmer, journal_, services.dispatcher},
+               setup_.runtime, setup_.put_runtime),
       clusters_({services.sources, translator_, services.clusters, services.tls, services.warmer,
                  journal_, services.dispatcher, services.stats},
                 setup_.cluster_stats),
       routes_({services.sources, translator_, services.warmer, journal_, services.dispatcher,
                services.stats, setup_.workers, setup_.put_routes}),
+      extensions_({services.sources, translator_, services.warmer, journal_, services.dispatcher,
+                   services.stats, setup_.workers, setup_.open_filter_logs, setup_.put_filter}),
       listeners_({services.sources, translator_, services.clusters, services.tls, services.warmer,
                   journal_, services.dispatcher, services.stats},
-                 routes_, setup_.listener_set, setup_.listener_stats, setup_.open_logs) {}
+                 routes_, extensions_, setup_.listener_set, setup_.listener_stats,
+                 setup_.open_logs) {}
 
 absl::Status DynamicConfig::AddStaticClusters(std::vector<config::ClusterResource> clusters) {
   absl::Status status;
@@ -29,11 +34,14 @@ absl::Status DynamicConfig::AddStaticClusters(std::vector<config::ClusterResourc
   return status;
 }
 
-void DynamicConfig::FollowStaticRoutes(const config::ListenerTable& listeners) {
+void DynamicConfig::FollowStatic(const config::ListenerTable& listeners) {
   for (const auto& listener : listeners) {
     for (const auto& chain : listener->AllChains()) {
       for (const config::RouteUse& use : chain->route_uses) {
         static_routes_.push_back(routes_.Follow(use, ListenerTarget(*listener)));
+      }
+      for (const config::ExtensionUse& use : chain->extension_uses) {
+        static_extensions_.push_back(extensions_.Follow(use, ListenerTarget(*listener)));
       }
     }
   }
@@ -43,15 +51,18 @@ void DynamicConfig::Start() {
   // What the process waits for before it is ready.
   if (setup_.clusters.has_value()) services_.warmer.Wait(kClusterSourceTarget, kFirstClusters);
   if (setup_.listeners.has_value()) services_.warmer.Wait(kListenerSourceTarget, kFirstListeners);
-  clusters_.StartStatic();
+  runtime_.Start();
 }
 
 void DynamicConfig::Advance() {
+  // As Envoy: a value may decide what becomes of what is asked for later.
+  if (services_.warmer.IsWarming(kRuntimeTarget)) return;
+  if (!std::exchange(clusters_asked_, true)) {
+    clusters_.StartStatic();
+    if (setup_.clusters.has_value()) clusters_.Subscribe(*setup_.clusters);
+  }
   clusters_.ActivateWarm();
   listeners_.ActivateWarm();
-  if (!std::exchange(clusters_asked_, true) && setup_.clusters.has_value()) {
-    clusters_.Subscribe(*setup_.clusters);
-  }
   // Make before break: no listener before the clusters that its routes may name.
   const bool answered = !setup_.clusters.has_value() || clusters_.settled();
   if (listeners_asked_ || !answered || services_.warmer.Any(kClusterTarget)) return;
@@ -64,6 +75,7 @@ config::ShownResources DynamicConfig::Show() const {
   clusters_.Show(shown);
   listeners_.Show(shown);
   routes_.Show(shown);
+  extensions_.Show(shown);
   return shown;
 }
 

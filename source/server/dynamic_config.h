@@ -3,7 +3,7 @@
 // DynamicConfig: everything of the configuration that comes from sources: who follows what, in
 // which order it is asked for, and what of it is known.
 //
-//   static clusters and their endpoints --warm--> CDS --answered, its clusters warm--> LDS
+//   RTDS --answered--> CDS, endpoints of static clusters --answered, all clusters warm--> LDS
 //
 // Owner: Server. Thread: main. A listener of a source is never asked for before the clusters are
 // there that its routes may name; listeners of the bootstrap do not wait for sources but their own.
@@ -18,8 +18,10 @@
 #include "source/config/bootstrap.h"
 #include "source/server/config_journal.h"
 #include "source/server/dynamic_clusters.h"
+#include "source/server/dynamic_extensions.h"
 #include "source/server/dynamic_listeners.h"
 #include "source/server/dynamic_routes.h"
+#include "source/server/dynamic_runtime.h"
 #include "source/xds/resource_status.h"
 
 namespace remora::server {
@@ -36,6 +38,10 @@ class DynamicConfig {
     ListenerSet& listener_set;
     size_t workers;
     decltype(DynamicRoutes::Services::put) put_routes;
+    decltype(DynamicExtensions::Services::open_logs) open_filter_logs;
+    decltype(DynamicExtensions::Services::put) put_filter;
+    const std::vector<config::RuntimeLayerConfig>& runtime;
+    DynamicRuntime::Put put_runtime;
   };
   // What the parts share; all outlive it.
   struct Services {
@@ -52,9 +58,9 @@ class DynamicConfig {
 
   // Clusters of the bootstrap whose endpoints come from sources, with their TLS contexts.
   absl::Status AddStaticClusters(std::vector<config::ClusterResource> clusters);
-  // Route tables of the bootstrap's listeners.
-  void FollowStaticRoutes(const config::ListenerTable& listeners);
-  // Asks for what the bootstrap's own clusters and listeners need.
+  // Route tables and filters of the bootstrap's listeners.
+  void FollowStatic(const config::ListenerTable& listeners);
+  // Asks for what everything else waits for.
   void Start();
   // `who`, as the Warmer knows it, waits for nothing any more.
   void OnWarm(const std::string& who) { clusters_.OnWarm(who); }
@@ -71,9 +77,12 @@ class DynamicConfig {
   Services services_;
   ConfigJournal journal_;
   config::ResourceTranslator translator_;
+  DynamicRuntime runtime_;
   DynamicClusters clusters_;
   DynamicRoutes routes_;
+  DynamicExtensions extensions_;
   std::vector<std::unique_ptr<RouteLease>> static_routes_;
+  std::vector<std::unique_ptr<ExtensionLease>> static_extensions_;
   DynamicListeners listeners_;
   bool clusters_asked_ = false;
   bool listeners_asked_ = false;

@@ -140,6 +140,9 @@ absl::Status DynamicListeners::Follow(const Version* active, Version& version) {
     for (const config::RouteUse& use : chain->route_uses) {
       followed.routes.push_back(routes_.Follow(use, target));
     }
+    for (const config::ExtensionUse& use : chain->extension_uses) {
+      followed.extensions.push_back(extensions_.Follow(use, target));
+    }
   }
   return absl::OkStatus();
 }

@@ -21,6 +21,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "source/server/dynamic_clusters.h"
+#include "source/server/dynamic_extensions.h"
 #include "source/server/dynamic_routes.h"
 #include "source/server/listener_set.h"
 
@@ -32,10 +33,12 @@ class DynamicListeners final : public xds::ResourceUser {
   using OpenLogs = std::function<absl::Status(const config::ListenerConfig&)>;
 
   // All outlive it.
-  DynamicListeners(const DynamicServices& services, DynamicRoutes& routes, ListenerSet& listeners,
+  DynamicListeners(const DynamicServices& services, DynamicRoutes& routes,
+                   DynamicExtensions& extensions, ListenerSet& listeners,
                    const ListenerManagerStats& stats, OpenLogs open_logs)
       : services_(services),
         routes_(routes),
+        extensions_(extensions),
         listeners_(listeners),
         stats_(stats),
         open_logs_(std::move(open_logs)) {}
@@ -61,6 +64,7 @@ class DynamicListeners final : public xds::ResourceUser {
     std::unique_ptr<ScopeLease> scopes;  // what its secrets count in
     std::unique_ptr<FollowedContexts> tls;
     std::vector<std::unique_ptr<RouteLease>> routes;
+    std::vector<std::unique_ptr<ExtensionLease>> extensions;
   };
   // One version of a listener. It goes with its last connection.
   struct Version final : ListenerSet::Company {
@@ -91,6 +95,7 @@ class DynamicListeners final : public xds::ResourceUser {
 
   DynamicServices services_;
   DynamicRoutes& routes_;
+  DynamicExtensions& extensions_;
   ListenerSet& listeners_;
   ListenerManagerStats stats_;
   OpenLogs open_logs_;

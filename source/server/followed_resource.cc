@@ -1,5 +1,6 @@
 #include "source/server/followed_resource.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace remora::server {
@@ -34,6 +35,16 @@ config::ShownResource FollowedResource::shown() const {
   shown.active = active_;
   if (refused_ != nullptr) shown.refused = *refused_;
   return shown;
+}
+
+bool FollowedResource::Withdraw(const xds::ResourceUpdate& update) {
+  const bool named =
+      std::find(update.removed.begin(), update.removed.end(), name_) != update.removed.end();
+  if (!named || !active_.has_value()) return false;
+  ConfigJournal::Update(journal_, type_, update.version).Removed(name_);
+  active_.reset();
+  refused_.reset();
+  return true;
 }
 
 }  // namespace remora::server

@@ -4,8 +4,8 @@
 // update says of it is offered to who uses it, noted, and kept for /config_dump.
 //
 // Owner: whoever follows it (endpoints of a cluster, a route table). Thread: main. What is refused
-// is a NACK, and the last good version stays. What a source takes away stays too, as in Envoy: the
-// one that refers to it is what is removed.
+// is a NACK, and the last good version stays. What a source takes away stays too, as in Envoy,
+// where the one that refers to it is what is removed; who sees it otherwise asks Withdraw.
 
 #include <memory>
 #include <optional>
@@ -32,6 +32,8 @@ class FollowedResource {
   // `take`: uses the message (in binary), or says why not.
   std::vector<xds::ResourceError> Offer(const xds::ResourceUpdate& update,
                                         absl::FunctionRef<absl::Status(std::string_view)> take);
+  // Whether `update` takes away what there is; it is noted then.
+  bool Withdraw(const xds::ResourceUpdate& update);
   const std::string& name() const { return name_; }
   // The last good one; none: nothing has come.
   const std::optional<config::ResourceVersion>& active() const { return active_; }

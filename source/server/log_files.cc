@@ -16,9 +16,13 @@ absl::Status LogFiles::Open(const access_log::LoggerList& loggers) {
 
 absl::Status LogFiles::OpenFilters(const std::vector<http::FilterFactory>& filters) {
   absl::Status status;
-  for (const http::FilterFactory& filter : filters) {
-    for (const std::string& path : filter.log_files) status.Update(writer_.Open(path).status());
-  }
+  for (const http::FilterFactory& filter : filters) status.Update(Open(filter));
+  return status;
+}
+
+absl::Status LogFiles::Open(const http::FilterFactory& filter) {
+  absl::Status status;
+  for (const std::string& path : filter.log_files) status.Update(writer_.Open(path).status());
   return status;
 }
 

@@ -26,6 +26,7 @@ class LogFiles {
   absl::Status Open(const access_log::LoggerList& loggers);
   // All that the listener, its filter chains and their filters log to.
   absl::Status Open(const config::ListenerConfig& listener);
+  absl::Status Open(const http::FilterFactory& filter);
   void Refresh();
 
  private:

@@ -46,6 +46,12 @@ void Publication::PutRoutes(const std::shared_ptr<const route::RouteSlot>& slot,
   ForEachWorker([slot, table](Worker& worker) { worker.PutRoutes(*slot, table); });
 }
 
+void Publication::PutFilter(const std::shared_ptr<const http::FilterSlot>& slot,
+                            const http::FilterSlot::Version& version) {
+  Publish();
+  ForEachWorker([slot, version](const Worker& worker) { slot->Put(worker.index(), version); });
+}
+
 void Publication::PutRuntime(const std::shared_ptr<const runtime::Snapshot>& snapshot) {
   main_.Apply(snapshot);
   ForEachWorker([snapshot](Worker& worker) { worker.Apply(snapshot); });

@@ -1,7 +1,7 @@
 #pragma once
 
 // Publication: how configuration gets from main to the workers: one World at the end of each turn
-// in which something of it changed, route tables into their slots, runtime values.
+// in which something of it changed, route tables and filters into their slots, runtime values.
 //
 //   change --Changed--> end of turn --Publish--> World --post--> each worker, main's too
 //
@@ -15,6 +15,7 @@
 
 #include "source/config/world.h"
 #include "source/event/dispatcher.h"
+#include "source/http/filter/filter_slot.h"
 #include "source/http/route/route_slot.h"
 #include "source/runtime/runtime.h"
 #include "source/server/worker.h"
@@ -37,6 +38,8 @@ class Publication {
   void Publish();
   void PutRoutes(const std::shared_ptr<const route::RouteSlot>& slot,
                  const std::shared_ptr<const route::RouteTable>& table);
+  void PutFilter(const std::shared_ptr<const http::FilterSlot>& slot,
+                 const http::FilterSlot::Version& version);
   void PutRuntime(const std::shared_ptr<const runtime::Snapshot>& snapshot);
   // From now on the workers' threads are theirs.
   void OnWorkersStarted() { workers_run_ = true; }

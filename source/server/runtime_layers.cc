@@ -17,7 +17,7 @@ RuntimeLayers::RuntimeLayers(std::vector<RuntimeLayerConfig> layers, const Runti
       stats_(stats),
       publish_(std::move(publish)),
       snapshot_(std::make_shared<const Snapshot>()) {
-  if (layers_.empty()) layers_.push_back({"", RuntimeLayerConfig::Kind::kAdmin, {}, "", ""});
+  if (layers_.empty()) layers_.push_back({"", RuntimeLayerConfig::Kind::kAdmin});
   has_admin_layer_ =
       std::any_of(layers_.begin(), layers_.end(), [](const RuntimeLayerConfig& layer) {
         return layer.kind == RuntimeLayerConfig::Kind::kAdmin;
@@ -76,6 +76,11 @@ absl::Status RuntimeLayers::Watch(event::FileWatcher& watcher) {
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+void RuntimeLayers::Put(size_t index, Snapshot::Values values) {
+  layers_[index].values = std::move(values);
+  Load();
 }
 
 absl::Status RuntimeLayers::Modify(

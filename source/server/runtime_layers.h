@@ -1,8 +1,8 @@
 #pragma once
 
 // RuntimeLayers: the runtime values as they are now: reads the layers of the bootstrap, takes
-// overrides from /runtime_modify, follows disk layers when their link is swapped, and publishes
-// each state as a new immutable Snapshot.
+// overrides from /runtime_modify and layers from sources (DynamicRuntime), follows disk layers when
+// their link is swapped, and publishes each state as a new immutable Snapshot.
 //
 // Owner: Server. Thread: main. A disk layer that cannot be read is left out, with an error in the
 // log and runtime.load_error; a value that fits nothing is kept as text. Source: Envoy
@@ -52,6 +52,10 @@ class RuntimeLayers {
   // layer.
   absl::Status Modify(const std::vector<std::pair<std::string, std::string>>& overrides);
 
+  // What the source of the layer at `index` says now; publishes it.
+  void Put(size_t index, runtime::Snapshot::Values values);
+
+  const std::vector<config::RuntimeLayerConfig>& layers() const { return layers_; }
   const std::shared_ptr<const runtime::Snapshot>& snapshot() const { return snapshot_; }
 
  private:

@@ -155,7 +155,13 @@ void Server::MakeDynamicConfig() {
       [this](const ListenerConfig& listener) { return log_files_.Open(listener); },
       listeners_,
       workers_.size(),
-      [this](const auto& slot, const auto& table) { publication_.PutRoutes(slot, table); }};
+      [this](const auto& slot, const auto& table) { publication_.PutRoutes(slot, table); },
+      [this](const http::FilterFactory& filter) { return log_files_.Open(filter); },
+      [this](const auto& slot, const auto& version) { publication_.PutFilter(slot, version); },
+      runtime_.layers(),
+      [this](size_t layer, runtime::Snapshot::Values values) {
+        runtime_.Put(layer, std::move(values));
+      }};
   setup.translator.context = std::move(bootstrap_.resources);
   setup.translator.unknown_fields = options_.dynamic_unknown_fields;
   setup.translator.on_unknown_fields = [this](size_t count) {
@@ -295,7 +301,7 @@ absl::Status Server::Initialize(bool listen) {
   status.Update(runtime_.Watch(files_));
   status.Update(StartSecrets());
   if (status.ok()) {
-    dynamic_->FollowStaticRoutes(*publication_.world()->listeners);
+    dynamic_->FollowStatic(*publication_.world()->listeners);
     dynamic_->Start();
   }
   return status;
@@ -329,7 +335,7 @@ bool Server::StartWhatIsReady() {
   dynamic_->Advance();
   const bool live = state_ == admin::ServerState::kLive;
   // Clusters first, as in Envoy: no listener takes a request that has nowhere to go.
-  if (!live && warmer_.Any(kClusterTarget)) {
+  if (!live && (warmer_.IsWarming(kRuntimeTarget) || warmer_.Any(kClusterTarget))) {
     SetState(admin::ServerState::kPreInitializing);
     return true;
   }

@@ -130,6 +130,76 @@ TEST_CASE("a TypedStruct stands for the type that it names") {
         At(".http_filters[0].typed_config.max_request_bytes", "13 brings bad luck"));
 }
 
+TEST_CASE("a filter's configuration may come from a source") {
+  Parts parts;
+  parts.admin =
+      "dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{envoy_grpc: "
+      "{cluster_name: c0}}]}}";
+  const auto faults = [&](const std::string& discovery, const std::string& before = "") {
+    parts.filters = "[" + before + "{name: x, config_discovery: {config_source: {ads: {}}, " +
+                    discovery + "}}, {{router}}]";
+    return Faults(parts);
+  };
+  const auto at = [](const std::string& field, const std::string& message) {
+    return At(".http_filters[0].config_discovery." + field, message);
+  };
+  CHECK(faults("type_urls: [{{Buffer}}, {{HeaderMutation}}]") == "");
+  CHECK(faults("type_urls: [{{Duration}}]") ==
+        at("type_urls[0]",
+           "Error: no factory found for a required type URL google.protobuf.Duration."));
+  CHECK(faults("type_urls: [{{Buffer}}], apply_default_config_without_warming: true") ==
+        at("default_config",
+           "Error: filter config x applied without warming but has no default config."));
+  CHECK(faults("type_urls: [{{HeaderMutation}}], default_config: {\"@type\": {{Buffer}}}") ==
+        at("default_config",
+           "Error: filter config has type URL envoy.extensions.filters.http.buffer.v3.Buffer but "
+           "expect envoy.extensions.filters.http.header_mutation.v3.HeaderMutation."));
+  CHECK(faults("type_urls: [{{Buffer}}], default_config: {\"@type\": {{Buffer}}, "
+               "max_request_bytes: 13}") ==
+        at("default_config.max_request_bytes", "13 brings bad luck"));
+  CHECK(faults("type_urls: [{{Router}}], default_config: {\"@type\": {{Router}}}") ==
+        at("default_config",
+           "Error: terminal filter named x of type envoy.filters.http.router must be the last "
+           "filter in a http filter chain."));
+}
+
+TEST_CASE("a filter of a source is what its chain needs, and has its per-route configuration") {
+  Parts parts;
+  parts.admin =
+      "dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{envoy_grpc: "
+      "{cluster_name: c0}}]}}";
+  parts.filters =
+      "[{name: x, config_discovery: {config_source: {ads: {}}, type_urls: [{{HeaderMutation}}, "
+      "{{Buffer}}]}}, {name: r, config_discovery: {config_source: {ads: {}}, type_urls: "
+      "[{{Router}}], default_config: {\"@type\": {{Router}}}, "
+      "apply_default_config_without_warming: true}}]";
+  parts.host =
+      "typed_per_filter_config: {x: {\"@type\": "
+      "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute, disabled: "
+      "true}}";
+  const LoadedBootstrap loaded = Load(Bootstrap(parts));
+  REQUIRE(loaded.config.has_value());
+  CHECK(loaded.warnings.empty());
+  const FilterChain& chain = *loaded.config->listeners[0]->filter_chains.at(0);
+  REQUIRE(chain.extension_uses.size() == 2);
+  const ExtensionUse& first = chain.extension_uses[0];
+  CHECK(first.name == "x");
+  CHECK(first.types.size() == 2);
+  CHECK_FALSE(first.last);
+  CHECK(first.warms);
+  CHECK(first.fallback == nullptr);
+  const ExtensionUse& second = chain.extension_uses[1];
+  CHECK(second.last);
+  CHECK_FALSE(second.warms);
+  CHECK(second.fallback != nullptr);
+  const std::vector<http::FilterFactory>& filters = chain.http->filters;
+  REQUIRE(filters.size() == 2);
+  CHECK(filters[0].route_type_url ==
+        "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute");
+  CHECK_FALSE(filters[0].terminal);
+  CHECK(filters[1].terminal);
+}
+
 // The connection manager of a configuration without faults.
 std::shared_ptr<const connection_manager::Config> Manager(const std::string& lines) {
   Parts parts;

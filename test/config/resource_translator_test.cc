@@ -8,6 +8,7 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/service/runtime/v3/rtds.pb.h"
 #include "source/config/load_bootstrap.h"
 #include "source/config/meaning.h"
 #include "source/config/registry.h"
@@ -50,6 +51,7 @@ using ClusterProto = envoy::config::cluster::v3::Cluster;
 using EndpointsProto = envoy::config::endpoint::v3::ClusterLoadAssignment;
 using ListenerProto = envoy::config::listener::v3::Listener;
 using RoutesProto = envoy::config::route::v3::RouteConfiguration;
+using RuntimeProto = envoy::service::runtime::v3::Runtime;
 
 TEST_CASE("a cluster of a source is what the bootstrap's would be, and says whose it is") {
   World w;
@@ -155,6 +157,24 @@ TEST_CASE("messages mean the same in whatever order they were written") {
       "{tcp_backlog_size: 5, metadata: {filter_metadata: {b: {}, a: {y: 2, x: 1}}}, name: l}";
   CHECK(meaning(one) == meaning(same));
   CHECK(meaning(one) != meaning("{name: l}"));
+}
+
+TEST_CASE("a runtime layer is its values, as static layers have them") {
+  World w;
+  const auto values = w.translator->RuntimeValues(Bytes<RuntimeProto>(
+      "{name: rt, layer: {a: {b: 5, c: true}, envoy.reloadable_features.x: true, "
+      "re2.max_program_size.error_level: 1}}"));
+  REQUIRE(values.ok());
+  CHECK(values->size() == 4);
+  CHECK(values->at("a.b").number == 5.0);
+  CHECK(values->at("a.c").boolean == true);
+  REQUIRE(w.warnings.size() == 2);
+  CHECK(w.warnings[0].find("accepted without effect: envoy.reloadable_features.x") !=
+        std::string::npos);
+  CHECK(w.warnings[1].find("it is read from static layers") != std::string::npos);
+  CHECK(w.translator->RuntimeValues(Bytes<RuntimeProto>("{name: rt, layer: {a: {b: null}}}"))
+            .status()
+            .message() == "layer[\"a\"][\"b\"]: Invalid runtime entry value for a.b");
 }
 
 }  // namespace

@@ -87,11 +87,18 @@ TEST_CASE("layers as values, in their order") {
   CHECK(layers[4].kind == RuntimeLayerConfig::Kind::kAdmin);
 }
 
-TEST_CASE("a disk layer needs its root, and runtime discovery is not there") {
+TEST_CASE("a disk layer needs its root, an rtds layer its name and its source") {
   CHECK(WithLayers("[{name: a, disk_layer: {}}]")
             .find("layered_runtime.layers[0].disk_layer.symlink_root: must be set\n") !=
         std::string::npos);
-  CHECK(WithLayers("[{name: a, rtds_layer: {name: x}}]").find("rtds_layer") != std::string::npos);
+  const std::string faults = WithLayers("[{name: a, rtds_layer: {}}]");
+  CHECK(faults.find("layered_runtime.layers[0].rtds_layer.name: must be set\n") !=
+        std::string::npos);
+  CHECK(faults.find("layered_runtime.layers[0].rtds_layer.rtds_config: must be set\n") !=
+        std::string::npos);
+  CHECK(WithLayers("[{name: a, rtds_layer: {name: x, rtds_config: {ads: {}}}}]")
+            .find("layered_runtime.layers[0].rtds_layer.rtds_config.ads: the bootstrap has no "
+                  "dynamic_resources.ads_config\n") != std::string::npos);
 }
 
 }  // namespace

@@ -54,8 +54,14 @@ std::vector<xds::ResourceError> Sources::Send(xds::ResourceType type,
                                                       sent.name) != wish->names.end();
       if (wanted) resources.push_back({sent.name, version, sent.bytes, 0});
     }
-    if (!wish->wildcard && resources.empty()) continue;
-    for (xds::ResourceError& error : wish->user->OnUpdate({resources, removed, version})) {
+    std::vector<std::string> gone;
+    for (const std::string& name : removed) {
+      const bool wanted = wish->wildcard || std::find(wish->names.begin(), wish->names.end(),
+                                                      name) != wish->names.end();
+      if (wanted) gone.push_back(name);
+    }
+    if (!wish->wildcard && resources.empty() && gone.empty()) continue;
+    for (xds::ResourceError& error : wish->user->OnUpdate({resources, gone, version})) {
       errors.push_back(std::move(error));
     }
   }

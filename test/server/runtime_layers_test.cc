@@ -93,6 +93,23 @@ TEST_CASE("Without layers the admin's is there; with others only if it is named"
   CHECK(none.Integer("a") == 1);
 }
 
+TEST_CASE("A layer of a source is empty until it comes, and stands in its place") {
+  RuntimeLayerConfig layer;
+  layer.name = "rt";
+  layer.kind = Kind::kRtds;
+  World world({Static("base", "a", "1"), layer, AdminLayer("admin")});
+  CHECK(world.Integer("a") == 1);
+  CHECK(world.Stat("num_layers") == 3);
+  world.runtime.Put(1, {{"a", runtime::ReadValue("2")}, {"b", runtime::ReadValue("3")}});
+  CHECK(world.Integer("a") == 2);
+  CHECK(world.Integer("b") == 3);
+  REQUIRE(world.runtime.Modify({{"a", "4"}}).ok());
+  CHECK(world.Integer("a") == 4);
+  world.runtime.Put(1, {});
+  CHECK(world.Integer("b") == 0);
+  CHECK(world.published == 4);
+}
+
 TEST_CASE("A disk layer is read again when its link is swapped") {
   char name[] = "/tmp/remora_layers_XXXXXX";
   const std::string root = mkdtemp(name);

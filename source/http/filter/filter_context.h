@@ -70,6 +70,8 @@ class FilterContext {
   T& worker_state() const {
     return *static_cast<T*>(worker_state_);
   }
+  // For a filter that stands for another one (filter_slot.h): that one's.
+  void SetWorkerState(FilterWorkerState* state) { worker_state_ = state; }
   // What filters keep for the downstream connection (connection_states.h).
   ConnectionStates& connection_states() const;
   // False when a local reply came before this filter saw the request.

@@ -10,12 +10,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/core/v3/extension.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "envoy/service/runtime/v3/rtds.pb.h"
 #include "source/base/log.h"
 #include "source/config/bootstrap_config.h"
+#include "source/extensions/http_filters/fault/fault.h"
+#include "source/extensions/http_filters/header_mutation/header_mutation.h"
 #include "source/extensions/http_filters/router/router.h"
 
 namespace remora::discovery {
@@ -29,22 +33,28 @@ std::unique_ptr<google::protobuf::Message> MessageOf(ResourceType type) {
       return std::make_unique<envoy::config::endpoint::v3::ClusterLoadAssignment>();
     case ResourceType::kListener:
       return std::make_unique<envoy::config::listener::v3::Listener>();
+    case ResourceType::kExtension:
+      return std::make_unique<envoy::config::core::v3::TypedExtensionConfig>();
+    case ResourceType::kRuntime:
+      return std::make_unique<envoy::service::runtime::v3::Runtime>();
     default:
       return std::make_unique<envoy::config::route::v3::RouteConfiguration>();
   }
 }
 
-std::string HcmFilter(const std::string& routes) {
+std::string HcmFilter(const std::string& routes, const std::string& filter) {
   return absl::StrCat(
       "{name: hcm, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network."
       "http_connection_manager.v3.HttpConnectionManager, stat_prefix: in, ",
-      routes,
-      ", http_filters: [{name: router, typed_config: {\"@type\": "
+      routes, ", http_filters: [", filter, filter.empty() ? "" : ", ",
+      "{name: router, typed_config: {\"@type\": "
       "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]}}");
 }
 
-std::string ChainOf(const std::string& routes, const std::string& more) {
-  return absl::StrCat("{filters: [", HcmFilter(routes), "]", more.empty() ? "" : ", ", more, "}");
+std::string ChainOf(const std::string& routes, const std::string& more,
+                    const std::string& filter = "") {
+  return absl::StrCat("{filters: [", HcmFilter(routes, filter), "]", more.empty() ? "" : ", ", more,
+                      "}");
 }
 
 constexpr auto kPatience = std::chrono::seconds(20);
@@ -95,8 +105,8 @@ std::string Routes(const std::string& name, const std::vector<std::string>& rout
                       absl::StrJoin(routes, ", "), "]}]}");
 }
 
-std::string Chain(const std::string& routes, const std::string& more) {
-  return ChainOf(absl::StrCat("route_config: ", routes), more);
+std::string Chain(const std::string& routes, const std::string& more, const std::string& filter) {
+  return ChainOf(absl::StrCat("route_config: ", routes), more, filter);
 }
 
 std::string RdsChain(const std::string& table, const std::string& more) {
@@ -114,13 +124,16 @@ std::string Listener(const std::string& name, uint16_t port, const std::vector<s
 
 DynamicWorld::DynamicWorld(const Setup& setup) {
   base::SetAllLogLevels(base::LogLevel::kOff);
+  registry_.AddHttpFilter<extensions::Fault>();
+  registry_.AddHttpFilter<extensions::HeaderMutation>();
   registry_.AddHttpFilter<extensions::Router>();
   config::LoadOptions load;
   load.yaml = absl::StrCat(
       "{admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}, "
       "dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{envoy_grpc: "
       "{cluster_name: plane}}]}, cds_config: {ads: {}}",
-      setup.lds ? ", lds_config: {ads: {}}" : "", "}, static_resources: {clusters: [",
+      setup.lds ? ", lds_config: {ads: {}}" : "", "}, layered_runtime: {layers: [",
+      absl::StrJoin(setup.runtime, ", "), "]}, static_resources: {clusters: [",
       StaticCluster("plane", {}), setup.clusters.empty() ? "" : ", ",
       absl::StrJoin(setup.clusters, ", "), "], listeners: [", absl::StrJoin(setup.listeners, ", "),
       "]}}");

@@ -42,8 +42,10 @@ std::string Assignment(const std::string& service, const std::vector<std::string
 std::string Routes(const std::string& name, const std::vector<std::string>& routes);
 std::string To(const std::string& cluster, const std::string& prefix = "/");
 std::string Says(const std::string& text, const std::string& prefix = "/");
-// An HTTP filter chain whose table is `routes` (route_config), or comes from the source.
-std::string Chain(const std::string& routes, const std::string& more = "");
+// An HTTP filter chain whose table is `routes` (route_config), or comes from the source; `filter`
+// stands before the router.
+std::string Chain(const std::string& routes, const std::string& more = "",
+                  const std::string& filter = "");
 std::string RdsChain(const std::string& table, const std::string& more = "");
 std::string Listener(const std::string& name, uint16_t port, const std::vector<std::string>& chains,
                      const std::string& more = "");
@@ -54,6 +56,7 @@ class DynamicWorld {
     // Of the bootstrap, as YAML. Beside the clusters there is `plane`, which nobody asks.
     std::vector<std::string> clusters = {};
     std::vector<std::string> listeners = {};
+    std::vector<std::string> runtime = {};  // layers
     size_t workers = 2;
     event::Duration drain_time = 600 * event::kSecond;
     bool lds = true;

@@ -99,7 +99,7 @@ class ExtensionSubscription final : public xds::ResourceUser {
   bool Is(const config::ExtensionUse& use) const {
     return source_ == use.source && resource_.name() == use.name;
   }
-  const config::ShownResource& shown() const { return resource_.shown(); }
+  config::ShownResource shown() const { return resource_.shown(); }
   size_t Add(const config::ExtensionUse& use, const std::string& who);
   // The last one takes the subscription with it.
   void Remove(size_t user);

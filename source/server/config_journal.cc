@@ -11,8 +11,7 @@ namespace {
 bool Continues(const admin::JournalEntry& last, const admin::JournalEntry& next) {
   constexpr event::Duration kPause = event::kMillisecond;
   return next.type == last.type && next.version == last.version &&
-         next.from_snapshot == last.from_snapshot &&
-         next.at - (last.at + last.took) < kPause;
+         next.from_snapshot == last.from_snapshot && next.at - (last.at + last.took) < kPause;
 }
 
 void Append(admin::JournalEntry::Names& to, const admin::JournalEntry::Names& from) {

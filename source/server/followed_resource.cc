@@ -29,6 +29,14 @@ std::vector<xds::ResourceError> FollowedResource::Offer(
   return errors;
 }
 
+config::ShownResource FollowedResource::shown() const {
+  config::ShownResource shown;
+  shown.name = name_;
+  shown.active = active_;
+  if (refused_ != nullptr) shown.refused = *refused_;
+  return shown;
+}
+
 bool FollowedResource::Withdraw(const xds::ResourceUpdate& update) {
   const bool named =
       std::find(update.removed.begin(), update.removed.end(), name_) != update.removed.end();
@@ -37,14 +45,6 @@ bool FollowedResource::Withdraw(const xds::ResourceUpdate& update) {
   active_.reset();
   refused_.reset();
   return true;
-}
-
-config::ShownResource FollowedResource::shown() const {
-  config::ShownResource shown;
-  shown.name = name_;
-  shown.active = active_;
-  if (refused_ != nullptr) shown.refused = *refused_;
-  return shown;
 }
 
 }  // namespace remora::server

@@ -70,8 +70,6 @@ class ResourceUser {
   // initial_fetch_timeout has passed and the source has said nothing about these. Empty: of a
   // wildcard subscription.
   virtual void OnFetchTimeout(absl::Span<const std::string> names) = 0;
-  // The source stands by these, which came from a snapshot. For show only: nothing has changed.
-  virtual void OnConfirmed(absl::Span<const std::string> names) { static_cast<void>(names); }
 
  protected:
   ~ResourceUser() = default;

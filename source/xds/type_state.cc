@@ -223,7 +223,6 @@ struct TypeState::Sorting {
   std::vector<size_t> changed;   // indices of offers
   std::vector<uint64_t> hashes;  // of those
   std::vector<std::string> removed;
-  std::vector<std::string> confirmed;
   std::vector<ResourceError> errors;
   absl::flat_hash_map<std::string, int> counts;  // of the names in the response
 };
@@ -250,7 +249,7 @@ void TypeState::SortOffers(const Response& response, event::TimePoint now, Sorti
     const uint64_t hash = base::XxHash64(offer.bytes);
     if (held != held_.end() && held->second.hash == hash) {
       held->second.version = offer.version;
-      if (std::exchange(held->second.restored, false)) sorting.confirmed.push_back(offer.name);
+      held->second.restored = false;
     } else if (Wanted(offer.name)) {
       sorting.changed.push_back(i);
       sorting.hashes.push_back(hash);
@@ -363,7 +362,6 @@ void TypeState::OnResponse(Response response, event::TimePoint now) {
   std::vector<ResourceError> errors = std::move(sorting.errors);
   Tell(parts, {{}, {}, response.version, response.from_snapshot}, errors);
   Keep(response, sorting, errors, now);
-  TellConfirmed(sorting.confirmed);
   NoteRefused(response, sorting, errors, now);
   answered_ = answered_ || !response.from_snapshot;
   nonce_ = response.nonce;
@@ -476,22 +474,7 @@ void TypeState::Show(event::TimePoint now, int64_t wall, std::vector<ResourceSta
 
 void TypeState::Confirm() {
   answered_ = true;
-  std::vector<std::string> confirmed;
-  for (auto& [name, held] : held_) {
-    if (std::exchange(held.restored, false)) confirmed.push_back(name);
-  }
-  std::sort(confirmed.begin(), confirmed.end());
-  TellConfirmed(confirmed);
-}
-
-void TypeState::TellConfirmed(const std::vector<std::string>& names) {
-  if (names.empty()) return;
-  if (wildcard_ != nullptr) wildcard_->OnConfirmed(names);
-  for (const std::string& name : names) {
-    const auto at = names_.find(name);
-    if (at == names_.end()) continue;
-    for (Watch* watch : at->second.watches) watch->OnConfirmed(absl::MakeConstSpan(&name, 1));
-  }
+  for (auto& [name, held] : held_) held.restored = false;
 }
 
 size_t TypeState::restored() const {

@@ -46,8 +46,6 @@ class Watch {
   virtual void OnOutcome(std::string_view version, const std::vector<ResourceError>& errors) = 0;
   // The source cannot be reached or read.
   virtual void OnSourceFailed() = 0;
-  // As ResourceUser has it.
-  virtual void OnConfirmed(absl::Span<const std::string> names) { static_cast<void>(names); }
 
  protected:
   ~Watch() = default;
@@ -161,7 +159,6 @@ class TypeState {
   void SortRemoved(const Response& response, Sorting& sorting);
   std::vector<Part> MakeParts(const Response& response, const Sorting& sorting);
   void Tell(std::vector<Part>& parts, const ResourceUpdate& of, std::vector<ResourceError>& errors);
-  void TellConfirmed(const std::vector<std::string>& names);
   void Keep(Response& response, const Sorting& sorting, const std::vector<ResourceError>& errors,
             event::TimePoint now);
 

@@ -54,7 +54,6 @@ class WatchSubscription final : public Subscription, private Watch {
   std::vector<ResourceError> OnUpdate(const ResourceUpdate& update) override;
   void OnOutcome(std::string_view version, const std::vector<ResourceError>& errors) override;
   void OnSourceFailed() override { record_.OnFailed(); }
-  void OnConfirmed(absl::Span<const std::string> names) override { user_.OnConfirmed(names); }
 
   void Await(std::vector<std::string> names);
   void OnTimeout();

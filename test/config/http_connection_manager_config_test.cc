@@ -150,7 +150,8 @@ TEST_CASE("a filter's configuration may come from a source") {
   CHECK(faults("type_urls: [{{Buffer}}], apply_default_config_without_warming: true") ==
         at("default_config",
            "Error: filter config x applied without warming but has no default config."));
-  CHECK(faults("type_urls: [{{HeaderMutation}}], default_config: {\"@type\": {{Buffer}}}") ==
+  CHECK(faults("type_urls: [{{HeaderMutation}}], default_config: {\"@type\": {{Buffer}}, "
+               "max_request_bytes: 1}") ==
         at("default_config",
            "Error: filter config has type URL envoy.extensions.filters.http.buffer.v3.Buffer but "
            "expect envoy.extensions.filters.http.header_mutation.v3.HeaderMutation."));

@@ -34,6 +34,7 @@ std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* requ
                                 ResponseHead& head) {
   HeaderMap& headers = head.headers;
   SetReplyFields(reply, headers);
+  const bool is_head = request != nullptr && request->method_id == Method::kHead;
   if (grpc) {
     head.status = 200;
     head.framing = Framing::kNone;
@@ -41,7 +42,8 @@ std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* requ
     const uint32_t status =
         reply.grpc_status.value_or(static_cast<uint32_t>(GrpcCodeOfHttp(reply.status)));
     headers.Set(HeaderId::kGrpcStatus, absl::StrCat(status));
-    if (!reply.body.empty()) headers.Set(HeaderId::kGrpcMessage, EncodeGrpcMessage(reply.body));
+    if (!reply.body.empty() && !is_head)
+      headers.Set(HeaderId::kGrpcMessage, EncodeGrpcMessage(reply.body));
     return {};
   }
   head.status = reply.status;
@@ -69,7 +71,7 @@ std::string_view FillLocalReply(const LocalReply& reply, const RequestHead* requ
     headers.SetReference(HeaderId::kContentType, "text/plain");
   }
   headers.Set(HeaderId::kContentLength, absl::StrCat(reply.body.size()));
-  if (request != nullptr && request->method_id == Method::kHead) {
+  if (is_head) {
     head.framing = Framing::kNone;
     return {};
   }

@@ -90,6 +90,9 @@ TEST_CASE("local reply: to gRPC it is trailers-only with grpc-status") {
   reply.grpc_status = 16;
   CHECK(Fill(reply, "POST", "application/grpc").head ==
         "200 content-type=application/grpc grpc-status=16");
+  // As Envoy: the answer to HEAD has no message either.
+  CHECK(Fill(Make(503, "x"), "HEAD", "application/grpc").head ==
+        "200 content-type=application/grpc grpc-status=14");
 }
 
 TEST_CASE("local reply: extra fields") {

@@ -17,6 +17,8 @@ TEST_CASE("registry: what this binary can do, in order") {
             (entry.route_type_name.empty() ? "" : " per route " + entry.route_type_name) + "\n";
   }
   CHECK(text ==
+        "envoy.extensions.filters.http.basic_auth.v3.BasicAuth per route "
+        "envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute\n"
         "envoy.extensions.filters.http.buffer.v3.Buffer per route "
         "envoy.extensions.filters.http.buffer.v3.BufferPerRoute\n"
         "envoy.extensions.filters.http.cors.v3.Cors per route "
@@ -34,10 +36,18 @@ TEST_CASE("registry: what this binary can do, in order") {
         "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb\n"
         "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation per route "
         "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute\n"
+        "envoy.extensions.filters.http.header_to_metadata.v3.Config per route "
+        "envoy.extensions.filters.http.header_to_metadata.v3.Config\n"
         "envoy.extensions.filters.http.health_check.v3.HealthCheck\n"
+        "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication per route "
+        "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig\n"
         "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit per route "
         "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit\n"
-        "envoy.extensions.filters.http.router.v3.Router (terminal)\n");
+        "envoy.extensions.filters.http.rbac.v3.RBAC per route "
+        "envoy.extensions.filters.http.rbac.v3.RBACPerRoute\n"
+        "envoy.extensions.filters.http.router.v3.Router (terminal)\n"
+        "envoy.extensions.filters.http.set_metadata.v3.Config per route "
+        "envoy.extensions.filters.http.set_metadata.v3.Config\n");
 }
 
 TEST_CASE("registry: found by type URL, never by a configured name") {

@@ -347,7 +347,7 @@ void ServerStream::ResponseSide::OnHead(ResponseHead& head) {
                                                  stream.request_->framing == http::Framing::kNone);
   if (stream.chain_->replied() && !complete) head.close_connection = true;
   if (stream.session_->ShouldCloseAfterResponse()) head.close_connection = true;
-  if (stream.info_.response_code_details.empty()) {
+  if (stream.info_.response_code_details.empty() && !stream.chain_->replied()) {
     stream.info_.response_code_details = "via_upstream";
   }
   // Our own: an upstream's 413 has its limits.

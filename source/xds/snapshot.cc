@@ -130,7 +130,7 @@ absl::StatusOr<Snapshot> DecodeSnapshot(std::string_view bytes) {
   if (!bytes.starts_with(kHead)) {
     return absl::InvalidArgumentError("it is no snapshot, or one of another version of the format");
   }
-  const absl::Status damaged = absl::DataLossError("it is damaged");
+  absl::Status damaged = absl::DataLossError("it is damaged");
   if (bytes.size() < kBodyBegin || bytes[kBodyBegin - 1] != '\n') return damaged;
   const std::string_view body = bytes.substr(kBodyBegin);
   if (bytes.substr(kHead.size(), kChecksumDigits) != Checksum(body)) return damaged;

@@ -9,9 +9,7 @@
 namespace remora::xds {
 
 void SnapshotShelf::Put(SnapshotPart part) {
-  std::optional<Item>& item = items_[static_cast<size_t>(part.type)];
-  item.emplace();
-  item->part = std::move(part);
+  items_[static_cast<size_t>(part.type)].emplace(std::move(part));
 }
 
 bool SnapshotShelf::empty() const {

@@ -10,6 +10,7 @@
 // now is logged, and not offered again. Nothing else fails.
 
 #include <optional>
+#include <utility>
 
 #include "source/xds/snapshot.h"
 #include "source/xds/type_state.h"
@@ -28,6 +29,7 @@ class SnapshotShelf {
 
  private:
   struct Item {
+    explicit Item(SnapshotPart of) : part(std::move(of)) {}
     SnapshotPart part;
     bool given = false;  // at least once: a wildcard has to hear also that there was nothing
   };

@@ -142,7 +142,7 @@ std::vector<SnapshotPart> SourceSet::Collect() const {
 
 std::vector<std::string> SourceSet::Restored() const {
   std::vector<std::string> restored;
-  const auto add = [&restored](const Source& source, std::string name) {
+  const auto add = [&restored](const Source& source, const std::string& name) {
     const size_t count = source.restored();
     if (count > 0) restored.push_back(config::Concat(name, ": ", count, " resources"));
   };

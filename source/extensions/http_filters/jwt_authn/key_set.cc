@@ -87,8 +87,8 @@ bool JwtKey::VerifyEc(const JwtToken& token) const {
     return false;
   }
   // The signature has them now.
-  static_cast<void>(r.release());
-  static_cast<void>(s.release());
+  [[maybe_unused]] const BIGNUM* const given_r = r.release();
+  [[maybe_unused]] const BIGNUM* const given_s = s.release();
   return EVP_Digest(token.signed_text.data(), token.signed_text.size(), digest, &size,
                     DigestOf(token.algorithm), nullptr) == 1 &&
          ECDSA_do_verify(digest, size, signature.get(), ec.get()) == 1;
@@ -187,8 +187,8 @@ Fault ReadRsa(const MetadataValue& json, JwtKey& key) {
     return "Jwks RSA [n] or [e] field is missing or has a parse error";
   }
   // The key has them now.
-  static_cast<void>(n.release());
-  static_cast<void>(e.release());
+  [[maybe_unused]] const BIGNUM* const given_n = n.release();
+  [[maybe_unused]] const BIGNUM* const given_e = e.release();
   key.kind = JwtKey::Kind::kRsa;
   return EVP_PKEY_set1_RSA(key.rsa.get(), rsa.get()) == 1
              ? Fault()

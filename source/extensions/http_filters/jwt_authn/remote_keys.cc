@@ -76,7 +76,7 @@ void RemoteKeySet::OnEnd(http::HeaderMap*) {
 
 void RemoteKeySet::OnReset(const http::ProxyError&) { Finish(nullptr); }
 
-void RemoteKeySet::Finish(std::shared_ptr<const KeySet> keys) {
+void RemoteKeySet::Finish(const std::shared_ptr<const KeySet>& keys) {
   request_.reset();
   body_ = {};
   (keys != nullptr ? counters_.fetched : counters_.failed).Inc();

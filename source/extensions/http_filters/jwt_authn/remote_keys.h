@@ -57,7 +57,7 @@ class RemoteKeySet final : private upstream::AsyncUser {
 
   // False: there is no such cluster.
   bool Start();
-  void Finish(std::shared_ptr<const KeySet> keys);
+  void Finish(const std::shared_ptr<const KeySet>& keys);
 
   const RemoteKeys& config_;
   event::Dispatcher& dispatcher_;

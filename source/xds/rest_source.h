@@ -38,7 +38,7 @@ class RestSource final : public Source, private upstream::AsyncUser {
   TypeState& State(ResourceType type) override;
   void Wake() override { services_.dispatcher.AtTurnEnd(task_); }
   std::string Trouble() const override { return state_.used() ? trouble_ : ""; }
-  void Restore(SnapshotPart part) override { shelf_.Put(std::move(part)); }
+  void Restore(SnapshotPart&& part) override { shelf_.Put(std::move(part)); }
   void Collect(std::vector<SnapshotPart>& parts) const override;
   size_t restored() const override { return state_.restored(); }
   void Show(std::vector<ResourceStatus>& into) const override {

@@ -25,7 +25,7 @@ class Source {
   // What it is about to do about a server that does not answer; empty: it answers.
   virtual std::string Trouble() const = 0;
   // What it had said before this process started: for its users until it answers. Before Wake.
-  virtual void Restore(SnapshotPart /*part*/) {}
+  virtual void Restore(SnapshotPart&& /*part*/) {}
   // Adds what it has said, and what is left of what it had said before.
   virtual void Collect(std::vector<SnapshotPart>& parts) const { static_cast<void>(parts); }
   // How many of the resources in use are only a snapshot's.

@@ -82,7 +82,7 @@ class StreamSource final : public Source, private grpc::StreamUser {
   TypeState& State(ResourceType type) override;
   void Wake() override { services_.dispatcher.AtTurnEnd(task_); }
   std::string Trouble() const override;
-  void Restore(SnapshotPart part) override { shelf_.Put(std::move(part)); }
+  void Restore(SnapshotPart&& part) override { shelf_.Put(std::move(part)); }
   void Collect(std::vector<SnapshotPart>& parts) const override;
   size_t restored() const override;
   void Show(std::vector<ResourceStatus>& into) const override;

@@ -10,7 +10,6 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -20,6 +19,7 @@
 
 #include "source/access_log/worker_files.h"
 #include "source/stats/store.h"
+#include "test/fakes/folder.h"
 #include "test/fakes/simulated_clock.h"
 
 namespace remora::access_log {
@@ -32,24 +32,17 @@ bool Readable(int fd) {
   return poll(&entry, 1, kDeadlineMs) == 1 && (entry.revents & POLLIN) != 0;
 }
 
-// A folder that goes with the test, and tells when something happens to its files.
-class Folder {
+// A folder that tells when something happens to its files.
+class WatchedFolder {
  public:
-  Folder() {
-    char name[] = "/tmp/remora_log_XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    path_ = name;
-    REQUIRE(inotify_add_watch(events_, path_.c_str(), IN_CREATE | IN_MODIFY) >= 0);
+  WatchedFolder() {
+    REQUIRE(inotify_add_watch(events_, folder_.path().c_str(), IN_CREATE | IN_MODIFY) >= 0);
   }
-  ~Folder() {
-    close(events_);
-    for (const std::string& file : files_) std::remove(file.c_str());
-    rmdir(path_.c_str());
-  }
-  std::string File(const std::string& name) {
-    files_.push_back(path_ + "/" + name);
-    return files_.back();
-  }
+  ~WatchedFolder() { close(events_); }
+  WatchedFolder(const WatchedFolder&) = delete;
+  WatchedFolder& operator=(const WatchedFolder&) = delete;
+
+  std::string File(const std::string& name) const { return folder_.At(name); }
   // Until `condition` holds; looks at each event.
   bool Await(const std::function<bool()>& condition) {
     while (!condition()) {
@@ -61,9 +54,8 @@ class Folder {
   }
 
  private:
+  const fakes::Folder folder_;
   const int events_ = inotify_init1(IN_NONBLOCK);
-  std::string path_;
-  std::vector<std::string> files_;
 };
 
 std::string Read(const std::string& path) {
@@ -84,7 +76,7 @@ void Send(LogWriter& writer, LogFile& file, const std::string& text, uint64_t re
 }
 
 TEST_CASE("what is handed over stands in the file when the writer has stopped") {
-  Folder folder;
+  WatchedFolder folder;
   const std::string path = folder.File("a.log");
   LogWriter writer({});
   LogFile* file = *writer.Open(path);
@@ -109,7 +101,7 @@ TEST_CASE("a file that cannot be opened is said at once") {
 }
 
 TEST_CASE("rotation under load loses nothing") {
-  Folder folder;
+  WatchedFolder folder;
   const std::string path = folder.File("a.log");
   LogWriter writer({});
   LogFile* file = *writer.Open(path);
@@ -140,7 +132,7 @@ TEST_CASE("rotation under load loses nothing") {
 }
 
 TEST_CASE("a reopen that fails leaves the old file in use") {
-  Folder folder;
+  WatchedFolder folder;
   const std::string path = folder.File("a.log");
   LogWriter writer({});
   LogFile* file = *writer.Open(path);
@@ -152,7 +144,6 @@ TEST_CASE("a reopen that fails leaves the old file in use") {
   writer.Stop();
   CHECK(writer.totals().reopens_failed == 1);
   CHECK(writer.totals().writes_completed == 1);
-  rmdir(path.c_str());
 }
 
 TEST_CASE("a full disk drops records and counts them") {
@@ -169,7 +160,7 @@ TEST_CASE("a full disk drops records and counts them") {
 }
 
 TEST_CASE("a FIFO that nobody reads holds up neither workers nor other files") {
-  Folder folder;
+  WatchedFolder folder;
   const std::string fifo = folder.File("fifo");
   const std::string path = folder.File("a.log");
   REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
@@ -200,7 +191,7 @@ TEST_CASE("a FIFO that nobody reads holds up neither workers nor other files") {
 
 TEST_CASE("a FIFO that loses its reader waits for another, and its room comes back") {
   signal(SIGPIPE, SIG_IGN);  // as the server does
-  Folder folder;
+  WatchedFolder folder;
   const std::string fifo = folder.File("fifo");
   REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
   LogTotals totals;
@@ -238,7 +229,7 @@ TEST_CASE("a FIFO that loses its reader waits for another, and its room comes ba
 }
 
 TEST_CASE("stopping does not wait for a FIFO that nobody reads") {
-  Folder folder;
+  WatchedFolder folder;
   const std::string fifo = folder.File("fifo");
   REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
   LogWriter writer({});
@@ -251,7 +242,7 @@ TEST_CASE("stopping does not wait for a FIFO that nobody reads") {
 }
 
 TEST_CASE("a worker hands over what is full or old") {
-  Folder folder;
+  WatchedFolder folder;
   const std::string path = folder.File("a.log");
   fakes::SimulatedClock clock;
   event::Dispatcher dispatcher(clock);
@@ -288,7 +279,7 @@ TEST_CASE("a worker hands over what is full or old") {
 }
 
 TEST_CASE("a chunk's memory comes back") {
-  Folder folder;
+  WatchedFolder folder;
   LogTotals totals;
   LogFile file(folder.File("a.log"), 1 << 20, totals);
   REQUIRE(file.Open().ok());

@@ -1,42 +1,17 @@
 #include <catch2/catch.hpp>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "source/config/load_bootstrap.h"
 #include "test/config/testdata/loader_sample.pb.h"
+#include "test/fakes/folder.h"
 
 namespace remora::config {
 namespace {
 
 using remora::test::v1::Rules;
 using remora::test::v1::Sample;
-
-// A folder of its own for one test, removed at the end.
-class Folder final {
- public:
-  Folder() {
-    std::string path = (std::filesystem::temp_directory_path() / "load_test.XXXXXX").string();
-    REQUIRE(mkdtemp(path.data()) != nullptr);
-    path_ = path;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string Path(const std::string& name) const { return path_ + "/" + name; }
-
-  std::string Write(const std::string& name, const std::string& text) const {
-    std::ofstream(Path(name), std::ios::binary) << text;
-    return Path(name);
-  }
-
- private:
-  std::string path_;
-};
 
 template <typename Message>
 LoadResult Load(const std::string& path, const std::string& yaml, Message& message) {
@@ -47,19 +22,20 @@ LoadResult Load(const std::string& path, const std::string& yaml, Message& messa
 }
 
 // The message on one line, or the errors with the folder's name cut out.
-std::string Text(const Folder& folder, const std::string& path, const std::string& yaml = "") {
+std::string Text(const fakes::Folder& folder, const std::string& path,
+                 const std::string& yaml = "") {
   Sample message;
   const LoadResult result = Load(path, yaml, message);
   if (result.ok()) return message.ShortDebugString();
   std::string text = result.errors.ToString();
-  for (size_t at; (at = text.find(folder.Path(""))) != std::string::npos;) {
-    text.erase(at, folder.Path("").size());
+  for (size_t at; (at = text.find(folder.At(""))) != std::string::npos;) {
+    text.erase(at, folder.At("").size());
   }
   return text;
 }
 
 TEST_CASE("load: the format follows the file's extension") {
-  const Folder folder;
+  const fakes::Folder folder;
   CHECK(Text(folder, folder.Write("a.yaml", "name: a")) == "name: \"a\"");
   CHECK(Text(folder, folder.Write("a.yml", "name: a")) == "name: \"a\"");
   CHECK(Text(folder, folder.Write("a.YAML", "name: a")) == "name: \"a\"");
@@ -73,11 +49,11 @@ TEST_CASE("load: the format follows the file's extension") {
 }
 
 TEST_CASE("load: files that cannot be read") {
-  const Folder folder;
-  CHECK(Text(folder, folder.Path("no.yaml")) ==
+  const fakes::Folder folder;
+  CHECK(Text(folder, folder.At("no.yaml")) ==
         "no.yaml: cannot be opened: No such file or directory\n");
-  std::filesystem::create_directory(folder.Path("d.yaml"));
-  CHECK(Text(folder, folder.Path("d.yaml")) == "d.yaml: is a directory\n");
+  std::filesystem::create_directory(folder.At("d.yaml"));
+  CHECK(Text(folder, folder.At("d.yaml")) == "d.yaml: is a directory\n");
   CHECK(Text(folder, folder.Write("a.pb", "x")) ==
         "a.pb: a .pb file is not supported; write YAML or JSON\n");
   CHECK(Text(folder, folder.Write("a.pb_text", "x")) ==
@@ -91,7 +67,7 @@ TEST_CASE("load: files that cannot be read") {
 }
 
 TEST_CASE("load: --config-yaml is merged over the file as protobuf merges") {
-  const Folder folder;
+  const fakes::Folder folder;
   const std::string file =
       folder.Write("a.yaml",
                    "name: a\nint32_value: 1\nnames: [x, w]\ninner: {name: i, port_value: 1}\n"
@@ -106,7 +82,7 @@ TEST_CASE("load: --config-yaml is merged over the file as protobuf merges") {
 }
 
 TEST_CASE("load: errors of both texts, each under its own name, in order") {
-  const Folder folder;
+  const fakes::Folder folder;
   const std::string file = folder.Write("a.yaml", "flag: 7\nname: n\nnmes: [a]\n");
   CHECK(Text(folder, file, "{name: 5, uint32_value: -1}") ==
         "a.yaml:1:7: flag: expected true or false (7)\n"
@@ -126,7 +102,7 @@ TEST_CASE("load: errors of both texts, each under its own name, in order") {
 }
 
 TEST_CASE("load: rules are checked on the merged message, found in the text that set the field") {
-  const Folder folder;
+  const fakes::Folder folder;
   const std::string file = folder.Write(
       "a.yaml", "port: 1\nneeds_list:\n- {inner: {}, items: [x], by_name: a}\nstatus: 7\n");
   Rules message;

@@ -4,7 +4,6 @@
 
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
@@ -12,30 +11,13 @@
 #include "source/config/redact.h"
 #include "source/config/secret_file.h"
 #include "test/config/printed_config.h"
+#include "test/fakes/folder.h"
 
 namespace remora::config {
 namespace {
 
 namespace fs = std::filesystem;
 namespace tlsv3 = envoy::extensions::transport_sockets::tls::v3;
-
-// A directory of the test's own.
-class TemporaryDirectory {
- public:
-  ~TemporaryDirectory() { fs::remove_all(root_); }
-  std::string At(const std::string& name) const { return root_ + "/" + name; }
-  std::string Write(const std::string& name, const std::string& text) const {
-    std::ofstream(At(name)) << text;
-    return At(name);
-  }
-
- private:
-  static std::string Make() {
-    char name[] = "/tmp/remora_secret_XXXXXX";
-    return mkdtemp(name);
-  }
-  std::string root_ = Make();
-};
 
 template <typename Message>
 Message Read(const std::string& yaml) {
@@ -62,7 +44,7 @@ struct Translating {
 };
 
 TEST_CASE("a certificate takes its parts from files, texts, bytes and the environment") {
-  const TemporaryDirectory directory;
+  const fakes::Folder directory;
   const std::string chain = directory.Write("chain.pem", "CHAIN");
   setenv("REMORA_TEST_KEY", "KEY", 1);
   Translating t;
@@ -209,7 +191,7 @@ TEST_CASE("a secret without a source is one of the bootstrap's") {
 }
 
 TEST_CASE("a source is a file, with or without a directory to watch") {
-  const TemporaryDirectory directory;
+  const fakes::Folder directory;
   const std::string path = directory.Write("sds.yaml", "");
   Translating t;
   tls::SecretNeeds needs;
@@ -290,7 +272,7 @@ std::string Response(const std::string& secret) {
          secret.substr(1) + "\n";
 }
 
-SecretFile ReadFileOf(const TemporaryDirectory& directory, const std::string& text,
+SecretFile ReadFileOf(const fakes::Folder& directory, const std::string& text,
                       const std::string& name = "sds.yaml") {
   const std::string path = directory.Write(name, text);
   SecretFile file = ReadSecretFile({"a", path, ""}, UnknownFieldPolicy::kWarn);
@@ -302,7 +284,7 @@ SecretFile ReadFileOf(const TemporaryDirectory& directory, const std::string& te
 }
 
 TEST_CASE("a file is a source of one secret, in YAML or JSON") {
-  const TemporaryDirectory directory;
+  const fakes::Folder directory;
   SecretFile file =
       ReadFileOf(directory, Response("{name: a, generic_secret: {secret: {inline_string: x}}}"));
   CHECK(file.error.empty());
@@ -320,7 +302,7 @@ TEST_CASE("a file is a source of one secret, in YAML or JSON") {
 }
 
 TEST_CASE("broken files say what is wrong and where") {
-  const TemporaryDirectory directory;
+  const fakes::Folder directory;
   const struct {
     std::string text;
     const char* error;
@@ -358,7 +340,7 @@ TEST_CASE("broken files say what is wrong and where") {
 }
 
 TEST_CASE("fields that this version does not know are counted in files, and refused on demand") {
-  const TemporaryDirectory directory;
+  const fakes::Folder directory;
   const std::string text =
       Response("{name: a, generic_secret: {secret: {inline_string: x}}, newer: 1}");
   const SecretFile file = ReadFileOf(directory, text);
@@ -369,7 +351,7 @@ TEST_CASE("fields that this version does not know are counted in files, and refu
 }
 
 TEST_CASE("files that a secret names are read again, all of them") {
-  const TemporaryDirectory directory;
+  const fakes::Folder directory;
   const std::string chain = directory.Write("chain", "C1");
   const std::string key = directory.Write("key", "K1");
   const auto make = [&](const char* chain_text, const char* key_text) {

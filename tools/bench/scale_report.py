@@ -49,11 +49,12 @@ def _table(shape, flavour, starts, names):
 def write(path, shapes, starts, churns, note=""):
     """The page; `note` says what the run was like."""
     rounds = max(len(values) for values in starts.values())
+    measured = "One start" if rounds == 1 else f"Medians of {rounds} starts"
     lines = [
         "# Configuration at scale", "",
         "Written by [tools/bench/scale.py](../../tools/bench/README.md#scale) on "
         f"{datetime.date.today()}, Linux {platform.release()}.",
-        f"Medians of {rounds} starts. The control plane sends the same bytes to both proxies over",
+        f"{measured}. The control plane sends the same bytes to both proxies over",
         "loopback; one core has the proxy (one worker), the other its peers. What is missed of the",
         "targets, and why: [README](README.md#configuration-at-scale)."]
     lines += ([note] if note else []) + [""]

@@ -1,13 +1,11 @@
 // The table's rules, its changes, and its file.
 
 #include <catch2/catch.hpp>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
+#include <iterator>
 
 #include "test/examples/control_plane/tables.h"
+#include "test/fakes/folder.h"
 
 namespace remora::control_plane {
 namespace {
@@ -21,30 +19,9 @@ std::string FaultsOf(const std::string& yaml) {
   return errors.ToString();
 }
 
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tableXXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder");
-    path_ = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-
-  std::string Write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
-    return (path_ / name).string();
-  }
-  std::string Make(const std::string& name) const {
-    std::filesystem::create_directory(path_ / name);
-    return (path_ / name).string();
-  }
-  size_t files() const {
-    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
-  }
-
- private:
-  std::filesystem::path path_;
-};
+size_t FilesIn(const fakes::Folder& folder) {
+  return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder.path()), {}));
+}
 
 TEST_CASE("what is left out is filled in") {
   const RouteTable table = TableOf("{routes: [{name: a}]}");
@@ -108,7 +85,7 @@ TEST_CASE("instances come, change and go") {
 }
 
 TEST_CASE("a file is read strictly and written whole") {
-  const Folder folder;
+  const fakes::Folder folder;
   const std::string yaml = folder.Write("t.yaml", "routes:\n- name: a\n  path: /x\n");
   auto table = ReadTable(yaml);
   REQUIRE(table.ok());
@@ -118,7 +95,7 @@ TEST_CASE("a file is read strictly and written whole") {
   CHECK(ReadTable(json)->routes().empty());
   CHECK(WriteTable(*table, json).ok());
   CHECK(ReadTable(json)->Find("a")->path() == "/x");
-  CHECK(folder.files() == 2);  // nothing is left beside them
+  CHECK(FilesIn(folder) == 2);  // nothing is left beside them
 
   const std::string wrong =
       folder.Write("w.yaml", "routes:\n- name: a\n- name: b\n  colour: red\n");
@@ -129,9 +106,10 @@ TEST_CASE("a file is read strictly and written whole") {
   CHECK_FALSE(ReadTable(wrong + ".not").ok());
   CHECK_FALSE(WriteTable(*table, "/nowhere/t.json").ok());
   // What could not take the old one's place does not stay.
-  const size_t before = folder.files();
-  CHECK_FALSE(WriteTable(*table, folder.Make("d.json")).ok());
-  CHECK(folder.files() == before + 1);
+  const size_t before = FilesIn(folder);
+  std::filesystem::create_directory(folder.At("d.json"));
+  CHECK_FALSE(WriteTable(*table, folder.At("d.json")).ok());
+  CHECK(FilesIn(folder) == before + 1);
 }
 
 }  // namespace

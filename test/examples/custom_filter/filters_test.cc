@@ -206,6 +206,22 @@ TEST_CASE("tenant_lookup: a service that fails, says too much, or nothing") {
   }
 }
 
+TEST_CASE("tenant_lookup: there is no such cluster") {
+  for (const bool passes : {false, true}) {
+    remora::harness::Harness h;
+    std::string errors;
+    h.Filter(Parse<filters::TenantLookup>(
+        std::string("cluster: 'nobody'") + (passes ? " pass_on_failure: true" : ""), errors));
+    CHECK(errors.empty());
+    auto app = h.Upstream("app").Respond(200, "served");
+    h.Route("/", "app");
+    h.Start();
+    const remora::harness::Message answer = h.Connect().Get("/", {{"x-user", "ada"}});
+    CHECK(answer.status == (passes ? 200 : 503));
+    CHECK(h.Stat("http.ingress.tenant_lookup.failed") == 1);
+  }
+}
+
 TEST_CASE("tenant_lookup: a client that goes cancels the call") {
   Asking asking("timeout { seconds: 60 }");
   asking.h.Start();

@@ -1,7 +1,7 @@
 // Random chains, random answers, random order of events. Whatever happens:
 //   - a filter sees what it wants of head, data*, end in that order and each event once, and
-//   nothing
-//     else; it is never on the stack twice; nothing comes after OnComplete, which comes once;
+//     nothing else; it is never on the stack twice; nothing comes after OnComplete, which comes
+//     once;
 //   - the downstream gets at most one head, then one end or one reset, then nothing;
 //   - the source of a direction is paused exactly while some filter has answered kPause;
 //   - while nothing is dropped on purpose, every byte arrives, in order.

@@ -1,13 +1,10 @@
 // A start without a control plane, from the snapshot of what it said to the process before.
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
-#include <fstream>
 #include <string>
 
 #include "source/config/read_file.h"
+#include "test/fakes/folder.h"
 #include "test/harness/control_plane.h"
 #include "test/harness/scripted_upstream.h"
 #include "test/integration/discovery/dynamic_world.h"
@@ -18,24 +15,6 @@ namespace {
 
 namespace d = remora::discovery;
 using xds::ResourceType;
-
-// A folder of its own, and the snapshot in it.
-class Folder {
- public:
-  Folder() {
-    char name[] = "/tmp/snapshot_test.XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    name_ = name;
-  }
-  ~Folder() {
-    unlink(path().c_str());
-    rmdir(name_.c_str());
-  }
-  std::string path() const { return name_ + "/snapshot"; }
-
- private:
-  std::string name_;
-};
 
 void Put(ControlPlane& plane, ResourceType type, const std::string& name, const std::string& yaml) {
   plane.Put(std::string(xds::TypeUrl(type)), name, d::BytesOf(type, yaml));
@@ -84,8 +63,9 @@ bool Refused(uint16_t port) {
 TEST_CASE("What a control plane said last is served while it is gone, then what it says") {
   const std::string api_type = GENERATE("GRPC", "DELTA_GRPC");
   CAPTURE(api_type);
-  Folder folder;
-  const server::SnapshotOptions options = {folder.path()};
+  const fakes::Folder folder;
+  const std::string path = folder.At("snapshot");
+  const server::SnapshotOptions options = {path};
   ScriptedUpstream first;
   ScriptedUpstream second;
   first.Respond(200, "first");
@@ -137,8 +117,9 @@ TEST_CASE("What a control plane said last is served while it is gone, then what 
 }
 
 TEST_CASE("A snapshot outlives starts that never hear of the control plane") {
-  Folder folder;
-  const server::SnapshotOptions options = {folder.path()};
+  const fakes::Folder folder;
+  const std::string path = folder.At("snapshot");
+  const server::SnapshotOptions options = {path};
   ScriptedUpstream up;
   up.Respond(200, "up");
   const uint16_t port = d::DynamicWorld::FreePort();
@@ -162,8 +143,9 @@ TEST_CASE("A snapshot outlives starts that never hear of the control plane") {
 TEST_CASE("A control plane that takes the stream and says nothing is not waited for") {
   const std::string api_type = GENERATE("GRPC", "DELTA_GRPC");
   CAPTURE(api_type);
-  Folder folder;
-  const server::SnapshotOptions options = {folder.path()};
+  const fakes::Folder folder;
+  const std::string path = folder.At("snapshot");
+  const server::SnapshotOptions options = {path};
   ScriptedUpstream up;
   up.Respond(200, "up");
   const uint16_t port = d::DynamicWorld::FreePort();
@@ -188,9 +170,10 @@ TEST_CASE("A control plane that takes the stream and says nothing is not waited 
 }
 
 TEST_CASE("A damaged snapshot is refused, and the start goes on without it") {
-  Folder folder;
-  const server::SnapshotOptions options = {folder.path()};
-  std::ofstream(folder.path()) << "remora snapshot 1\nnonsense";
+  const fakes::Folder folder;
+  const std::string path = folder.At("snapshot");
+  const server::SnapshotOptions options = {path};
+  folder.Write("snapshot", "remora snapshot 1\nnonsense");
   ControlPlane plane;
   ScriptedUpstream up;
   up.Respond(200, "up");
@@ -202,7 +185,7 @@ TEST_CASE("A damaged snapshot is refused, and the start goes on without it") {
   CHECK(Get(port) == "up");
   // In its place there is a good one soon.
   server.Await("/stats?filter=config_snapshot.written", "written: 1");
-  const absl::StatusOr<std::string> bytes = config::ReadFile(folder.path(), 1'000'000);
+  const absl::StatusOr<std::string> bytes = config::ReadFile(path, 1'000'000);
   REQUIRE(bytes.ok());
   CHECK(bytes->find("nonsense") == std::string::npos);
   CHECK(bytes->find("table") != std::string::npos);

@@ -2,6 +2,7 @@
 // sockets.
 
 #include <catch2/catch.hpp>
+#include <chrono>
 
 #include "envoy/extensions/filters/http/jwt_authn/v3/config.pb.h"
 #include "source/extensions/http_filters/jwt_authn/jwt_authn.h"
@@ -27,7 +28,7 @@ std::string KeysAnswer(const std::string& keys) {
 
 // A proxy in front of "up", which wants tokens that the keys of "keys" verify.
 struct Setup {
-  explicit Setup(const std::string& more = "") {
+  explicit Setup(const std::string& more = "", const std::string& timeout = "seconds: 20") {
     up = h.Upstream("up").Respond(200, "hello");
     keys = h.Upstream("keys");
     h.Route("/", "up");
@@ -38,8 +39,9 @@ struct Setup {
         registry, "jwt",
         fakes::ProtoFromText<JwtAuthn::Proto>(
             "providers { key: 'p' value { remote_jwks { http_uri { uri: 'https://keys.test/k?v=1' "
-            "cluster: 'keys' timeout { seconds: 20 } } " +
-            more + " } } } rules { match { prefix: '/' } requires { provider_name: 'p' } }"),
+            "cluster: 'keys' timeout { " +
+            timeout + " } } " + more +
+            " } } } rules { match { prefix: '/' } requires { provider_name: 'p' } }"),
         errors));
     REQUIRE(errors == "");
     h.Start();
@@ -112,12 +114,37 @@ TEST_CASE("jwt keys: a fetch that fails refuses who waits; the next request trie
 
 TEST_CASE("jwt keys: more bytes than are read are no keys") {
   Setup s;
-  s.keys->RespondWith(KeysAnswer(std::string(5 * 1024 * 1024, ' ')));
+  // Keys all the same: nothing but the limit speaks against them.
+  const auto padded = [](size_t mebibytes) {
+    return KeysAnswer(kKeys + std::string(mebibytes * 1024 * 1024, ' '));
+  };
+  s.keys->RespondWith(padded(5));
   CHECK(s.Ask().body == "Jwks remote fetch is failed");
+  CHECK(s.h.Stat(kFailed) == 1);
+  CHECK(s.up->requests().empty());
+  s.keys->RespondWith(padded(3));
+  CHECK(s.Ask().body == "hello");
+  CHECK(s.h.Stat(kFailed) == 1);
+}
+
+TEST_CASE("jwt keys: a server that takes the request and says nothing") {
+  Setup s("", "nanos: 50000000");
+  Client client = s.h.Connect();
+  client.Send(kRequest);
+  Wire server = s.keys->Accept();
+  server.ReceiveRequest();
+  const auto begin = std::chrono::steady_clock::now();
+  const Message response = client.ReceiveResponse();
+  // A bound that a loaded machine keeps, and no other timeout would.
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
+  CHECK(response.status == 401);
+  CHECK(response.body == "Jwks remote fetch is failed");
+  CHECK(s.h.Stat(kFailed) == 1);
+  CHECK(s.h.Stat("cluster.keys.upstream_rq_timeout") == 1);
   CHECK(s.up->requests().empty());
 }
 
-TEST_CASE("jwt keys: a server that does not answer") {
+TEST_CASE("jwt keys: a server that refuses connections") {
   Setup s("cache_duration { seconds: 3600 }");
   s.keys->Unlisten();
   CHECK(s.Ask().body == "Jwks remote fetch is failed");

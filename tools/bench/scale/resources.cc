@@ -38,7 +38,6 @@ Encoded Encode(const std::string& name, const Message& message, const std::strin
   resource.set_version(version);
   resource.mutable_resource()->PackFrom(message);
   Encoded encoded;
-  encoded.name = name;
   AppendField(kResources, resource.resource().SerializeAsString(), encoded.sotw);
   AppendField(kResources, resource.SerializeAsString(), encoded.delta);
   return encoded;

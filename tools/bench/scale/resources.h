@@ -24,7 +24,6 @@ struct Shape {
 
 // One resource as the field `resources` of DiscoveryResponse and of DeltaDiscoveryResponse.
 struct Encoded {
-  std::string name;
   std::string sotw;
   std::string delta;
 };

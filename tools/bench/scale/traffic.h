@@ -1,7 +1,8 @@
 #pragma once
 
 // Origin: two HTTP servers that say which of them answers. Client: one connection that asks again
-// and again. Steady: a client that asks every millisecond and keeps how long the answers took.
+// and again. Steady: a client that asks every millisecond and keeps how long the longest answer
+// took.
 //
 // Blocking sockets on 127.0.0.0/8. Threads: an Origin and a Steady have their own; a Client belongs
 // to its caller. What must not fail ends the process with exit code 1.
@@ -68,10 +69,8 @@ class Steady {
   Steady& operator=(const Steady&) = delete;
 
   struct Figures {
-    size_t requests = 0;
     size_t failed = 0;
-    int64_t p99_ns = 0;
-    int64_t longest_ns = 0;
+    int64_t longest_ns = 0;  // 0: there was no request
   };
   // Since the last call.
   Figures Take();
@@ -79,9 +78,8 @@ class Steady {
  private:
   void Run(uint16_t port);
 
-  std::mutex mutex_;  // the next two
-  std::vector<int64_t> took_ns_;
-  size_t failed_ = 0;
+  std::mutex mutex_;  // the next one
+  Figures figures_;
   std::atomic<bool> ends_{false};
   std::thread thread_;
 };

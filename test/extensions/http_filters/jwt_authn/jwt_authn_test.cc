@@ -46,7 +46,7 @@ std::string Errors(const std::string& filter) {
 
 struct World : ChainWorld {
   World(const std::string& filter, const Fields& fields, const std::string& route = "",
-        std::string_view path = "/p?q=1") {
+        std::string_view path = "/p?q=1", std::string_view method = "GET") {
     std::string errors;
     AddWithState(
         fakes::ParseFilter(Registry(), "jwt", ProtoFromText<JwtAuthn::Proto>(filter), errors));
@@ -58,7 +58,7 @@ struct World : ChainWorld {
     UseRoutes(fakes::OneRoute(std::move(levels)));
     CHECK(errors == "");
     upstream.with_fields = downstream.with_fields = true;
-    http::RequestHead& head = MakeRequest("GET", path, fields);
+    http::RequestHead& head = MakeRequest(method, path, fields);
     head.authority = "example.com";
     head.scheme = "http";
     Start();
@@ -189,16 +189,34 @@ TEST_CASE("jwt: two tokens have to be good both") {
   CHECK(World(filter, {{"x-t", "x"}}, "", "/?t=" + jwt_test::kGood).Outcome() != "passes");
 }
 
-TEST_CASE("jwt: routes and preflights") {
-  const std::string filter = One() +
-                             "requirement_map { key: 'open' value { allow_missing {} } } "
-                             "bypass_cors_preflight: true";
+TEST_CASE("jwt: routes") {
+  const std::string filter = One() + "requirement_map { key: 'open' value { allow_missing {} } }";
   CHECK(World(filter, {}, "disabled: true").Outcome() == "passes");
   CHECK(World(filter, {}, "requirement_name: 'open'").Outcome() == "passes");
   World unknown(filter, {}, "requirement_name: 'x'");
   CHECK(unknown.Take().find("down:head(403") != std::string::npos);
   CHECK(unknown.info.response_code_details ==
         Denied("Wrong_requirement_name:_x._It_should_be_one_of_[open]"));
+}
+
+TEST_CASE("jwt: preflights") {
+  const std::string bypass = One() + "bypass_cors_preflight: true";
+  const Fields preflight = {{"origin", "http://a.test"}, {"access-control-request-method", "PUT"}};
+  World world(bypass, preflight, "", "/p", "OPTIONS");
+  CHECK(world.Outcome() == "passes");
+  CHECK(world.Stat("http.test.jwt_authn.cors_preflight_bypassed") == 1);
+  CHECK(world.Stat("http.test.jwt_authn.allowed") == 1);
+  const auto refused = [](const std::string& filter, const Fields& fields,
+                          std::string_view method) {
+    World other(filter, fields, "", "/p", method);
+    return other.Take().find("down:head(401") != std::string::npos &&
+           other.Stat("http.test.jwt_authn.cors_preflight_bypassed") == 0;
+  };
+  CHECK(refused(One(), preflight, "OPTIONS"));
+  // What is none: another method, and either field alone.
+  CHECK(refused(bypass, preflight, "GET"));
+  CHECK(refused(bypass, {preflight[0]}, "OPTIONS"));
+  CHECK(refused(bypass, {preflight[1]}, "OPTIONS"));
 }
 
 TEST_CASE("jwt: keys that no server has") {

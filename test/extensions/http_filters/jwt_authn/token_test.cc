@@ -129,13 +129,11 @@ TEST_CASE("jwt keys: every kind verifies its tokens, and no other does") {
   for (const auto& [key, token] : pairs) {
     CHECK(Verify(key, token) == JwtFailure::kNone);
     std::string other = token;
-    // A bit of the payload.
-    const size_t at = other.find('.') + 20;
-    other[at] = other[at] == 'A' ? 'B' : 'A';
-    JwtToken changed;
-    if (ReadToken(other, changed) == JwtFailure::kNone) {
-      CHECK(Verify(key, other) == JwtFailure::kNotVerified);
-    }
+    // A letter of the issuer: the payload stays JSON, so that only the signature tells.
+    const size_t at = other.find('.') + 25;
+    REQUIRE(other[at] == 'c');
+    other[at] = 'd';
+    CHECK(Verify(key, other) == JwtFailure::kNotVerified);
   }
   CHECK(Verify(kRsaKey, kWrongKey) == JwtFailure::kNotVerified);
   // The public key must not serve as a secret.

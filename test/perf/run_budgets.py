@@ -50,12 +50,6 @@ ONE_ROUTE = '- match: { prefix: "/" }\n                route: { cluster: origin,
 
 STAT_PREFIX = "          stat_prefix: plain\n"
 HTTP_FILTERS = "          http_filters:\n"
-# Looks at the head of each request, and has nothing to do.
-IDLE_FILTER = """\
-          - name: filter%d
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors
-"""
 
 
 class Server:
@@ -91,8 +85,9 @@ class Server:
                 raise process.Failure(f"{source} has no place for an access log")
             text = text.replace(STAT_PREFIX, STAT_PREFIX + subjects.access_log(access_log))
         if idle_filters:
-            text = text.replace(HTTP_FILTERS, HTTP_FILTERS + "".join(
-                IDLE_FILTER % index for index in range(idle_filters)))
+            if HTTP_FILTERS not in text:
+                raise process.Failure(f"{source} has no place for filters")
+            text = text.replace(HTTP_FILTERS, HTTP_FILTERS + subjects.idle_filters(idle_filters))
         with open(config, "w", encoding="utf-8") as out:
             out.write(text)
         argv = [*prefix, binary, "-c", config, "--concurrency", "1", "--disable-hot-restart",
@@ -296,7 +291,7 @@ class Budgets:
     def routes(self):
         """The same path by the only route, and by the last of many."""
         path = subjects.route_prefix(MANY_ROUTES - 1) + "b0"
-        one, many = (self._count("routes-%d" % routes, path, routes)["instructions"]
+        one, many = (self._count("routes-%d" % routes, path, routes=routes)["instructions"]
                      for routes in (1, MANY_ROUTES))
         self.values["routes_10000"] = many / one
 

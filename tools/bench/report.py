@@ -165,7 +165,7 @@ def _extras_table(results):
     head = ["turned on"]
     for name in names:
         head += [f"{name} us", "added"]
-    return ("\n## Access log and header changes\n\nCPU a request, keep-alive GET with 10 headers. "
+    return ("\n## What a configuration turns on\n\nCPU a request, keep-alive GET with 10 headers. "
             "What is added is the median over the rounds of the difference within a round; the last "
             "column is what it may be for Remora.\n\n" + _table([*head, "at most"], rows))
 

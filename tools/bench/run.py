@@ -195,7 +195,7 @@ class Bench:
             subject.stop()
 
     def _extras(self):
-        """The same traffic with nothing, an access log and header changes, all in the same rounds."""
+        """The same traffic with nothing and with each of EXTRAS, all in the same rounds."""
         scenario = next(s for s in scenarios.TRAFFIC if s.name == "get10")
         running = [self._subject(name, extra=extra) for name in scenarios.ROUTED
                    if name in self._binaries for extra in scenarios.EXTRAS]

@@ -81,7 +81,8 @@ ROUTE_COUNTS = (1, 1000, 10000)
 ROUTED = ("remora", "envoy")
 # What a configuration turns on, and what each may cost Remora, in microseconds of CPU a request.
 EXTRAS = {"plain": ("neither", None), "log": ("access log to a file", 0.4),
-          "changes": ("20 header changes", 1.0)}
+          "changes": ("20 header changes", 1.0),
+          "filters": ("10 filters that let everything pass", 1.5)}
 
 # A window in which the proxy waited longer for its core (or the hypervisor took it) than this
 # share was disturbed.

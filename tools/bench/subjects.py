@@ -105,6 +105,15 @@ def access_log(path):
 """
 
 
+def idle_filters(count):
+    """HTTP filters that look at the head of each request, and have nothing to do."""
+    return "".join(f"""\
+          - name: filter{index}
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors
+""" for index in range(count))
+
+
 def twenty_changes(indent):
     """YAML of a route or virtual host: ten changes of the request, ten of the response."""
     return "".join(textwrap.indent(f"""\
@@ -268,6 +277,7 @@ class Subject:
             "ACCESS_LOG": (access_log(os.path.join(self._folder, "access.log"))
                            if extra == "log" else ""),
             "CHANGES": twenty_changes(14) if extra == "changes" else "",
+            "FILTERS": idle_filters(10) if extra == "filters" else "",
             "STREAM_MODULE": nginx_stream_module() or "",
             "TLS_DIRECTIVES": "",
             **self._http2_places(),

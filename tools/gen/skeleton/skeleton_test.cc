@@ -11,6 +11,8 @@ namespace {
 
 using remora::fakes::ChainWorld;
 using remora::fakes::ProtoFromText;
+using Proto = ::my_filters::v1::Skeleton;
+using RouteProto = ::my_filters::v1::SkeletonPerRoute;
 
 remora::config::Registry Registry() {
   remora::config::Registry registry;
@@ -22,12 +24,11 @@ remora::config::Registry Registry() {
 struct World : ChainWorld {
   explicit World(const std::string& per_route) {
     std::string errors;
-    AddWithState(remora::fakes::ParseFilter(
-        Registry(), "it", ProtoFromText<::my_filters::v1::Skeleton>("value: 'hello'"), errors));
+    AddWithState(remora::fakes::ParseFilter(Registry(), "it",
+                                            ProtoFromText<Proto>("value: 'hello'"), errors));
     UseRoutes(remora::fakes::OneRoute(
-        {.route = {remora::fakes::ParseOverride(
-             Registry(), "it", ProtoFromText<::my_filters::v1::SkeletonPerRoute>(per_route),
-             errors)}}));
+        {.route = {remora::fakes::ParseOverride(Registry(), "it",
+                                                ProtoFromText<RouteProto>(per_route), errors)}}));
     CHECK(errors.empty());
     MakeRequest("GET", "/");
     downstream.with_fields = true;
@@ -53,8 +54,7 @@ TEST_CASE("skeleton: a route may switch it off") {
 
 TEST_CASE("skeleton: what cannot be is refused when it is loaded") {
   std::string errors;
-  remora::fakes::ParseFilter(Registry(), "it",
-                             ProtoFromText<::my_filters::v1::Skeleton>("value: 'a\\n'"), errors);
+  remora::fakes::ParseFilter(Registry(), "it", ProtoFromText<Proto>("value: 'a\\n'"), errors);
   CHECK(errors.find("value: a header field cannot hold control characters") != std::string::npos);
 }
 

@@ -1,6 +1,8 @@
-# Sourced by the demos on fixed ports: starts their processes, waits until they serve, and leaves
-# nothing behind at exit.
+# Sourced by the demos on fixed ports with their arguments, [--check] PROXY_BINARY [OTHER_BINARY]:
+# starts their processes, waits until they serve, and leaves nothing behind at exit.
 #
+#   $here $check $proxy $other   the demo's folder, and its arguments
+#   $listener $admin             where the proxy listens
 #   begin DEMO PORT...   what it is called in messages; fails if one of its ports is in use
 #   launch COMMAND...    in the background; what it says goes to $work/log
 #   await_ready          until all ports answer and the proxy at $admin is ready
@@ -8,6 +10,17 @@
 #   fail REASON          with the end of the log
 #
 # Afterwards $work is a folder for the run.
+
+here="$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)"
+check=""
+if [[ "${1:-}" == --check ]]; then
+  check=yes
+  shift
+fi
+proxy="${1:?usage: run.sh [--check] PROXY_BINARY [OTHER_BINARY]}"
+other="${2:-}"
+listener=127.0.0.1:10000
+admin=127.0.0.1:9901
 
 work="$(mktemp -d)"
 started=()

@@ -6,18 +6,9 @@
 # until Ctrl-C.
 set -euo pipefail
 
-here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-check=""
-if [[ "${1:-}" == --check ]]; then
-  check=yes
-  shift
-fi
-proxy="${1:?usage: run.sh [--check] PROXY_BINARY [CONTROL_PLANE_BINARY]}"
-control_plane="${2:-$(dirname "$proxy")/examples/control_plane/control_plane}"
-listener=127.0.0.1:10000
-admin=127.0.0.1:9901
+source "$(dirname "${BASH_SOURCE[0]}")/../processes.sh" "$@"
+control_plane="${other:-$(dirname "$proxy")/examples/control_plane/control_plane}"
 api=127.0.0.1:18080
-source "$here/../processes.sh"
 
 begin control_plane 10000 9901 18000 18080 8081 8082
 launch python3 "$here/../quick_start/app.py" blue:8081 green:8082

@@ -5,16 +5,7 @@
 # runs until Ctrl-C.
 set -euo pipefail
 
-here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-check=""
-if [[ "${1:-}" == --check ]]; then
-  check=yes
-  shift
-fi
-proxy="${1:?usage: run.sh [--check] PROXY_BINARY}"
-listener=127.0.0.1:10000
-admin=127.0.0.1:9901
-source "$here/../processes.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/../processes.sh" "$@"
 
 begin custom_filter 10000 9901 8081 8082
 launch python3 "$here/app.py" 8081 8082
@@ -39,4 +30,4 @@ Its configuration: examples/custom_filter/envoy.yaml. Ctrl-C stops everything.
 EOF
   stay
 fi
-python3 "$here/check.py" "$process"
+python3 "$here/check.py" "$process" || fail "see above"

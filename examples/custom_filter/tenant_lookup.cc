@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "examples/custom_filter/filters.h"
 #include "examples/custom_filter/tenant_lookup.pb.h"
+#include "source/config/extension_values.h"
 #include "source/http/filter/filter_context.h"
 #include "source/upstream/async_request.h"
 
@@ -55,7 +56,7 @@ struct TenantLookup {
       return std::nullopt;
     }
     if (proto.has_timeout()) {
-      config.timeout = proto.timeout().seconds() * remora::event::kSecond + proto.timeout().nanos();
+      config.timeout = remora::config::ParseExtensionDuration(proto.timeout(), "timeout", context);
     }
     config.pass_on_failure = proto.pass_on_failure();
     return config;

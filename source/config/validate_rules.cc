@@ -47,6 +47,9 @@ using google::protobuf::OneofDescriptor;
 using google::protobuf::Reflection;
 using remora::annotations::v1::FieldNote;
 
+// Each is read by itself, so that protobuf's own limit does not count them.
+constexpr int kDeepest = 16;
+
 class RuleWalk final {
  public:
   RuleWalk(const ReadReport& read, ErrorList& errors, ErrorList& warnings, RulePlans::State& plans)
@@ -74,6 +77,7 @@ class RuleWalk final {
 
   void CheckAny(const google::protobuf::Any& any, const FieldPath& path) {
     if (any.type_url().empty()) return;
+    if (depth_ == kDeepest) return Error(path, "is nested too deep");
     const size_t slash = any.type_url().rfind('/');
     const std::string name = any.type_url().substr(slash == std::string::npos ? 0 : slash + 1);
     const Descriptor* type =
@@ -88,7 +92,9 @@ class RuleWalk final {
     if (!payload->ParseFromString(any.value())) {
       return Error(path, Concat("does not hold a ", name));
     }
+    ++depth_;
     CheckMessage(*payload, path);
+    --depth_;
   }
 
   void CheckOneof(const Message& message, const OneofDescriptor& oneof, const FieldPath& path) {
@@ -310,6 +316,7 @@ class RuleWalk final {
   ErrorList& errors_;
   ErrorList& warnings_;
   RulePlans::State& plans_;
+  int depth_ = 0;  // of messages of any type within each other
 };
 
 }  // namespace

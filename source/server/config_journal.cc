@@ -8,10 +8,9 @@ namespace {
 
 // Endpoints have a follower for each cluster: what all of them take of one answer is one entry, or
 // an answer with a hundred of them would be all that there is to see.
-bool Continues(const admin::JournalEntry& last, const admin::JournalEntry& next) {
-  constexpr event::Duration kPause = event::kMillisecond;
+bool IsOfOneAnswer(const admin::JournalEntry& last, const admin::JournalEntry& next) {
   return next.type == last.type && next.version == last.version &&
-         next.from_snapshot == last.from_snapshot && next.at - (last.at + last.took) < kPause;
+         next.from_snapshot == last.from_snapshot;
 }
 
 void Append(admin::JournalEntry::Names& to, const admin::JournalEntry::Names& from) {
@@ -39,17 +38,20 @@ void ConfigJournal::Update::Refused(std::string_view name, std::string_view reas
 ConfigJournal::Update::~Update() {
   const bool nothing = entry_.added.count + entry_.changed.count + entry_.removed.count == 0;
   if (nothing && entry_.refused.empty()) return;
-  entry_.took = journal_.clock_.Now() - begun_;
-  if (!journal_.entries_.empty() && Continues(journal_.entries_.front(), entry_)) {
+  constexpr event::Duration kPause = event::kMillisecond;
+  const bool at_once = begun_ - std::exchange(journal_.ended_, journal_.clock_.Now()) < kPause;
+  if (!journal_.entries_.empty() && at_once && IsOfOneAnswer(journal_.entries_.front(), entry_)) {
     Extend(journal_.entries_.front());
     return;
   }
+  journal_.begun_ = begun_;
+  entry_.took = journal_.ended_ - begun_;
   journal_.entries_.push_front(std::move(entry_));
   if (journal_.entries_.size() > kKept) journal_.entries_.pop_back();
 }
 
 void ConfigJournal::Update::Extend(admin::JournalEntry& last) {
-  last.took = entry_.at + entry_.took - last.at;
+  last.took = journal_.ended_ - journal_.begun_;
   Append(last.added, entry_.added);
   Append(last.changed, entry_.changed);
   Append(last.removed, entry_.removed);

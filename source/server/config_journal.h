@@ -53,6 +53,9 @@ class ConfigJournal {
  private:
   event::Clock& clock_;
   std::deque<admin::JournalEntry> entries_;
+  // Of the last one.
+  event::TimePoint begun_ = 0;
+  event::TimePoint ended_ = 0;
 };
 
 }  // namespace remora::server

@@ -82,7 +82,14 @@ config::ShownResources DynamicConfig::Show() const {
 void DynamicConfig::AddContents(std::vector<xds::ResourceStatus>& resources) const {
   using Key = std::pair<xds::ResourceType, std::string>;
   absl::flat_hash_map<Key, std::string> contents;
-  config::ShownResources shown = Show();
+  const bool lacks_any =
+      std::any_of(resources.begin(), resources.end(), [](const xds::ResourceStatus& resource) {
+        return resource.bytes == nullptr && resource.taken_at != 0;
+      });
+  if (!lacks_any) return;
+  config::ShownResources shown;
+  clusters_.Show(shown);
+  listeners_.Show(shown);
   const auto add = [&contents](xds::ResourceType type, std::vector<config::ShownResource>& list) {
     for (config::ShownResource& resource : list) {
       // The last one that was taken, whether it is in use yet or not.
@@ -95,8 +102,8 @@ void DynamicConfig::AddContents(std::vector<xds::ResourceStatus>& resources) con
   for (xds::ResourceStatus& resource : resources) {
     if (resource.bytes != nullptr || resource.taken_at == 0) continue;
     const auto found = contents.find({resource.type, resource.name});
-    if (found != contents.end())
-      resource.bytes = std::make_shared<const std::string>(found->second);
+    if (found == contents.end()) continue;
+    resource.bytes = std::make_shared<const std::string>(std::move(found->second));
   }
 }
 

@@ -15,8 +15,6 @@ std::string StatPrefix(const config::ExtensionUse& use) {
 
 }  // namespace
 
-ExtensionLease::~ExtensionLease() { subscription_.Remove(user_); }
-
 DynamicExtensions::DynamicExtensions(Services services) : services_(std::move(services)) {}
 
 DynamicExtensions::~DynamicExtensions() = default;
@@ -24,22 +22,12 @@ DynamicExtensions::~DynamicExtensions() = default;
 std::unique_ptr<ExtensionLease> DynamicExtensions::Follow(const config::ExtensionUse& use,
                                                           const std::string& who) {
   use.slot->Prepare(services_.workers);
-  auto found = std::find_if(subscriptions_.begin(), subscriptions_.end(),
-                            [&use](const auto& subscription) { return subscription->Is(use); });
-  const bool is_new = found == subscriptions_.end();
-  if (is_new) {
-    subscriptions_.push_back(std::make_unique<ExtensionSubscription>(*this, use));
-    found = std::prev(subscriptions_.end());
-  }
-  ExtensionSubscription& subscription = **found;
-  auto lease = std::make_unique<ExtensionLease>(subscription, subscription.Add(use, who));
-  if (is_new) subscription.Start();
-  return lease;
+  return subscriptions_.Follow(use, who,
+                               [&] { return std::make_unique<ExtensionSubscription>(*this, use); });
 }
 
 void DynamicExtensions::Remove(const ExtensionSubscription& subscription) {
-  subscriptions_.remove_if(
-      [&subscription](const auto& candidate) { return candidate.get() == &subscription; });
+  subscriptions_.Remove(subscription);
 }
 
 void DynamicExtensions::Show(config::ShownResources& shown) const {

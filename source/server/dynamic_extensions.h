@@ -13,7 +13,6 @@
 // source/common/filter/config_discovery_impl.{h,cc}.
 
 #include <functional>
-#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +21,7 @@
 #include "source/config/resource_translator.h"
 #include "source/server/followed_resource.h"
 #include "source/server/scope_lease.h"
+#include "source/server/shared_subscriptions.h"
 #include "source/server/warmer.h"
 #include "source/stats/group.h"
 #include "source/xds/subscription.h"
@@ -38,18 +38,7 @@ struct ExtensionStats {
 class ExtensionSubscription;
 
 // One filter of one chain follows its configuration as long as this lives.
-class ExtensionLease {
- public:
-  ExtensionLease(ExtensionSubscription& subscription, size_t user)
-      : subscription_(subscription), user_(user) {}
-  ~ExtensionLease();
-  ExtensionLease(const ExtensionLease&) = delete;
-  ExtensionLease& operator=(const ExtensionLease&) = delete;
-
- private:
-  ExtensionSubscription& subscription_;
-  size_t user_;
-};
+using ExtensionLease = SubscriptionLease<ExtensionSubscription>;
 
 class DynamicExtensions {
  public:
@@ -85,7 +74,7 @@ class DynamicExtensions {
   void Remove(const ExtensionSubscription& subscription);
 
   Services services_;
-  std::list<std::unique_ptr<ExtensionSubscription>> subscriptions_;
+  SharedSubscriptions<ExtensionSubscription> subscriptions_;
 };
 
 // One configuration of one source.

@@ -25,8 +25,6 @@ bool SameFilters(const std::vector<http::FilterFactory>& a,
 
 }  // namespace
 
-RouteLease::~RouteLease() { subscription_.Remove(user_); }
-
 DynamicRoutes::DynamicRoutes(Services services) : services_(std::move(services)) {}
 
 DynamicRoutes::~DynamicRoutes() = default;
@@ -34,22 +32,12 @@ DynamicRoutes::~DynamicRoutes() = default;
 std::unique_ptr<RouteLease> DynamicRoutes::Follow(const config::RouteUse& use,
                                                   const std::string& who) {
   use.slot->Prepare(services_.workers);
-  auto found = std::find_if(subscriptions_.begin(), subscriptions_.end(),
-                            [&use](const auto& subscription) { return subscription->Is(use); });
-  const bool is_new = found == subscriptions_.end();
-  if (is_new) {
-    subscriptions_.push_back(std::make_unique<RouteSubscription>(*this, use));
-    found = std::prev(subscriptions_.end());
-  }
-  RouteSubscription& subscription = **found;
-  auto lease = std::make_unique<RouteLease>(subscription, subscription.Add(use, who));
-  if (is_new) subscription.Start();
-  return lease;
+  return subscriptions_.Follow(use, who,
+                               [&] { return std::make_unique<RouteSubscription>(*this, use); });
 }
 
 void DynamicRoutes::Remove(const RouteSubscription& subscription) {
-  subscriptions_.remove_if(
-      [&subscription](const auto& candidate) { return candidate.get() == &subscription; });
+  subscriptions_.Remove(subscription);
 }
 
 void DynamicRoutes::Show(config::ShownResources& shown) const {

@@ -11,7 +11,6 @@
 // too, as in Envoy. Source: Envoy source/common/router/rds_impl.cc, source/common/rds/.
 
 #include <functional>
-#include <list>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,6 +20,7 @@
 #include "source/config/resource_translator.h"
 #include "source/server/followed_resource.h"
 #include "source/server/scope_lease.h"
+#include "source/server/shared_subscriptions.h"
 #include "source/server/warmer.h"
 #include "source/stats/group.h"
 #include "source/xds/subscription.h"
@@ -36,18 +36,7 @@ struct RouteTableStats {
 class RouteSubscription;
 
 // One connection manager follows its table as long as this lives.
-class RouteLease {
- public:
-  RouteLease(RouteSubscription& subscription, size_t user)
-      : subscription_(subscription), user_(user) {}
-  ~RouteLease();
-  RouteLease(const RouteLease&) = delete;
-  RouteLease& operator=(const RouteLease&) = delete;
-
- private:
-  RouteSubscription& subscription_;
-  size_t user_;
-};
+using RouteLease = SubscriptionLease<RouteSubscription>;
 
 class DynamicRoutes {
  public:
@@ -80,7 +69,7 @@ class DynamicRoutes {
   void Remove(const RouteSubscription& subscription);
 
   Services services_;
-  std::list<std::unique_ptr<RouteSubscription>> subscriptions_;
+  SharedSubscriptions<RouteSubscription> subscriptions_;
 };
 
 // One table of one source.

@@ -4,10 +4,11 @@
 //
 //   resource --translate--> values --Put--> RuntimeLayers
 //
-// Owner: DynamicConfig. Thread: main. All of them are asked for at start, before anything else, and
-// kRuntimeTarget warms until each has come or is given up. A refused resource is a NACK and the
-// values before it stay; one that the source takes away leaves its layer empty, as in Envoy.
-// Source: Envoy source/common/runtime/runtime_impl.cc (RtdsSubscription).
+// Owner: DynamicConfig. Thread: main. All of them are asked for at start, before clusters,
+// endpoints and dynamic listeners, and kRuntimeTarget warms until each has come or is given up. A
+// refused resource is a NACK and the values before it stay; one that the source takes away leaves
+// its layer empty, as in Envoy. Source: Envoy source/common/runtime/runtime_impl.cc
+// (RtdsSubscription).
 
 #include <functional>
 #include <memory>

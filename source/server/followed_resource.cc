@@ -40,10 +40,11 @@ config::ShownResource FollowedResource::shown() const {
 bool FollowedResource::Withdraw(const xds::ResourceUpdate& update) {
   const bool named =
       std::find(update.removed.begin(), update.removed.end(), name_) != update.removed.end();
-  if (!named || !active_.has_value()) return false;
+  if (!named) return false;
+  refused_.reset();
+  if (!active_.has_value()) return false;
   ConfigJournal::Update(journal_, type_, update.version, update.from_snapshot).Removed(name_);
   active_.reset();
-  refused_.reset();
   return true;
 }
 

@@ -288,13 +288,14 @@ absl::Status Server::Initialize(bool listen) {
   listener_stats_.workers_started.Set(0);
   SetState(admin::ServerState::kInitializing);
   runtime_.Load();
+  // Runtime layers subscribe when they are made.
+  if (listen && snapshots_.has_value()) snapshots_->Start();
   MakeDynamicConfig();
   publication_.SetListeners(bootstrap_.listeners);
   absl::Status status = AddClusters();
   publication_.Publish();
   if (!listen) return status;
 
-  if (snapshots_.has_value()) snapshots_->Start();
   status.Update(OpenLogs());
   status.Update(listeners_.Bind(*publication_.world()->listeners));
   status.Update(StartAdmin());
@@ -439,28 +440,33 @@ void Server::RefreshGauges() {
   breaker_gauges_.Refresh(*clusters_.table());
   stats_.days_until_first_cert_expiring.Set(tls_.DaysLeft(clock_.WallNow()));
   stats_.uptime.Set(static_cast<uint64_t>((clock_.Now() - started_) / event::kSecond));
-  const struct mallinfo2 info = mallinfo2();
-  const size_t allocated = info.uordblks + info.hblkhd;
-  const size_t resident = ResidentBytes();
-  stats_.memory_allocated.Set(allocated);
-  stats_.memory_heap_size.Set(info.arena + info.hblkhd);
-  stats_.memory_physical_size.Set(resident);
-  unused_bytes_ = resident - std::min(resident, allocated);
+  RefreshMemory();
   // Without admin's own, as in Envoy: who waits for it to become 0 asks through admin.
   uint64_t connections = 0;
   for (const auto& worker : workers_) connections += worker->connections();
   stats_.total_connections.Set(connections);
 }
 
+size_t Server::RefreshMemory() {
+  const struct mallinfo2 info = mallinfo2();
+  const size_t allocated = info.uordblks + info.hblkhd;
+  const size_t resident = ResidentBytes();
+  stats_.memory_allocated.Set(allocated);
+  stats_.memory_heap_size.Set(info.arena + info.hblkhd);
+  stats_.memory_physical_size.Set(resident);
+  return resident - std::min(resident, allocated);
+}
+
 // What a large update leaves behind: glibc keeps free memory below what is in use for ever.
 void Server::ReturnMemory() {
   constexpr size_t kWorthwhile = 4 * 1024 * 1024;
-  if (unused_bytes_ > least_unused_bytes_ + kWorthwhile) {
+  const size_t unused = RefreshMemory();
+  if (unused > least_unused_bytes_ + kWorthwhile) {
     malloc_trim(0);
-    RefreshGauges();
-    least_unused_bytes_ = unused_bytes_;
+    least_unused_bytes_ = RefreshMemory();
+  } else {
+    least_unused_bytes_ = std::min(least_unused_bytes_, unused);
   }
-  least_unused_bytes_ = std::min(least_unused_bytes_, unused_bytes_);
 }
 
 void Server::FlushStats() {

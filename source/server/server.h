@@ -104,6 +104,8 @@ class Server {
   void DrainListeners(const admin::DrainRequest& request);
   void FlushStats();
   void ReturnMemory();
+  // Returns what is resident and not of the heap in use.
+  size_t RefreshMemory();
   void RefreshGauges();
   void SetState(admin::ServerState state);
   // With draining taken into account.
@@ -138,8 +140,7 @@ class Server {
   RuntimeLayers runtime_;
   Signals signals_;
   event::Timer flush_timer_;
-  size_t unused_bytes_ = 0;        // resident, and not of the heap in use, at the last flush
-  size_t least_unused_bytes_ = 0;  // after memory was returned
+  size_t least_unused_bytes_ = 0;  // of RefreshMemory, at a flush, since memory was returned
   ListenerSet listeners_;
   Warmer warmer_;
   xds::SourceSet sources_;

@@ -4,6 +4,7 @@
 #include "envoy/service/status/v3/csds.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "google/protobuf/util/time_util.h"
+#include "source/base/log.h"
 #include "source/config/redact.h"
 #include "source/event/clock.h"
 
@@ -58,8 +59,10 @@ std::string ToJson(const ClientStatusResponse& response) {
   options.preserve_proto_field_names = true;
   std::string text;
   const auto status = google::protobuf::util::MessageToJsonString(response, &text, options);
-  // What is of a type that is not linked was left out.
-  return status.ok() ? text : "{}\n";
+  if (status.ok()) return text;
+  // What was taken was read with the types that it holds: it can be printed with them.
+  REMORA_LOG(kAdmin, kError, "the client status cannot be printed: ", status.ToString());
+  return "{}\n";
 }
 
 }  // namespace

@@ -78,7 +78,8 @@ void RestSource::OnTask(void* self) {
   if (source->closed_) return;
   if (source->state_.HasLate()) source->state_.TellLate();
   if (!source->trouble_.empty()) {
-    source->shelf_.Give(source->state_, source->services_.dispatcher.now());
+    source->shelf_.Give(source->state_, config::Describe(source->source_),
+                        source->services_.dispatcher.now());
   }
   // The answer to the last response waits for the next time.
   if (source->state_.HasNews()) source->Ask();

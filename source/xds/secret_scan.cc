@@ -35,39 +35,45 @@ bool MayHoldSecrets(const Descriptor& type) {
   return false;
 }
 
-std::string FindIn(const Message& message, const std::string& path, bool secret);
+// Messages within messages of any type: what is deeper is no configuration of anybody.
+constexpr int kDeepest = 16;
+
+std::string FindIn(const Message& message, const std::string& path, bool secret, int depth);
 
 std::string FindInBytes(std::string_view type_url, const std::string& bytes,
-                        const std::string& path, bool secret) {
+                        const std::string& path, bool secret, int depth) {
+  if (depth > kDeepest) return Concat(path, " (too deep)");
   const auto* type = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
       std::string(config::TypeName(type_url)));
   if (type == nullptr) return Concat(path, " (of a type that is not known)");
   const std::unique_ptr<Message> inner(
       google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
   if (!inner->ParseFromString(bytes)) return Concat(path, " (it cannot be read)");
-  return FindIn(*inner, path, secret);
+  return FindIn(*inner, path, secret, depth);
 }
 
 std::string FindInField(const Message& message, const FieldDescriptor& field,
-                        const std::string& path, bool secret) {
+                        const std::string& path, bool secret, int depth) {
   if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
     return secret && field.cpp_type() == FieldDescriptor::CPPTYPE_STRING ? path : "";
   }
   const auto& reflection = *message.GetReflection();
   if (!field.is_repeated()) {
-    return FindIn(reflection.GetMessage(message, &field), path, secret);
+    return FindIn(reflection.GetMessage(message, &field), path, secret, depth);
   }
   for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
     std::string found = FindIn(reflection.GetRepeatedMessage(message, &field, i),
-                               Concat(path, "[", i, "]"), secret);
+                               Concat(path, "[", i, "]"), secret, depth);
     if (!found.empty()) return found;
   }
   return "";
 }
 
-std::string FindIn(const Message& message, const std::string& path, bool secret) {
+std::string FindIn(const Message& message, const std::string& path, bool secret, int depth) {
   if (const auto* any = google::protobuf::DynamicCastToGenerated<Any>(&message); any != nullptr) {
-    return any->type_url().empty() ? "" : FindInBytes(any->type_url(), any->value(), path, secret);
+    return any->type_url().empty()
+               ? ""
+               : FindInBytes(any->type_url(), any->value(), path, secret, depth + 1);
   }
   if (const auto* source = google::protobuf::DynamicCastToGenerated<DataSource>(&message);
       source != nullptr) {
@@ -84,7 +90,7 @@ std::string FindIn(const Message& message, const std::string& path, bool secret)
   for (const FieldDescriptor* field : fields) {
     std::string found =
         FindInField(message, *field, Concat(path, path.empty() ? "" : ".", field->name()),
-                    secret || IsSecret(*field));
+                    secret || IsSecret(*field), depth);
     if (!found.empty()) return found;
   }
   return "";
@@ -93,7 +99,7 @@ std::string FindIn(const Message& message, const std::string& path, bool secret)
 }  // namespace
 
 std::string FindSecret(std::string_view type_url, std::string_view bytes) {
-  return FindInBytes(type_url, std::string(bytes), "", false);
+  return FindInBytes(type_url, std::string(bytes), "", false, 0);
 }
 
 }  // namespace remora::xds

@@ -9,7 +9,18 @@
 namespace remora::xds {
 
 void SnapshotShelf::Put(SnapshotPart part) {
-  items_[static_cast<size_t>(part.type)].emplace(std::move(part));
+  std::optional<Item>& item = items_[static_cast<size_t>(part.type)];
+  if (!item.has_value()) {
+    item.emplace(std::move(part));
+    return;
+  }
+  std::vector<SnapshotResource>& all = item->part.resources;
+  std::move(part.resources.begin(), part.resources.end(), std::back_inserter(all));
+  const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
+  std::stable_sort(all.begin(), all.end(), by_name);
+  const auto same = [](const auto& a, const auto& b) { return a.name == b.name; };
+  all.erase(std::unique(all.begin(), all.end(), same), all.end());
+  item->part.at = std::min(item->part.at, part.at);
 }
 
 bool SnapshotShelf::empty() const {
@@ -22,14 +33,14 @@ const SnapshotPart* SnapshotShelf::Find(ResourceType type) const {
   return item.has_value() ? &item->part : nullptr;
 }
 
-bool SnapshotShelf::Give(TypeState& state, event::TimePoint now) {
+bool SnapshotShelf::Give(TypeState& state, std::string_view who, event::TimePoint now) {
   std::optional<Item>& item = items_[static_cast<size_t>(state.type())];
   if (!item.has_value()) return false;
   std::vector<SnapshotResource>& left = item->part.resources;
   const auto wanted = std::stable_partition(
       left.begin(), left.end(),
       [&state](const SnapshotResource& resource) { return !state.Misses(resource.name); });
-  const bool all = state.wildcard() && !std::exchange(item->given, item->given || state.wildcard());
+  const bool all = state.wildcard() && !std::exchange(item->given, true);
   if (wanted == left.end() && !all) return false;
   Response response;
   response.from_snapshot = true;
@@ -45,6 +56,9 @@ bool SnapshotShelf::Give(TypeState& state, event::TimePoint now) {
   if (refusal.has_value()) {
     REMORA_LOG(kConfig, kWarning, "of the snapshot, not taken: ", *refusal);
   }
+  REMORA_LOG(kUpstream, kWarning, "no answer of the control plane in ", std::string(who),
+             ": serving what the snapshot has of ", std::string(TypeName(state.type())),
+             " resources");
   return true;
 }
 

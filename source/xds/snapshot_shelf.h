@@ -10,6 +10,7 @@
 // now is logged, and not offered again. Nothing else fails.
 
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "source/xds/snapshot.h"
@@ -19,10 +20,13 @@ namespace remora::xds {
 
 class SnapshotShelf {
  public:
+  // Two sources of one type that differ in neither's clusters have one part each: one source has
+  // both.
   void Put(SnapshotPart part);
   bool empty() const;
-  // Gives `state` what somebody wants of it and has not got; false: there is no such thing.
-  bool Give(TypeState& state, event::TimePoint now);
+  // Gives `state` what somebody wants of it and has not got, and says so in the log (`who`: the
+  // control plane that does not answer); false: there is no such thing.
+  bool Give(TypeState& state, std::string_view who, event::TimePoint now);
   void Drop(ResourceType type) { items_[static_cast<size_t>(type)].reset(); }
   // Of that type, without what was given; null: the source has spoken of it.
   const SnapshotPart* Find(ResourceType type) const;

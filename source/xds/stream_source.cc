@@ -112,7 +112,6 @@ void StreamSource::OnExpiry(void* self) {
     if (state != nullptr) state->Expire(source->services_.dispatcher.now());
   }
   source->ArmExpiry();
-  source->NoteTaken();
   source->Wake();
 }
 
@@ -234,9 +233,10 @@ void StreamSource::Answer(Response response) {
   heard_at_ = services_.dispatcher.wall_now();
   shelf_.Drop(*type);
   state->OnResponse(std::move(response), services_.dispatcher.now());
-  // It was told what is held: what it says nothing of is as it is.
+  // It was told what of the snapshot is held: what it says nothing of is as it is. A type of which
+  // nothing was given yet has no answer in this.
   for (const auto& other : states_) {
-    if (delta() && other != nullptr && other->introduced()) {
+    if (delta() && other != nullptr && other->introduced() && other->any_restored()) {
       other->Confirm();
       shelf_.Drop(other->type());
     }
@@ -280,14 +280,11 @@ void StreamSource::NoteTaken() const {
 
 void StreamSource::GiveSnapshot() {
   for (const auto& state : states_) {
-    if (state == nullptr || !state->used() || !shelf_.Give(*state, services_.dispatcher.now())) {
-      continue;
-    }
-    REMORA_LOG(kUpstream, kWarning, "no answer of the control plane in ", config::Describe(source_),
-               ": serving what the snapshot has of ", std::string(TypeName(state->type())),
-               " resources");
     // What was given may want more.
-    Wake();
+    if (state != nullptr && state->used() &&
+        shelf_.Give(*state, config::Describe(source_), services_.dispatcher.now())) {
+      Wake();
+    }
   }
 }
 

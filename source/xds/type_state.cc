@@ -337,6 +337,7 @@ void TypeState::Keep(Response& response, const Sorting& sorting,
     held.hash = sorting.hashes[i];
     held.version = std::move(offer.version);
     held.restored = response.from_snapshot;
+    any_restored_ = any_restored_ || response.from_snapshot;
     held.at = now;
     if (keep_bytes_ || IsNamed(offer.name)) {
       held.bytes = std::make_shared<const std::string>(std::move(offer.bytes));
@@ -475,9 +476,11 @@ void TypeState::Show(event::TimePoint now, int64_t wall, std::vector<ResourceSta
 void TypeState::Confirm() {
   answered_ = true;
   for (auto& [name, held] : held_) held.restored = false;
+  any_restored_ = false;
 }
 
 size_t TypeState::restored() const {
+  if (!any_restored_) return 0;
   return static_cast<size_t>(std::count_if(
       held_.begin(), held_.end(), [](const auto& entry) { return entry.second.restored; }));
 }

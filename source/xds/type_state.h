@@ -102,6 +102,7 @@ class TypeState {
   void Confirm();
   // How much of what is held only a snapshot has said.
   size_t restored() const;
+  bool any_restored() const { return any_restored_; }
   // What is held, in the order of names, without what has a time to live.
   std::vector<SnapshotResource> Collect() const;
   const std::string& version() const { return version_; }
@@ -182,6 +183,7 @@ class TypeState {
   std::string version_;  // of the last response that was taken whole
   bool keep_bytes_ = false;
   bool answered_ = false;
+  bool any_restored_ = false;  // of held_; may stay true when none is left
 
   // Of the stream.
   bool open_ = false;

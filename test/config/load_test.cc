@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "source/config/load_bootstrap.h"
 #include "test/config/testdata/loader_sample.pb.h"
 #include "test/fakes/folder.h"
@@ -99,6 +100,19 @@ TEST_CASE("load: errors of both texts, each under its own name, in order") {
         "text (n)\n"
         "a.yaml:3:1: nmes: unknown field; did you mean \"names\"?\n"
         "<config-yaml>:1:5: bad YAML syntax: end of sequence flow not found\n");
+}
+
+TEST_CASE("load: messages of any type within each other end somewhere") {
+  const fakes::Folder folder;
+  const auto nested = [&folder](int depth) {
+    std::string yaml = "{}";
+    for (int i = 0; i < depth; ++i) {
+      yaml = "{\"@type\": type.googleapis.com/remora.test.v1.Sample, typed_config: " + yaml + "}";
+    }
+    return Text(folder, folder.Write("a.yaml", "typed_config: " + yaml));
+  };
+  CHECK_FALSE(absl::StrContains(nested(16), "is nested too deep"));
+  CHECK(absl::StrContains(nested(17), "typed_config.typed_config: is nested too deep"));
 }
 
 TEST_CASE("load: rules are checked on the merged message, found in the text that set the field") {

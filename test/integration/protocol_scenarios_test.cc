@@ -400,9 +400,9 @@ struct Tunnels {
 };
 
 // Asks for a websocket at /chat, as the protocol of the client does.
-std::string Upgrade(bool client2) {
+std::string Upgrade(bool client2, uint32_t id = 1) {
   return client2
-             ? wire::Headers(1,
+             ? wire::Headers(id,
                              {{":method", "CONNECT"},
                               {":protocol", "websocket"},
                               {":scheme", "http"},
@@ -454,6 +454,23 @@ TEST_CASE("A websocket passes all pairs of protocols") {
     CHECK(absl::StartsWith(wire.ReceiveUntil("\r\n\r\n"), "HTTP/1.1 101 "));
     CHECK(wire.ReceiveExactly(4) == "down");
   });
+}
+
+TEST_CASE("Early bytes of a tunnel wait also where the upstream's connection is there already") {
+  Tunnels tunnels(true);
+  FrameWire client(Connect(tunnels.proxy.Address()));
+  client.Begin();
+  client.Get(1, "/");
+  FrameWire origin(tunnels.up.Accept());
+  origin.Accept({{8, 1}});
+  origin.Await("HEADERS(1");
+  origin.Send(wire::Headers(1, {{":status", "204"}}));
+  CHECK(absl::StrContains(client.Receive(1).head, ":status=204"));
+  client.Send(Upgrade(true, 3) + wire::Data(3, "up"));
+  CHECK(absl::StrContains(origin.Await("HEADERS(3"), ":protocol=websocket"));
+  origin.Send(wire::Headers(3, {{":status", "200"}}, false));
+  CHECK(origin.Await("DATA(3") == "DATA(3,up)");
+  CHECK(absl::StrContains(client.Await("HEADERS(3"), ":status=200"));
 }
 
 TEST_CASE("What a client sends before a tunnel is declined goes nowhere") {

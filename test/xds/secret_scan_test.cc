@@ -50,6 +50,19 @@ TEST_CASE("A key is found wherever it is, by its path") {
   CHECK(Find(tickets) == "session_ticket_keys.keys[0]");
 }
 
+TEST_CASE("What is nested without end is not followed") {
+  Cluster cluster;
+  cluster.set_name("innermost");
+  for (int i = 0; i < 2'000; ++i) {
+    Cluster outer;
+    outer.mutable_transport_socket()->mutable_typed_config()->PackFrom(cluster);
+    cluster = outer;
+  }
+  const std::string found = Find(cluster);
+  CHECK(found.substr(found.size() - 11) == " (too deep)");
+  CHECK(found.size() < 1'000);
+}
+
 TEST_CASE("What cannot be read may be a key") {
   Cluster cluster;
   auto& any = *cluster.mutable_transport_socket()->mutable_typed_config();

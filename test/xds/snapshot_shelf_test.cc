@@ -60,20 +60,20 @@ TEST_CASE("A wildcard gets all at once, also when it is nothing") {
   NotedWatch all(/*wildcard=*/true);
   SnapshotShelf shelf;
   shelf.Put(Part(ResourceType::kCluster, {{"a", "A"}, {"b", "B"}}));
-  CHECK_FALSE(shelf.Give(state, 0));  // nobody wants it
+  CHECK_FALSE(shelf.Give(state, "someone", 0));  // nobody wants it
   state.Add(all);
-  CHECK(shelf.Give(state, 0));
+  CHECK(shelf.Give(state, "someone", 0));
   CHECK(all.Take() == "+a=A +b=B old@7 ");
-  CHECK_FALSE(shelf.Give(state, 0));
+  CHECK_FALSE(shelf.Give(state, "someone", 0));
   CHECK(state.restored() == 2);
   CHECK_FALSE(state.answered());
 
   TypeState empty(ResourceType::kListener, Flavour::kSotw);
   NotedWatch none(true);
   empty.Add(none);
-  CHECK_FALSE(shelf.Give(empty, 0));  // nothing is known of them
+  CHECK_FALSE(shelf.Give(empty, "someone", 0));  // nothing is known of them
   shelf.Put(Part(ResourceType::kListener, {}));
-  CHECK(shelf.Give(empty, 0));
+  CHECK(shelf.Give(empty, "someone", 0));
   CHECK(none.Take() == "old@7 ");
 }
 
@@ -85,17 +85,17 @@ TEST_CASE("Names are given as they are wanted, until the source has spoken") {
   state.Add(user);
   state.Want(user, "a");
   state.Want(user, "x");
-  CHECK(shelf.Give(state, 0));
+  CHECK(shelf.Give(state, "someone", 0));
   CHECK(user.Take() == "+a=A old@7 ");
   CHECK(state.IsTold("a"));
   CHECK_FALSE(state.IsTold("x"));
   state.Want(user, "c");
-  CHECK(shelf.Give(state, 0));
+  CHECK(shelf.Give(state, "someone", 0));
   CHECK(user.Take() == "+c=bad old@7 ");
-  CHECK_FALSE(shelf.Give(state, 0));  // a refused one is not offered again
+  CHECK_FALSE(shelf.Give(state, "someone", 0));  // a refused one is not offered again
   shelf.Drop(ResourceType::kEndpoints);
   state.Want(user, "b");
-  CHECK_FALSE(shelf.Give(state, 0));
+  CHECK_FALSE(shelf.Give(state, "someone", 0));
   CHECK(shelf.empty());
 }
 
@@ -105,7 +105,7 @@ TEST_CASE("SotW: the source is not told the snapshot's version, and its first an
   state.Add(all);
   SnapshotShelf shelf;
   shelf.Put(Part(ResourceType::kCluster, {{"a", "A"}, {"b", "B"}, {"c", "C"}}));
-  shelf.Give(state, 0);
+  shelf.Give(state, "someone", 0);
   all.Take();
   state.OnStreamOpened();
   REQUIRE(state.WantsToSend());
@@ -126,7 +126,7 @@ TEST_CASE("Delta: the first request says what the snapshot has, and silence conf
   state.Want(user, "b");
   SnapshotShelf shelf;
   shelf.Put(Part(ResourceType::kEndpoints, {{"a", "A"}, {"b", "B"}}));
-  shelf.Give(state, 0);
+  shelf.Give(state, "someone", 0);
   user.Take();
   state.OnStreamOpened();
   const Request request = state.TakeRequest();

@@ -324,7 +324,7 @@ void RouterFilter::GiveUpKeeping() {
   keeping_ = false;
   if (retry_ != nullptr) cluster_->stats().retry_or_shadow_abandoned.Inc();
   if (attempt_.active()) {
-    body_.Clear();
+    if (!tunnel_asked_) body_.Clear();
   } else if (!attempt_.waiting()) {
     // Between two tries: there is nowhere to put it.
     Reply({Side::kLocal, ErrorKind::kRetryBufferLimit});
@@ -419,7 +419,8 @@ void RouterFilter::OnTryHead(http::ResponseHead& head) {
   response_started_ = true;
   if (keeping_) {
     keeping_ = false;
-    body_.Clear();
+    // What waits for the answer of a tunnel has not been sent.
+    if (!tunnel_asked_) body_.Clear();
   }
   CountResponse(head.status);
   CountHostResult(head.status);

@@ -44,19 +44,22 @@ std::unique_ptr<google::protobuf::Message> MessageOf(ResourceType type) {
   }
 }
 
-std::string HcmFilter(const std::string& routes, const std::string& filter) {
+constexpr char kRouter[] =
+    "{name: router, typed_config: {\"@type\": "
+    "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}";
+
+// A connection manager whose HTTP filters are `filters`.
+std::string HcmFilter(const std::string& routes, const std::string& filters) {
   return absl::StrCat(
       "{name: hcm, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network."
       "http_connection_manager.v3.HttpConnectionManager, stat_prefix: in, ",
-      routes, ", http_filters: [", filter, filter.empty() ? "" : ", ",
-      "{name: router, typed_config: {\"@type\": "
-      "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]}}");
+      routes, ", http_filters: [", filters, "]}}");
 }
 
 std::string ChainOf(const std::string& routes, const std::string& more,
-                    const std::string& filter = "") {
-  return absl::StrCat("{filters: [", HcmFilter(routes, filter), "]", more.empty() ? "" : ", ", more,
-                      "}");
+                    const std::string& filters = kRouter) {
+  return absl::StrCat("{filters: [", HcmFilter(routes, filters), "]", more.empty() ? "" : ", ",
+                      more, "}");
 }
 
 constexpr auto kPatience = std::chrono::seconds(20);
@@ -108,7 +111,12 @@ std::string Routes(const std::string& name, const std::vector<std::string>& rout
 }
 
 std::string Chain(const std::string& routes, const std::string& more, const std::string& filter) {
-  return ChainOf(absl::StrCat("route_config: ", routes), more, filter);
+  return ChainOf(absl::StrCat("route_config: ", routes), more,
+                 absl::StrCat(filter, filter.empty() ? "" : ", ", kRouter));
+}
+
+std::string ChainEndingWith(const std::string& routes, const std::string& filter) {
+  return ChainOf(absl::StrCat("route_config: ", routes), "", filter);
 }
 
 std::string RdsChain(const std::string& table, const std::string& more) {

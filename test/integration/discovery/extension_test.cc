@@ -14,6 +14,7 @@ using harness::Wire;
 constexpr char kMutation[] =
     "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation";
 constexpr char kFault[] = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault";
+constexpr char kRouter[] = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 
 // Sets x-version in responses.
 std::string Mutation(const std::string& value) {
@@ -29,6 +30,8 @@ std::string Abort(int status) {
                       ", percentage: {numerator: 100}}}");
 }
 
+std::string Router() { return absl::StrCat("{\"@type\": ", kRouter, "}"); }
+
 std::string Extension(const std::string& config, const std::string& name = "x") {
   return absl::StrCat("{name: ", name, ", typed_config: ", config, "}");
 }
@@ -39,15 +42,23 @@ std::string Filter(const std::string& types, const std::string& more = "",
                       ", type_urls: [", types, "]", more.empty() ? "" : ", ", more, "}}");
 }
 
+// Where the filter stands.
+enum class Place { kBeforeRouter, kLast };
+
 struct World {
-  explicit World(const std::string& filter, const std::string& route = Says("hi"))
-      : port(DynamicWorld::FreePort()), world(MakeSetup(filter, route)) {
+  explicit World(const std::string& filter, const std::string& route = Says("hi"),
+                 Place place = Place::kBeforeRouter)
+      : port(DynamicWorld::FreePort()), world(MakeSetup(filter, route, place)) {
     world.Send(ResourceType::kCluster, {});
   }
-  DynamicWorld::Setup MakeSetup(const std::string& filter, const std::string& route) const {
+  DynamicWorld::Setup MakeSetup(const std::string& filter, const std::string& route,
+                                Place place) const {
+    const std::string routes = Routes("r", {route});
     DynamicWorld::Setup setup;
     setup.clusters = {StaticCluster("up", {Host(upstream)})};
-    setup.listeners = {Listener("l", port, {Chain(Routes("r", {route}), "", filter)})};
+    setup.listeners = {Listener(
+        "l", port,
+        {place == Place::kLast ? ChainEndingWith(routes, filter) : Chain(routes, "", filter)})};
     return setup;
   }
   std::vector<std::string> Send(const std::string& config, const std::string& version = "1") {
@@ -159,10 +170,25 @@ TEST_CASE("what is wrong is refused, the last good one stays, and nobody waits f
 }
 
 TEST_CASE("the terminal filter may come from a source too, and has to be one") {
-  World w(Filter(absl::StrCat(
-      kMutation, ", ", "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router")));
-  const auto errors =
-      w.Send("{\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}");
+  World w(Filter(absl::StrCat(kMutation, ", ", kRouter)), To("up"), Place::kLast);
+  w.upstream.Respond(200, "hi");
+  const auto errors = w.Send(Mutation("one"));
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0] ==
+        "x: typed_config: Error: non-terminal filter named x of type "
+        "envoy.filters.http.header_mutation is the last filter in a http filter chain.");
+  CHECK(w.world.Status(w.port) == 500);
+  CHECK(w.Send(Router()).empty());
+  CHECK(w.world.Body(w.port) == "hi");
+  CHECK(w.upstream.requests().size() == 1);
+  // The good one stays.
+  CHECK(w.Send(Mutation("two"), "2").size() == 1);
+  CHECK(w.world.Body(w.port) == "hi");
+}
+
+TEST_CASE("a terminal filter has to be the last") {
+  World w(Filter(absl::StrCat(kMutation, ", ", kRouter)));
+  const auto errors = w.Send(Router());
   REQUIRE(errors.size() == 1);
   CHECK(errors[0] ==
         "x: typed_config: Error: terminal filter named x of type envoy.filters.http.router must be "
@@ -193,6 +219,20 @@ TEST_CASE("listeners that share a configuration have one subscription and go eac
   world.Send(ResourceType::kListener, {{"a", Listener("a", first, {chain, more})}}, {}, "2");
   world.Send(ResourceType::kExtension, {{"x", Extension(Mutation("two"))}}, {}, "2");
   CHECK(kept.Get("/").Get("x-version") == "two");
+  CHECK(world.Connect(second).Get("/").Get("x-version") == "two");
+  // One leaves, and the other still has the subscription.
+  world.Send(ResourceType::kListener, {}, {"b"}, "3");
+  CHECK(world.Stat("listener_manager.listener_removed") == 1);
+  world.AwaitStat("listener_manager.total_listeners_draining", 0);
+  CHECK_THROWS(world.Connect(second));
+  CHECK(world.Wanted(ResourceType::kExtension) == std::vector<std::string>{"x"});
+  world.Send(ResourceType::kExtension, {{"x", Extension(Mutation("three"))}}, {}, "3");
+  CHECK(kept.Get("/").Get("x-version") == "three");
+  // The last takes it along.
+  kept.Close();
+  world.Send(ResourceType::kListener, {}, {"a"}, "4");
+  world.AwaitStat("listener_manager.total_listeners_draining", 0);
+  CHECK(world.Wanted(ResourceType::kExtension).empty());
 }
 
 }  // namespace

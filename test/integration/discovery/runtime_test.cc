@@ -76,9 +76,25 @@ TEST_CASE("a layer that the source takes away is empty, and what it hid shows ag
   CHECK(world.Admin("/runtime").find("\"final_value\": \"7\"") != std::string::npos);
 }
 
-TEST_CASE("the first values may be refused or never come: the process starts all the same") {
+TEST_CASE("first values that are refused are not waited for") {
+  DynamicWorld world(MakeSetup({Layer("rt")}));
+  CHECK(world.Wanted(ResourceType::kCluster).empty());
+  CHECK(world.Send(ResourceType::kRuntime, {{"rt", Values("rt", "{a: null}")}}).size() == 1);
+  CHECK(world.Wanted(ResourceType::kCluster) == std::vector<std::string>{"*"});
+  CHECK(world.Stat("runtime.num_layers") == 1);
+}
+
+TEST_CASE("a layer that is refused does not speak for the others") {
   DynamicWorld world(MakeSetup({Layer("first"), Layer("second")}));
   CHECK(world.Send(ResourceType::kRuntime, {{"first", Values("first", "{a: null}")}}).size() == 1);
+  CHECK(world.Wanted(ResourceType::kCluster).empty());
+  CHECK(world.Send(ResourceType::kRuntime, {{"second", Values("second", "{a: 1}")}}).empty());
+  CHECK(world.Wanted(ResourceType::kCluster) == std::vector<std::string>{"*"});
+  CHECK(world.Stat("runtime.num_layers") == 2);
+}
+
+TEST_CASE("first values that never come are given up") {
+  DynamicWorld world(MakeSetup({Layer("first"), Layer("second")}));
   CHECK(world.Wanted(ResourceType::kCluster).empty());
   world.TimeOut(ResourceType::kRuntime);
   CHECK(world.Wanted(ResourceType::kCluster) == std::vector<std::string>{"*"});

@@ -211,10 +211,7 @@ void ExtAuthzFilter::KeepMetadata(http::MetadataValue& metadata, bool allowed) {
     const event::Duration took = (context_.dispatcher().now() - asked_at_) / event::kMillisecond;
     duration.number = static_cast<double>(took);
   }
-  http::StreamInfo& info = context_.stream_info();
-  if (info.dynamic_metadata != nullptr) metadata_ = *info.dynamic_metadata;
-  metadata_[kMetadataName] = std::move(metadata);
-  info.dynamic_metadata = &metadata_;
+  metadata_.Merge(context_.stream_info(), kMetadataName, std::move(metadata));
 }
 
 void ExtAuthzFilter::CountOfCluster(std::string_view name) {

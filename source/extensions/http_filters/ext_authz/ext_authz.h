@@ -26,6 +26,7 @@
 #include "source/extensions/http_filters/ext_authz/stats.h"
 #include "source/extensions/http_filters/ext_authz/verdict.h"
 #include "source/grpc/unary_call.h"
+#include "source/http/filter/dynamic_metadata.h"
 #include "source/http/filter/filter.h"
 #include "source/http/filter/filter_context.h"
 
@@ -87,7 +88,7 @@ class ExtAuthzFilter final : public http::Filter, private grpc::UnaryUser {
   event::TimePoint asked_at_ = 0;
   std::string_view cluster_;  // that the request would go to
   std::vector<FieldChange> response_fields_;
-  http::Metadata metadata_;  // what filters have left, with ours
+  http::DynamicMetadata metadata_;
   bool collecting_ = false;
 };
 

@@ -121,7 +121,8 @@ absl::Status RouteSubscription::Take(std::string_view message) {
 std::vector<xds::ResourceError> RouteSubscription::OnUpdate(const xds::ResourceUpdate& update) {
   std::vector<xds::ResourceError> errors =
       resource_.Offer(update, [this](std::string_view message) { return Take(message); });
-  if (errors.empty()) Settle();
+  // Also when it was refused: as in Envoy nobody waits for a better one.
+  Settle();
   return errors;
 }
 

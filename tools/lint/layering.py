@@ -19,7 +19,7 @@ ORDER = {
     'http/formatter': 3,
     'http/route': 4, 'access_log': 4, 'upstream': 4,
     'http/filter': 5, 'grpc': 5, 'tcp': 5, 'rbac': 5,
-    'http/connection_manager': 6, 'http/router': 6,
+    'http/connection_manager': 6, 'http/router': 6, 'google_grpc': 6,
     'config': 7,
     'extensions': 8, 'xds': 8,
     'admin': 9,

@@ -46,6 +46,24 @@ NEWER = {
     'envoy.config.core.v3.TlvEntry': '',
     'envoy.config.core.v3.TlvEntry.type': '1 uint32',
     'envoy.config.core.v3.TlvEntry.value': '2 bytes',
+    'envoy.extensions.dynamic_modules.v3.DynamicModuleConfig': '',
+    'envoy.extensions.dynamic_modules.v3.DynamicModuleConfig.do_not_close': '3 bool',
+    'envoy.extensions.dynamic_modules.v3.DynamicModuleConfig.module':
+        '6 envoy.config.core.v3.AsyncDataSource',
+    'envoy.extensions.dynamic_modules.v3.DynamicModuleConfig.name': '1 string',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter': '',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter.dynamic_module_config':
+        '1 envoy.extensions.dynamic_modules.v3.DynamicModuleConfig',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter.filter_config':
+        '3 google.protobuf.Any',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter.filter_name': '2 string',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute': '',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute.'
+    'dynamic_module_config': '1 envoy.extensions.dynamic_modules.v3.DynamicModuleConfig',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute.filter_config':
+        '3 google.protobuf.Any',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute.'
+    'per_route_config_name': '2 string',
     'envoy.extensions.filters.http.ext_authz.v3.CheckSettings.grpc_service':
         '4 envoy.config.core.v3.GrpcService in service_override',
     'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz.max_denied_response_body_bytes':

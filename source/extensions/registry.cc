@@ -80,8 +80,7 @@ void ListCore(config::Registry& registry) {
        {.name = "envoy.access_loggers.stdout"});
   list("envoy.access_loggers", "access_loggers.stream.v3.StderrAccessLog",
        {.name = "envoy.access_loggers.stderr"});
-  list("envoy.filters.network",
-       "filters.network.http_connection_manager.v3.HttpConnectionManager");
+  list("envoy.filters.network", "filters.network.http_connection_manager.v3.HttpConnectionManager");
   list("envoy.filters.network", "filters.network.tcp_proxy.v3.TcpProxy");
   list("envoy.formatter", "formatter.metadata.v3.Metadata");
   list("envoy.formatter", "formatter.req_without_query.v3.ReqWithoutQuery");

@@ -95,8 +95,7 @@ void CompareMessage(const std::string& where, const v1::Message& expected, const
   if (!seen.ended) differences.Add(where, "its end", seen.reset ? "a reset" : "no end");
 }
 
-void CompareMetadata(const v1::Expect& expected, const Outcome& outcome,
-                     Differences& differences) {
+void CompareMetadata(const v1::Expect& expected, const Outcome& outcome, Differences& differences) {
   const http::MetadataValue wanted = config::ToMetadataValue(expected.metadata());
   for (const auto& [name, fields] : wanted.fields) {
     for (const auto& [key, value] : fields.fields) {
@@ -137,9 +136,8 @@ std::vector<std::string> Compare(const v1::Expect& expected, const Outcome& outc
   const std::map<std::string, int64_t> wanted(expected.stats().begin(), expected.stats().end());
   for (const auto& [name, value] : wanted) {
     const auto found = outcome.stats.find(name);
-    differences.Check(
-        "stats " + name, absl::StrCat(value),
-        found == outcome.stats.end() ? "not there" : absl::StrCat(found->second));
+    differences.Check("stats " + name, absl::StrCat(value),
+                      found == outcome.stats.end() ? "not there" : absl::StrCat(found->second));
   }
   return differences.Take();
 }

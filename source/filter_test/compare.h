@@ -1,6 +1,10 @@
 #pragma once
 
-// Compare: what was expected of an exchange against what came of it. Pure; any thread.
+// Compare: what was expected of an exchange against what came of it.
+//
+// Only what the expectation names is compared; fields by name and value, in any order; a body as a
+// whole, however it was cut. Texts are shown quoted, long ones by their beginning.
+// Pure; any thread. Nothing fails.
 
 #include <string>
 #include <vector>

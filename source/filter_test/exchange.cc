@@ -54,9 +54,8 @@ class Flow final : public http::MessageSource {
 
 Fields ToFields(const http::HeaderMap& map) {
   Fields fields;
-  map.ForEach([&](const http::HeaderEntry& entry) {
-    fields.emplace_back(entry.name(), entry.value());
-  });
+  map.ForEach(
+      [&](const http::HeaderEntry& entry) { fields.emplace_back(entry.name(), entry.value()); });
   return fields;
 }
 
@@ -391,7 +390,7 @@ Outcome World::Run() {
                                                      : kLongest);
   http::RequestHead& request = MakeRequest();
   const http::FilterChain::Environment environment{
-      dispatcher_,   arena_,  blocks_,        random_,      clusters_, info_,
+      dispatcher_,   arena_,  blocks_,       random_,      clusters_, info_,
       request_flow_, client_, routes_.get(), kBufferLimit, nullptr,   connection_states_};
   http::FilterChain chain(environment, filters_, &request);
   chain.OnHead(request);

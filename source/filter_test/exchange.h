@@ -5,10 +5,10 @@
 //   case's request --> [the module's filter] --> what would go to the upstream
 //   what would go to the client <-- [the module's filter] <-- case's response
 //
-// A real chain, with the filter between two ends that write down what reaches them, and a clock that
-// stands still but when nothing else is left to do: then it is at once when the next timer or answer is
-// due. So a case gives the same result every time, and waits for nothing. Pure but for what the module
-// does. Thread: the caller's.
+// A real chain, with the filter between two ends that write down what reaches them, and a clock
+// that stands still but when nothing else is left to do: then it is at once when the next timer or
+// answer is due. So a case gives the same result every time, and waits for nothing. Pure but for
+// what the module does. Thread: the caller's.
 
 #include <cstdint>
 #include <map>

@@ -47,9 +47,8 @@ void RunExchanges(const v1::Case& cases, const std::shared_ptr<const Library>& l
     // Each its own: what one has counted is not in the next one's statistics.
     config::ErrorList errors;
     config::ConfigContext context(errors, "");
-    std::optional<DynamicModules::Config> config =
-        DynamicModules::Make(library, cases.filter_name(),
-                             config::ToMetadataValue(cases.filter_config()), context);
+    std::optional<DynamicModules::Config> config = DynamicModules::Make(
+        library, cases.filter_name(), config::ToMetadataValue(cases.filter_config()), context);
     config::ConfigContext route_context(errors, "route_config");
     std::optional<DynamicModules::RouteConfig> route;
     if (config.has_value() && exchange.has_route_config()) {
@@ -63,9 +62,8 @@ void RunExchanges(const v1::Case& cases, const std::shared_ptr<const Library>& l
     }
     const Outcome outcome = RunExchange(
         exchange, std::make_shared<const DynamicModules::Config>(*std::move(config)),
-        route.has_value()
-            ? std::make_shared<const DynamicModules::RouteConfig>(*std::move(route))
-            : nullptr);
+        route.has_value() ? std::make_shared<const DynamicModules::RouteConfig>(*std::move(route))
+                          : nullptr);
     const std::vector<std::string> differences = Compare(exchange.expect(), outcome);
     if (differences.empty()) {
       report.Pass(exchange.name());
@@ -80,8 +78,8 @@ void RunRefusal(const v1::Case& cases, const std::shared_ptr<const Library>& lib
                 const std::string& name, Report& report) {
   config::ErrorList errors;
   config::ConfigContext context(errors, "");
-  DynamicModules::Make(library, cases.filter_name(),
-                       config::ToMetadataValue(cases.filter_config()), context);
+  DynamicModules::Make(library, cases.filter_name(), config::ToMetadataValue(cases.filter_config()),
+                       context);
   const std::string text = errors.ToString();
   if (!errors.empty() && text.find(cases.refused()) != std::string::npos) {
     report.Pass(name + ": refused");

@@ -3,7 +3,8 @@
 // `remora filter-test MODULE CASE.yaml...`: runs a loadable filter on recorded messages, without a
 // server. What cases hold: api/remora/filter_test/v1/case.proto; docs/loadable_filters.md.
 //
-// Thread: main's. Everything that is wrong is in the report.
+// A module is loaded once, a configuration made for each exchange. Thread: main's. Nothing is
+// printed: what is wrong with module, files or outcomes is in the report, a line each.
 
 #include <string>
 #include <string_view>

@@ -19,7 +19,8 @@ std::vector<std::string_view> Categories(const config::Registry& registry) {
   std::vector<std::string_view> categories;
   for (const ListedExtension& extension : registry.listed()) {
     bool known = false;
-    for (const std::string_view category : categories) known = known || category == extension.category;
+    for (const std::string_view category : categories)
+      known = known || category == extension.category;
     if (!known) categories.push_back(extension.category);
   }
   return categories;

@@ -1,6 +1,9 @@
 #pragma once
 
-// What `--list-extensions` prints: every extension of a binary, as the registry lists it. Pure.
+// The list of extensions: what `--list-extensions` prints, for people and for programs.
+//
+// It is what the registry of this binary has been filled with, in that order; nothing is listed
+// here that is not added there (source/extensions/registry.cc). Pure; any thread. Nothing fails.
 
 #include <string>
 

@@ -29,10 +29,10 @@ std::string Struct(const std::string& fields) {
 
 // The contract module of that file.
 std::string Filter(const std::string& path, const std::string& mode) {
-  return absl::StrCat("{name: m, typed_config: {\"@type\": ", kPackage,
-                      "DynamicModuleFilter, dynamic_module_config: {module: {local: {filename: ",
-                      path, "}}}, filter_name: contract, filter_config: ",
-                      Struct("mode: \"" + mode + "\""), "}}");
+  return absl::StrCat(
+      "{name: m, typed_config: {\"@type\": ", kPackage,
+      "DynamicModuleFilter, dynamic_module_config: {module: {local: {filename: ", path,
+      "}}}, filter_name: contract, filter_config: ", Struct("mode: \"" + mode + "\""), "}}");
 }
 
 std::string ForRoute(const std::string& path, const std::string& text) {

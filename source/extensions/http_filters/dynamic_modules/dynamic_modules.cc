@@ -28,7 +28,8 @@ bool IsModuleName(std::string_view name) {
 std::string PathOf(const ModuleProto& proto, ConfigContext& context) {
   if (proto.has_module()) {
     if (proto.module().local().filename().empty()) {
-      context.AddError("dynamic_module_config.module.local", "needs a filename: a module is a file");
+      context.AddError("dynamic_module_config.module.local",
+                       "needs a filename: a module is a file");
     }
     return proto.module().local().filename();
   }
@@ -75,9 +76,9 @@ std::optional<http::MetadataValue> ReadValue(const google::protobuf::Any& any,
 // Tells the context; true when there were none.
 bool Report(const ConfigReading& reading, bool made, ConfigContext& context) {
   for (const auto& [field, message] : reading.errors) {
-    context.AddError(absl::StrCat("filter_config", field.empty() || field.front() == '[' ? "" : ".",
-                                  field),
-                     message);
+    context.AddError(
+        absl::StrCat("filter_config", field.empty() || field.front() == '[' ? "" : ".", field),
+        message);
   }
   if (!made && reading.errors.empty()) {
     context.AddError("filter_config", "the module refuses it and does not say why");

@@ -2,11 +2,11 @@
 
 // The filter that is code of a module: configuration, and what is made of it.
 //
-// envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter: the module is loaded when its
-// configuration is, and makes a value of it; ModuleFilter runs it. The interface is Remora's own
-// (source/sdk/remora_filter_abi.h, ADR 26). Statistics: http.<stat_prefix>.dynamic_modules.misused
-// and .failed, and what the module defines.
-// Source of the messages: Envoy 1.40 api/envoy/extensions/dynamic_modules.
+// envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter: the module is loaded when
+// its configuration is, and makes a value of it; ModuleFilter runs it. The interface is Remora's
+// own (source/sdk/remora_filter_abi.h, ADR 26). Statistics:
+// http.<stat_prefix>.dynamic_modules.misused and .failed, and what the module defines. Source of
+// the messages: Envoy 1.40 api/envoy/extensions/dynamic_modules.
 
 #include <cstdint>
 #include <memory>

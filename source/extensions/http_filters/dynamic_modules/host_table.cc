@@ -255,8 +255,7 @@ int32_t GetFraming(remora_stream stream, uint32_t direction, uint32_t* framing, 
     *length = head->length;
     return REMORA_OK;
   };
-  return direction == REMORA_REQUEST ? give(filter->request_head())
-                                     : give(filter->response_head());
+  return direction == REMORA_REQUEST ? give(filter->request_head()) : give(filter->response_head());
 }
 
 int32_t SetFraming(remora_stream stream, uint32_t direction, uint32_t framing, uint64_t length) {
@@ -596,7 +595,8 @@ std::optional<CallRequest> ReadCall(const remora_call_request& given) {
   CallRequest request{std::string(*cluster), std::string(*method), std::string(*authority),
                       std::string(*path),    std::move(*fields),   std::string(*body)};
   if (given.timeout_milliseconds > 0) {
-    request.timeout = static_cast<event::Duration>(given.timeout_milliseconds) * event::kMillisecond;
+    request.timeout =
+        static_cast<event::Duration>(given.timeout_milliseconds) * event::kMillisecond;
   }
   request.max_body = given.max_body_bytes > 0 ? given.max_body_bytes : kDefaultBody;
   return request;

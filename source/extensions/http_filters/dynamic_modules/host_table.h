@@ -2,10 +2,10 @@
 
 // HostTable: the functions that modules call (source/sdk/remora_filter_abi.h).
 //
-// Each looks its handle up, checks what it is given and does what a FilterContext does. What is wrong
-// changes nothing, is counted (`dynamic_modules.misused`) and answered with a result. Sizes over the
-// limits here are wrong: of a module's memory no more is read than it has said.
-// Thread: any; a handle is known to its own thread alone.
+// Each looks its handle up, checks what it is given and does what a FilterContext does. What is
+// wrong changes nothing, is counted (`dynamic_modules.misused`) and answered with a result. Sizes
+// over the limits here are wrong: of a module's memory no more is read than it has said. Thread:
+// any; a handle is known to its own thread alone.
 
 #include <cstdint>
 

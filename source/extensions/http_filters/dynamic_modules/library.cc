@@ -63,7 +63,7 @@ struct OpenFile {
 
 absl::StatusOr<std::shared_ptr<const Library>> Library::Open(const std::string& path, bool keep) {
   const OpenFile file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  struct stat facts {};
+  struct stat facts{};
   if (file.number < 0 || fstat(file.number, &facts) != 0) return Errno(path);
   if (!S_ISREG(facts.st_mode) || static_cast<uint64_t>(facts.st_size) > kMaxFileSize) {
     return absl::InvalidArgumentError(
@@ -79,8 +79,8 @@ absl::StatusOr<std::shared_ptr<const Library>> Library::Open(const std::string& 
     loaded = {VersionOf(facts), opened};
     library = std::move(opened);
   }
-  if (keep && std::find(libraries.kept.begin(), libraries.kept.end(), library) ==
-                  libraries.kept.end()) {
+  if (keep &&
+      std::find(libraries.kept.begin(), libraries.kept.end(), library) == libraries.kept.end()) {
     libraries.kept.push_back(library);
   }
   return library;
@@ -120,15 +120,16 @@ absl::Status Library::Initialize() {
   }
   module_ = CopyOf(*module);
   if (module_.abi_version == 0 || module_.abi_version > REMORA_FILTER_ABI_VERSION) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path_, " needs version ", module_.abi_version, " of the interface for filters; this binary has ",
-        REMORA_FILTER_ABI_VERSION));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path_, " needs version ", module_.abi_version,
+                     " of the interface for filters; this binary has ", REMORA_FILTER_ABI_VERSION));
   }
   if (module_.create_config == nullptr || module_.destroy_config == nullptr ||
       module_.hooks == nullptr || module_.create_filter == nullptr ||
       module_.destroy_filter == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat(
-        path_, " lacks one of create_config, destroy_config, hooks, create_filter, destroy_filter"));
+        path_,
+        " lacks one of create_config, destroy_config, hooks, create_filter, destroy_filter"));
   }
   return absl::OkStatus();
 }

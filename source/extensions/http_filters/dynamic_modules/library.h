@@ -4,13 +4,13 @@
 //
 //   file --copy--> memory --dlopen--> remora_filter_init(host table) --> the module's table
 //
-// What is loaded is a copy in memory: the file may be replaced or written over at any time, and each
-// version of it is a library of its own, also while an older one is still in use. Configurations that
-// name a file which has not changed share one; whoever has a piece of a module's holds its library,
-// and the last one closes it.
+// What is loaded is a copy in memory: the file may be replaced or written over at any time, and
+// each version of it is a library of its own, also while an older one is still in use.
+// Configurations that name a file which has not changed share one; whoever has a piece of a
+// module's holds its library, and the last one closes it.
 //
-// Thread: Open on main. A library may be let go of by any thread. Every failure is a status that says
-// what and why.
+// Thread: Open on main. A library may be let go of by any thread. Every failure is a status that
+// says what and why.
 
 #include <memory>
 #include <string>

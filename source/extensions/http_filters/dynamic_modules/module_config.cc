@@ -33,8 +33,8 @@ ModuleValue RouteSetting::Make(const std::shared_ptr<const Library>& library,
     reading.errors.emplace_back("", "the module has no configuration of routes");
     return {};
   }
-  void* const value = module.create_route_config(reading.handle(),
-                                                 {filter_name_.data(), filter_name_.size()});
+  void* const value =
+      module.create_route_config(reading.handle(), {filter_name_.data(), filter_name_.size()});
   ModuleValue owned(library, value, module.destroy_route_config);
   return reading.errors.empty() ? std::move(owned) : ModuleValue();
 }

@@ -2,11 +2,11 @@
 
 // What a module has made of a configuration, and what it may ask while it makes it.
 //
-// ConfigReading is what the handle means that create_config and its like are given: the value, where
-// errors go, and which metrics were defined. ModuleValue is what came out of it: owned here, destroyed
-// by its module, which it keeps loaded. RouteSetting is a route's: made anew, once, for each other
-// version of its module that a stream of the route has (the filter was configured again, the route was
-// not), so that a module never sees what another one has made.
+// ConfigReading is what the handle means that create_config and its like are given: the value,
+// where errors go, and which metrics were defined. ModuleValue is what came out of it: owned here,
+// destroyed by its module, which it keeps loaded. RouteSetting is a route's: made anew, once, for
+// each other version of its module that a stream of the route has (the filter was configured again,
+// the route was not), so that a module never sees what another one has made.
 //
 // Threads: main, at load; RouteSetting::For any worker. Errors come back as texts.
 

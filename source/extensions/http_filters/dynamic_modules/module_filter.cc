@@ -52,8 +52,7 @@ struct ModuleFilter::Alarm {
   event::Timer timer;
 };
 
-ModuleState::ModuleState(const std::vector<DefinedMetric>& defined,
-                         const http::WorkerSetup& setup)
+ModuleState::ModuleState(const std::vector<DefinedMetric>& defined, const http::WorkerSetup& setup)
     : misused(setup.scope.MakeCounter(setup.shard, "dynamic_modules.misused")),
       failed(setup.scope.MakeCounter(setup.shard, "dynamic_modules.failed")) {
   for (const DefinedMetric& metric : defined) {
@@ -249,8 +248,8 @@ void ModuleFilter::OnCall(Call& call, const CallResult& result) {
                                    .field_count = fields.size(),
                                    .body = {result.body.data(), result.body.size()}};
   // Out of the list: a cancel from within is one of nothing. It is what `result` belongs to.
-  const auto place = std::find_if(calls_.begin(), calls_.end(),
-                                  [&](const auto& c) { return c.get() == &call; });
+  const auto place =
+      std::find_if(calls_.begin(), calls_.end(), [&](const auto& c) { return c.get() == &call; });
   const std::unique_ptr<Call> done = std::move(*place);
   calls_.erase(place);
   if (module_.on_call_done == nullptr) return;

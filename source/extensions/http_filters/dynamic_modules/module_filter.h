@@ -5,9 +5,9 @@
 //   chain --hook--> ModuleFilter --function of the module--> module
 //   host table <--handle of the stream-- module;  Find(handle) --> ModuleFilter --> chain's context
 //
-// It is what the handle means; when the exchange is over the module's filter is destroyed, its calls
-// and timers end, and the handle means nothing any more. A stream whose module makes no filter, or
-// refuses the route's configuration, is answered with 500.
+// It is what the handle means; when the exchange is over the module's filter is destroyed, its
+// calls and timers end, and the handle means nothing any more. A stream whose module makes no
+// filter, or refuses the route's configuration, is answered with 500.
 //
 // Owner: the chain, in the stream's arena. Thread: the stream's worker. The module and its
 // configuration outlive it, because the chain's configuration does.

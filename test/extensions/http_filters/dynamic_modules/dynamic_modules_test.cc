@@ -1,5 +1,5 @@
-// The host's side of loadable filters: what is loaded and refused, what modules may do and what they
-// must not. The modules are those of modules/, compiled by this build.
+// The host's side of loadable filters: what is loaded and refused, what modules may do and what
+// they must not. The modules are those of modules/, compiled by this build.
 
 #include "source/extensions/http_filters/dynamic_modules/dynamic_modules.h"
 
@@ -171,7 +171,8 @@ TEST_CASE("modules: what their configuration is wrong about") {
         std::string::npos);
   const std::string contract = File(kModules + "libcontract.so");
   CHECK(Refusal(contract + "filter_name: 'x'")
-            .find("filter.filter_config: the module has no filter 'x'; it has contract, pass") == 0);
+            .find("filter.filter_config: the module has no filter 'x'; it has contract, pass") ==
+        0);
   CHECK(Refusal(contract + "filter_name: 'contract'" + Field("mode", "throws_at_load"))
             .find("filter.filter_config: thrown") == 0);
 }
@@ -299,11 +300,11 @@ TEST_CASE("modules: hooks that a filter does not have are not called") {
 
 route::FilterOverride ForRoute(const std::string& file, const std::string& text,
                                std::string& errors) {
-  return fakes::ParseOverride(Registry(), "it",
-                              ProtoFromText<DynamicModuleFilterPerRoute>(
-                                  File(file) + "per_route_config_name: 'contract'" +
-                                  Field("text", text)),
-                              errors);
+  return fakes::ParseOverride(
+      Registry(), "it",
+      ProtoFromText<DynamicModuleFilterPerRoute>(File(file) + "per_route_config_name: 'contract'" +
+                                                 Field("text", text)),
+      errors);
 }
 
 // What the upstream sees of the route's configuration, or the status of an answer.

@@ -127,8 +127,8 @@ class ContractFilter final : public remora::sdk::Filter {
     request.body = "question";
     request.timeout = 5s;
     if (!call_.Start(request, [this](const AsyncCall::Response& answer) {
-          context_.request_head().headers.Set("x-answer", std::to_string(answer.status) + " " +
-                                                              std::string(answer.body));
+          context_.request_head().headers.Set(
+              "x-answer", std::to_string(answer.status) + " " + std::string(answer.body));
           context_.ResumeRequest();
         })) {
       context_.SendLocalReply({503, "no cluster", "contract_no_cluster"});

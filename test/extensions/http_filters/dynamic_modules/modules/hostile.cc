@@ -1,5 +1,5 @@
-// A module that does what it must not; `mode` of its configuration says what. It answers each request
-// with the results of what it has tried, in the order in which it did.
+// A module that does what it must not; `mode` of its configuration says what. It answers each
+// request with the results of what it has tried, in the order in which it did.
 
 #include <cstdint>
 #include <cstring>
@@ -12,8 +12,8 @@
 namespace {
 
 const remora_host* host = nullptr;
-remora_stream ended = 0;      // a stream that is over
-remora_config finished = 0;   // a configuration that has been read
+remora_stream ended = 0;     // a stream that is over
+remora_config finished = 0;  // a configuration that has been read
 int filters = 0;
 
 struct Config {

@@ -1,6 +1,6 @@
-/* A module whose table is of another version than the host's: OLD ends behind on_response_end, what
- * later versions have is not there; without OLD it has more than the host knows. It answers every
- * request with what it sees of the host. */
+// A module whose table is of another version than the host's: OLD ends behind on_response_end, what
+// later versions have is not there; without OLD it has more than the host knows. It answers every
+// request with what it sees of the host.
 
 #include <stddef.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "remora_filter_abi.h"
 
 #ifdef OLD
-/* The table as it might have been first. */
+// The table as it might have been first.
 typedef struct table {
   size_t size;
   uint32_t abi_version;
@@ -58,7 +58,7 @@ static void DestroyFilter(void* filter) {
   --lives;
 }
 
-/* As a module of version 1 would fill it in, if it had ended there. */
+// As a module of version 1 would fill it in, if it had ended there.
 typedef struct old_reply {
   size_t size;
   uint32_t status;
@@ -81,7 +81,7 @@ static int32_t OnRequestHead(void* filter, remora_stream stream) {
 }
 
 #ifndef OLD
-/* Not for this host: it must not be called. */
+// Not for this host: it must not be called.
 static void Later(void) { *(volatile int*)0 = 0; }
 #endif
 

@@ -1,4 +1,4 @@
-/* Modules that cannot be used, one a KIND. */
+// Modules that cannot be used, one a KIND.
 
 #include "remora_filter_abi.h"
 

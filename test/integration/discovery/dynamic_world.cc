@@ -14,12 +14,14 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/service/runtime/v3/rtds.pb.h"
 #include "source/base/log.h"
 #include "source/config/bootstrap_config.h"
+#include "source/extensions/http_filters/dynamic_modules/dynamic_modules.h"
 #include "source/extensions/http_filters/fault/fault.h"
 #include "source/extensions/http_filters/header_mutation/header_mutation.h"
 #include "source/extensions/http_filters/router/router.h"
@@ -134,6 +136,7 @@ std::string Listener(const std::string& name, uint16_t port, const std::vector<s
 
 DynamicWorld::DynamicWorld(const Setup& setup) {
   base::SetAllLogLevels(base::LogLevel::kOff);
+  registry_.AddHttpFilter<extensions::DynamicModules>();
   registry_.AddHttpFilter<extensions::Fault>();
   registry_.AddHttpFilter<extensions::HeaderMutation>();
   registry_.AddHttpFilter<extensions::Router>();

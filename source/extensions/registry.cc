@@ -84,6 +84,18 @@ void ListCore(config::Registry& registry) {
        {.name = "envoy.access_loggers.stdout"});
   list("envoy.access_loggers", "access_loggers.stream.v3.StderrAccessLog",
        {.name = "envoy.access_loggers.stderr"});
+  list("envoy.compression.compressor", "compression.brotli.compressor.v3.Brotli",
+       {.name = "envoy.compression.brotli.compressor"});
+  list("envoy.compression.compressor", "compression.gzip.compressor.v3.Gzip",
+       {.name = "envoy.compression.gzip.compressor"});
+  list("envoy.compression.compressor", "compression.zstd.compressor.v3.Zstd",
+       {.name = "envoy.compression.zstd.compressor"});
+  list("envoy.compression.decompressor", "compression.brotli.decompressor.v3.Brotli",
+       {.name = "envoy.compression.brotli.decompressor"});
+  list("envoy.compression.decompressor", "compression.gzip.decompressor.v3.Gzip",
+       {.name = "envoy.compression.gzip.decompressor"});
+  list("envoy.compression.decompressor", "compression.zstd.decompressor.v3.Zstd",
+       {.name = "envoy.compression.zstd.decompressor"});
   list("envoy.filters.network", "filters.network.http_connection_manager.v3.HttpConnectionManager");
   list("envoy.filters.network", "filters.network.tcp_proxy.v3.TcpProxy");
   list("envoy.formatter", "formatter.metadata.v3.Metadata");

@@ -178,7 +178,8 @@ TEST_CASE("modules: what their configuration is wrong about") {
 }
 
 TEST_CASE("hostile modules: handles of nothing") {
-  const http::FilterFactory kept = Load(File(kModules + "libhostile.so"));  // with what it remembers
+  const http::FilterFactory kept =
+      Load(File(kModules + "libhostile.so"));  // with what it remembers
   uint64_t misused = 0;
   Hostile("");  // its stream is the one that has ended
   CHECK(Hostile("ended", &misused) == "333333");

@@ -47,8 +47,8 @@ struct Outcome {
   Seen client;    // the response
   bool answered_by_filter = false;
   std::string details;
-  http::Metadata metadata;
-  std::map<std::string, int64_t> stats;  // without prefix
+  http::Metadata metadata = {};
+  std::map<std::string, int64_t> stats = {};  // without prefix
 };
 
 // `route`: null when the route has no configuration of the filter. Both are of one library.

@@ -3,8 +3,10 @@
 #include "envoy/extensions/access_loggers/grpc/v3/als.pb.h"
 #include "envoy/extensions/filters/http/basic_auth/v3/basic_auth.pb.h"
 #include "envoy/extensions/filters/http/buffer/v3/buffer.pb.h"
+#include "envoy/extensions/filters/http/compressor/v3/compressor.pb.h"
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
 #include "envoy/extensions/filters/http/csrf/v3/csrf.pb.h"
+#include "envoy/extensions/filters/http/decompressor/v3/decompressor.pb.h"
 #include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/grpc_http1_bridge/v3/config.pb.h"
@@ -35,8 +37,10 @@
 #include "source/extensions/access_loggers/grpc/grpc_log.h"
 #include "source/extensions/http_filters/basic_auth/basic_auth.h"
 #include "source/extensions/http_filters/buffer/buffer.h"
+#include "source/extensions/http_filters/compressor/compressor.h"
 #include "source/extensions/http_filters/cors/cors.h"
 #include "source/extensions/http_filters/csrf/csrf.h"
+#include "source/extensions/http_filters/decompressor/decompressor.h"
 #include "source/extensions/http_filters/ext_authz/ext_authz.h"
 #include "source/extensions/http_filters/fault/fault.h"
 #include "source/extensions/http_filters/grpc_http1_bridge/grpc_http1_bridge.h"
@@ -72,8 +76,10 @@ void RegisterAll(config::Registry& registry) {
 
   registry.AddHttpFilter<BasicAuth>();
   registry.AddHttpFilter<Buffer>();
+  registry.AddHttpFilter<Compressor>();
   registry.AddHttpFilter<Cors>();
   registry.AddHttpFilter<Csrf>();
+  registry.AddHttpFilter<Decompressor>();
   registry.AddHttpFilter<ExtAuthz>();
   registry.AddHttpFilter<Fault>();
   registry.AddHttpFilter<GrpcHttp1Bridge>();

@@ -14,7 +14,7 @@ import tree
 ORDER = {
     'base': 0,
     'buffer': 1, 'event': 1, 'runtime': 1, 'stats': 1,
-    'net': 2, 'http': 2,
+    'net': 2, 'http': 2, 'compression': 2,
     'tls': 3, 'http/http1': 3, 'http/http2': 3,
     'http/formatter': 3,
     'http/route': 4, 'access_log': 4, 'upstream': 4,

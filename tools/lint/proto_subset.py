@@ -46,6 +46,10 @@ NEWER = {
     'envoy.config.core.v3.TlvEntry': '',
     'envoy.config.core.v3.TlvEntry.type': '1 uint32',
     'envoy.config.core.v3.TlvEntry.value': '2 bytes',
+    'envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig.'
+    'uncompressible_response_codes': '4 repeated uint32',
+    'envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig.'
+    'weaken_etag_on_compress': '6 bool',
     'envoy.extensions.filters.http.ext_authz.v3.CheckSettings.grpc_service':
         '4 envoy.config.core.v3.GrpcService in service_override',
     'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz.max_denied_response_body_bytes':

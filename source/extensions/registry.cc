@@ -24,6 +24,7 @@
 #include "envoy/extensions/filters/http/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/http/set_metadata/v3/set_metadata.pb.h"
+#include "envoy/extensions/filters/http/stateful_session/v3/stateful_session.pb.h"
 #include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
 #include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
 #include "envoy/extensions/filters/listener/original_src/v3/original_src.pb.h"
@@ -35,6 +36,7 @@
 #include "envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit.pb.h"
 #include "envoy/extensions/filters/network/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/network/sni_cluster/v3/sni_cluster.pb.h"
+#include "remora/extensions/filters/http/session_affinity/v1/session_affinity.pb.h"
 #include "source/extensions/access_loggers/grpc/grpc_log.h"
 #include "source/extensions/http_filters/basic_auth/basic_auth.h"
 #include "source/extensions/http_filters/buffer/buffer.h"
@@ -56,7 +58,9 @@
 #include "source/extensions/http_filters/local_ratelimit/local_ratelimit.h"
 #include "source/extensions/http_filters/rbac/rbac.h"
 #include "source/extensions/http_filters/router/router.h"
+#include "source/extensions/http_filters/session_affinity/session_affinity.h"
 #include "source/extensions/http_filters/set_metadata/set_metadata.h"
+#include "source/extensions/http_filters/stateful_session/stateful_session.h"
 #include "source/extensions/listener_filters/http_inspector/http_inspector.h"
 #include "source/extensions/listener_filters/original_dst/original_dst.h"
 #include "source/extensions/listener_filters/original_src/original_src.h"
@@ -154,7 +158,9 @@ void RegisterAll(config::Registry& registry) {
   registry.AddHttpFilter<LocalRateLimit>();
   registry.AddHttpFilter<RequestRbac>();
   registry.AddHttpFilter<Router>();
+  registry.AddHttpFilter<SessionAffinity>();
   registry.AddHttpFilter<SetMetadata>();
+  registry.AddHttpFilter<StatefulSession>();
 
   registry.AddListenerFilter<HttpInspector>();
   registry.AddListenerFilter<OriginalDst>();

@@ -53,8 +53,12 @@ TEST_CASE("registry: what this binary can do, in order") {
         "envoy.extensions.filters.http.rbac.v3.RBAC per route "
         "envoy.extensions.filters.http.rbac.v3.RBACPerRoute\n"
         "envoy.extensions.filters.http.router.v3.Router (terminal)\n"
+        "remora.extensions.filters.http.session_affinity.v1.SessionAffinity per route "
+        "remora.extensions.filters.http.session_affinity.v1.SessionAffinityPerRoute\n"
         "envoy.extensions.filters.http.set_metadata.v3.Config per route "
-        "envoy.extensions.filters.http.set_metadata.v3.Config\n");
+        "envoy.extensions.filters.http.set_metadata.v3.Config\n"
+        "envoy.extensions.filters.http.stateful_session.v3.StatefulSession per route "
+        "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute\n");
 }
 
 TEST_CASE("registry: what is listed is there, and what is there is listed") {

@@ -128,6 +128,19 @@ NEWER = {
     'envoy.config.route.v3.RateLimit.Action.QueryParameters.skip_if_absent': '3 bool',
     'envoy.config.route.v3.RateLimit.Action.query_parameters':
         '12 envoy.config.route.v3.RateLimit.Action.QueryParameters in action_specifier',
+    'envoy.extensions.filters.http.stateful_session.v3.StatefulSession.stat_prefix': '3 string',
+    'envoy.extensions.filters.http.stateful_session.v3.StatefulSession.'
+    'status_on_strict_destination_not_found': '4 uint32',
+    'envoy.extensions.http.stateful_session.envelope.v3.EnvelopeSessionState': '',
+    'envoy.extensions.http.stateful_session.envelope.v3.EnvelopeSessionState.Header': '',
+    'envoy.extensions.http.stateful_session.envelope.v3.EnvelopeSessionState.Header.name':
+        '1 string',
+    'envoy.extensions.http.stateful_session.envelope.v3.EnvelopeSessionState.header':
+        '1 envoy.extensions.http.stateful_session.envelope.v3.EnvelopeSessionState.Header',
+    'envoy.type.http.v3.Cookie.attributes': '4 repeated envoy.type.http.v3.CookieAttribute',
+    'envoy.type.http.v3.CookieAttribute': '',
+    'envoy.type.http.v3.CookieAttribute.name': '1 string',
+    'envoy.type.http.v3.CookieAttribute.value': '2 string',
     'envoy.config.route.v3.RateLimit.HitsAddend': '',
     'envoy.config.route.v3.RateLimit.HitsAddend.number': '1 google.protobuf.UInt64Value',
     'envoy.config.route.v3.RateLimit.hits_addend': '5 envoy.config.route.v3.RateLimit.HitsAddend',
@@ -154,6 +167,10 @@ NEWER_FILES = {
     'envoy/config/core/v3/async_data_source.proto',
     'envoy/extensions/dynamic_modules/v3/dynamic_modules.proto',
     'envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.proto',
+# Files that the reference package does not have yet, with their packages.
+NEWER_FILES = {
+    'envoy/extensions/http/stateful_session/envelope/v3/envelope.proto':
+        'envoy.extensions.http.stateful_session.envelope.v3',
 }
 
 # Values of enums that the reference package does not have yet.
@@ -242,6 +259,7 @@ class Comparison:
             theirs = self.reference.packages.get(name)
             if theirs is None and name in NEWER_FILES:
                 continue
+            theirs = self.reference.packages.get(name) or NEWER_FILES.get(name)
             if theirs != self.ours.packages[name]:
                 self._report(name, 'package', self.ours.packages[name], theirs or 'no such file')
         for message in self.ours.messages.values():

@@ -18,13 +18,17 @@
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "envoy/extensions/filters/http/stateful_session/v3/stateful_session.pb.h"
 #include "envoy/service/runtime/v3/rtds.pb.h"
+#include "remora/extensions/filters/http/session_affinity/v1/session_affinity.pb.h"
 #include "source/base/log.h"
 #include "source/config/bootstrap_config.h"
 #include "source/extensions/http_filters/dynamic_modules/dynamic_modules.h"
 #include "source/extensions/http_filters/fault/fault.h"
 #include "source/extensions/http_filters/header_mutation/header_mutation.h"
 #include "source/extensions/http_filters/router/router.h"
+#include "source/extensions/http_filters/session_affinity/session_affinity.h"
+#include "source/extensions/http_filters/stateful_session/stateful_session.h"
 
 namespace remora::discovery {
 namespace {
@@ -140,6 +144,8 @@ DynamicWorld::DynamicWorld(const Setup& setup) {
   registry_.AddHttpFilter<extensions::Fault>();
   registry_.AddHttpFilter<extensions::HeaderMutation>();
   registry_.AddHttpFilter<extensions::Router>();
+  registry_.AddHttpFilter<extensions::SessionAffinity>();
+  registry_.AddHttpFilter<extensions::StatefulSession>();
   config::LoadOptions load;
   load.yaml = absl::StrCat(
       "{admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}, "

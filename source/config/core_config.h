@@ -68,8 +68,9 @@ struct Translation {
   std::string node = {};
   // Clusters that a source of configuration may be behind: the bootstrap's own.
   absl::flat_hash_set<std::string> primary_clusters = {};
-  // The bootstrap has an ads_config.
+  // The bootstrap has an ads_config, and it is DELTA_GRPC.
   bool has_ads = false;
+  bool ads_is_delta = false;
   // Control planes that secrets come from, each once.
   std::vector<std::shared_ptr<const ConfigSource>> secret_servers = {};
   // Those of static_resources.secrets.

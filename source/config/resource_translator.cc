@@ -76,6 +76,7 @@ absl::Status ResourceTranslator::Run(std::string_view bytes, const Translate& tr
     translation.has_cluster = setup_.has_cluster;
     translation.max_regex_program_size = setup_.context.max_regex_program_size;
     translation.has_ads = setup_.context.has_ads;
+    translation.ads_is_delta = setup_.context.ads_is_delta;
     // Lent, not copied: there may be thousands of resources.
     ExchangeContext(translation);
     translate(proto, translation);

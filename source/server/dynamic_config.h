@@ -22,6 +22,7 @@
 #include "source/server/dynamic_listeners.h"
 #include "source/server/dynamic_routes.h"
 #include "source/server/dynamic_runtime.h"
+#include "source/server/on_demand_clusters.h"
 #include "source/xds/resource_status.h"
 
 namespace remora::server {
@@ -42,6 +43,7 @@ class DynamicConfig {
     decltype(DynamicExtensions::Services::put) put_filter;
     const std::vector<config::RuntimeLayerConfig>& runtime;
     DynamicRuntime::Put put_runtime;
+    OnDemandClusters::Answer answer_clusters;
   };
   // What the parts share; all outlive it.
   struct Services {
@@ -67,6 +69,9 @@ class DynamicConfig {
   // Something has become warm, or an answer has come: uses it, and asks for what comes next.
   void Advance();
 
+  // Whom workers ask for clusters.
+  upstream::ClusterFinder& cluster_finder() { return clusters_on_demand_; }
+
   config::ShownResources Show() const;
   // Those that are here alone: sources keep no copies of clusters and listeners.
   void AddContents(std::vector<xds::ResourceStatus>& resources) const;
@@ -79,6 +84,7 @@ class DynamicConfig {
   config::ResourceTranslator translator_;
   DynamicRuntime runtime_;
   DynamicClusters clusters_;
+  OnDemandClusters clusters_on_demand_;
   DynamicRoutes routes_;
   DynamicExtensions extensions_;
   std::vector<std::unique_ptr<RouteLease>> static_routes_;

@@ -52,6 +52,11 @@ void Publication::PutFilter(const std::shared_ptr<const http::FilterSlot>& slot,
   ForEachWorker([slot, version](const Worker& worker) { slot->Put(worker.index(), version); });
 }
 
+void Publication::AnswerCluster(const std::string& name) {
+  Publish();
+  ForEachWorker([name](Worker& worker) { worker.clusters().missing().OnAnswer(name); });
+}
+
 void Publication::PutRuntime(const std::shared_ptr<const runtime::Snapshot>& snapshot) {
   main_.Apply(snapshot);
   ForEachWorker([snapshot](Worker& worker) { worker.Apply(snapshot); });

@@ -41,6 +41,8 @@ class Publication {
   void PutFilter(const std::shared_ptr<const http::FilterSlot>& slot,
                  const http::FilterSlot::Version& version);
   void PutRuntime(const std::shared_ptr<const runtime::Snapshot>& snapshot);
+  // Requests that wait for that cluster look again: it is there now, or there is none.
+  void AnswerCluster(const std::string& name);
   // From now on the workers' threads are theirs.
   void OnWorkersStarted() { workers_run_ = true; }
 

@@ -161,7 +161,8 @@ void Server::MakeDynamicConfig() {
       runtime_.layers(),
       [this](size_t layer, runtime::Snapshot::Values values) {
         runtime_.Put(layer, std::move(values));
-      }};
+      },
+      [this](const std::string& name) { publication_.AnswerCluster(name); }};
   setup.translator.context = std::move(bootstrap_.resources);
   setup.translator.unknown_fields = options_.dynamic_unknown_fields;
   setup.translator.on_unknown_fields = [this](size_t count) {
@@ -174,6 +175,9 @@ void Server::MakeDynamicConfig() {
   dynamic_ = std::make_unique<DynamicConfig>(
       std::move(setup),
       DynamicConfig::Services{sources, clusters_, tls_, warmer_, main_.dispatcher(), store_});
+  for (const auto& worker : workers_) {
+    worker->clusters().missing().SetFinder(&dynamic_->cluster_finder());
+  }
 }
 
 std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtractor& tags) {

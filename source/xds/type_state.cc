@@ -291,7 +291,9 @@ std::vector<TypeState::Part> TypeState::MakeParts(const Response& response,
     if (wildcard_ != nullptr) put(part(wildcard_));
     const auto at = names_.find(name);
     if (at == names_.end()) return;
-    for (Watch* watch : at->second.watches) put(part(watch));
+    for (Watch* watch : at->second.watches) {
+      if (watch != wildcard_) put(part(watch));
+    }
   };
   if (wildcard_ != nullptr) part(wildcard_);  // for the version alone, too
   for (const Offer& offer : response.offers) each(offer.name, [](Part&) {});

@@ -16,12 +16,14 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
+#include "envoy/extensions/filters/http/on_demand/v3/on_demand.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/service/runtime/v3/rtds.pb.h"
 #include "source/base/log.h"
 #include "source/config/bootstrap_config.h"
 #include "source/extensions/http_filters/fault/fault.h"
 #include "source/extensions/http_filters/header_mutation/header_mutation.h"
+#include "source/extensions/http_filters/on_demand/on_demand.h"
 #include "source/extensions/http_filters/router/router.h"
 
 namespace remora::discovery {
@@ -136,11 +138,14 @@ DynamicWorld::DynamicWorld(const Setup& setup) {
   base::SetAllLogLevels(base::LogLevel::kOff);
   registry_.AddHttpFilter<extensions::Fault>();
   registry_.AddHttpFilter<extensions::HeaderMutation>();
+  registry_.AddHttpFilter<extensions::OnDemand>();
   registry_.AddHttpFilter<extensions::Router>();
   config::LoadOptions load;
   load.yaml = absl::StrCat(
       "{admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}, "
-      "dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{envoy_grpc: "
+      "dynamic_resources: {ads_config: {api_type: ",
+      setup.ads_type,
+      ", grpc_services: [{envoy_grpc: "
       "{cluster_name: plane}}]}, cds_config: {ads: {}}",
       setup.lds ? ", lds_config: {ads: {}}" : "", "}, layered_runtime: {layers: [",
       absl::StrJoin(setup.runtime, ", "), "]}, static_resources: {clusters: [",

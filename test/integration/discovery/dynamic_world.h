@@ -62,6 +62,7 @@ class DynamicWorld {
     event::Duration drain_time = 600 * event::kSecond;
     bool lds = true;
     std::vector<std::string> runtime = {};  // layers
+    std::string ads_type = "GRPC";          // as the configuration has it
   };
   DynamicWorld() : DynamicWorld(Setup()) {}
   explicit DynamicWorld(const Setup& setup);

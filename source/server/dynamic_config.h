@@ -22,6 +22,7 @@
 #include "source/server/dynamic_listeners.h"
 #include "source/server/dynamic_routes.h"
 #include "source/server/dynamic_runtime.h"
+#include "source/server/dynamic_scopes.h"
 #include "source/server/on_demand_clusters.h"
 #include "source/xds/resource_status.h"
 
@@ -39,6 +40,8 @@ class DynamicConfig {
     ListenerSet& listener_set;
     size_t workers;
     decltype(DynamicRoutes::Services::put) put_routes;
+    decltype(DynamicRoutes::Services::answer_host) answer_host;
+    decltype(DynamicScopes::Services::put) put_scopes;
     decltype(DynamicExtensions::Services::open_logs) open_filter_logs;
     decltype(DynamicExtensions::Services::put) put_filter;
     const std::vector<config::RuntimeLayerConfig>& runtime;
@@ -86,8 +89,10 @@ class DynamicConfig {
   DynamicClusters clusters_;
   OnDemandClusters clusters_on_demand_;
   DynamicRoutes routes_;
+  DynamicScopes scopes_;
   DynamicExtensions extensions_;
   std::vector<std::unique_ptr<RouteLease>> static_routes_;
+  std::vector<std::unique_ptr<RouteScopesLease>> static_scopes_;
   std::vector<std::unique_ptr<ExtensionLease>> static_extensions_;
   DynamicListeners listeners_;
   bool clusters_asked_ = false;

@@ -156,6 +156,8 @@ void Server::MakeDynamicConfig() {
       listeners_,
       workers_.size(),
       [this](const auto& slot, const auto& table) { publication_.PutRoutes(slot, table); },
+      [this](const auto& slot, const std::string& host) { publication_.AnswerHost(slot, host); },
+      [this](const auto& slot, const auto& table) { publication_.PutScopes(slot, table); },
       [this](const http::FilterFactory& filter) { return log_files_.Open(filter); },
       [this](const auto& slot, const auto& version) { publication_.PutFilter(slot, version); },
       runtime_.layers(),

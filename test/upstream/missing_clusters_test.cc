@@ -16,7 +16,7 @@ struct World final : ClusterFinder {
   void FindCluster(std::shared_ptr<const config::ConfigSource>, std::string name) override {
     asked.push_back(std::move(name));
   }
-  bool Wait(std::string_view name, ClusterWaiter& waiter) {
+  bool Wait(std::string_view name, http::Waiter& waiter) {
     return missing.Wait(nullptr, name, waiter);
   }
   void Put(const std::string& name) {
@@ -35,7 +35,7 @@ struct World final : ClusterFinder {
 // A request that notes when it is woken.
 struct Request {
   int woken = 0;
-  ClusterWaiter waiter{[](void* self) { ++static_cast<Request*>(self)->woken; }, this};
+  http::Waiter waiter{[](void* self) { ++static_cast<Request*>(self)->woken; }, this};
 };
 
 TEST_CASE("Missing clusters: one question for all who wait for a name") {
@@ -82,7 +82,7 @@ TEST_CASE("Missing clusters: one that is woken may take another along") {
   World w;
   struct Pair {
     Request* other = nullptr;
-    ClusterWaiter waiter{[](void* self) { static_cast<Pair*>(self)->other->waiter.Leave(); }, this};
+    http::Waiter waiter{[](void* self) { static_cast<Pair*>(self)->other->waiter.Leave(); }, this};
   } first;
   Request second;
   first.other = &second;

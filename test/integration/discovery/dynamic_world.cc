@@ -14,6 +14,8 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/config/route/v3/scoped_route.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/filters/http/on_demand/v3/on_demand.pb.h"
@@ -39,6 +41,10 @@ std::unique_ptr<google::protobuf::Message> MessageOf(ResourceType type) {
       return std::make_unique<envoy::config::listener::v3::Listener>();
     case ResourceType::kExtension:
       return std::make_unique<envoy::config::core::v3::TypedExtensionConfig>();
+    case ResourceType::kVirtualHosts:
+      return std::make_unique<envoy::config::route::v3::VirtualHost>();
+    case ResourceType::kScopedRoutes:
+      return std::make_unique<envoy::config::route::v3::ScopedRouteConfiguration>();
     case ResourceType::kRuntime:
       return std::make_unique<envoy::service::runtime::v3::Runtime>();
     default:
@@ -121,9 +127,17 @@ std::string ChainEndingWith(const std::string& routes, const std::string& filter
   return ChainOf(absl::StrCat("route_config: ", routes), "", filter);
 }
 
-std::string RdsChain(const std::string& table, const std::string& more) {
+std::string RdsChain(const std::string& table, const std::string& more,
+                     const std::string& filter) {
   return ChainOf(absl::StrCat("rds: {config_source: ", kAds, ", route_config_name: ", table, "}"),
-                 more);
+                 more, absl::StrCat(filter, filter.empty() ? "" : ", ", kRouter));
+}
+
+std::string ScopedChain(const std::string& scopes) {
+  return ChainOf(absl::StrCat("scoped_routes: {name: s, rds_config_source: ", kAds, ", ", scopes,
+                              ", scope_key_builder: {fragments: [{header_value_extractor: {name: "
+                              "X-Scope, index: 0}}]}}"),
+                 "");
 }
 
 std::string Listener(const std::string& name, uint16_t port, const std::vector<std::string>& chains,

@@ -43,22 +43,34 @@ http::FilterPtr OnDemand::Create(const Config& config, http::FilterContext& cont
 OnDemandFilter::OnDemandFilter(const OnDemand::Config& config, http::FilterContext& context)
     : config_(config),
       context_(context),
-      waiter_(&GoOn, this),
+      route_waiter_(&OnRoutes, this),
+      cluster_waiter_(&GoOn, this),
       timer_(context.dispatcher().timers(), &GoOn, this) {}
 
-http::Answer OnDemandFilter::OnRequestHead(http::RequestHead& head) {
+http::Answer OnDemandFilter::OnRequestHead(http::RequestHead&) {
+  const bool waits = context_.route() == nullptr && context_.AwaitRoutes(route_waiter_);
+  return waits || AwaitCluster() ? http::Answer::kPause : http::Answer::kContinue;
+}
+
+bool OnDemandFilter::AwaitCluster() {
   const auto* const route = context_.RouteConfig<OnDemand::RouteConfig>();
   const OnDemand::Config& config = route != nullptr ? *route : config_;
   const route::ClusterChoice* const choice = context_.match().cluster;
-  if (config.source == nullptr || choice == nullptr) return http::Answer::kContinue;
-  const std::string_view name = choice->NameFor(head);
+  if (config.source == nullptr || choice == nullptr) return false;
+  const std::string_view name = choice->NameFor(*context_.request_head());
   upstream::ClusterSet& clusters = context_.clusters();
   if (name.empty() || clusters.Find(name) != nullptr ||
-      !clusters.missing().Wait(config.source, name, waiter_)) {
-    return http::Answer::kContinue;
+      !clusters.missing().Wait(config.source, name, cluster_waiter_)) {
+    return false;
   }
   timer_.Arm(context_.dispatcher().now() + config.timeout);
-  return http::Answer::kPause;
+  return true;
+}
+
+void OnDemandFilter::OnRoutes(void* self) {
+  auto* const filter = static_cast<OnDemandFilter*>(self);
+  filter->context_.RefreshRoutes();
+  if (!filter->AwaitCluster()) filter->context_.ResumeRequest();
 }
 
 void OnDemandFilter::GoOn(void* self) {
@@ -68,7 +80,8 @@ void OnDemandFilter::GoOn(void* self) {
 }
 
 void OnDemandFilter::OnComplete() {
-  waiter_.Leave();
+  route_waiter_.Leave();
+  cluster_waiter_.Leave();
   timer_.Disarm();
 }
 

@@ -1,12 +1,12 @@
 #pragma once
 
-// The on-demand filter: lets a request wait for the cluster that its route names, while the control
-// plane is asked for it (ODCDS).
+// The on-demand filter: lets a request wait for its virtual host (VHDS), and for the cluster that
+// its route names (ODCDS), while the control plane is asked for them.
 //
-// envoy.extensions.filters.http.on_demand.v3.OnDemand; a route has a source of its own, or none.
-// When the cluster is there, when there is none, and after `timeout`, the request goes on to the
-// router, which answers 503 with the flag NC where it still finds no cluster. A request whose
-// cluster is there pays a look-up. Source: Envoy
+// envoy.extensions.filters.http.on_demand.v3.OnDemand; a route has a source of clusters of its own,
+// or none. When what it waits for is there, when there is none, and, for a cluster, after `timeout`,
+// the request goes on to the router, which answers 404 or, with the flag NC, 503 where there is
+// still none. A request whose cluster is there pays a look-up. Source: Envoy
 // source/extensions/filters/http/on_demand/on_demand_update.cc.
 
 #include <memory>
@@ -52,12 +52,17 @@ class OnDemandFilter final : public http::Filter {
   void OnComplete() override;
 
  private:
-  // It is time to look again, or too late.
+  // False: there is nothing to wait for.
+  bool AwaitCluster();
+  // The source of virtual hosts has answered.
+  static void OnRoutes(void* self);
+  // The cluster is there, there is none, or it is too late.
   static void GoOn(void* self);
 
   const OnDemand::Config& config_;
   http::FilterContext& context_;
-  upstream::ClusterWaiter waiter_;
+  http::Waiter route_waiter_;
+  http::Waiter cluster_waiter_;
   event::Timer timer_;
 };
 

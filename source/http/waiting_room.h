@@ -1,6 +1,7 @@
 #pragma once
 
-// WaitingRoom: those who wait for something that has a name, until it is there or known not to be.
+// WaitingRoom: requests that wait for something that has a name, until it is there or known not to
+// be.
 //
 //   Add(name, waiter) --Wake(name)--> each waiter's callback, once
 //
@@ -17,11 +18,11 @@
 #include "absl/container/flat_hash_map.h"
 #include "source/base/intrusive_list.h"
 
-namespace remora::base {
+namespace remora::http {
 
 class WaitingRoom;
 
-class Waiter : public ListNode<Waiter> {
+class Waiter : public base::ListNode<Waiter> {
  public:
   using Callback = void (*)(void*);
   Waiter(Callback wake, void* argument) : wake_(wake), argument_(argument) {}
@@ -77,7 +78,7 @@ class WaitingRoom {
 
  private:
   friend class Waiter;
-  using List = IntrusiveList<Waiter>;
+  using List = base::IntrusiveList<Waiter>;
   static absl::string_view Key(std::string_view name) { return {name.data(), name.size()}; }
   static void WakeAll(List& list) {
     while (!list.empty()) {
@@ -98,4 +99,4 @@ inline void Waiter::Leave() {
   if (found != lists.end() && found->second->empty()) lists.erase(found);
 }
 
-}  // namespace remora::base
+}  // namespace remora::http

@@ -24,6 +24,7 @@ struct World {
   explicit World(const std::string& route, const std::string& timeout = "20s")
       : port(DynamicWorld::FreePort()),
         world({.listeners = {Main(port, route, timeout)}, .lds = false, .ads_type = "DELTA_GRPC"}) {
+    world.Send(ResourceType::kCluster, {});  // it listens
   }
   static std::string Main(uint16_t port, const std::string& route, const std::string& timeout) {
     std::string routes = Routes("r", {route});
@@ -53,7 +54,6 @@ TEST_CASE("On demand: a request brings its cluster, which later ones find") {
   ScriptedUpstream upstream;
   upstream.Respond(200, "hi");
   World w(kByHeader);
-  w.world.Send(ResourceType::kCluster, {});
   harness::Client first = w.Ask("up");
   harness::Client second = w.Ask("up");
   CHECK(w.world.Send(ResourceType::kCluster, {{"up", StaticCluster("up", {Host(upstream)})}})

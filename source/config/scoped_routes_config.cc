@@ -101,8 +101,9 @@ ScopedRoute ParseScopedRoute(const ScopedRouteConfiguration& proto,
   }
   scope.route_name = proto.route_configuration_name();
   if (scope.route_name.empty() == !proto.has_route_configuration()) {
-    translation.errors.Add(path, "either route_configuration_name or route_configuration is "
-                                 "required");
+    translation.errors.Add(path,
+                           "either route_configuration_name or route_configuration is "
+                           "required");
   } else if (proto.has_route_configuration()) {
     scope.table = ParseRouteTable(proto.route_configuration(), filters, false,
                                   path.Field("route_configuration"), translation);

@@ -1,7 +1,7 @@
 #pragma once
 
-// EndpointSource, RouteUse, ScopeUse, ExtensionUse: what a piece of configuration needs from sources of
-// configuration, as the translators have found it.
+// EndpointSource, RouteUse, ScopeUse, ExtensionUse: what a piece of configuration needs from
+// sources of configuration, as the translators have found it.
 //
 // Plain values; made on main, followed by the server. A TLS context's is tls::ContextUse.
 

@@ -97,8 +97,8 @@ size_t RouteSubscription::Add(const config::RouteUse& use, const std::string& wh
     if (same != users_.end()) {
       user.table = same->table;
     } else {
-      auto routes = services_.translator.Routes(resource_.active()->message, hosts_, use.filters,
-                                                finder_);
+      auto routes =
+          services_.translator.Routes(resource_.active()->message, hosts_, use.filters, finder_);
       if (routes.ok()) {
         user.table = std::move(routes->table);
       } else {

@@ -28,7 +28,8 @@
 
 namespace remora::server {
 
-// `http.<stat_prefix>.rds.<name>.` and `http.<stat_prefix>.vhds.<name>.`, beside those of the subscription.
+// `http.<stat_prefix>.rds.<name>.` and `http.<stat_prefix>.vhds.<name>.`, beside those of the
+// subscription.
 struct RouteTableStats {
   stats::NamedCounter<"config_reload"> config_reload;                // Tables taken.
   stats::NamedGauge<"config_reload_time_ms"> config_reload_time_ms;  // When; since 1970.

@@ -62,9 +62,8 @@ absl::Status ScopeSubscription::CheckKey(const config::ScopedRoute& scope,
                                          absl::Span<const xds::Resource> later) const {
   for (const auto& [name, entry] : users_.front().entries) {
     if (name == scope.name || entry.scope.key != scope.key) continue;
-    const bool changes = std::any_of(later.begin(), later.end(), [&](const auto& resource) {
-      return resource.name == name;
-    });
+    const bool changes = std::any_of(later.begin(), later.end(),
+                                     [&](const auto& resource) { return resource.name == name; });
     if (changes) continue;
     return absl::InvalidArgumentError(absl::StrCat("scope key conflict found, first scope is '",
                                                    name, "', second scope is '", scope.name, "'"));

@@ -10,12 +10,12 @@
 
 #include "source/base/arena.h"
 #include "source/base/random.h"
-#include "source/http/waiting_room.h"
 #include "source/event/dispatcher.h"
 #include "source/http/filter/filter.h"
 #include "source/http/filter/local_reply.h"
 #include "source/http/route/route_table.h"
 #include "source/http/stream_info.h"
+#include "source/http/waiting_room.h"
 #include "source/upstream/cluster_set.h"
 
 namespace remora::http {

@@ -7,8 +7,8 @@
 
 #include <string_view>
 
-#include "source/http/waiting_room.h"
 #include "source/http/route/route_table.h"
+#include "source/http/waiting_room.h"
 
 namespace remora::http {
 

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "source/http/waiting_room.h"
 #include "source/http/route/host_finder.h"
 #include "source/http/route/route_table.h"
+#include "source/http/waiting_room.h"
 
 namespace remora::route {
 
@@ -34,7 +34,8 @@ class RouteSlot {
   bool AwaitHost(size_t worker, std::string_view host, http::Waiter& waiter) const {
     const std::shared_ptr<const RouteTable> table = Get(worker);
     if (table == nullptr || table->host_finder() == nullptr) return false;
-    if (places_[worker].waiting.Add(host, waiter)) table->host_finder()->FindHost(std::string(host));
+    if (places_[worker].waiting.Add(host, waiter))
+      table->host_finder()->FindHost(std::string(host));
     return true;
   }
   void OnAnswer(size_t worker, std::string_view host) const { places_[worker].waiting.Wake(host); }

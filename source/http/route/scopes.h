@@ -5,9 +5,9 @@
 //   head --ScopeKeyBuilder--> key --ScopeTable--> a table, or the slot of one of a source
 //
 // The key is made of a piece of a header field for each fragment; where one is missing, or no scope
-// has that key, there is no route. Immutable values; any thread, but ScopeSlot, of which each worker
-// has its place, as with RouteSlot. Nothing fails.
-// Source: envoy.config.route.v3.ScopedRouteConfiguration; Envoy source/common/router/scoped_config_impl.cc.
+// has that key, there is no route. Immutable values; any thread, but ScopeSlot, of which each
+// worker has its place, as with RouteSlot. Nothing fails. Source:
+// envoy.config.route.v3.ScopedRouteConfiguration; Envoy source/common/router/scoped_config_impl.cc.
 
 #include <cstdint>
 #include <memory>

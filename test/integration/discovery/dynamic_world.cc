@@ -127,8 +127,7 @@ std::string ChainEndingWith(const std::string& routes, const std::string& filter
   return ChainOf(absl::StrCat("route_config: ", routes), "", filter);
 }
 
-std::string RdsChain(const std::string& table, const std::string& more,
-                     const std::string& filter) {
+std::string RdsChain(const std::string& table, const std::string& more, const std::string& filter) {
   return ChainOf(absl::StrCat("rds: {config_source: ", kAds, ", route_config_name: ", table, "}"),
                  more, absl::StrCat(filter, filter.empty() ? "" : ", ", kRouter));
 }

@@ -90,11 +90,10 @@ TEST_CASE("VHDS: a table has its own virtual hosts and those of the source") {
 
 TEST_CASE("VHDS: a host that is wrong is refused by itself") {
   World w("");
-  const std::vector<std::string> errors =
-      w.world.Send(ResourceType::kVirtualHosts,
-                   {{"r/a", VirtualHost("a", "one")},
-                    {"r/bad", "{name: bad, domains: [own], routes: []}"},
-                    {"r/c", VirtualHost("c", "three")}});
+  const std::vector<std::string> errors = w.world.Send(
+      ResourceType::kVirtualHosts, {{"r/a", VirtualHost("a", "one")},
+                                    {"r/bad", "{name: bad, domains: [own], routes: []}"},
+                                    {"r/c", VirtualHost("c", "three")}});
   REQUIRE(errors.size() == 1);
   CHECK(errors[0].starts_with("r/bad: "));
   CHECK(w.Get("a").body == "one");
@@ -131,7 +130,9 @@ TEST_CASE("VHDS: a host that there is not is 404") {
   w.SendHosts({{"r/none", VirtualHost("none", "now")}});
   CHECK(again.ReceiveResponse().body == "now");
   // A request that ends while it waits, and what cannot be a host.
-  { harness::Client gone = w.Ask("gone", "r/gone"); }
+  {
+    harness::Client gone = w.Ask("gone", "r/gone");
+  }
   w.SendHosts({{"r/gone", VirtualHost("gone", "late")}});
   CHECK(w.Get("gone").body == "late");
   CHECK(w.Get(std::string(1025, 'a')).status == 404);

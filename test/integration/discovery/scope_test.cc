@@ -29,9 +29,9 @@ struct World {
         world({.listeners = {Listener("in", port, {ScopedChain(scopes)})}, .lds = false}) {}
   // The body, or the status where there is none.
   std::string Get(const std::string& scope) {
-    const harness::Message response =
-        scope.empty() ? world.Connect(port).Get("/")
-                      : world.Connect(port).Get("/", {{"x-scope", scope}});
+    const harness::Message response = scope.empty()
+                                          ? world.Connect(port).Get("/")
+                                          : world.Connect(port).Get("/", {{"x-scope", scope}});
     return response.body.empty() ? std::to_string(response.status) : response.body;
   }
 
@@ -86,11 +86,11 @@ TEST_CASE("SRDS: scopes come, change and go") {
 
 TEST_CASE("SRDS: what is wrong is refused by itself") {
   World w(kFromSource);
-  const std::vector<std::string> errors = w.world.Send(
-      ResourceType::kScopedRoutes, {{"first", Scope("first", "a", Inline("one"))},
-                                    {"second", Scope("second", "a", Inline("two"))},
-                                    {"third", Scope("third", "c", "")},
-                                    {"fourth", Scope("fourth", "d", Inline("four"))}});
+  const std::vector<std::string> errors =
+      w.world.Send(ResourceType::kScopedRoutes, {{"first", Scope("first", "a", Inline("one"))},
+                                                 {"second", Scope("second", "a", Inline("two"))},
+                                                 {"third", Scope("third", "c", "")},
+                                                 {"fourth", Scope("fourth", "d", Inline("four"))}});
   REQUIRE(errors.size() == 2);
   CHECK(errors[0] ==
         "second: scope key conflict found, first scope is 'first', second scope is 'second'");
@@ -124,9 +124,9 @@ TEST_CASE("Scopes: what cannot be is refused") {
   DynamicWorld world;
   world.Send(ResourceType::kCluster, {});
   const auto refusal = [&world](const std::string& scopes) {
-    const std::vector<std::string> errors = world.Send(
-        ResourceType::kListener,
-        {{"l", Listener("l", DynamicWorld::FreePort(), {ScopedChain(scopes)})}});
+    const std::vector<std::string> errors =
+        world.Send(ResourceType::kListener,
+                   {{"l", Listener("l", DynamicWorld::FreePort(), {ScopedChain(scopes)})}});
     return errors.empty() ? std::string() : errors[0];
   };
   CHECK(refusal(absl::StrCat("scoped_route_configurations_list: {scoped_route_configurations: [",

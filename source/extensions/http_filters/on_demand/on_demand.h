@@ -4,9 +4,9 @@
 // its route names (ODCDS), while the control plane is asked for them.
 //
 // envoy.extensions.filters.http.on_demand.v3.OnDemand; a route has a source of clusters of its own,
-// or none. When what it waits for is there, when there is none, and, for a cluster, after `timeout`,
-// the request goes on to the router, which answers 404 or, with the flag NC, 503 where there is
-// still none. A request whose cluster is there pays a look-up. Source: Envoy
+// or none. When what it waits for is there, when there is none, and, for a cluster, after
+// `timeout`, the request goes on to the router, which answers 404 or, with the flag NC, 503 where
+// there is still none. A request whose cluster is there pays a look-up. Source: Envoy
 // source/extensions/filters/http/on_demand/on_demand_update.cc.
 
 #include <memory>

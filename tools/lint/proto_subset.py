@@ -161,14 +161,14 @@ NEWER.update({'validate.%sRules.ignore_empty' % kind: '%d bool' % number for kin
     ('Float', 8), ('Double', 8), ('Int32', 8), ('Int64', 8), ('UInt32', 8), ('UInt64', 8),
     ('String', 26), ('Bytes', 14), ('Repeated', 5), ('Map', 6))})
 
-# Files that the reference package does not have yet; async_data_source.proto is a part of its
-# base.proto.
+# Files that the reference package does not have yet, with their packages; async_data_source.proto is a
+# part of its base.proto.
 NEWER_FILES = {
-    'envoy/config/core/v3/async_data_source.proto',
-    'envoy/extensions/dynamic_modules/v3/dynamic_modules.proto',
-    'envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.proto',
-# Files that the reference package does not have yet, with their packages.
-NEWER_FILES = {
+    'envoy/config/core/v3/async_data_source.proto': 'envoy.config.core.v3',
+    'envoy/extensions/dynamic_modules/v3/dynamic_modules.proto':
+        'envoy.extensions.dynamic_modules.v3',
+    'envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.proto':
+        'envoy.extensions.filters.http.dynamic_modules.v3',
     'envoy/extensions/http/stateful_session/envelope/v3/envelope.proto':
         'envoy.extensions.http.stateful_session.envelope.v3',
 }
@@ -256,9 +256,6 @@ class Comparison:
 
     def run(self, files):
         for name in files:
-            theirs = self.reference.packages.get(name)
-            if theirs is None and name in NEWER_FILES:
-                continue
             theirs = self.reference.packages.get(name) or NEWER_FILES.get(name)
             if theirs != self.ours.packages[name]:
                 self._report(name, 'package', self.ours.packages[name], theirs or 'no such file')

@@ -182,12 +182,15 @@ void Server::MakeDynamicConfig() {
       listeners_,
       workers_.size(),
       [this](const auto& slot, const auto& table) { publication_.PutRoutes(slot, table); },
+      [this](const auto& slot, const std::string& host) { publication_.AnswerHost(slot, host); },
+      [this](const auto& slot, const auto& table) { publication_.PutScopes(slot, table); },
       [this](const http::FilterFactory& filter) { return log_files_.Open(filter); },
       [this](const auto& slot, const auto& version) { publication_.PutFilter(slot, version); },
       runtime_.layers(),
       [this](size_t layer, runtime::Snapshot::Values values) {
         runtime_.Put(layer, std::move(values));
-      }};
+      },
+      [this](const std::string& name) { publication_.AnswerCluster(name); }};
   setup.translator.context = std::move(bootstrap_.resources);
   setup.translator.unknown_fields = options_.dynamic_unknown_fields;
   setup.translator.on_unknown_fields = [this](size_t count) {
@@ -200,6 +203,9 @@ void Server::MakeDynamicConfig() {
   dynamic_ = std::make_unique<DynamicConfig>(
       std::move(setup),
       DynamicConfig::Services{sources, clusters_, tls_, warmer_, main_.dispatcher(), store_});
+  for (const auto& worker : workers_) {
+    worker->clusters().missing().SetFinder(&dynamic_->cluster_finder());
+  }
 }
 
 std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtractor& tags) {

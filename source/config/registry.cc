@@ -32,17 +32,6 @@ const Entry* FindEntry(const std::vector<Entry>& entries, std::string_view type_
 
 }  // namespace
 
-std::string ExtensionName(std::string_view type_name) {
-  constexpr std::string_view kPrefix = "envoy.extensions.";
-  const size_t message = type_name.rfind('.');
-  const size_t version = type_name.rfind('.', message - 1);
-  if (type_name.substr(0, kPrefix.size()) != kPrefix || version == std::string_view::npos ||
-      version < kPrefix.size()) {
-    return std::string(type_name);
-  }
-  return Concat("envoy.", type_name.substr(kPrefix.size(), version - kPrefix.size()));
-}
-
 void Registry::ListCore(std::string_view category, std::string_view type_name,
                         const Listing& listing) {
   listed_.push_back({listing.name.empty() ? ExtensionName(type_name) : std::string(listing.name),

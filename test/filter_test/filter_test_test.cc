@@ -73,7 +73,7 @@ TEST_CASE("filter-test: files that are none") {
   const Verdict empty = Run("key_auth", "filter_config: {}");
   CHECK_FALSE(empty.passed);
   CHECK(empty.report.find("there are no exchanges in it") != std::string::npos);
-  const Verdict unknown = Run("key_auth", "exchanges: [{name: a, requset: {}}]");
+  const Verdict unknown = Run("key_auth", "exchanges: [{name: a, requset: {path: /x}}]");
   CHECK_FALSE(unknown.passed);
   CHECK(unknown.report.find("requset") != std::string::npos);
   const Verdict accepted = Run("key_auth", "{filter_config: {keys: [a]}, refused: keys}");

@@ -152,7 +152,9 @@ void SpeakHttp2(const Translation& translation, BootstrapConfig& config) {
   absl::flat_hash_set<std::string> servers;
   const auto add = [&servers](const ApiSource& source) {
     if (source.kind == ApiSource::Kind::kRest) return;
-    for (const grpc::Service& service : source.services) servers.insert(service.cluster);
+    for (const grpc::Service& service : source.services) {
+      if (!service.google.has_value()) servers.insert(service.cluster);
+    }
   };
   if (config.ads.has_value()) add(*config.ads);
   if (config.cds.has_value()) add(config.cds->api);

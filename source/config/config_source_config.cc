@@ -63,11 +63,13 @@ void ParseServices(const core::ApiConfigSource& proto, const FieldPath& path,
   for (int i = 0; i < proto.grpc_services_size(); ++i) {
     const FieldPath at = services.Index(static_cast<size_t>(i));
     ConfigContext context(translation.errors, path.ToString(), &translation);
-    std::optional<grpc::Service> service =
-        ParseGrpcService(proto.grpc_services(i), Concat("grpc_services[", i, "]"), context);
+    std::optional<grpc::Service> service = ParseGrpcService(
+        proto.grpc_services(i), Concat("grpc_services[", i, "]"), context, GoogleGrpc::kAllowed);
     if (!service.has_value()) continue;
-    const FieldPath target = at.Field("envoy_grpc");
-    CheckCluster(service->cluster, target.Field("cluster_name"), translation);
+    if (!service->google.has_value()) {
+      const FieldPath target = at.Field("envoy_grpc");
+      CheckCluster(service->cluster, target.Field("cluster_name"), translation);
+    }
     service->timeout = 0;  // a stream lasts
     source.services.push_back(*std::move(service));
   }
@@ -207,10 +209,12 @@ std::shared_ptr<const ConfigSource> ParseDeltaSource(const core::ConfigSource& p
 }
 
 std::string Describe(const ApiSource& source) {
-  std::string text = "cluster ";
+  std::string text;
+  std::string_view kind;
   for (const grpc::Service& service : source.services) {
-    if (&service != &source.services.front()) text += ", ";
-    text += service.cluster;
+    const std::string_view own = service.google.has_value() ? "target " : "cluster ";
+    text += Concat(text.empty() ? "" : ", ", std::exchange(kind, own) == own ? "" : own,
+                   service.name());
   }
   return text;
 }

@@ -339,8 +339,10 @@ std::shared_ptr<const route::RouteTable> ParseRouteTable(
   // Built even after an error: the builder finds faults of its own.
   std::vector<route::RouteTableProblem> problems;
   auto table = route::RouteTable::Build(std::move(config), problems);
+  const std::string table_path = path.ToString();
   for (const route::RouteTableProblem& problem : problems) {
-    translation.errors.Add(Concat(path.ToString(), ".", problem.path), problem.message);
+    translation.errors.Add(
+        table_path.empty() ? problem.path : Concat(table_path, ".", problem.path), problem.message);
   }
   if (!table.ok() && problems.empty()) {
     translation.errors.Add(path, std::string(table.status().message()));

@@ -221,7 +221,8 @@ std::vector<xds::ResourceError> RouteSubscription::OnUpdate(const xds::ResourceU
       resource_.Offer(update, [this](std::string_view message) { return Take(message); });
   // Behind the resource itself: its hosts come for what is active.
   FollowHosts();
-  if (errors.empty()) Settle();
+  // Also when it was refused: as in Envoy nobody waits for a better one.
+  Settle();
   return errors;
 }
 

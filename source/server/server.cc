@@ -12,6 +12,7 @@
 #include <fstream>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "source/admin/admin_filter.h"
 #include "source/base/log.h"
@@ -46,6 +47,31 @@ uint64_t ResidentBytes() {
   uint64_t resident = 0;
   file >> size >> resident;
   return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+using Standings = absl::flat_hash_map<std::pair<xds::ResourceType, std::string_view>,
+                                      config::ShownResource::Standing>;
+
+// Those that are not as the dump has them anyway.
+Standings StandingsOf(const std::vector<xds::ResourceStatus>& statuses) {
+  Standings standings;
+  for (const xds::ResourceStatus& status : statuses) {
+    const std::pair key(status.type, std::string_view(status.name));
+    if (status.state == xds::ResourceStatus::State::kRequested) {
+      standings[key] = config::ShownResource::Standing::kRequested;
+    } else if (status.state == xds::ResourceStatus::State::kMissing) {
+      standings[key] = config::ShownResource::Standing::kMissing;
+    }
+  }
+  return standings;
+}
+
+void SetStandings(const Standings& standings, xds::ResourceType type,
+                  std::vector<config::ShownResource>& resources) {
+  for (config::ShownResource& resource : resources) {
+    const auto found = standings.find({type, resource.name});
+    if (found != standings.end()) resource.standing = found->second;
+  }
 }
 
 }  // namespace
@@ -232,6 +258,13 @@ absl::StatusOr<std::string> Server::DumpConfig(const admin::Parameters& paramete
   query.include_eds = admin::FindParameter(parameters, "include_eds") != nullptr;
   config::ShownResources shown = dynamic_->Show();
   shown.secrets = secrets_.Shown();
+  const std::vector<xds::ResourceStatus> statuses = sources_.Show();
+  const Standings standings = StandingsOf(statuses);
+  SetStandings(standings, xds::ResourceType::kCluster, shown.clusters);
+  SetStandings(standings, xds::ResourceType::kEndpoints, shown.endpoints);
+  SetStandings(standings, xds::ResourceType::kListener, shown.listeners);
+  SetStandings(standings, xds::ResourceType::kRoutes, shown.routes);
+  SetStandings(standings, xds::ResourceType::kExtension, shown.extensions);
   return options_.dumper->Dump(query, shown);
 }
 

@@ -1,8 +1,10 @@
 #include "source/extensions/registry.h"
 
 #include <catch2/catch.hpp>
+#include <set>
 #include <string>
 
+#include "google/protobuf/descriptor.h"
 #include "source/config/bootstrap_config.h"
 
 namespace remora::extensions {
@@ -21,10 +23,15 @@ TEST_CASE("registry: what this binary can do, in order") {
         "envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute\n"
         "envoy.extensions.filters.http.buffer.v3.Buffer per route "
         "envoy.extensions.filters.http.buffer.v3.BufferPerRoute\n"
+        "envoy.extensions.filters.http.compressor.v3.Compressor per route "
+        "envoy.extensions.filters.http.compressor.v3.CompressorPerRoute\n"
         "envoy.extensions.filters.http.cors.v3.Cors per route "
         "envoy.extensions.filters.http.cors.v3.CorsPolicy\n"
         "envoy.extensions.filters.http.csrf.v3.CsrfPolicy per route "
         "envoy.extensions.filters.http.csrf.v3.CsrfPolicy\n"
+        "envoy.extensions.filters.http.decompressor.v3.Decompressor\n"
+        "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter per route "
+        "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute\n"
         "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz per route "
         "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute\n"
         "envoy.extensions.filters.http.fault.v3.HTTPFault per route "
@@ -48,8 +55,39 @@ TEST_CASE("registry: what this binary can do, in order") {
         "envoy.extensions.filters.http.rbac.v3.RBAC per route "
         "envoy.extensions.filters.http.rbac.v3.RBACPerRoute\n"
         "envoy.extensions.filters.http.router.v3.Router (terminal)\n"
+        "remora.extensions.filters.http.session_affinity.v1.SessionAffinity per route "
+        "remora.extensions.filters.http.session_affinity.v1.SessionAffinityPerRoute\n"
         "envoy.extensions.filters.http.set_metadata.v3.Config per route "
-        "envoy.extensions.filters.http.set_metadata.v3.Config\n");
+        "envoy.extensions.filters.http.set_metadata.v3.Config\n"
+        "envoy.extensions.filters.http.stateful_session.v3.StatefulSession per route "
+        "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute\n");
+}
+
+TEST_CASE("registry: what is listed is there, and what is there is listed") {
+  config::Registry registry;
+  RegisterAll(registry);
+  size_t http_filters = 0;
+  std::set<std::string> names;
+  for (const config::ListedExtension& extension : registry.listed()) {
+    INFO(extension.name);
+    CHECK(names.insert(extension.category + " " + extension.name).second);
+    CHECK(google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
+              extension.type_name) != nullptr);
+    if (extension.category != "envoy.filters.http") continue;
+    ++http_filters;
+    const config::HttpFilterEntry* const entry = registry.FindHttpFilter(extension.type_name);
+    REQUIRE(entry != nullptr);
+    CHECK(extension.route_type_name == entry->route_type_name);
+  }
+  CHECK(http_filters == registry.http_filters().size());
+}
+
+TEST_CASE("registry: names are made of types, where they are Envoy's") {
+  CHECK(config::ExtensionName("envoy.extensions.filters.http.fault.v3.HTTPFault") ==
+        "envoy.filters.http.fault");
+  CHECK(config::ExtensionName("example.filters.KeyAuth") == "example.filters.KeyAuth");
+  CHECK(config::ExtensionName("envoy.extensions.Odd") == "envoy.extensions.Odd");
+  CHECK(config::ExtensionName("Plain") == "Plain");
 }
 
 TEST_CASE("registry: found by type URL, never by a configured name") {

@@ -16,17 +16,23 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/config/route/v3/scoped_route.pb.h"
+#include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
 #include "envoy/extensions/filters/http/on_demand/v3/on_demand.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "envoy/extensions/filters/http/stateful_session/v3/stateful_session.pb.h"
 #include "envoy/service/runtime/v3/rtds.pb.h"
+#include "remora/extensions/filters/http/session_affinity/v1/session_affinity.pb.h"
 #include "source/base/log.h"
 #include "source/config/bootstrap_config.h"
+#include "source/extensions/http_filters/dynamic_modules/dynamic_modules.h"
 #include "source/extensions/http_filters/fault/fault.h"
 #include "source/extensions/http_filters/header_mutation/header_mutation.h"
 #include "source/extensions/http_filters/on_demand/on_demand.h"
 #include "source/extensions/http_filters/router/router.h"
+#include "source/extensions/http_filters/session_affinity/session_affinity.h"
+#include "source/extensions/http_filters/stateful_session/stateful_session.h"
 
 namespace remora::discovery {
 namespace {
@@ -149,10 +155,13 @@ std::string Listener(const std::string& name, uint16_t port, const std::vector<s
 
 DynamicWorld::DynamicWorld(const Setup& setup) {
   base::SetAllLogLevels(base::LogLevel::kOff);
+  registry_.AddHttpFilter<extensions::DynamicModules>();
   registry_.AddHttpFilter<extensions::Fault>();
   registry_.AddHttpFilter<extensions::HeaderMutation>();
   registry_.AddHttpFilter<extensions::OnDemand>();
   registry_.AddHttpFilter<extensions::Router>();
+  registry_.AddHttpFilter<extensions::SessionAffinity>();
+  registry_.AddHttpFilter<extensions::StatefulSession>();
   config::LoadOptions load;
   load.yaml = absl::StrCat(
       "{admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}, "

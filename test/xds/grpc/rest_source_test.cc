@@ -85,7 +85,8 @@ TEST_CASE("REST: a name that comes later is asked for without a version") {
     CHECK(body.find("version_info") == std::string::npos);
   }
   server.Respond(200, R"({"version_info": "1", "resources": []})");
-  w.Until([&] { return has(R"("version_info":"1","node":{"id":"me"},"resource_names":["a","b"])"); });
+  w.Until(
+      [&] { return has(R"("version_info":"1","node":{"id":"me"},"resource_names":["a","b"])"); });
 }
 
 }  // namespace

@@ -32,6 +32,12 @@ const Entry* FindEntry(const std::vector<Entry>& entries, std::string_view type_
 
 }  // namespace
 
+void Registry::ListCore(std::string_view category, std::string_view type_name,
+                        const Listing& listing) {
+  listed_.push_back({listing.name.empty() ? ExtensionName(type_name) : std::string(listing.name),
+                     std::string(category), std::string(type_name), "", listing.stability});
+}
+
 const HttpFilterEntry* Registry::FindHttpFilter(std::string_view type_url) const {
   return FindEntry(http_filters_, type_url);
 }

@@ -18,6 +18,7 @@
 //     static std::vector<std::string> LogFiles(const Config&);  // optional: access logs' files
 //     static constexpr bool kTerminal = true;        // optional
 //     using Filter = FaultFilter;    // optional: hooks that it does not override cost nothing
+//     static http::Hooks HooksOf(const Config&);  // optional: the same, if configuration decides
 //   };
 //
 // An access logger that is a service is one that satisfies AccessLoggerExtension: Proto, and
@@ -26,6 +27,8 @@
 // A guard (net/network_filter.h) is one that satisfies NetworkGuardExtension, a terminal network
 // filter one that satisfies NetworkSessionExtension, a listener filter (net/listener_filter.h) one
 // that satisfies ListenerFilterExtension; each says with StatScope where its statistics are.
+//
+// Each Add also puts the extension into the list of `--list-extensions`.
 //
 // The key is the proto's full name (its type URL), never the configured name. Thread: main, at
 // start; read-only afterwards.
@@ -130,6 +133,28 @@ concept ListenerFilterExtension =
       { E::Create(config, setup) } -> std::same_as<std::unique_ptr<net::ListenerFilter>>;
     };
 
+// How far an extension is: kAlpha is new, and its configuration or its statistics may still change.
+enum class Stability : uint8_t { kStable, kAlpha };
+
+// What is said of an extension where it is added, for `--list-extensions`.
+struct Listing {
+  std::string_view name = {};  // empty: made of its proto's (ExtensionName)
+  Stability stability = Stability::kStable;
+};
+
+// A line of `--list-extensions`.
+struct ListedExtension {
+  std::string name;      // as Envoy calls it
+  std::string category;  // as well
+  std::string type_name;
+  std::string route_type_name;  // empty when it has no per-route configuration
+  Stability stability = Stability::kStable;
+};
+
+// envoy.extensions.filters.http.fault.v3.HTTPFault -> envoy.filters.http.fault; names of another
+// form stay as they are.
+std::string ExtensionName(std::string_view type_name);
+
 // One HTTP filter extension behind function pointers.
 struct HttpFilterEntry {
   std::string type_name;        // full name of Proto
@@ -169,16 +194,18 @@ struct AccessLoggerEntry {
 class Registry {
  public:
   template <HttpFilterExtension E>
-  void AddHttpFilter();
+  void AddHttpFilter(const Listing& listing = {});
 
   template <NetworkGuardExtension E>
-  void AddNetworkGuard();
+  void AddNetworkGuard(const Listing& listing = {});
   template <NetworkSessionExtension E>
-  void AddNetworkSession();
+  void AddNetworkSession(const Listing& listing = {});
   template <ListenerFilterExtension E>
-  void AddListenerFilter();
+  void AddListenerFilter(const Listing& listing = {});
   template <AccessLoggerExtension E>
-  void AddAccessLogger();
+  void AddAccessLogger(const Listing& listing = {});
+  // What the core itself reads and no entry stands for.
+  void ListCore(std::string_view category, std::string_view type_name, const Listing& listing = {});
 
   // By type URL or full name; null when this binary has no such filter.
   const HttpFilterEntry* FindHttpFilter(std::string_view type_url) const;
@@ -186,12 +213,20 @@ class Registry {
   const ListenerFilterEntry* FindListenerFilter(std::string_view type_url) const;
   const AccessLoggerEntry* FindAccessLogger(std::string_view type_url) const;
   const std::vector<HttpFilterEntry>& http_filters() const { return http_filters_; }
+  // All of them, in the order in which they were added.
+  const std::vector<ListedExtension>& listed() const { return listed_; }
 
  private:
+  static constexpr std::string_view kHttpFilters = "envoy.filters.http";
+  static constexpr std::string_view kNetworkFilters = "envoy.filters.network";
+  static constexpr std::string_view kListenerFilters = "envoy.filters.listener";
+  static constexpr std::string_view kAccessLoggers = "envoy.access_loggers";
+
   std::vector<HttpFilterEntry> http_filters_;
   std::vector<NetworkFilterEntry> network_filters_;
   std::vector<ListenerFilterEntry> listener_filters_;
   std::vector<AccessLoggerEntry> access_loggers_;
+  std::vector<ListedExtension> listed_;
 };
 
 // --- implementation of the template ---
@@ -214,6 +249,9 @@ bool ParseFilter(const google::protobuf::Any& any, ConfigContext& context,
   };
   if constexpr (requires { typename E::Filter; }) {
     factory.hooks = http::Hooks::Of<typename E::Filter>();
+  }
+  if constexpr (requires { E::HooksOf(*config); }) {
+    factory.hooks = E::HooksOf(*static_cast<const typename E::Config*>(factory.config.get()));
   }
   if constexpr (requires { E::LogFiles(*config); }) {
     factory.log_files = E::LogFiles(*static_cast<const typename E::Config*>(factory.config.get()));
@@ -287,7 +325,7 @@ bool ParseListenerFilter(const google::protobuf::Any& any, ConfigContext& contex
 }  // namespace registry_detail
 
 template <HttpFilterExtension E>
-void Registry::AddHttpFilter() {
+void Registry::AddHttpFilter(const Listing& listing) {
   HttpFilterEntry entry;
   entry.type_name = E::Proto::descriptor()->full_name();
   if constexpr (requires { E::kTerminal; }) entry.terminal = E::kTerminal;
@@ -296,23 +334,28 @@ void Registry::AddHttpFilter() {
     entry.route_type_name = E::RouteProto::descriptor()->full_name();
     entry.parse_route = &registry_detail::ParseRouteConfig<E>;
   }
+  ListCore(kHttpFilters, entry.type_name, listing);
+  listed_.back().route_type_name = entry.route_type_name;
   http_filters_.push_back(std::move(entry));
 }
 
 template <NetworkGuardExtension E>
-void Registry::AddNetworkGuard() {
+void Registry::AddNetworkGuard(const Listing& listing) {
+  ListCore(kNetworkFilters, E::Proto::descriptor()->full_name(), listing);
   network_filters_.push_back(
       {E::Proto::descriptor()->full_name(), &registry_detail::ParseGuard<E>, nullptr});
 }
 
 template <NetworkSessionExtension E>
-void Registry::AddNetworkSession() {
+void Registry::AddNetworkSession(const Listing& listing) {
+  ListCore(kNetworkFilters, E::Proto::descriptor()->full_name(), listing);
   network_filters_.push_back(
       {E::Proto::descriptor()->full_name(), nullptr, &registry_detail::ParseSession<E>});
 }
 
 template <AccessLoggerExtension E>
-void Registry::AddAccessLogger() {
+void Registry::AddAccessLogger(const Listing& listing) {
+  ListCore(kAccessLoggers, E::Proto::descriptor()->full_name(), listing);
   access_loggers_.push_back({E::Proto::descriptor()->full_name(),
                              [](const google::protobuf::Any& any, ConfigContext& context)
                                  -> std::shared_ptr<const access_log::ServiceLog> {
@@ -324,7 +367,8 @@ void Registry::AddAccessLogger() {
 }
 
 template <ListenerFilterExtension E>
-void Registry::AddListenerFilter() {
+void Registry::AddListenerFilter(const Listing& listing) {
+  ListCore(kListenerFilters, E::Proto::descriptor()->full_name(), listing);
   listener_filters_.push_back(
       {E::Proto::descriptor()->full_name(), &registry_detail::ParseListenerFilter<E>});
 }

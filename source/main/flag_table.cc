@@ -174,6 +174,14 @@ std::string SetAction(std::string_view, ParsedFlags& parsed) {
   return "";
 }
 
+constexpr std::string_view kListFormats[] = {"text", "json"};
+
+std::string ListExtensions(std::string_view value, ParsedFlags& parsed) {
+  if (!value.empty() && value != "text" && value != "json") return OneOf(kListFormats, value);
+  parsed.as_json = value == "json";
+  return SetAction<FlagAction::kListExtensions>(value, parsed);
+}
+
 using G = FlagGroup;
 using O = Options;
 
@@ -273,6 +281,8 @@ constexpr Flag kFlags[] = {
      SetTrue<&O::enable_mutex_tracing>, "the request path takes no locks"},
     {"enable-core-dump", 0, "", G::kOther, "allow core dumps", SetTrue<&O::enable_core_dump>,
      "set the limit with ulimit -c"},
+    {"list-extensions", 0, "json", G::kOther,
+     "print what this binary can be configured with, and exit", ListExtensions, "", false, true},
     {"version", 0, "", G::kOther, "print the version and exit", SetAction<FlagAction::kVersion>},
     {"help", 'h', "", G::kOther, "print this and exit", SetAction<FlagAction::kHelp>},
 };

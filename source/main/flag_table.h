@@ -36,6 +36,7 @@ struct Flag {
   std::string (*apply)(std::string_view value, ParsedFlags& parsed);
   std::string_view without_effect = "";  // Why, for the warning; empty: it has an effect.
   bool repeats = false;                  // May be given more than once.
+  bool value_optional = false;           // --name alone is --name= with an empty value.
 };
 
 std::span<const Flag> FlagTable();

@@ -87,7 +87,7 @@ class Parser final {
     const Flag& flag = *split.flag;
     if (flag.value.empty()) {
       if (split.value.has_value()) return Fail(flag, "takes no value");
-    } else if (!split.value.has_value()) {
+    } else if (!split.value.has_value() && !flag.value_optional) {
       if (at_ == arguments_.size() || IsFlag(arguments_[at_])) {
         return Fail(flag, Concat("needs a value: --", flag.name, " ", flag.value));
       }
@@ -141,7 +141,8 @@ std::string HelpText(std::string_view program) {
   if (slash != std::string_view::npos) program.remove_prefix(slash + 1);
   std::string out =
       Concat("Usage: ", program, " -c FILE [flags]\n", "       ", program,
-             " intercept --help: has the kernel hand connections to it\n\n",
+             " intercept --help: has the kernel hand connections to it\n", "       ", program,
+             " filter-test --help: runs a loadable filter without a server\n\n",
              "A proxy that runs beside an application and is configured like Envoy.\n",
              "Flags marked * are accepted without effect.\n");
   const Flag* previous = nullptr;
@@ -153,7 +154,11 @@ std::string HelpText(std::string_view program) {
     std::string line = "  ";
     if (flag.letter != '\0') line += Concat("-", std::string(1, flag.letter), ", ");
     line += Concat("--", flag.name);
-    if (!flag.value.empty()) line += Concat(" ", flag.value);
+    if (flag.value_optional) {
+      line += Concat("[=", flag.value, "]");
+    } else if (!flag.value.empty()) {
+      line += Concat(" ", flag.value);
+    }
     if (!flag.without_effect.empty()) line += " *";
     line.append(line.size() < kHelpColumn ? kHelpColumn - line.size() : 1, ' ');
     out += Concat(line, flag.help, "\n");

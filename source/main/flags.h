@@ -88,11 +88,12 @@ struct Options {
   std::string disabled_extensions;
 };
 
-enum class FlagAction { kRun, kHelp, kVersion, kHotRestartVersion };
+enum class FlagAction { kRun, kHelp, kVersion, kHotRestartVersion, kListExtensions };
 
 struct ParsedFlags {
   Options options;
   FlagAction action = FlagAction::kRun;
+  bool as_json = false;               // What kListExtensions prints.
   std::vector<std::string> errors;    // Empty: go on. Without meaning unless the action is kRun.
   std::vector<std::string> warnings;  // One for each flag given that has no effect.
 };

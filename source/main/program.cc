@@ -17,8 +17,10 @@
 
 #include "source/base/log.h"
 #include "source/config/bootstrap_config.h"
+#include "source/filter_test/filter_test.h"
 #include "source/intercept/installer.h"
 #include "source/intercept/options.h"
+#include "source/main/extension_list.h"
 #include "source/main/flags.h"
 #include "source/main/version.h"
 #include "source/server/concurrency.h"
@@ -164,6 +166,26 @@ int Intercept(const std::vector<std::string_view>& arguments, std::string_view p
   return 0;
 }
 
+// `remora filter-test`: `arguments` is what follows that word.
+int FilterTest(const std::vector<std::string_view>& arguments, std::string_view program) {
+  if (arguments.size() < 2 || arguments.front() == "--help" || arguments.front() == "-h") {
+    const bool asked = !arguments.empty() && arguments.front().starts_with("-");
+    Print(asked ? stdout : stderr, filter_test::HelpText(program));
+    return asked ? 0 : 1;
+  }
+  const filter_test::Verdict verdict = filter_test::RunCases(
+      std::string(arguments.front()), {arguments.begin() + 1, arguments.end()});
+  Print(stdout, verdict.report);
+  return verdict.passed ? 0 : 1;
+}
+
+int ListExtensions(bool as_json, void (*add_extensions)(config::Registry&)) {
+  config::Registry registry;
+  add_extensions(registry);
+  Print(stdout, as_json ? ExtensionsJson(registry) : ExtensionsText(registry));
+  return 0;
+}
+
 int RunServer(const std::vector<std::string_view>& arguments, std::string_view program,
               void (*add_extensions)(config::Registry&)) {
   ParsedFlags flags = ParseFlags(arguments);
@@ -177,6 +199,9 @@ int RunServer(const std::vector<std::string_view>& arguments, std::string_view p
     case FlagAction::kHotRestartVersion:
       Print(stdout, "disabled\n");
       return 0;
+    case FlagAction::kListExtensions:
+      if (!flags.errors.empty()) break;
+      return ListExtensions(flags.as_json, add_extensions);
     case FlagAction::kRun:
       break;
   }
@@ -212,6 +237,9 @@ int Run(int argc, char** argv, void (*add_extensions)(config::Registry&)) {
   program = program.substr(program.rfind('/') + 1);
   if (!arguments.empty() && arguments.front() == "intercept") {
     return Intercept({arguments.begin() + 1, arguments.end()}, program);
+  }
+  if (!arguments.empty() && arguments.front() == "filter-test") {
+    return FilterTest({arguments.begin() + 1, arguments.end()}, program);
   }
   return RunServer(arguments, program, add_extensions);
 }

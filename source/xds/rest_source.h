@@ -77,6 +77,7 @@ class RestSource final : public Source, private upstream::AsyncUser {
   bool closed_ = false;
   int64_t heard_at_ = 0;  // ns since the epoch
   SnapshotShelf shelf_;   // given when a request has failed
+  bool asks_anew_ = false;  // names have changed since the last answer
   std::string trouble_;
   event::TimePoint logged_at_ = 0;
 };

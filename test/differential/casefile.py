@@ -12,7 +12,7 @@ import re
 import secure
 
 CONFIG_SECTIONS = ("tcp", "chains", "hcm", "routes", "vhost", "virtual_hosts", "route_config",
-                   "filters", "listener", "access_log", "downstream_tls")
+                   "scoped_routes", "filters", "listener", "access_log", "downstream_tls")
 NAME = re.compile(r"\$\{(?!log\b|certs\b|hash_)(\w+)\}")
 _ESCAPE = re.compile(r"\\(?:\{(?P<text>(?:[^}\\]|\\.)*?)\*(?P<times>\d+)\}|x(?P<hex>[0-9a-fA-F]{2})"
                      r"|(?P<one>[rnt0s\\|]))")

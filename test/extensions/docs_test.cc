@@ -2,6 +2,7 @@
 // loads, without a warning. Pieces of one (a route, a retry policy) are passed over.
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -36,6 +37,8 @@ std::vector<std::string> Examples(const std::filesystem::path& page) {
 TEST_CASE("docs: the examples of the filters' pages load") {
   config::Registry registry;
   RegisterAll(registry);
+  // The module of docs/filters/dynamic_modules.md.
+  setenv("ENVOY_DYNAMIC_MODULES_SEARCH_PATH", "examples/loadable_filter", 1);
   size_t loaded = 0;
   std::vector<std::filesystem::path> pages = {"docs/access_log.md", "docs/upstream_connections.md"};
   for (const auto& entry : std::filesystem::directory_iterator("docs/filters")) {

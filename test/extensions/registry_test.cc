@@ -1,8 +1,10 @@
 #include "source/extensions/registry.h"
 
 #include <catch2/catch.hpp>
+#include <set>
 #include <string>
 
+#include "google/protobuf/descriptor.h"
 #include "source/config/bootstrap_config.h"
 
 namespace remora::extensions {
@@ -28,6 +30,8 @@ TEST_CASE("registry: what this binary can do, in order") {
         "envoy.extensions.filters.http.csrf.v3.CsrfPolicy per route "
         "envoy.extensions.filters.http.csrf.v3.CsrfPolicy\n"
         "envoy.extensions.filters.http.decompressor.v3.Decompressor\n"
+        "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter per route "
+        "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute\n"
         "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz per route "
         "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute\n"
         "envoy.extensions.filters.http.fault.v3.HTTPFault per route "
@@ -46,6 +50,8 @@ TEST_CASE("registry: what this binary can do, in order") {
         "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig\n"
         "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit per route "
         "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit\n"
+        "envoy.extensions.filters.http.on_demand.v3.OnDemand per route "
+        "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig\n"
         "envoy.extensions.filters.http.rbac.v3.RBAC per route "
         "envoy.extensions.filters.http.rbac.v3.RBACPerRoute\n"
         "envoy.extensions.filters.http.router.v3.Router (terminal)\n"
@@ -55,6 +61,33 @@ TEST_CASE("registry: what this binary can do, in order") {
         "envoy.extensions.filters.http.set_metadata.v3.Config\n"
         "envoy.extensions.filters.http.stateful_session.v3.StatefulSession per route "
         "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute\n");
+}
+
+TEST_CASE("registry: what is listed is there, and what is there is listed") {
+  config::Registry registry;
+  RegisterAll(registry);
+  size_t http_filters = 0;
+  std::set<std::string> names;
+  for (const config::ListedExtension& extension : registry.listed()) {
+    INFO(extension.name);
+    CHECK(names.insert(extension.category + " " + extension.name).second);
+    CHECK(google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
+              extension.type_name) != nullptr);
+    if (extension.category != "envoy.filters.http") continue;
+    ++http_filters;
+    const config::HttpFilterEntry* const entry = registry.FindHttpFilter(extension.type_name);
+    REQUIRE(entry != nullptr);
+    CHECK(extension.route_type_name == entry->route_type_name);
+  }
+  CHECK(http_filters == registry.http_filters().size());
+}
+
+TEST_CASE("registry: names are made of types, where they are Envoy's") {
+  CHECK(config::ExtensionName("envoy.extensions.filters.http.fault.v3.HTTPFault") ==
+        "envoy.filters.http.fault");
+  CHECK(config::ExtensionName("example.filters.KeyAuth") == "example.filters.KeyAuth");
+  CHECK(config::ExtensionName("envoy.extensions.Odd") == "envoy.extensions.Odd");
+  CHECK(config::ExtensionName("Plain") == "Plain");
 }
 
 TEST_CASE("registry: found by type URL, never by a configured name") {

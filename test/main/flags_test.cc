@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
+#include "source/main/extension_list.h"
 #include "source/main/version.h"
 
 namespace remora::main {
@@ -178,6 +179,42 @@ TEST_CASE("flags: the version has five parts") {
   REQUIRE(parts.size() == 5);
   CHECK_FALSE(parts[0].empty());
   CHECK((parts[2] == "Clean" || parts[2] == "Modified"));
+}
+
+TEST_CASE("flags: the list of extensions, as text or JSON") {
+  CHECK(Parse("--list-extensions").action == FlagAction::kListExtensions);
+  CHECK_FALSE(Parse("--list-extensions").as_json);
+  CHECK_FALSE(Parse("--list-extensions=text").as_json);
+  CHECK(Parse("--list-extensions=json").as_json);
+  CHECK(Parse("--list-extensions -c a").options.config_path == "a");
+  CHECK(Parse("--list-extensions=xml").errors ==
+        std::vector<std::string>{"--list-extensions needs one of text, json (xml)"});
+  CHECK(HelpText("remora").find("  --list-extensions[=json] ") != std::string::npos);
+}
+
+TEST_CASE("extension list: by category, in order, with its stability") {
+  config::Registry registry;
+  CHECK(ExtensionsText(registry) == "");
+  CHECK(ExtensionsJson(registry) == "[]\n");
+  registry.ListCore("a.first", "envoy.extensions.one.v3.One");
+  registry.ListCore("a.second", "two.Two", {.stability = config::Stability::kAlpha});
+  registry.ListCore("a.first", "three.Three", {.name = "third"});
+  CHECK(ExtensionsText(registry) ==
+        "a.first:\n"
+        "  stable  envoy.one  envoy.extensions.one.v3.One\n"
+        "  stable  third  three.Three\n"
+        "\n"
+        "a.second:\n"
+        "  alpha  two.Two  two.Two\n");
+  CHECK(ExtensionsJson(registry) ==
+        "[\n"
+        " {\"name\": \"envoy.one\", \"category\": \"a.first\", \"type\": "
+        "\"envoy.extensions.one.v3.One\", \"stability\": \"stable\"},\n"
+        " {\"name\": \"two.Two\", \"category\": \"a.second\", \"type\": \"two.Two\", "
+        "\"stability\": \"alpha\"},\n"
+        " {\"name\": \"third\", \"category\": \"a.first\", \"type\": \"three.Three\", "
+        "\"stability\": \"stable\"}\n"
+        "]\n");
 }
 
 TEST_CASE("flags: help and versions") {

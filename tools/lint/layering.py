@@ -12,17 +12,17 @@ import tree
 
 # The order of docs/architecture.md. The longest entry that fits a path is its folder.
 ORDER = {
-    'base': 0,
+    'base': 0, 'sdk': 0,
     'buffer': 1, 'event': 1, 'runtime': 1, 'stats': 1,
     'net': 2, 'http': 2, 'compression': 2,
     'tls': 3, 'http/http1': 3, 'http/http2': 3,
     'http/formatter': 3,
     'http/route': 4, 'access_log': 4, 'upstream': 4,
     'http/filter': 5, 'grpc': 5, 'tcp': 5, 'rbac': 5,
-    'http/connection_manager': 6, 'http/router': 6,
+    'http/connection_manager': 6, 'http/router': 6, 'google_grpc': 6,
     'config': 7,
     'extensions': 8, 'xds': 8,
-    'admin': 9,
+    'admin': 9, 'filter_test': 9,
     'server': 10, 'intercept': 10,
     'main': 11,
 }

@@ -50,6 +50,24 @@ NEWER = {
     'uncompressible_response_codes': '4 repeated uint32',
     'envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig.'
     'weaken_etag_on_compress': '6 bool',
+    'envoy.extensions.dynamic_modules.v3.DynamicModuleConfig': '',
+    'envoy.extensions.dynamic_modules.v3.DynamicModuleConfig.do_not_close': '3 bool',
+    'envoy.extensions.dynamic_modules.v3.DynamicModuleConfig.module':
+        '6 envoy.config.core.v3.AsyncDataSource',
+    'envoy.extensions.dynamic_modules.v3.DynamicModuleConfig.name': '1 string',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter': '',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter.dynamic_module_config':
+        '1 envoy.extensions.dynamic_modules.v3.DynamicModuleConfig',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter.filter_config':
+        '3 google.protobuf.Any',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter.filter_name': '2 string',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute': '',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute.'
+    'dynamic_module_config': '1 envoy.extensions.dynamic_modules.v3.DynamicModuleConfig',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute.filter_config':
+        '3 google.protobuf.Any',
+    'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute.'
+    'per_route_config_name': '2 string',
     'envoy.extensions.filters.http.ext_authz.v3.CheckSettings.grpc_service':
         '4 envoy.config.core.v3.GrpcService in service_override',
     'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz.max_denied_response_body_bytes':
@@ -143,8 +161,14 @@ NEWER.update({'validate.%sRules.ignore_empty' % kind: '%d bool' % number for kin
     ('Float', 8), ('Double', 8), ('Int32', 8), ('Int64', 8), ('UInt32', 8), ('UInt64', 8),
     ('String', 26), ('Bytes', 14), ('Repeated', 5), ('Map', 6))})
 
-# Files that the reference package does not have yet, with their packages.
+# Files that the reference package does not have yet, with their packages; async_data_source.proto is a
+# part of its base.proto.
 NEWER_FILES = {
+    'envoy/config/core/v3/async_data_source.proto': 'envoy.config.core.v3',
+    'envoy/extensions/dynamic_modules/v3/dynamic_modules.proto':
+        'envoy.extensions.dynamic_modules.v3',
+    'envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.proto':
+        'envoy.extensions.filters.http.dynamic_modules.v3',
     'envoy/extensions/http/stateful_session/envelope/v3/envelope.proto':
         'envoy.extensions.http.stateful_session.envelope.v3',
 }

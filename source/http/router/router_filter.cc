@@ -72,6 +72,7 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
                  : context_.clusters().Find(name);
   if (cluster_ == nullptr) {
     stats().no_cluster.Inc();
+    context_.stream_info().cluster_name = {};  // as in Envoy, logs name those that there are
     Reply({Side::kLocal, ErrorKind::kNoCluster}, ClusterNotFoundStatus(*route));
     return Answer::kContinue;
   }

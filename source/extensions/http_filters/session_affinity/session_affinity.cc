@@ -183,19 +183,21 @@ Answer SessionAffinityFilter::OnResponseHead(http::ResponseHead& head) {
 
 void SessionAffinityFilter::GiveCookie(std::string_view id, bool login,
                                        http::ResponseHead& head) const {
-  std::optional<SetCookie> session;
+  SetCookie session("");  // of the application
+  bool has_session = false;
   bool given = false;  // by the application
   head.headers.ForEach([&](const http::HeaderEntry& entry) {
     if (entry.id != HeaderId::kSetCookie) return;
     const SetCookie cookie(entry.value());
     given |= cookie.name == affinity_->instance_cookie;
-    if (!session.has_value() && IsSessionCookie(cookie.name)) session = cookie;
+    if (has_session || !IsSessionCookie(cookie.name)) return;
+    session = cookie;
+    has_session = true;
   });
-  // A login's cookie lasts as long as the login.
-  if (login) session.reset();
   const bool news = (login || !wanted_.name.empty()) && id != wanted_.name;
-  if (given || (!news && !session.has_value())) return;
-  const std::string text = CookieText(id, login, session.value_or(SetCookie("")));
+  // A login's cookie lasts as long as the login.
+  if (given || (!news && (login || !has_session))) return;
+  const std::string text = CookieText(id, login, login ? SetCookie("") : session);
   if (head.headers.Add(HeaderId::kSetCookie, text)) stats().cookies.Inc();
 }
 

@@ -66,6 +66,7 @@ struct ResourceContext {
   std::shared_ptr<const net::Source> cluster_source;  // cluster_manager.upstream_bind_config
   absl::flat_hash_set<std::string> primary_clusters;
   bool has_ads = false;
+  bool ads_is_delta = false;
 };
 
 struct BootstrapConfig {

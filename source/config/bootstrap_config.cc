@@ -152,7 +152,9 @@ void SpeakHttp2(const Translation& translation, BootstrapConfig& config) {
   absl::flat_hash_set<std::string> servers;
   const auto add = [&servers](const ApiSource& source) {
     if (source.kind == ApiSource::Kind::kRest) return;
-    for (const grpc::Service& service : source.services) servers.insert(service.cluster);
+    for (const grpc::Service& service : source.services) {
+      if (!service.google.has_value()) servers.insert(service.cluster);
+    }
   };
   if (config.ads.has_value()) add(*config.ads);
   if (config.cds.has_value()) add(config.cds->api);
@@ -292,6 +294,8 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
   translation.node = proto.node().SerializeAsString();
   translation.primary_clusters = PrimaryClusters(proto.static_resources());
   translation.has_ads = proto.dynamic_resources().has_ads_config();
+  translation.ads_is_delta = proto.dynamic_resources().ads_config().api_type() ==
+                             envoy::config::core::v3::ApiConfigSource::DELTA_GRPC;
   const FieldPath root;
   BootstrapConfig config;
   config.node = ParseNode(proto.node());
@@ -344,7 +348,8 @@ std::optional<BootstrapConfig> ParseBootstrap(const Bootstrap& proto, const Regi
                       std::move(translation.secrets),
                       std::move(source),
                       std::move(translation.primary_clusters),
-                      translation.has_ads};
+                      translation.has_ads,
+                      translation.ads_is_delta};
   return config;
 }
 

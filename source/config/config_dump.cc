@@ -118,6 +118,19 @@ void SetRefusal(std::string_view type_name, const ShownResource& resource,
   out.set_version_info(refused.tried.version);
 }
 
+admin::ClientResourceStatus StatusOf(const ShownResource& resource, bool there) {
+  if (resource.refused.has_value()) return admin::NACKED;
+  switch (resource.standing) {
+    case ShownResource::Standing::kTold:
+      return there ? admin::ACKED : admin::REQUESTED;
+    case ShownResource::Standing::kRequested:
+      return admin::REQUESTED;
+    case ShownResource::Standing::kMissing:
+      return admin::DOES_NOT_EXIST;
+  }
+  return admin::UNKNOWN;
+}
+
 // What the dumps of clusters, endpoints and route tables have in common; `target` gives the Any.
 template <class Out, class Target>
 void SetDynamic(std::string_view type_name, const ShownResource& resource,
@@ -127,9 +140,7 @@ void SetDynamic(std::string_view type_name, const ShownResource& resource,
     SetAny(type_name, shown->message, target(out));
     *out.mutable_last_updated() = ToTimestamp(shown->updated_at);
   }
-  out.set_client_status(resource.refused.has_value() ? admin::NACKED
-                        : shown.has_value()          ? admin::ACKED
-                                                     : admin::REQUESTED);
+  out.set_client_status(StatusOf(resource, shown.has_value()));
   if (resource.refused.has_value()) SetRefusal(type_name, resource, *out.mutable_error_state());
 }
 
@@ -190,10 +201,15 @@ Section EndpointsSection(const Bootstrap& bootstrap, const ShownResources& resou
   auto dump = std::make_unique<admin::EndpointsConfigDump>();
   for (const ShownResource& endpoints : resources.endpoints) {
     if (!selection.Takes(endpoints.name)) continue;
+    auto& out = *dump->add_dynamic_endpoint_configs();
     SetDynamic(
         ClusterLoadAssignment::descriptor()->full_name(), endpoints, endpoints.active,
-        [](auto& out) -> google::protobuf::Any& { return *out.mutable_endpoint_config(); },
-        *dump->add_dynamic_endpoint_configs());
+        [](auto& to) -> google::protobuf::Any& { return *to.mutable_endpoint_config(); }, out);
+    if (endpoints.active.has_value()) continue;
+    // As in Envoy: which those are that have not come.
+    ClusterLoadAssignment none;
+    none.set_cluster_name(endpoints.name);
+    out.mutable_endpoint_config()->PackFrom(none);
   }
   for (const Cluster& cluster : bootstrap.static_resources().clusters()) {
     if (!selection.Takes(cluster.name()) || cluster.type() == Cluster::EDS) continue;
@@ -209,7 +225,7 @@ void SetListener(const ShownResource& listener, admin::ListenersConfigDump::Dyna
   if (listener.active.has_value()) SetState(listener.active, *out.mutable_active_state());
   if (listener.warming.has_value()) SetState(listener.warming, *out.mutable_warming_state());
   if (listener.draining.has_value()) SetState(listener.draining, *out.mutable_draining_state());
-  out.set_client_status(listener.refused.has_value() ? admin::NACKED : admin::ACKED);
+  out.set_client_status(StatusOf(listener, true));
   if (listener.refused.has_value()) {
     SetRefusal(lds::Listener::descriptor()->full_name(), listener, *out.mutable_error_state());
   }
@@ -236,6 +252,8 @@ Section RoutesSection(const Bootstrap& bootstrap, const Timestamp& loaded,
   auto dump = std::make_unique<admin::RoutesConfigDump>();
   for (const ShownResource& routes : resources.routes) {
     if (!selection.Takes(routes.name)) continue;
+    // As in Envoy: a table that has not come is not shown.
+    if (!routes.active.has_value() && !routes.refused.has_value()) continue;
     SetDynamic(
         envoy::config::route::v3::RouteConfiguration::descriptor()->full_name(), routes,
         routes.active,

@@ -55,11 +55,19 @@ struct ResourceRefusal {
 
 // What is known of one resource.
 struct ShownResource {
+  // What its source says of it to this process.
+  enum class Standing : uint8_t {
+    kTold,
+    kRequested,  // nothing: what is in use is a snapshot's
+    kMissing,    // that there is none
+  };
+
   std::string name;
   std::optional<ResourceVersion> active = {};
   std::optional<ResourceVersion> warming = {};
   std::optional<ResourceVersion> draining = {};
   std::optional<ResourceRefusal> refused = {};  // later than all of them
+  Standing standing = Standing::kTold;
 };
 
 // Those of all sources.

@@ -63,11 +63,13 @@ void ParseServices(const core::ApiConfigSource& proto, const FieldPath& path,
   for (int i = 0; i < proto.grpc_services_size(); ++i) {
     const FieldPath at = services.Index(static_cast<size_t>(i));
     ConfigContext context(translation.errors, path.ToString(), &translation);
-    std::optional<grpc::Service> service =
-        ParseGrpcService(proto.grpc_services(i), Concat("grpc_services[", i, "]"), context);
+    std::optional<grpc::Service> service = ParseGrpcService(
+        proto.grpc_services(i), Concat("grpc_services[", i, "]"), context, GoogleGrpc::kAllowed);
     if (!service.has_value()) continue;
-    const FieldPath target = at.Field("envoy_grpc");
-    CheckCluster(service->cluster, target.Field("cluster_name"), translation);
+    if (!service->google.has_value()) {
+      const FieldPath target = at.Field("envoy_grpc");
+      CheckCluster(service->cluster, target.Field("cluster_name"), translation);
+    }
     service->timeout = 0;  // a stream lasts
     source.services.push_back(*std::move(service));
   }
@@ -175,11 +177,44 @@ std::optional<ConfigSource> ParseConfigSource(const core::ConfigSource& proto,
   return source;
 }
 
+std::optional<ConfigSource> ParseDeltaSource(const core::ConfigSource& proto, const FieldPath& path,
+                                             Translation& translation) {
+  std::optional<ConfigSource> source = ParseConfigSource(proto, path, translation);
+  if (!source.has_value()) return std::nullopt;
+  const bool is_delta = source->kind == ConfigSource::Kind::kAds
+                            ? translation.ads_is_delta
+                            : source->kind == ConfigSource::Kind::kApi &&
+                                  source->api.kind == ApiSource::Kind::kDeltaGrpc;
+  if (is_delta) return source;
+  translation.errors.Add(path, "has to be DELTA_GRPC: names are added as requests need them");
+  return std::nullopt;
+}
+
+std::shared_ptr<const ConfigSource> ParseDeltaSource(const core::ConfigSource& proto,
+                                                     std::string_view field,
+                                                     ConfigContext& context) {
+  const FieldPath root;
+  const std::string place = Concat(context.path(), ".", field);
+  const Registry none;
+  ErrorList warnings;
+  Translation alone{none, context.errors(), warnings};
+  if (context.around() != nullptr) {
+    alone.primary_clusters = context.around()->primary_clusters;
+    alone.has_ads = context.around()->has_ads;
+    alone.ads_is_delta = context.around()->ads_is_delta;
+  }
+  std::optional<ConfigSource> source = ParseDeltaSource(proto, root.Field(place), alone);
+  if (!source.has_value()) return nullptr;
+  return std::make_shared<const ConfigSource>(*std::move(source));
+}
+
 std::string Describe(const ApiSource& source) {
-  std::string text = "cluster ";
+  std::string text;
+  std::string_view kind;
   for (const grpc::Service& service : source.services) {
-    if (&service != &source.services.front()) text += ", ";
-    text += service.cluster;
+    const std::string_view own = service.google.has_value() ? "target " : "cluster ";
+    text += Concat(text.empty() ? "" : ", ", std::exchange(kind, own) == own ? "" : own,
+                   service.name());
   }
   return text;
 }

@@ -68,8 +68,9 @@ struct Translation {
   std::string node = {};
   // Clusters that a source of configuration may be behind: the bootstrap's own.
   absl::flat_hash_set<std::string> primary_clusters = {};
-  // The bootstrap has an ads_config.
+  // The bootstrap has an ads_config, and it is DELTA_GRPC.
   bool has_ads = false;
+  bool ads_is_delta = false;
   // Control planes that secrets come from, each once.
   std::vector<std::shared_ptr<const ConfigSource>> secret_servers = {};
   // Those of static_resources.secrets.
@@ -81,7 +82,12 @@ struct Translation {
   absl::flat_hash_map<std::string, EndpointSource> endpoint_sources = {};
   // Of each filter chain met that has one.
   std::vector<RouteUse> route_uses = {};
+  std::vector<ScopeUse> scope_uses = {};
   std::vector<ExtensionUse> extension_uses = {};
+  // Of the route table of a source that is translated: whom it asks for virtual hosts, if it says
+  // where more of them come from, which is `hosts_source` then. Null: it must not say so.
+  std::shared_ptr<const route::HostFinder> host_finder = nullptr;
+  std::optional<ConfigSource> hosts_source = std::nullopt;
   // Filter chains that serve now, by what they mean (MeaningOf): the same objects are used again.
   // None: the new ones will never be compared.
   std::optional<absl::flat_hash_map<Meaning, std::shared_ptr<const FilterChain>>> known_chains =

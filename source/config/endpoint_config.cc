@@ -9,6 +9,7 @@
 #include "envoy/config/core/v3/health_check.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/endpoint/v3/endpoint_components.pb.h"
+#include "source/config/format_config.h"
 #include "source/config/text.h"
 
 namespace remora::config {
@@ -58,6 +59,7 @@ upstream::HostConfig ParseHost(const eds::LbEndpoint& proto, const FieldPath& pa
   host.hostname = proto.endpoint().hostname();
   if (proto.has_load_balancing_weight()) host.weight = proto.load_balancing_weight().value();
   host.health = ParseHealth(proto.health_status());
+  host.metadata = ParseMetadata(proto.metadata());
   return host;
 }
 

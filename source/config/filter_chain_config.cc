@@ -182,6 +182,7 @@ std::shared_ptr<const FilterChain> ParseFilterChain(const lds::FilterChain& prot
   }
   const size_t contexts_before = translation.tls_contexts.size();
   const size_t routes_before = translation.route_uses.size();
+  const size_t scopes_before = translation.scope_uses.size();
   const size_t extensions_before = translation.extension_uses.size();
   chain.name = proto.name();
   chain.match = ParseMatch(proto.filter_chain_match(), address, path.Field("filter_chain_match"),
@@ -212,6 +213,8 @@ std::shared_ptr<const FilterChain> ParseFilterChain(const lds::FilterChain& prot
                             contexts.end());
   const auto& routes = translation.route_uses;
   chain.route_uses.assign(routes.begin() + static_cast<ptrdiff_t>(routes_before), routes.end());
+  const auto& scopes = translation.scope_uses;
+  chain.scope_uses.assign(scopes.begin() + static_cast<ptrdiff_t>(scopes_before), scopes.end());
   const auto& extensions = translation.extension_uses;
   chain.extension_uses.assign(extensions.begin() + static_cast<ptrdiff_t>(extensions_before),
                               extensions.end());

@@ -16,6 +16,7 @@
 #include "source/config/local_reply_config.h"
 #include "source/config/matcher_config.h"
 #include "source/config/route_config.h"
+#include "source/config/scoped_routes_config.h"
 #include "source/config/text.h"
 
 namespace remora::config {
@@ -373,8 +374,11 @@ std::shared_ptr<const Config> ParseHttpConnectionManager(const HttpConnectionMan
                                     path.Field("route_config"), translation);
   } else if (proto.has_rds()) {
     ParseRds(proto.rds(), path.Field("rds"), translation, config);
+  } else if (proto.has_scoped_routes()) {
+    config.scopes = ParseScopes(proto.scoped_routes(), config.stat_prefix, config.filters,
+                                path.Field("scoped_routes"), translation);
   } else {
-    translation.errors.Add(path, "route_config or rds is required");
+    translation.errors.Add(path, "route_config, rds or scoped_routes is required");
   }
   if (translation.errors.size() != errors_before) return nullptr;
   return std::make_shared<const Config>(std::move(config));

@@ -46,6 +46,7 @@ struct FilterChain {
   // What it needs from elsewhere: whoever serves it follows that.
   std::vector<tls::ContextUse> tls_contexts;
   std::vector<RouteUse> route_uses;
+  std::vector<ScopeUse> scope_uses;
   std::vector<ExtensionUse> extension_uses;
   // The terminal filter: exactly one of these.
   std::shared_ptr<const connection_manager::Config> http;

@@ -226,6 +226,12 @@ void ParsePolicies(const cds::Cluster& proto, const FieldPath& path, Translation
 Balancing ParseBalancing(const cds::Cluster& proto, const FieldPath& path,
                          Translation& translation) {
   Balancing balancing;
+  if (proto.common_lb_config().has_override_host_status()) {
+    balancing.override_statuses = 0;
+    for (const int status : proto.common_lb_config().override_host_status().statuses()) {
+      balancing.override_statuses |= Balancing::Bit(static_cast<upstream::HealthStatus>(status));
+    }
+  }
   if (proto.common_lb_config().has_healthy_panic_threshold()) {
     balancing.panic_threshold_percent = static_cast<uint32_t>(
         std::lround(proto.common_lb_config().healthy_panic_threshold().value()));

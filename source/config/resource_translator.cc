@@ -7,7 +7,11 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/config/route/v3/scoped_route.pb.h"
 #include "envoy/service/runtime/v3/rtds.pb.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/wire_format_lite.h"
 #include "source/config/cluster_config.h"
 #include "source/config/core_config.h"
 #include "source/config/discovered_filter_config.h"
@@ -27,6 +31,7 @@ using EndpointsProto = envoy::config::endpoint::v3::ClusterLoadAssignment;
 using ExtensionProto = envoy::config::core::v3::TypedExtensionConfig;
 using ListenerProto = envoy::config::listener::v3::Listener;
 using RoutesProto = envoy::config::route::v3::RouteConfiguration;
+using ScopeProto = envoy::config::route::v3::ScopedRouteConfiguration;
 using RuntimeProto = envoy::service::runtime::v3::Runtime;
 
 // More would not help anybody, and a NACK is a header field to some.
@@ -42,6 +47,19 @@ std::string OneLine(ErrorList errors) {
   }
   if (count > kMaxTold) text += Concat("; and ", count - kMaxTold, " more");
   return text;
+}
+
+// A RouteConfiguration with more virtual hosts, which are serialized too.
+std::string AppendHosts(std::string_view bytes, const std::vector<std::string>& hosts) {
+  using google::protobuf::internal::WireFormatLite;
+  std::string all(bytes);
+  google::protobuf::io::StringOutputStream stream(&all);
+  google::protobuf::io::CodedOutputStream output(&stream);
+  for (const std::string& host : hosts) {
+    WireFormatLite::WriteBytes(RoutesProto::kVirtualHostsFieldNumber, host, &output);
+  }
+  output.Trim();
+  return all;
 }
 
 }  // namespace
@@ -76,6 +94,7 @@ absl::Status ResourceTranslator::Run(std::string_view bytes, const Translate& tr
     translation.has_cluster = setup_.has_cluster;
     translation.max_regex_program_size = setup_.context.max_regex_program_size;
     translation.has_ads = setup_.context.has_ads;
+    translation.ads_is_delta = setup_.context.ads_is_delta;
     // Lent, not copied: there may be thousands of resources.
     ExchangeContext(translation);
     translate(proto, translation);
@@ -137,15 +156,33 @@ absl::StatusOr<std::shared_ptr<const ListenerConfig>> ResourceTranslator::Listen
   return listener;
 }
 
-absl::StatusOr<std::shared_ptr<const route::RouteTable>> ResourceTranslator::Routes(
-    std::string_view bytes, const std::vector<http::FilterFactory>& filters) {
-  std::shared_ptr<const route::RouteTable> table;
-  absl::Status status =
-      Run<RoutesProto>(bytes, [&](const RoutesProto& proto, Translation& translation) {
-        table = ParseRouteTable(proto, filters, false, FieldPath(), translation);
+absl::StatusOr<RoutesResource> ResourceTranslator::Routes(
+    std::string_view bytes, const std::vector<std::string>& hosts,
+    const std::vector<http::FilterFactory>& filters,
+    std::shared_ptr<const route::HostFinder> finder) {
+  // A field that is repeated goes on with what stands behind it.
+  std::string all;
+  if (!hosts.empty()) all = AppendHosts(bytes, hosts);
+  RoutesResource resource;
+  absl::Status status = Run<RoutesProto>(
+      hosts.empty() ? bytes : all, [&](const RoutesProto& proto, Translation& translation) {
+        translation.host_finder = std::move(finder);
+        resource.table = ParseRouteTable(proto, filters, false, FieldPath(), translation);
+        resource.hosts_source = std::move(translation.hosts_source);
       });
   if (!status.ok()) return status;
-  return table;
+  return resource;
+}
+
+absl::StatusOr<ScopedRoute> ResourceTranslator::ScopedRoutes(
+    std::string_view bytes, const std::vector<http::FilterFactory>& filters) {
+  ScopedRoute scope;
+  absl::Status status =
+      Run<ScopeProto>(bytes, [&](const ScopeProto& proto, Translation& translation) {
+        scope = ParseScopedRoute(proto, filters, FieldPath(), translation);
+      });
+  if (!status.ok()) return status;
+  return scope;
 }
 
 absl::StatusOr<http::FilterSlot::Version> ResourceTranslator::HttpFilter(std::string_view bytes,

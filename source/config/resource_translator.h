@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "source/config/bootstrap.h"
 #include "source/config/proto_reader.h"
+#include "source/config/scoped_routes_config.h"
 #include "source/config/validate_rules.h"
 #include "source/http/route/route_table.h"
 #include "source/tls/part_cache.h"
@@ -37,6 +38,12 @@ struct ClusterResource {
 struct EndpointsResource {
   std::string service_name;
   std::vector<upstream::HostConfig> hosts;
+};
+
+// A route table, and where more virtual hosts of it come from.
+struct RoutesResource {
+  std::shared_ptr<const route::RouteTable> table;
+  std::optional<ConfigSource> hosts_source;  // none: it has all that there are
 };
 
 class ResourceTranslator {
@@ -64,9 +71,15 @@ class ResourceTranslator {
   // none.
   absl::StatusOr<std::shared_ptr<const ListenerConfig>> Listener(std::string_view bytes,
                                                                  const ListenerConfig* serving);
-  // For a connection manager with these filters.
-  absl::StatusOr<std::shared_ptr<const route::RouteTable>> Routes(
-      std::string_view bytes, const std::vector<http::FilterFactory>& filters);
+  // For a connection manager with these filters. `hosts`: serialized virtual hosts that it has
+  // besides its own. `finder`: whom requests ask for more, if it has a source of them.
+  absl::StatusOr<RoutesResource> Routes(std::string_view bytes,
+                                        const std::vector<std::string>& hosts,
+                                        const std::vector<http::FilterFactory>& filters,
+                                        std::shared_ptr<const route::HostFinder> finder);
+  // A scope, for a connection manager with these filters.
+  absl::StatusOr<ScopedRoute> ScopedRoutes(std::string_view bytes,
+                                           const std::vector<http::FilterFactory>& filters);
   // A filter's configuration, for the chain of `use`.
   absl::StatusOr<http::FilterSlot::Version> HttpFilter(std::string_view bytes,
                                                        const ExtensionUse& use);

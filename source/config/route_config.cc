@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "source/config/config_source_config.h"
 #include "source/config/failure_policy_config.h"
 #include "source/config/filter_override_config.h"
 #include "source/config/format_config.h"
@@ -325,11 +326,23 @@ std::shared_ptr<const route::RouteTable> ParseRouteTable(
                                       proto.internal_only_headers().end());
   config.overrides = ParseFilterOverrides(proto.typed_per_filter_config(), filters,
                                           path.Field("typed_per_filter_config"), translation);
+  if (proto.has_vhds()) {
+    const FieldPath vhds = path.Field("vhds");
+    config.host_finder = translation.host_finder;
+    if (config.host_finder == nullptr) {
+      translation.errors.Add(vhds, "only a route table that is from a source itself can have it");
+    } else {
+      translation.hosts_source =
+          ParseDeltaSource(proto.vhds().config_source(), vhds.Field("config_source"), translation);
+    }
+  }
   // Built even after an error: the builder finds faults of its own.
   std::vector<route::RouteTableProblem> problems;
   auto table = route::RouteTable::Build(std::move(config), problems);
+  const std::string table_path = path.ToString();
   for (const route::RouteTableProblem& problem : problems) {
-    translation.errors.Add(Concat(path.ToString(), ".", problem.path), problem.message);
+    translation.errors.Add(
+        table_path.empty() ? problem.path : Concat(table_path, ".", problem.path), problem.message);
   }
   if (!table.ok() && problems.empty()) {
     translation.errors.Add(path, std::string(table.status().message()));

@@ -1,7 +1,7 @@
 #pragma once
 
-// EndpointSource, RouteUse, ExtensionUse: what a piece of configuration needs from sources of
-// configuration, as the translators have found it.
+// EndpointSource, RouteUse, ScopeUse, ExtensionUse: what a piece of configuration needs from
+// sources of configuration, as the translators have found it.
 //
 // Plain values; made on main, followed by the server. A TLS context's is tls::ContextUse.
 
@@ -13,6 +13,7 @@
 #include "source/http/filter/filter.h"
 #include "source/http/filter/filter_slot.h"
 #include "source/http/route/route_slot.h"
+#include "source/http/route/scopes.h"
 
 namespace remora::config {
 
@@ -31,6 +32,16 @@ struct RouteUse {
   std::string stat_prefix;  // the connection manager's
   std::shared_ptr<const route::RouteSlot> slot;
   std::vector<http::FilterFactory> filters;  // that the table is for
+};
+
+// A connection manager whose scoped routes come from a source.
+struct ScopeUse {
+  ConfigSource source;        // of the scopes
+  ConfigSource route_source;  // of the tables that they name
+  std::string name;           // of all of them, for statistics
+  std::string stat_prefix;    // the connection manager's
+  std::shared_ptr<const route::ScopeSlot> slot;
+  std::vector<http::FilterFactory> filters;  // that the tables are for
 };
 
 // An HTTP filter whose configuration comes from a source.

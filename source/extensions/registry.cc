@@ -5,8 +5,10 @@
 #include "envoy/extensions/access_loggers/grpc/v3/als.pb.h"
 #include "envoy/extensions/filters/http/basic_auth/v3/basic_auth.pb.h"
 #include "envoy/extensions/filters/http/buffer/v3/buffer.pb.h"
+#include "envoy/extensions/filters/http/compressor/v3/compressor.pb.h"
 #include "envoy/extensions/filters/http/cors/v3/cors.pb.h"
 #include "envoy/extensions/filters/http/csrf/v3/csrf.pb.h"
+#include "envoy/extensions/filters/http/decompressor/v3/decompressor.pb.h"
 #include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
 #include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
@@ -19,9 +21,11 @@
 #include "envoy/extensions/filters/http/health_check/v3/health_check.pb.h"
 #include "envoy/extensions/filters/http/jwt_authn/v3/config.pb.h"
 #include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb.h"
+#include "envoy/extensions/filters/http/on_demand/v3/on_demand.pb.h"
 #include "envoy/extensions/filters/http/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/http/set_metadata/v3/set_metadata.pb.h"
+#include "envoy/extensions/filters/http/stateful_session/v3/stateful_session.pb.h"
 #include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
 #include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
 #include "envoy/extensions/filters/listener/original_src/v3/original_src.pb.h"
@@ -33,11 +37,14 @@
 #include "envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit.pb.h"
 #include "envoy/extensions/filters/network/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/network/sni_cluster/v3/sni_cluster.pb.h"
+#include "remora/extensions/filters/http/session_affinity/v1/session_affinity.pb.h"
 #include "source/extensions/access_loggers/grpc/grpc_log.h"
 #include "source/extensions/http_filters/basic_auth/basic_auth.h"
 #include "source/extensions/http_filters/buffer/buffer.h"
+#include "source/extensions/http_filters/compressor/compressor.h"
 #include "source/extensions/http_filters/cors/cors.h"
 #include "source/extensions/http_filters/csrf/csrf.h"
+#include "source/extensions/http_filters/decompressor/decompressor.h"
 #include "source/extensions/http_filters/dynamic_modules/dynamic_modules.h"
 #include "source/extensions/http_filters/ext_authz/ext_authz.h"
 #include "source/extensions/http_filters/fault/fault.h"
@@ -50,9 +57,12 @@
 #include "source/extensions/http_filters/health_check/health_check.h"
 #include "source/extensions/http_filters/jwt_authn/jwt_authn.h"
 #include "source/extensions/http_filters/local_ratelimit/local_ratelimit.h"
+#include "source/extensions/http_filters/on_demand/on_demand.h"
 #include "source/extensions/http_filters/rbac/rbac.h"
 #include "source/extensions/http_filters/router/router.h"
+#include "source/extensions/http_filters/session_affinity/session_affinity.h"
 #include "source/extensions/http_filters/set_metadata/set_metadata.h"
+#include "source/extensions/http_filters/stateful_session/stateful_session.h"
 #include "source/extensions/listener_filters/http_inspector/http_inspector.h"
 #include "source/extensions/listener_filters/original_dst/original_dst.h"
 #include "source/extensions/listener_filters/original_src/original_src.h"
@@ -80,6 +90,18 @@ void ListCore(config::Registry& registry) {
        {.name = "envoy.access_loggers.stdout"});
   list("envoy.access_loggers", "access_loggers.stream.v3.StderrAccessLog",
        {.name = "envoy.access_loggers.stderr"});
+  list("envoy.compression.compressor", "compression.brotli.compressor.v3.Brotli",
+       {.name = "envoy.compression.brotli.compressor"});
+  list("envoy.compression.compressor", "compression.gzip.compressor.v3.Gzip",
+       {.name = "envoy.compression.gzip.compressor"});
+  list("envoy.compression.compressor", "compression.zstd.compressor.v3.Zstd",
+       {.name = "envoy.compression.zstd.compressor"});
+  list("envoy.compression.decompressor", "compression.brotli.decompressor.v3.Brotli",
+       {.name = "envoy.compression.brotli.decompressor"});
+  list("envoy.compression.decompressor", "compression.gzip.decompressor.v3.Gzip",
+       {.name = "envoy.compression.gzip.decompressor"});
+  list("envoy.compression.decompressor", "compression.zstd.decompressor.v3.Zstd",
+       {.name = "envoy.compression.zstd.decompressor"});
   list("envoy.filters.network", "filters.network.http_connection_manager.v3.HttpConnectionManager");
   list("envoy.filters.network", "filters.network.tcp_proxy.v3.TcpProxy");
   list("envoy.formatter", "formatter.metadata.v3.Metadata");
@@ -120,8 +142,10 @@ void RegisterAll(config::Registry& registry) {
 
   registry.AddHttpFilter<BasicAuth>();
   registry.AddHttpFilter<Buffer>();
+  registry.AddHttpFilter<Compressor>();
   registry.AddHttpFilter<Cors>();
   registry.AddHttpFilter<Csrf>();
+  registry.AddHttpFilter<Decompressor>();
   registry.AddHttpFilter<DynamicModules>({.stability = Stability::kAlpha});
   registry.AddHttpFilter<ExtAuthz>();
   registry.AddHttpFilter<Fault>();
@@ -134,9 +158,12 @@ void RegisterAll(config::Registry& registry) {
   registry.AddHttpFilter<HealthCheck>();
   registry.AddHttpFilter<JwtAuthn>();
   registry.AddHttpFilter<LocalRateLimit>();
+  registry.AddHttpFilter<OnDemand>();
   registry.AddHttpFilter<RequestRbac>();
   registry.AddHttpFilter<Router>();
+  registry.AddHttpFilter<SessionAffinity>();
   registry.AddHttpFilter<SetMetadata>();
+  registry.AddHttpFilter<StatefulSession>();
 
   registry.AddListenerFilter<HttpInspector>();
   registry.AddListenerFilter<OriginalDst>();

@@ -25,6 +25,9 @@ struct ClientFingerprints;
 
 namespace remora::http {
 
+class ContentCodings;
+struct OverrideHost;
+
 // Says of a connection what most exchanges do not need, and what costs a system call or memory.
 class ConnectionLookup {
  public:
@@ -101,6 +104,9 @@ struct StreamInfo {
   const Metadata* cluster_metadata = nullptr;
   const Metadata* upstream_host_metadata = nullptr;
   const Metadata* dynamic_metadata = nullptr;  // what filters left
+  ContentCodings* content_codings = nullptr;   // on offer for the response; null: none
+  // Where a filter wants the request to go; null: whose turn it is.
+  const OverrideHost* override_host = nullptr;
   uint32_t upstream_attempts = 0;
   uint64_t upstream_connection_id = 0;
   uint16_t response_code = 0;  // 0: none was sent

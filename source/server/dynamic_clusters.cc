@@ -52,6 +52,13 @@ void DynamicClusters::Subscribe(const config::ConfigSource& source) {
 // --- resources ---
 
 std::vector<xds::ResourceError> DynamicClusters::OnUpdate(const xds::ResourceUpdate& update) {
+  std::vector<xds::ResourceError> errors = Take(update);
+  if (errors.empty()) version_ = std::string(update.version);
+  Settle();
+  return errors;
+}
+
+std::vector<xds::ResourceError> DynamicClusters::Take(const xds::ResourceUpdate& update) {
   std::vector<xds::ResourceError> errors;
   ConfigJournal::Update journal(services_.journal, xds::ResourceType::kCluster, update.version,
                                 update.from_snapshot);
@@ -68,8 +75,6 @@ std::vector<xds::ResourceError> DynamicClusters::OnUpdate(const xds::ResourceUpd
     if (Remove(name)) journal.Removed(name);
   }
   services_.sources.Resume(xds::ResourceType::kEndpoints);
-  if (errors.empty()) version_ = std::string(update.version);
-  Settle();
   return errors;
 }
 
@@ -91,6 +96,16 @@ absl::Status DynamicClusters::Put(const xds::Resource& resource, ConfigJournal::
   if (of_bootstrap) {
     REMORA_LOG(kMain, kInfo, "cluster ", name, " is the bootstrap's: the source's is passed over");
     return absl::OkStatus();
+  }
+  if (known != entries_.end()) {
+    // Several may follow it: the source of all clusters, and one that was asked for this.
+    Entry& entry = known->second;
+    Version* const last = entry.warming != nullptr ? entry.warming.get() : entry.active.get();
+    if (last != nullptr && last->shown.message == resource.bytes) {
+      last->shown.version = shown.version;
+      entry.refused.reset();
+      return absl::OkStatus();
+    }
   }
   absl::StatusOr<config::ClusterResource> translated = services_.translator.Cluster(resource.bytes);
   absl::Status status = translated.status();

@@ -56,6 +56,8 @@ class DynamicClusters final : public xds::ResourceUser {
   void StartStatic();
   // Asks for clusters.
   void Subscribe(const config::ConfigSource& source);
+  // Clusters of any source; a version that is here already changes nothing.
+  std::vector<xds::ResourceError> Take(const xds::ResourceUpdate& update);
   // The source of clusters has answered, or there is no use in waiting for it.
   bool settled() const { return settled_; }
   // Of any target of the Warmer: it waits for nothing any more.

@@ -17,13 +17,19 @@ DynamicConfig::DynamicConfig(Setup setup, const Services& services)
       clusters_({services.sources, translator_, services.clusters, services.tls, services.warmer,
                  journal_, services.dispatcher, services.stats},
                 setup_.cluster_stats),
+      clusters_on_demand_({services.sources, translator_, services.clusters, services.tls,
+                           services.warmer, journal_, services.dispatcher, services.stats},
+                          clusters_, setup_.answer_clusters),
       routes_({services.sources, translator_, services.warmer, journal_, services.dispatcher,
-               services.stats, setup_.workers, setup_.put_routes}),
+               services.stats, setup_.workers, setup_.put_routes, setup_.answer_host}),
+      scopes_({services.sources, translator_, services.warmer, journal_, services.stats,
+               setup_.workers, setup_.put_scopes},
+              routes_),
       extensions_({services.sources, translator_, services.warmer, journal_, services.dispatcher,
                    services.stats, setup_.workers, setup_.open_filter_logs, setup_.put_filter}),
       listeners_({services.sources, translator_, services.clusters, services.tls, services.warmer,
                   journal_, services.dispatcher, services.stats},
-                 routes_, extensions_, setup_.listener_set, setup_.listener_stats,
+                 {routes_, scopes_, extensions_}, setup_.listener_set, setup_.listener_stats,
                  setup_.open_logs) {}
 
 absl::Status DynamicConfig::AddStaticClusters(std::vector<config::ClusterResource> clusters) {
@@ -39,6 +45,9 @@ void DynamicConfig::FollowStatic(const config::ListenerTable& listeners) {
     for (const auto& chain : listener->AllChains()) {
       for (const config::RouteUse& use : chain->route_uses) {
         static_routes_.push_back(routes_.Follow(use, ListenerTarget(*listener)));
+      }
+      for (const config::ScopeUse& use : chain->scope_uses) {
+        static_scopes_.push_back(scopes_.Follow(use, ListenerTarget(*listener)));
       }
       for (const config::ExtensionUse& use : chain->extension_uses) {
         static_extensions_.push_back(extensions_.Follow(use, ListenerTarget(*listener)));

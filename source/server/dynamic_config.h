@@ -22,6 +22,8 @@
 #include "source/server/dynamic_listeners.h"
 #include "source/server/dynamic_routes.h"
 #include "source/server/dynamic_runtime.h"
+#include "source/server/dynamic_scopes.h"
+#include "source/server/on_demand_clusters.h"
 #include "source/xds/resource_status.h"
 
 namespace remora::server {
@@ -38,10 +40,13 @@ class DynamicConfig {
     ListenerSet& listener_set;
     size_t workers;
     decltype(DynamicRoutes::Services::put) put_routes;
+    decltype(DynamicRoutes::Services::answer_host) answer_host;
+    decltype(DynamicScopes::Services::put) put_scopes;
     decltype(DynamicExtensions::Services::open_logs) open_filter_logs;
     decltype(DynamicExtensions::Services::put) put_filter;
     const std::vector<config::RuntimeLayerConfig>& runtime;
     DynamicRuntime::Put put_runtime;
+    OnDemandClusters::Answer answer_clusters;
   };
   // What the parts share; all outlive it.
   struct Services {
@@ -67,6 +72,9 @@ class DynamicConfig {
   // Something has become warm, or an answer has come: uses it, and asks for what comes next.
   void Advance();
 
+  // Whom workers ask for clusters.
+  upstream::ClusterFinder& cluster_finder() { return clusters_on_demand_; }
+
   config::ShownResources Show() const;
   // Those that are here alone: sources keep no copies of clusters and listeners.
   void AddContents(std::vector<xds::ResourceStatus>& resources) const;
@@ -79,9 +87,12 @@ class DynamicConfig {
   config::ResourceTranslator translator_;
   DynamicRuntime runtime_;
   DynamicClusters clusters_;
+  OnDemandClusters clusters_on_demand_;
   DynamicRoutes routes_;
+  DynamicScopes scopes_;
   DynamicExtensions extensions_;
   std::vector<std::unique_ptr<RouteLease>> static_routes_;
+  std::vector<std::unique_ptr<RouteScopesLease>> static_scopes_;
   std::vector<std::unique_ptr<ExtensionLease>> static_extensions_;
   DynamicListeners listeners_;
   bool clusters_asked_ = false;

@@ -138,10 +138,13 @@ absl::Status DynamicListeners::Follow(const Version* active, Version& version) {
     followed.scopes = std::move(scopes);
     followed.tls = *std::move(tls);
     for (const config::RouteUse& use : chain->route_uses) {
-      followed.routes.push_back(routes_.Follow(use, target));
+      followed.routes.push_back(parts_.routes.Follow(use, target));
+    }
+    for (const config::ScopeUse& use : chain->scope_uses) {
+      followed.route_scopes.push_back(parts_.scopes.Follow(use, target));
     }
     for (const config::ExtensionUse& use : chain->extension_uses) {
-      followed.extensions.push_back(extensions_.Follow(use, target));
+      followed.extensions.push_back(parts_.extensions.Follow(use, target));
     }
   }
   return absl::OkStatus();

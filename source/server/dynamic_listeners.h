@@ -23,6 +23,7 @@
 #include "source/server/dynamic_clusters.h"
 #include "source/server/dynamic_extensions.h"
 #include "source/server/dynamic_routes.h"
+#include "source/server/dynamic_scopes.h"
 #include "source/server/listener_set.h"
 
 namespace remora::server {
@@ -32,13 +33,18 @@ class DynamicListeners final : public xds::ResourceUser {
   // Opens the files that a listener logs to.
   using OpenLogs = std::function<absl::Status(const config::ListenerConfig&)>;
 
+  // Whom filter chains follow.
+  struct Parts {
+    DynamicRoutes& routes;
+    DynamicScopes& scopes;
+    DynamicExtensions& extensions;
+  };
+
   // All outlive it.
-  DynamicListeners(const DynamicServices& services, DynamicRoutes& routes,
-                   DynamicExtensions& extensions, ListenerSet& listeners,
+  DynamicListeners(const DynamicServices& services, const Parts& parts, ListenerSet& listeners,
                    const ListenerManagerStats& stats, OpenLogs open_logs)
       : services_(services),
-        routes_(routes),
-        extensions_(extensions),
+        parts_(parts),
         listeners_(listeners),
         stats_(stats),
         open_logs_(std::move(open_logs)) {}
@@ -64,6 +70,7 @@ class DynamicListeners final : public xds::ResourceUser {
     std::unique_ptr<ScopeLease> scopes;  // what its secrets count in
     std::unique_ptr<FollowedContexts> tls;
     std::vector<std::unique_ptr<RouteLease>> routes;
+    std::vector<std::unique_ptr<RouteScopesLease>> route_scopes;
     std::vector<std::unique_ptr<ExtensionLease>> extensions;
   };
   // One version of a listener. It goes with its last connection.
@@ -94,8 +101,7 @@ class DynamicListeners final : public xds::ResourceUser {
   void Settle();
 
   DynamicServices services_;
-  DynamicRoutes& routes_;
-  DynamicExtensions& extensions_;
+  Parts parts_;
   ListenerSet& listeners_;
   ListenerManagerStats stats_;
   OpenLogs open_logs_;

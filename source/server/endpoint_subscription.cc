@@ -22,7 +22,8 @@ void EndpointSubscription::Start() {
 std::vector<xds::ResourceError> EndpointSubscription::OnUpdate(const xds::ResourceUpdate& update) {
   std::vector<xds::ResourceError> errors = resource_.Offer(
       update, [this](std::string_view message) { return events_.take(*this, message); });
-  if (errors.empty()) Settle();
+  // Also when it was refused: as in Envoy nobody waits for a better one.
+  Settle();
   return errors;
 }
 

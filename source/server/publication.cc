@@ -46,10 +46,26 @@ void Publication::PutRoutes(const std::shared_ptr<const route::RouteSlot>& slot,
   ForEachWorker([slot, table](Worker& worker) { worker.PutRoutes(*slot, table); });
 }
 
+void Publication::PutScopes(const std::shared_ptr<const route::ScopeSlot>& slot,
+                            const std::shared_ptr<const route::ScopeTable>& table) {
+  Publish();
+  ForEachWorker([slot, table](Worker& worker) { worker.PutScopes(*slot, table); });
+}
+
 void Publication::PutFilter(const std::shared_ptr<const http::FilterSlot>& slot,
                             const http::FilterSlot::Version& version) {
   Publish();
   ForEachWorker([slot, version](const Worker& worker) { slot->Put(worker.index(), version); });
+}
+
+void Publication::AnswerCluster(const std::string& name) {
+  Publish();
+  ForEachWorker([name](Worker& worker) { worker.clusters().missing().OnAnswer(name); });
+}
+
+void Publication::AnswerHost(const std::shared_ptr<const route::RouteSlot>& slot,
+                             const std::string& host) {
+  ForEachWorker([slot, host](const Worker& worker) { slot->OnAnswer(worker.index(), host); });
 }
 
 void Publication::PutRuntime(const std::shared_ptr<const runtime::Snapshot>& snapshot) {

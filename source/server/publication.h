@@ -38,9 +38,15 @@ class Publication {
   void Publish();
   void PutRoutes(const std::shared_ptr<const route::RouteSlot>& slot,
                  const std::shared_ptr<const route::RouteTable>& table);
+  void PutScopes(const std::shared_ptr<const route::ScopeSlot>& slot,
+                 const std::shared_ptr<const route::ScopeTable>& table);
   void PutFilter(const std::shared_ptr<const http::FilterSlot>& slot,
                  const http::FilterSlot::Version& version);
+  // Requests that wait for that virtual host of the table look again.
+  void AnswerHost(const std::shared_ptr<const route::RouteSlot>& slot, const std::string& host);
   void PutRuntime(const std::shared_ptr<const runtime::Snapshot>& snapshot);
+  // Requests that wait for that cluster look again: it is there now, or there is none.
+  void AnswerCluster(const std::string& name);
   // From now on the workers' threads are theirs.
   void OnWorkersStarted() { workers_run_ = true; }
 

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "source/admin/admin_filter.h"
 #include "source/base/log.h"
@@ -46,6 +47,31 @@ uint64_t ResidentBytes() {
   uint64_t resident = 0;
   file >> size >> resident;
   return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+using Standings = absl::flat_hash_map<std::pair<xds::ResourceType, std::string_view>,
+                                      config::ShownResource::Standing>;
+
+// Those that are not as the dump has them anyway.
+Standings StandingsOf(const std::vector<xds::ResourceStatus>& statuses) {
+  Standings standings;
+  for (const xds::ResourceStatus& status : statuses) {
+    const std::pair key(status.type, std::string_view(status.name));
+    if (status.state == xds::ResourceStatus::State::kRequested) {
+      standings[key] = config::ShownResource::Standing::kRequested;
+    } else if (status.state == xds::ResourceStatus::State::kMissing) {
+      standings[key] = config::ShownResource::Standing::kMissing;
+    }
+  }
+  return standings;
+}
+
+void SetStandings(const Standings& standings, xds::ResourceType type,
+                  std::vector<config::ShownResource>& resources) {
+  for (config::ShownResource& resource : resources) {
+    const auto found = standings.find({type, resource.name});
+    if (found != standings.end()) resource.standing = found->second;
+  }
 }
 
 }  // namespace
@@ -156,12 +182,15 @@ void Server::MakeDynamicConfig() {
       listeners_,
       workers_.size(),
       [this](const auto& slot, const auto& table) { publication_.PutRoutes(slot, table); },
+      [this](const auto& slot, const std::string& host) { publication_.AnswerHost(slot, host); },
+      [this](const auto& slot, const auto& table) { publication_.PutScopes(slot, table); },
       [this](const http::FilterFactory& filter) { return log_files_.Open(filter); },
       [this](const auto& slot, const auto& version) { publication_.PutFilter(slot, version); },
       runtime_.layers(),
       [this](size_t layer, runtime::Snapshot::Values values) {
         runtime_.Put(layer, std::move(values));
-      }};
+      },
+      [this](const std::string& name) { publication_.AnswerCluster(name); }};
   setup.translator.context = std::move(bootstrap_.resources);
   setup.translator.unknown_fields = options_.dynamic_unknown_fields;
   setup.translator.on_unknown_fields = [this](size_t count) {
@@ -174,6 +203,9 @@ void Server::MakeDynamicConfig() {
   dynamic_ = std::make_unique<DynamicConfig>(
       std::move(setup),
       DynamicConfig::Services{sources, clusters_, tls_, warmer_, main_.dispatcher(), store_});
+  for (const auto& worker : workers_) {
+    worker->clusters().missing().SetFinder(&dynamic_->cluster_finder());
+  }
 }
 
 std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtractor& tags) {
@@ -226,6 +258,13 @@ absl::StatusOr<std::string> Server::DumpConfig(const admin::Parameters& paramete
   query.include_eds = admin::FindParameter(parameters, "include_eds") != nullptr;
   config::ShownResources shown = dynamic_->Show();
   shown.secrets = secrets_.Shown();
+  const std::vector<xds::ResourceStatus> statuses = sources_.Show();
+  const Standings standings = StandingsOf(statuses);
+  SetStandings(standings, xds::ResourceType::kCluster, shown.clusters);
+  SetStandings(standings, xds::ResourceType::kEndpoints, shown.endpoints);
+  SetStandings(standings, xds::ResourceType::kListener, shown.listeners);
+  SetStandings(standings, xds::ResourceType::kRoutes, shown.routes);
+  SetStandings(standings, xds::ResourceType::kExtension, shown.extensions);
   return options_.dumper->Dump(query, shown);
 }
 

@@ -115,6 +115,12 @@ void Worker::PutRoutes(const route::RouteSlot& slot,
   clusters_.ForgetPlaces();
 }
 
+void Worker::PutScopes(const route::ScopeSlot& slot,
+                       std::shared_ptr<const route::ScopeTable> table) {
+  slot.Put(index_, std::move(table));
+  clusters_.ForgetPlaces();
+}
+
 ActiveListener* Worker::FindListener(const net::Address& address) {
   const auto find = [this](const net::Address& at) -> ActiveListener* {
     const auto found = by_address_.find(at);

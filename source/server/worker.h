@@ -59,6 +59,9 @@ class Worker final : public ListenerDirectory, public WorkerFace {
   // Puts a route table into this worker's place of the slot.
   void PutRoutes(const route::RouteSlot& slot, std::shared_ptr<const route::RouteTable> table);
 
+  // As with a route table.
+  void PutScopes(const route::ScopeSlot& slot, std::shared_ptr<const route::ScopeTable> table);
+
   // ListenerDirectory: by the address, or else by the same port on all addresses.
   ActiveListener* FindListener(const net::Address& address) override;
   // WorkerFace

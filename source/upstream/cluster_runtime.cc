@@ -71,6 +71,7 @@ ClusterRuntime::ClusterRuntime(std::shared_ptr<const Cluster> cluster,
   if (config().original_destination.has_value()) {
     destinations_ = std::make_unique<Destinations>(*this);
   }
+  takes_any_ = !reads_requests() && !wants_passage_ && destinations_ == nullptr;
   http1_options_.max_headers = config().max_response_headers;
   http1_options_.max_header_bytes = config().max_response_header_bytes;
   http1_options_.name_case = config().name_case;
@@ -99,6 +100,7 @@ ClusterRuntime::~ClusterRuntime() {
 void ClusterRuntime::Adopt(std::shared_ptr<const Cluster> next) {
   cluster_ = std::move(next);
   balancer_ = MakeLoadBalancer(*cluster_, {worker_.random, worker_.runtime});
+  named_hosts_ = nullptr;
   last_host_ = nullptr;
   absl::flat_hash_set<const Host*> here;
   for (const auto& host : cluster_->hosts()) here.insert(host.get());
@@ -205,12 +207,28 @@ Pool* ClusterRuntime::PickPool(const HostWish& wish) {
   return host == nullptr ? nullptr : PoolOf(*host, wish);
 }
 
+const Host* ClusterRuntime::FindNamed(const http::OverrideHost& named) {
+  if (named_hosts_ == nullptr) named_hosts_ = std::make_unique<HostIndex>(cluster_->hosts());
+  return named_hosts_->Find(named);
+}
+
 // As Envoy: a host that is not wanted is chosen anew so many times, and taken then all the same.
 const Host* ClusterRuntime::PickHost(const HostWish& wish) {
   if (destinations_ != nullptr) {
     if (wish.destination != nullptr) return &destinations_->Find(*wish.destination);
     stats_.upstream_cx_none_healthy.Inc();
     return nullptr;
+  }
+  if (wish.named != nullptr) {
+    const Host* named = FindNamed(*wish.named);
+    if (named != nullptr &&
+        (config().balancing.override_statuses & Balancing::Bit(named->health())) != 0) {
+      return named;
+    }
+    if (wish.named->strict) {
+      stats_.upstream_cx_none_healthy.Inc();
+      return nullptr;
+    }
   }
   if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
   const Host* host = nullptr;

@@ -21,6 +21,7 @@
 #include "source/http/http1/client_codec.h"
 #include "source/http/http2/options.h"
 #include "source/http/metadata.h"
+#include "source/http/override_host.h"
 #include "source/net/passage.h"
 #include "source/runtime/process_state.h"
 #include "source/runtime/runtime.h"
@@ -28,6 +29,7 @@
 #include "source/upstream/cluster.h"
 #include "source/upstream/cluster_stats.h"
 #include "source/upstream/destinations.h"
+#include "source/upstream/host_index.h"
 #include "source/upstream/lb/load_balancer.h"
 #include "source/upstream/pool.h"
 
@@ -61,6 +63,8 @@ struct HostWish {
   bool http2 = false;  // the request came with HTTP/2: counts for clusters that follow it
   // Whom the request is for, where TLS goes by it; empty: by what is configured.
   std::string_view server_name = {};
+  // The host that a filter named; null: none. Where connections say where they go, they do.
+  const http::OverrideHost* named = nullptr;
 };
 
 class ClusterRuntime : public event::Deferred {
@@ -97,6 +101,11 @@ class ClusterRuntime : public event::Deferred {
   // (which is the same to requests, as in Envoy).
   Pool* PickPool();
   Pool* PickPool(const HostWish& wish);
+  // Nothing of a request or its connection counts in the choice of a host, unless a filter names
+  // one: PickPool() does.
+  bool takes_any() const { return takes_any_; }
+  // Whatever its health; null when the cluster has no such host.
+  const Host* FindNamed(const http::OverrideHost& named);
   // Requests' hashes decide which host they get.
   bool wants_hash() const { return cluster_->host_table() != nullptr; }
   // What is spoken to hosts depends on HostWish::http2.
@@ -201,7 +210,9 @@ class ClusterRuntime : public event::Deferred {
   // By HostConfig::transport; null: plaintext.
   std::vector<std::unique_ptr<net::TransportMaker>> transports_;
   std::unique_ptr<LoadBalancer> balancer_;
+  std::unique_ptr<HostIndex> named_hosts_;  // null: no request has named one
   bool wants_passage_ = false;
+  bool takes_any_ = false;
   Pools pools_[4];  // by priority; behind them those of HTTP/2 where requests decide
   event::TurnTask sweep_;
   std::vector<Pool*> empty_pools_;              // for the end of the turn

@@ -13,6 +13,7 @@ void ClusterSet::Apply(std::shared_ptr<const ClusterTable> table) {
   if (table == table_) return;
   ++generation_;
   const std::shared_ptr<const ClusterTable> before = std::exchange(table_, std::move(table));
+  missing_.OnTable(*table_);
   if (before == nullptr || runtimes_.empty()) return;
   table_->ForEachChange(*before,
                         [this](const Cluster& old, const std::shared_ptr<const Cluster>* now) {

@@ -15,6 +15,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "source/upstream/cluster_runtime.h"
 #include "source/upstream/cluster_table.h"
+#include "source/upstream/missing_clusters.h"
 
 namespace remora::upstream {
 
@@ -26,6 +27,8 @@ class ClusterSet {
   // Null when there is no such cluster.
   ClusterRuntime* Find(std::string_view name);
   const WorkerResources& worker() const { return worker_; }
+  // Requests that wait for clusters that are not here.
+  MissingClusters& missing() { return missing_; }
   // Ends all connections (the worker is going).
   void Clear();
   // Changes with everything that makes an earlier Find's result void.
@@ -47,6 +50,7 @@ class ClusterSet {
   // Left the table while requests were using them; each goes when its last one has.
   std::vector<std::unique_ptr<ClusterRuntime>> retired_;
   event::TurnTask sweep_;
+  MissingClusters missing_;
 };
 
 }  // namespace remora::upstream

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 
+#include "source/http/metadata.h"
 #include "source/net/address.h"
 
 namespace remora::upstream {
@@ -42,12 +43,15 @@ struct HostConfig {
   uint32_t priority = 0;
   HealthStatus health = HealthStatus::kUnknown;
   Locality locality;
+  std::shared_ptr<const http::Metadata> metadata = nullptr;  // null: none
   uint32_t transport = 0;  // 0: the cluster's own, n: its transport_matches[n - 1]
 
   // The same endpoint, reached in the same way; weight and health may differ.
   bool SameEndpoint(const HostConfig& other) const {
     return address == other.address && hostname == other.hostname && priority == other.priority &&
-           locality == other.locality && transport == other.transport;
+           locality == other.locality && transport == other.transport &&
+           (metadata == other.metadata ||
+            (metadata != nullptr && other.metadata != nullptr && *metadata == *other.metadata));
   }
 };
 

@@ -79,8 +79,15 @@ void AddOffer(ResourceProto& wrapped, size_t index, Response& response) {
   if (wrapped.has_ttl()) {
     offer.ttl = google::protobuf::util::TimeUtil::DurationToNanoseconds(wrapped.ttl());
   }
+  offer.aliases.assign(wrapped.aliases().begin(), wrapped.aliases().end());
   if (wrapped.has_resource()) {
     return AddMessage(*wrapped.mutable_resource(), index, std::move(offer), response);
+  }
+  // There is none of that host.
+  if (!wrapped.has_ttl() && response.type_url == TypeUrl(ResourceType::kVirtualHosts)) {
+    response.removed.push_back(std::move(offer.name));
+    for (std::string& alias : offer.aliases) response.removed.push_back(std::move(alias));
+    return;
   }
   if (offer.name.empty() || !wrapped.has_ttl()) {
     return Refuse(std::move(offer.name), index, "has neither a resource nor a ttl", response);

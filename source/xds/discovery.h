@@ -44,7 +44,8 @@ struct Offer {
   std::string version = {};
   std::string bytes = {};
   std::optional<event::Duration> ttl = {};
-  bool heartbeat = false;  // there are no bytes: it is as it was
+  bool heartbeat = false;                 // there are no bytes: it is as it was
+  std::vector<std::string> aliases = {};  // delta: other names that it was asked for by
 };
 
 struct Response {

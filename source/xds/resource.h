@@ -44,7 +44,8 @@ struct Resource {
   std::string_view version;  // SotW: of the response; delta: the resource's own
   // The message inside the Any, without TypedStruct and without the Resource around it.
   std::string_view bytes;
-  uint64_t hash = 0;  // of the bytes
+  uint64_t hash = 0;                           // of the bytes
+  absl::Span<const std::string> aliases = {};  // other names that it may be asked for by
 };
 
 struct ResourceError {

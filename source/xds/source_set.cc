@@ -10,7 +10,10 @@ namespace remora::xds {
 
 SourceSet::SourceSet(std::optional<config::ApiSource> ads, std::string node,
                      const Services& services)
-    : node_(std::move(node)), services_(services), sweep_(&OnTurnEnd, this) {
+    : node_(std::move(node)),
+      services_(services),
+      google_(services.dispatcher, services.clusters.worker().blocks, services.stats),
+      sweep_(&OnTurnEnd, this) {
   if (!ads.has_value()) return;
   ads_ = std::make_unique<StreamSource>(*std::move(ads), std::nullopt, "", StreamServices());
 }

@@ -72,6 +72,7 @@ class SourceSet final : public Sources {
   SourceServices StreamServices() {
     return {services_.dispatcher,
             services_.clusters,
+            google_,
             services_.stats,
             random_,
             node_,
@@ -81,6 +82,7 @@ class SourceSet final : public Sources {
 
   const std::string node_;
   Services services_;
+  grpc::GoogleClient google_;
   base::Random random_;
   Pauses pauses_;
   std::function<void()> on_taken_;

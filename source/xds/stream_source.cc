@@ -143,7 +143,9 @@ void StreamSource::Open() {
     patience_.Arm(services_.dispatcher.now() + kPatience);
   }
   node_sent_ = false;
-  stream_ = grpc::Stream::Open(services_.clusters, service(), Method(), *this);
+  stream_ = service().google.has_value()
+                ? services_.google.Open(service(), Method(), *this)
+                : grpc::Stream::Open(services_.clusters, service(), Method(), *this);
 }
 
 // Sends what the states want said, in their order.
@@ -263,7 +265,7 @@ void StreamSource::Lose(const std::string& why) {
     for (Watch* watch : state->watches()) watch->OnSourceFailed();
   }
   ++failures_;
-  trouble_ = Concat(service().cluster, ": ", why);
+  trouble_ = Concat(service().name(), ": ", why);
   LogTrouble();
   next_service_ = (next_service_ + 1) % source_.services.size();
   if (failures_ >= source_.services.size()) absent_ = true;

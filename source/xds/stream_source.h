@@ -26,6 +26,7 @@
 #include "source/event/back_off.h"
 #include "source/event/dispatcher.h"
 #include "source/event/token_bucket.h"
+#include "source/grpc/google_client.h"
 #include "source/grpc/stream.h"
 #include "source/stats/store.h"
 #include "source/xds/snapshot_shelf.h"
@@ -48,6 +49,7 @@ class Pauses {
 struct SourceServices {
   event::Dispatcher& dispatcher;
   upstream::ClusterSet& clusters;  // main's
+  grpc::GoogleClient& google;
   stats::Store& stats;
   base::Random& random;
   const std::string& node;  // a serialized envoy.config.core.v3.Node

@@ -27,6 +27,10 @@ class Subscription {
   // The names wanted from now on; not for wildcard ones. Names that leave are unsubscribed, and
   // forgotten.
   virtual void SetNames(std::vector<std::string> names) = 0;
+  // One more, or one less of them, also of wildcard ones: what a source only gives to who asks for
+  // it by name.
+  virtual void AddName(const std::string& name) = 0;
+  virtual void DropName(const std::string& name) = 0;
 };
 
 class Sources {

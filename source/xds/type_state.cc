@@ -30,6 +30,14 @@ void Shrink(Table& table) {
   if (table.size() < table.capacity() / 8) table.rehash(0);
 }
 
+// What tells one version from another.
+uint64_t HashOf(const Offer& offer) {
+  uint64_t hash = base::XxHash64(offer.bytes);
+  // Who asks by another name has to be told that this is it.
+  for (const std::string& alias : offer.aliases) hash = hash * 31 + base::XxHash64(alias);
+  return hash;
+}
+
 void EraseOne(std::vector<Watch*>& watches, const Watch* watch) {
   watches.erase(std::remove(watches.begin(), watches.end(), watch), watches.end());
 }
@@ -234,6 +242,10 @@ void TypeState::SortOffers(const Response& response, event::TimePoint now, Sorti
     const Offer& offer = response.offers[i];
     const auto name = names_.find(offer.name);
     if (name != names_.end()) name->second.told = true;
+    for (const std::string& alias : offer.aliases) {
+      const auto other = names_.find(alias);
+      if (other != names_.end()) other->second.told = true;
+    }
     if (sorting.counts[offer.name] > 1) {
       if (duplicates.insert(offer.name).second) {
         sorting.errors.push_back(
@@ -246,7 +258,7 @@ void TypeState::SortOffers(const Response& response, event::TimePoint now, Sorti
       SetExpiry(offer.name, held->second, offer.ttl.has_value() ? now + *offer.ttl : 0);
     }
     if (offer.heartbeat) continue;
-    const uint64_t hash = base::XxHash64(offer.bytes);
+    const uint64_t hash = HashOf(offer);
     if (held != held_.end() && held->second.hash == hash) {
       held->second.version = offer.version;
       held->second.restored = false;
@@ -291,13 +303,16 @@ std::vector<TypeState::Part> TypeState::MakeParts(const Response& response,
     if (wildcard_ != nullptr) put(part(wildcard_));
     const auto at = names_.find(name);
     if (at == names_.end()) return;
-    for (Watch* watch : at->second.watches) put(part(watch));
+    for (Watch* watch : at->second.watches) {
+      if (watch != wildcard_) put(part(watch));
+    }
   };
   if (wildcard_ != nullptr) part(wildcard_);  // for the version alone, too
   for (const Offer& offer : response.offers) each(offer.name, [](Part&) {});
   for (size_t i = 0; i < sorting.changed.size(); ++i) {
     const Offer& offer = response.offers[sorting.changed[i]];
-    const Resource resource = {offer.name, offer.version, offer.bytes, sorting.hashes[i]};
+    const Resource resource = {offer.name, offer.version, offer.bytes, sorting.hashes[i],
+                               offer.aliases};
     each(offer.name, [&resource](Part& to) { to.changed.push_back(resource); });
   }
   for (const std::string& name : sorting.removed) {

@@ -55,7 +55,22 @@ void WatchSubscription::SetNames(std::vector<std::string> names) {
     state_.Unwant(*this, name);
     changed = true;
   }
-  if (!changed) return;
+  if (changed) OnNamesChanged(std::move(added));
+}
+
+void WatchSubscription::AddName(const std::string& name) {
+  if (!names_.insert(name).second || !started_) return;
+  state_.Want(*this, name);
+  OnNamesChanged({name});
+}
+
+void WatchSubscription::DropName(const std::string& name) {
+  if (names_.erase(name) == 0 || !started_) return;
+  state_.Unwant(*this, name);
+  OnNamesChanged({});
+}
+
+void WatchSubscription::OnNamesChanged(std::vector<std::string> added) {
   if (!is_file_) record_.OnAttempt();
   if (!added.empty()) Await(std::move(added));
   source_.Wake();

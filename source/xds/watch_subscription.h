@@ -40,6 +40,8 @@ class WatchSubscription final : public Subscription, private Watch {
   // Subscription
   void Start() override;
   void SetNames(std::vector<std::string> names) override;
+  void AddName(const std::string& name) override;
+  void DropName(const std::string& name) override;
 
  private:
   // Names that came together, and how long they may be waited for.
@@ -55,6 +57,7 @@ class WatchSubscription final : public Subscription, private Watch {
   void OnOutcome(std::string_view version, const std::vector<ResourceError>& errors) override;
   void OnSourceFailed() override { record_.OnFailed(); }
 
+  void OnNamesChanged(std::vector<std::string> added);
   void Await(std::vector<std::string> names);
   void OnTimeout();
 

@@ -99,6 +99,9 @@ def _manager(case, with_log):
         "route_config": "route_config:\n" + _indent(route_config, 2),
         "http_filters": "http_filters:\n" + config.get("filters", "") + _ROUTER,
     }
+    if "scoped_routes" in config:
+        del hcm["route_config"]
+        hcm["scoped_routes"] = "scoped_routes:\n" + _indent(config["scoped_routes"], 2)
     if with_log:
         hcm["access_log"] = "access_log:\n" + _log(case)
     return _merge(config.get("hcm", ""), hcm)

@@ -4,6 +4,7 @@ A case is configuration (pieces of YAML), what clients do, what upstreams answer
 differ. All of it is text; nothing here knows HTTP or YAML.
 """
 
+import base64
 import dataclasses
 import os
 import re
@@ -11,7 +12,7 @@ import re
 import secure
 
 CONFIG_SECTIONS = ("tcp", "chains", "hcm", "routes", "vhost", "virtual_hosts", "route_config",
-                   "filters", "listener", "access_log", "downstream_tls")
+                   "scoped_routes", "filters", "listener", "access_log", "downstream_tls")
 NAME = re.compile(r"\$\{(?!log\b|certs\b|hash_)(\w+)\}")
 _ESCAPE = re.compile(r"\\(?:\{(?P<text>(?:[^}\\]|\\.)*?)\*(?P<times>\d+)\}|x(?P<hex>[0-9a-fA-F]{2})"
                      r"|(?P<one>[rnt0s\\|]))")
@@ -20,6 +21,8 @@ _ONE = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "s": b" ", "\\": b"\\", 
 
 # The port of an upstream, in bytes that are sent and, as text, in the configuration.
 PORT = re.compile(rb"@\{(\w+)\}")
+# What is sent in base64, once ports are known.
+_BASE64 = re.compile(rb"@\{base64 ([^{}]*)\}")
 _HTTP_OPTIONS = '''typed_extension_protocol_options:
   envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
     "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
@@ -46,9 +49,11 @@ class Step:
 
 
 def with_ports(steps, ports):
-    """The steps with the upstreams' ports in what is sent: `@{up}`."""
-    return [Step(step.what, PORT.sub(lambda found: b"%d" % ports[found[1].decode()], step.value))
-            if step.what == "send" else step for step in steps]
+    """The steps with the upstreams' ports in what is sent: `@{up}`, `@{base64 127.0.0.1:@{up}}`."""
+    def ready(text):
+        text = PORT.sub(lambda found: b"%d" % ports[found[1].decode()], text)
+        return _BASE64.sub(lambda found: base64.b64encode(found[1]), text)
+    return [Step(step.what, ready(step.value)) if step.what == "send" else step for step in steps]
 
 
 @dataclasses.dataclass

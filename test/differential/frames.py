@@ -25,7 +25,8 @@ class Malformed(Exception):
     """A line that is no frame."""
 
 
-def _frame(kind, flags, stream, payload):
+def frame(kind, flags, stream, payload):
+    """A frame's bytes."""
     return (len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big")
             + payload)
 
@@ -55,32 +56,32 @@ def encode(line, unescape):
     kind, *words = line.split(" ")
     flags = 0
     if kind == "PING":
-        return _frame(PING, 0, 0, b"12345678")
+        return frame(PING, 0, 0, b"12345678")
     if kind == "SETTINGS":
         entries = [word.partition("=") for word in words]
-        return _frame(SETTINGS, 0, 0, b"".join(
+        return frame(SETTINGS, 0, 0, b"".join(
             int(name).to_bytes(2, "big") + int(value).to_bytes(4, "big")
             for name, _, value in entries))
     if kind == "RAW":
         number, flags, stream = map(int, words[:3])
-        return _frame(number, flags, stream, unescape(" ".join(words[3:])))
+        return frame(number, flags, stream, unescape(" ".join(words[3:])))
     if kind == "GOAWAY":
         last = int(words[1]) if len(words) > 1 else 0
-        return _frame(GOAWAY, 0, 0, last.to_bytes(4, "big") + int(words[0]).to_bytes(4, "big"))
+        return frame(GOAWAY, 0, 0, last.to_bytes(4, "big") + int(words[0]).to_bytes(4, "big"))
     stream = int(words.pop(0))
     if kind == "RST_STREAM":
-        return _frame(RST_STREAM, 0, stream, int(words[0]).to_bytes(4, "big"))
+        return frame(RST_STREAM, 0, stream, int(words[0]).to_bytes(4, "big"))
     if kind == "WINDOW_UPDATE":
-        return _frame(WINDOW_UPDATE, 0, stream, int(words[0]).to_bytes(4, "big"))
+        return frame(WINDOW_UPDATE, 0, stream, int(words[0]).to_bytes(4, "big"))
     if kind == "PRIORITY":
-        return _frame(PRIORITY, 0, stream, int(words[0]).to_bytes(4, "big") + b"\x10")
+        return frame(PRIORITY, 0, stream, int(words[0]).to_bytes(4, "big") + b"\x10")
     if words and words[0] == "end":
         flags = _END_STREAM
         del words[0]
     if kind == "DATA":
-        return _frame(DATA, flags, stream, unescape(" ".join(words)))
+        return frame(DATA, flags, stream, unescape(" ".join(words)))
     if kind == "HEADERS":
-        return _frame(HEADERS, flags | _END_HEADERS, stream, _block(map(unescape, words)))
+        return frame(HEADERS, flags | _END_HEADERS, stream, _block(map(unescape, words)))
     raise Malformed(f"no frame: {line}")
 
 

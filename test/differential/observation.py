@@ -11,6 +11,8 @@
 What may be different each time (dates, identifiers, ports, times) is replaced by a word.
 """
 
+import base64
+import binascii
 import collections
 import hashlib
 import json
@@ -22,6 +24,9 @@ _DATE = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\
 # Values that are a time taken.
 _TIMES = {"x-envoy-upstream-service-time"}
 _LONG = 400
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{12,}={0,2}")
+# Of the cookie of stateful_session: when it expires.
+_EXPIRES = re.compile(r"\x10[\x80-\xff]{4}.$", re.DOTALL)
 
 # Counters that differ by design or by the moment, for every case. Names are patterns, without the
 # prefix of the case.
@@ -67,8 +72,21 @@ class Run:
         for port, name in self._ports:
             text = re.sub(rf"(?<=[: ]){port}\b", name, text)
         text = re.sub(r"\b(127\.0\.0\.\d+:)(3[2-9]|[45]\d|60)\d{3}\b", r"\1<port>", text)
+        text = _BASE64.sub(self._decoded, text)
         return re.sub(rf"\b{re.escape(self.case.id)}_(\w+)", r"${\1}", text).replace(
             self.case.id, "<case>")
+
+    def _decoded(self, found):
+        """Base64 with an upstream's address in it (a session's state), in words."""
+        try:
+            text = base64.b64decode(found[0], validate=True).decode("latin-1")
+        except binascii.Error:
+            return found[0]
+        for port, name in self._ports:
+            if f"127.0.0.1:{port}" in text:
+                text = _EXPIRES.sub("<expires>", text).replace(f":{port}", f":{name}")
+                return f"<base64 of {ascii(text)}>"
+        return found[0]
 
     def _value(self, name, value):
         if name.lower() in _TIMES and re.fullmatch(r"\d+", value):

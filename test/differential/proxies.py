@@ -56,7 +56,8 @@ class Proxy:
         wrong = wrong or [line for line in lines if "warning" not in line]
         return " / ".join(line.replace(self._config + ":", "line ") for line in wrong[-3:])[-600:]
 
-    def start(self, yaml):
+    def start(self, yaml, live=True):
+        """Until it serves; without `live`, until its admin interface does."""
         self._write(yaml)
         address_file = os.path.join(self.folder, "admin")
         if os.path.exists(address_file):
@@ -67,7 +68,7 @@ class Proxy:
                                  "--file-flush-interval-msec", "200"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent)
         deadline = time.monotonic() + 60
-        while not self._is_ready(address_file):
+        while not self._is_ready(address_file, live):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise Failure(f"{self.kind} did not start:\n{self.log_tail()}")
             time.sleep(0.02)
@@ -76,10 +77,12 @@ class Proxy:
             port = listener["local_address"]["socket_address"]["port_value"]
             self.ports[listener["name"]] = port
 
-    def _is_ready(self, address_file):
+    def _is_ready(self, address_file, live):
         try:
             with open(address_file, encoding="utf-8") as file:
                 self._admin = file.read().strip()
+            if not live:
+                return bool(self._admin) and bool(self.admin("/server_info"))
             return bool(self._admin) and self.admin("/ready").strip() == "LIVE"
         except OSError:
             return False

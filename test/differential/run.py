@@ -19,6 +19,7 @@ import time
 
 import bootstrap
 import casefile
+import discovery
 import observation
 import peers
 import proxies
@@ -30,6 +31,8 @@ DIFFERENCES = os.path.join(HERE, "..", "..", "docs", "differences.md")
 _NOT_SUPPORTED = re.compile("not supported|Not supported")
 # How long a connection is watched before it counts as kept open.
 QUIET = 0.3
+# Cases with a process of each proxy of their own, at a time.
+_DISCOVERY_JOBS = 6
 # The second look at what differed: slower, nothing else running.
 PATIENT = 4.0
 
@@ -246,8 +249,17 @@ def _chosen(arguments):
                  if not arguments.cases or any(map(case.is_called, arguments.cases))]
         if cases:
             found.append((group, cases))
-    if not found:
-        raise casefile.Malformed("no case is called " + " or ".join(arguments.cases))
+    return found
+
+
+def _chosen_discovery(arguments):
+    """[(file, [case])] of those with a control plane."""
+    found = []
+    for path in sorted(glob.glob(os.path.join(HERE, "cases", "*.plane"))):
+        cases = [case for case in discovery.read(path)
+                 if not arguments.cases or any(map(case.is_called, arguments.cases))]
+        if cases:
+            found.append((path, cases))
     return found
 
 
@@ -311,6 +323,21 @@ async def _run_group(suite, group, cases, arguments, documented):
     return outcomes
 
 
+def _run_discovery(arguments, cases, folder, documented):
+    outcomes = {case.id: Outcome(case) for case in cases}
+    discovery.run(arguments, cases, outcomes, folder, _DISCOVERY_JOBS)
+    for outcome in outcomes.values():
+        outcome.judge(documented)
+    again = [outcome.case for outcome in outcomes.values() if outcome.problems]
+    if again and arguments.remora and not arguments.once:
+        second = {case.id: Outcome(case) for case in again}
+        discovery.run(arguments, again, second, folder, 1)
+        for outcome in second.values():
+            outcome.judge(documented)
+        outcomes.update(second)
+    return outcomes
+
+
 def _compare(arguments):
     with open(DIFFERENCES, encoding="utf-8") as text:
         documented = text.read()
@@ -319,7 +346,9 @@ def _compare(arguments):
         with_log = _logs_supported(arguments, folder)
         if not with_log:
             print("this build has no access log: log lines are not compared")
-        chosen = _chosen(arguments)
+        chosen, with_plane = _chosen(arguments), _chosen_discovery(arguments)
+        if not chosen and not with_plane:
+            raise casefile.Malformed("no case is called " + " or ".join(arguments.cases))
         if any(case.needs_certificates for _, cases in chosen for case in cases):
             secure.make_certificates(os.path.join(folder, "certs"))
         for group, cases in chosen:
@@ -329,6 +358,12 @@ def _compare(arguments):
             for outcome in outcomes.values():
                 report.add(outcome)
             print(f"{os.path.basename(group.file)}: {len(cases)} cases in "
+                  f"{time.monotonic() - begun:.1f} s", flush=True)
+        for path, cases in with_plane:
+            begun = time.monotonic()
+            for outcome in _run_discovery(arguments, cases, folder, documented).values():
+                report.add(outcome)
+            print(f"{os.path.basename(path)}: {len(cases)} cases in "
                   f"{time.monotonic() - begun:.1f} s", flush=True)
     print(f"{sum(report.counts.values())} cases: "
           + ", ".join(f"{count} {kind}" for kind, count in report.counts.items()))

@@ -23,10 +23,13 @@ TEST_CASE("registry: what this binary can do, in order") {
         "envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute\n"
         "envoy.extensions.filters.http.buffer.v3.Buffer per route "
         "envoy.extensions.filters.http.buffer.v3.BufferPerRoute\n"
+        "envoy.extensions.filters.http.compressor.v3.Compressor per route "
+        "envoy.extensions.filters.http.compressor.v3.CompressorPerRoute\n"
         "envoy.extensions.filters.http.cors.v3.Cors per route "
         "envoy.extensions.filters.http.cors.v3.CorsPolicy\n"
         "envoy.extensions.filters.http.csrf.v3.CsrfPolicy per route "
         "envoy.extensions.filters.http.csrf.v3.CsrfPolicy\n"
+        "envoy.extensions.filters.http.decompressor.v3.Decompressor\n"
         "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter per route "
         "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute\n"
         "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz per route "
@@ -47,11 +50,17 @@ TEST_CASE("registry: what this binary can do, in order") {
         "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig\n"
         "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit per route "
         "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit\n"
+        "envoy.extensions.filters.http.on_demand.v3.OnDemand per route "
+        "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig\n"
         "envoy.extensions.filters.http.rbac.v3.RBAC per route "
         "envoy.extensions.filters.http.rbac.v3.RBACPerRoute\n"
         "envoy.extensions.filters.http.router.v3.Router (terminal)\n"
+        "remora.extensions.filters.http.session_affinity.v1.SessionAffinity per route "
+        "remora.extensions.filters.http.session_affinity.v1.SessionAffinityPerRoute\n"
         "envoy.extensions.filters.http.set_metadata.v3.Config per route "
-        "envoy.extensions.filters.http.set_metadata.v3.Config\n");
+        "envoy.extensions.filters.http.set_metadata.v3.Config\n"
+        "envoy.extensions.filters.http.stateful_session.v3.StatefulSession per route "
+        "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute\n");
 }
 
 TEST_CASE("registry: what is listed is there, and what is there is listed") {

@@ -16,6 +16,8 @@ class Sources::Handle final : public xds::Subscription {
   void SetNames(std::vector<std::string> names) override {
     sources_.Find(id_)->names = std::move(names);
   }
+  void AddName(const std::string& name) override { sources_.Find(id_)->names.push_back(name); }
+  void DropName(const std::string& name) override { std::erase(sources_.Find(id_)->names, name); }
 
  private:
   Sources& sources_;
@@ -75,7 +77,9 @@ void Sources::TimeOut(xds::ResourceType type) {
   }
   for (const uint64_t id : ids) {
     Wish* wish = Find(id);
-    if (wish != nullptr) wish->user->OnFetchTimeout(wish->names);
+    if (wish == nullptr) continue;
+    const std::vector<std::string> names = wish->names;  // the user may change them
+    wish->user->OnFetchTimeout(names);
   }
 }
 

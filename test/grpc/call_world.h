@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "source/grpc/google_client.h"
 #include "source/grpc/stream.h"
 #include "source/grpc/unary_call.h"
 #include "source/stats/store.h"
@@ -80,6 +81,8 @@ class NotedStream final : public StreamUser {
   NotedStream(CallWorld& world, const Service& service, std::string_view path)
       : stream(Stream::Open(world.clusters, service, path, *this)) {}
   NotedStream(CallWorld& world, std::string_view path) : NotedStream(world, world.service, path) {}
+  NotedStream(GoogleClient& client, const Service& service, std::string_view path)
+      : stream(client.Open(service, path, *this)) {}
 
   void OnInitialMetadata(const http::HeaderMap& fields) override {
     if (const http::HeaderEntry* field = fields.Find("x-got")) got = std::string(field->value());

@@ -236,6 +236,11 @@ size_t RealServer::calls() const {
   return state_->calls;
 }
 
+size_t RealServer::cancelled() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->cancelled;
+}
+
 void RealServer::AwaitCancelled(size_t count) const {
   state_->Await("a cancelled call", [&] { return state_->cancelled >= count; });
 }

@@ -41,6 +41,7 @@ class RealServer {
   std::vector<std::string> AwaitMessages(size_t count) const;
   // Calls that were begun, and those that their clients gave up.
   size_t calls() const;
+  size_t cancelled() const;
   void AwaitCancelled(size_t count) const;
   // The authority and content-type-free metadata of the last call, "name=value" sorted.
   std::vector<std::string> last_fields() const;

@@ -27,6 +27,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools", "bench"))
 
 import counts  # pylint: disable=wrong-import-position
 import discovery  # pylint: disable=wrong-import-position
+import extras  # pylint: disable=wrong-import-position
 import process  # pylint: disable=wrong-import-position
 import subjects  # pylint: disable=wrong-import-position
 
@@ -83,11 +84,11 @@ class Server:
         if access_log:
             if STAT_PREFIX not in text:
                 raise process.Failure(f"{source} has no place for an access log")
-            text = text.replace(STAT_PREFIX, STAT_PREFIX + subjects.access_log(access_log))
+            text = text.replace(STAT_PREFIX, STAT_PREFIX + extras.access_log(access_log))
         if idle_filters:
             if HTTP_FILTERS not in text:
                 raise process.Failure(f"{source} has no place for filters")
-            text = text.replace(HTTP_FILTERS, HTTP_FILTERS + subjects.idle_filters(idle_filters))
+            text = text.replace(HTTP_FILTERS, HTTP_FILTERS + extras.idle_filters(idle_filters))
         with open(config, "w", encoding="utf-8") as out:
             out.write(text)
         argv = [*prefix, binary, "-c", config, "--concurrency", "1", "--disable-hot-restart",
@@ -299,7 +300,7 @@ class Budgets:
         """What twenty changes of heads add."""
         without, with_changes = (
             self._count(f"changes-{bool(changes)}", changes=changes)["instructions"]
-            for changes in ("", "\n" + subjects.twenty_changes(16).rstrip("\n")))
+            for changes in ("", "\n" + extras.twenty_changes(16).rstrip("\n")))
         self.values["header_changes_20"] = with_changes - without
 
     def filters(self):

@@ -89,6 +89,10 @@ Client::Request Client::MakeRequest(bool last) {
                      (exchange.http10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   head += (Chance(50) ? "host: " : "Host:  ") + exchange.authority + "\r\n";
   head += "x-sim-id: " + std::to_string(exchange.id) + "\r\n";
+  if (!habits_.instances.empty() && Chance(60)) {
+    exchange.instance = habits_.instances[random_.Below(habits_.instances.size())];
+    head += "cookie: session=1; __VCAP_ID__=" + std::to_string(exchange.instance) + "\r\n";
+  }
   if (Chance(20)) head += "x-fill: " + std::string(random_.Below(3000), 'f') + "\r\n";
   if (Chance(10)) head += "connection: x-drop, keep-alive\r\nx-drop: 1\r\nkeep-alive: 5\r\n";
   if (last && ending_ != Ending::kStay && Chance(15)) head += "connection: close\r\n";

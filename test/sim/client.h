@@ -23,7 +23,8 @@ struct ClientHabits {
   const std::vector<std::string>* broken = nullptr;  // texts that are no good requests
   std::vector<std::string> paths;                    // what to ask for
   size_t largest_body = 64 * 1024;
-  bool tunnels = false;  // may ask for upgrades and CONNECT
+  bool tunnels = false;             // may ask for upgrades and CONNECT
+  std::vector<uint16_t> instances;  // has sessions with these upstreams
 };
 
 class Client {

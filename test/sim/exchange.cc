@@ -125,6 +125,12 @@ void Ledger::CheckResponse(Exchange& exchange, const harness::Message& got) {
     return;
   }
   const Attempt& attempt = exchange.attempts[number];
+  if (exchange.instance != 0 && attempt.plain) {
+    const std::string other = "__VCAP_ID__=" + std::to_string(attempt.port) + "; Path=/; HttpOnly";
+    if (got.Get("set-cookie") != (attempt.port == exchange.instance ? "" : other)) {
+      Violation(name + ": wrong cookie " + std::string(got.Get("set-cookie")));
+    }
+  }
   if (got.status != attempt.status) {
     Violation(name + ": status " + std::to_string(got.status) + " instead of " +
               std::to_string(attempt.status));

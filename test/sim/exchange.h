@@ -57,6 +57,7 @@ struct Exchange {
   event::TimePoint sent_at = 0;
   Tunnel tunnel;
   uint32_t mirrored = 0;  // copies that arrived
+  uint16_t instance = 0;  // the upstream that its session cookies name, by port; 0: none
   bool excused = false;   // its client or its connection gave up: no answer is owed
   std::vector<Attempt> attempts;
   Outcome outcome = Outcome::kNone;

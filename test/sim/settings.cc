@@ -114,6 +114,16 @@ class Writer {
            "              filter_enforced: { default_value: { numerator: 100 } }\n";
   }
 
+  // Clients say which upstream their session belongs to, of whatever cluster it is.
+  std::string Affinity() {
+    for (size_t i = 0; i < settings_.hosts; ++i) {
+      settings_.clients.instances.push_back(static_cast<uint16_t>(kFirstUpstreamPort + i));
+    }
+    return "          - name: session_affinity\n            typed_config:\n"
+           "              \"@type\": type.googleapis.com/remora.extensions.filters.http."
+           "session_affinity.v1.SessionAffinity\n              session_cookies: [ session ]\n";
+  }
+
   std::string Listener(const std::string& limit) {
     // What is held of a body must fit, or the answer is 413 or 500.
     const std::string bound = settings_.shakes ? "" : limit;
@@ -151,6 +161,7 @@ class Writer {
           "                direct_response: { status: 200, body: { inline_string: direct } }\n";
     }
     text += "          http_filters:\n";
+    if (Chance(30)) text += Affinity();
     if (!settings_.clean && Chance(15)) text += RateLimit();
     if (!settings_.clean && !settings_.clients.tunnels && Chance(15)) {
       settings_.buffers = true;
@@ -186,9 +197,12 @@ class Writer {
     text += " }\n    load_assignment:\n      cluster_name: " + name +
             "\n      endpoints:\n      - lb_endpoints:\n";
     for (size_t i = first; i < end; ++i) {
+      const std::string port = Number(kFirstUpstreamPort + i);
       text +=
           "        - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: " +
-          Number(kFirstUpstreamPort + i) + " } } }\n";
+          port +
+          " } } }\n          metadata: { filter_metadata: { remora.affinity: { instance_id: \"" +
+          port + "\" } } }\n";
     }
     return text;
   }

@@ -228,7 +228,18 @@ void Simulation::CheckAnswers() {
       Violation(name + ": answered " + std::to_string(exchange.status) +
                 " though nothing was wrong");
     }
+    if (settings_.clean && !exchange.attempts.empty() && HasInstance(exchange) &&
+        exchange.attempts.front().port != exchange.instance) {
+      Violation(name + ": went to another instance");
+    }
   }
+}
+
+// The upstream that the session of the request names is one of its cluster's: the last is b's.
+bool Simulation::HasInstance(const Exchange& exchange) const {
+  if (exchange.instance == 0) return false;
+  const bool last = exchange.instance == kFirstUpstreamPort + settings_.hosts - 1;
+  return exchange.target.starts_with(last ? "/b" : "/a");
 }
 
 void Simulation::CheckStatistics(const stats::Snapshot& snapshot, bool at_end) {

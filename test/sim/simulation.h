@@ -63,6 +63,7 @@ class Simulation final : private Remote {
   void CheckTurn();
   void CheckQuiet();
   void CheckAnswers();
+  bool HasInstance(const Exchange& exchange) const;
   void CheckStatistics(const stats::Snapshot& snapshot, bool at_end);
   void CheckLog(const std::string& log, uint64_t requests);
   void CheckEmpty();

@@ -138,6 +138,18 @@ TEST_CASE("A response of what has changed") {
   CHECK_FALSE(DecodeDelta("garbage", "").ok());
 }
 
+TEST_CASE("Delta: a virtual host without a message is none") {
+  envoy::service::discovery::v3::DeltaDiscoveryResponse message;
+  auto* resource = message.add_resources();
+  resource->set_name("r/a");
+  resource->add_aliases("r/b");
+  const absl::StatusOr<Response> response =
+      DecodeDelta(message.SerializeAsString(), TypeUrl(ResourceType::kVirtualHosts));
+  REQUIRE(response.ok());
+  CHECK(Offers(*response) == "");
+  CHECK(response->removed == std::vector<std::string>{"r/a", "r/b"});
+}
+
 TEST_CASE("A resource written as a TypedStruct, and one that holds such") {
   ::xds::type::v3::TypedStruct typed;
   typed.set_type_url("envoy.config.cluster.v3.Cluster");

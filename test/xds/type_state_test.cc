@@ -265,6 +265,38 @@ TEST_CASE("A wildcard beside names") {
   CHECK(Next(state) == "v= names=a held=a:1 nonce=");
 }
 
+TEST_CASE("A wildcard that wants names too gets each resource once") {
+  TypeState state(ResourceType::kVirtualHosts, Flavour::kDelta);
+  NotedWatch watch(true);
+  state.Add(watch);
+  state.OnStreamOpened();
+  CHECK(Next(state) == "v= names= nonce=");
+  state.Want(watch, "r/a");
+  CHECK(Next(state) == "v= names=r/a nonce=");
+  state.OnResponse(Make("1", {{"r/a", "A"}, {"r/b", "B"}}), 0);
+  CHECK(watch.Take() == "+r/a=A +r/b=B @1 ");
+  CHECK(state.IsTold("r/a"));
+  CHECK(Next(state) == "v= names= nonce=n1");
+  state.Unwant(watch, "r/a");
+  CHECK(Next(state) == "v= names= -r/a nonce=");
+}
+
+TEST_CASE("A resource answers for its aliases, and is another one with others") {
+  TypeState state(ResourceType::kVirtualHosts, Flavour::kDelta);
+  NotedWatch watch(true);
+  state.Add(watch);
+  state.OnStreamOpened();
+  Next(state);
+  state.OnResponse(Make("1", {{"r/a", "A"}}), 0);
+  CHECK(watch.Take() == "+r/a=A @1 ");
+  state.Want(watch, "r/b");
+  Response again = Make("1", {{"r/a", "A"}});
+  again.offers[0].aliases = {"r/b"};
+  state.OnResponse(again, 0);
+  CHECK(watch.Take() == "+r/a=A @1 ");
+  CHECK(state.IsTold("r/b"));
+}
+
 TEST_CASE("Who wants what is held gets it without asking again") {
   TypeState state(ResourceType::kRoutes, Flavour::kSotw);
   NotedWatch first;

@@ -6,6 +6,7 @@ _LIBRARIES = {
     # repository: a folder of its package (a missing package fails with this path)
     "absl": "/usr/include/absl",
     "boringssl": "/usr/include/android",
+    "brotli": "/usr/include/brotli",
     "catch2": "/usr/include/catch2",
     "grpc": "/usr/include/grpcpp",
     "libevent": "/usr/include/event2",
@@ -15,6 +16,8 @@ _LIBRARIES = {
     "re2": "/usr/include/re2",
     "spdlog": "/usr/include/spdlog",
     "yaml_cpp": "/usr/include/yaml-cpp",
+    "zlib": "/usr/share/doc/zlib1g-dev",
+    "zstd": "/usr/share/doc/libzstd-dev",
 }
 
 def system_libraries():

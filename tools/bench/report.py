@@ -7,6 +7,7 @@ import platform
 import statistics
 from xml.sax import saxutils
 
+import extras
 import scenarios
 
 COLOURS = {"raw": "#9aa0a6", "remora": "#0b7285", "haproxy": "#e8a33d", "nginx": "#5c9e4a",
@@ -154,7 +155,7 @@ def _extras_table(results):
     if not names:
         return ""
     rows = []
-    for extra, (title, limit) in scenarios.EXTRAS.items():
+    for extra, (title, limit) in extras.EXTRAS.items():
         row = [title]
         for name in names:
             windows, base = (results.windows[f"extras-{key}"][name] for key in (extra, "plain"))
@@ -165,9 +166,10 @@ def _extras_table(results):
     head = ["turned on"]
     for name in names:
         head += [f"{name} us", "added"]
-    return ("\n## What a configuration turns on\n\nCPU a request, keep-alive GET with 10 headers. "
-            "What is added is the median over the rounds of the difference within a round; the last "
-            "column is what it may be for Remora.\n\n" + _table([*head, "at most"], rows))
+    return ("\n## What a configuration turns on\n\nCPU a request, keep-alive GET with 10 headers, "
+            "a token and an origin. What is added is the median over the rounds of the difference "
+            "within a round; the last column is what it may be for Remora: where there is no figure, "
+            "half of what it is for Envoy.\n\n" + _table([*head, "at most"], rows))
 
 
 def _size_table(results, names):

@@ -9,6 +9,7 @@ says which). 2: could not be measured.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ import time
 
 sys.dont_write_bytecode = True  # The tree stays as it was checked out.
 
+import extras
 import process
 import report
 import scenarios
@@ -196,9 +198,12 @@ class Bench:
 
     def _extras(self):
         """The same traffic with nothing and with each of EXTRAS, all in the same rounds."""
-        scenario = next(s for s in scenarios.TRAFFIC if s.name == "get10")
+        scenario = dataclasses.replace(
+            next(s for s in scenarios.TRAFFIC if s.name == "get10"),
+            fields=("Authorization: Bearer " + extras.make_token(self._folder),
+                    "Origin: " + extras.ORIGIN))
         running = [self._subject(name, extra=extra) for name in scenarios.ROUTED
-                   if name in self._binaries for extra in scenarios.EXTRAS]
+                   if name in self._binaries for extra in extras.EXTRAS]
         for subject in running:
             subject.start()
             subject.process.freeze()

@@ -23,6 +23,7 @@ class Scenario:
     mode: str = "http"
     streams: int = 1             # of each connection
     grpc: bool = False           # unary calls, 100 B each way
+    fields: tuple = ()           # "name: value" besides the headers, with wrk
 
 
 TRAFFIC = (
@@ -79,11 +80,6 @@ ALL_TRAFFIC = TRAFFIC + TCP_TRAFFIC + TLS_TRAFFIC + HTTP2_TRAFFIC
 OTHERS = ("routes", "extras", "idle", "tls-idle", "start")
 ROUTE_COUNTS = (1, 1000, 10000)
 ROUTED = ("remora", "envoy")
-# What a configuration turns on, and what each may cost Remora, in microseconds of CPU a request.
-EXTRAS = {"plain": ("neither", None), "log": ("access log to a file", 0.4),
-          "changes": ("20 header changes", 1.0),
-          "filters": ("10 filters that let everything pass", 1.5)}
-
 # A window in which the proxy waited longer for its core (or the hypervisor took it) than this
 # share was disturbed.
 DISTURBED = 0.02
@@ -159,6 +155,7 @@ class Driver:
     def _run_wrk(self, port, path, scenario):
         argv = [self._wrk, "-t1", f"-c{scenario.connections}", f"-d{int(self._seconds)}s",
                 "--timeout", "10s", "-s", os.path.join(subjects.CONFIGS, "wrk.lua"),
+                *(argument for field in scenario.fields for argument in ("-H", field)),
                 f"http://127.0.0.1:{port}{path}", "--", str(scenario.headers)]
         output = process.run_tool(argv, self._core, self._seconds + 30)
         return json.loads(output[output.rindex("{"):])

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import textwrap
 
+import extras
 import process
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -93,42 +94,6 @@ def _routes(count):
     return "\n".join(
         f'{indent}- {{ match: {{ prefix: "{prefix}" }}, route: {{ cluster: origin }} }}'
         for prefix in prefixes)
-
-
-def access_log(path):
-    """Envoy's default line to a file: YAML of a connection manager."""
-    return f"""          access_log:
-          - name: file
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
-              path: {path}
-"""
-
-
-def idle_filters(count):
-    """HTTP filters that look at the head of each request, and have nothing to do."""
-    return "".join(f"""\
-          - name: filter{index}
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors
-""" for index in range(count))
-
-
-def twenty_changes(indent):
-    """YAML of a route or virtual host: ten changes of the request, ten of the response."""
-    return "".join(textwrap.indent(f"""\
-{side}_headers_to_add:
-- {{ header: {{ key: x-a, value: some text }} }}
-- {{ header: {{ key: x-b, value: some more text }} }}
-- {{ header: {{ key: x-c, value: "1" }} }}
-- {{ header: {{ key: x-d, value: a }}, append_action: ADD_IF_ABSENT }}
-- {{ header: {{ key: cache-control, value: no-store }},
-     append_action: OVERWRITE_IF_EXISTS_OR_ADD }}
-- {{ header: {{ key: x-e, value: e }}, append_action: OVERWRITE_IF_EXISTS }}
-- {{ header: {{ key: x-f, value: "%REQ(:path)%" }} }}
-- {{ header: {{ key: x-g, value: "for %REQ(user-agent)% by %PROTOCOL%" }} }}
-{side}_headers_to_remove: [x-h, accept-language]
-""", " " * indent) for side in ("request", "response"))
 
 
 def make_certificates(folder):
@@ -274,10 +239,10 @@ class Subject:
             # Both sides of 10,000 connections are not needed: the upstream side is shared.
             "MAX_SOCKETS": min(30000, nofile - 1000),
             "ROUTES": _routes(routes),
-            "ACCESS_LOG": (access_log(os.path.join(self._folder, "access.log"))
+            "ACCESS_LOG": (extras.access_log(os.path.join(self._folder, "access.log"))
                            if extra == "log" else ""),
-            "CHANGES": twenty_changes(14) if extra == "changes" else "",
-            "FILTERS": idle_filters(10) if extra == "filters" else "",
+            "VIRTUAL_HOST": extras.virtual_host(extra, 14),
+            "FILTERS": extras.filters(extra, folder),
             "STREAM_MODULE": nginx_stream_module() or "",
             "TLS_DIRECTIVES": "",
             **self._http2_places(),
@@ -348,8 +313,10 @@ server {{
             ready_ns = process.wait_for_http2(self.process, self.http2_url(self.path()),
                                               process.cores()[0])
         else:
-            # A listener of TLS is ready when it listens: nobody here listens before it can serve.
-            wait = process.wait_until_open if self.tls else process.wait_for_200
+            # Where a plain request is not answered with 200 it is ready when it listens: nobody here
+            # listens before it can serve.
+            opens = self.tls or self.extra.startswith("jwt")
+            wait = process.wait_until_open if opens else process.wait_for_200
             ready_ns = wait(self.process, self.port, self.path())
         return (ready_ns - self.process.exec_ns) / 1e6
 

@@ -63,7 +63,8 @@ AREAS = (
     ('endpoints', 'Endpoints', 'The addresses of a cluster.',
      ('envoy/config/endpoint', 'envoy/config/core/v3/health_check.proto')),
     ('filters', 'HTTP filters', 'What happens to a request between listener and cluster.',
-     ('envoy/extensions/filters/http', 'envoy/config/common')),
+     ('envoy/extensions/filters/http', 'envoy/extensions/http/stateful_session',
+      'remora/extensions/filters/http', 'envoy/config/common')),
     ('types', 'Types', 'What the other pages share.',
      ('envoy/config/core', 'envoy/type', 'envoy/extensions/transport_sockets', 'xds', 'udpa')),
     ('admin_output', 'Administration output', 'What the administration interface answers as JSON.',
@@ -383,8 +384,9 @@ def main():
     parser = argparse.ArgumentParser(description='Writes docs/configuration/ from api/.')
     parser.add_argument('--check', action='store_true', help='only say which pages are stale')
     arguments = parser.parse_args()
-    names = sorted(os.path.relpath(p, API) for root in ('envoy', 'xds', 'udpa') for p in
-                   glob.glob(os.path.join(API, root, '**', '*.proto'), recursive=True))
+    names = sorted(os.path.relpath(p, API)
+                   for root in ('envoy', 'remora/extensions', 'xds', 'udpa')
+                   for p in glob.glob(os.path.join(API, root, '**', '*.proto'), recursive=True))
     try:
         pages = Pages(descriptors.load([API], names, API, source_info=True)).all()
     except RuntimeError as error:

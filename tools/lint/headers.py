@@ -15,7 +15,7 @@ import tree
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]')
 _THIRD_PARTY = re.compile(
-    r'^(event2?/|event\.h|llhttp|nghttp2/|openssl/|yaml-cpp/|spdlog/|fmt/|ares|zlib|re2/)')
+    r'^(event2?/|event\.h|llhttp|nghttp2/|openssl/|yaml-cpp/|spdlog/|fmt/|ares|zlib|zstd|brotli/|re2/)')
 _PROTOBUF = re.compile(r'(\.pb\.h$|^google/protobuf/)')
 _COMMENT_LINES = range(5, 21)
 _README_LINES = 40

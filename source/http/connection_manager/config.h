@@ -23,6 +23,7 @@
 #include "source/http/http2/options.h"
 #include "source/http/route/route_slot.h"
 #include "source/http/route/route_table.h"
+#include "source/http/route/scopes.h"
 #include "source/net/cidr.h"
 
 namespace remora::connection_manager {
@@ -124,6 +125,8 @@ struct Config {
   std::shared_ptr<const route::RouteTable> routes;
   // Where the table is instead when it comes from a source; else null.
   std::shared_ptr<const route::RouteSlot> route_slot;
+  // Which table a request gets, where there are several; else null.
+  std::shared_ptr<const route::RouteScopes> scopes;
   std::vector<http::FilterFactory> filters;  // the last one is terminal
 };
 

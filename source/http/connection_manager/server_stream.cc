@@ -116,14 +116,47 @@ void ServerStream::Touch() {
   }
 }
 
-const route::RouteTable* ServerStream::FindRoutes() {
+const route::RouteTable* ServerStream::FindRoutes(const RequestHead& head) {
   const Config& config = config_.config();
-  if (config.route_slot == nullptr) return config.routes.get();
+  if (config.routes != nullptr) return config.routes.get();
   // The stream keeps the table that it matched, whatever becomes of the slot.
-  if (pinned_routes_ == nullptr) {
-    pinned_routes_ = config.route_slot->Get(config_.services().worker.index);
-  }
+  if (pinned_routes_ == nullptr) PinRoutes(head);
   return pinned_routes_.get();
+}
+
+void ServerStream::PinRoutes(const RequestHead& head) {
+  const Config& config = config_.config();
+  const size_t worker = config_.services().worker.index;
+  pinned_slot_ = config.route_slot;
+  if (config.scopes != nullptr) {
+    const route::Scope* scope = config.scopes->Find(head, worker);
+    if (scope == nullptr) return;
+    pinned_routes_ = scope->table;
+    pinned_slot_ = scope->slot;
+  }
+  if (pinned_slot_ != nullptr) pinned_routes_ = pinned_slot_->Get(worker);
+}
+
+bool ServerStream::AwaitHost(std::string_view host, http::Waiter& waiter) {
+  return pinned_slot_ != nullptr &&
+         pinned_slot_->AwaitHost(config_.services().worker.index, host, waiter);
+}
+
+const route::RouteTable* ServerStream::NewestRoutes() {
+  earlier_routes_.push_back(std::move(pinned_routes_));
+  pinned_routes_ = pinned_slot_->Get(config_.services().worker.index);
+  return pinned_routes_.get();
+}
+
+void ServerStream::OnRoute(const route::Route& route) {
+  info_.route_name = route.name();
+  const route::ForwardAction* forward = route.forward();
+  if (forward == nullptr) return;
+  if (forward->idle_timeout.has_value()) {
+    idle_timeout_ = *forward->idle_timeout;
+    Touch();
+  }
+  if (forward->max_stream_duration.has_value()) LimitDuration(*forward->max_stream_duration);
 }
 
 void ServerStream::CreateChain(const RequestHead* head, bool routed) {
@@ -137,10 +170,11 @@ void ServerStream::CreateChain(const RequestHead* head, bool routed) {
       info_,
       *codec_,
       response_side_,
-      routed ? FindRoutes() : nullptr,
+      routed ? FindRoutes(*head) : nullptr,
       config_.buffer_limit() == 0 ? UINT64_MAX : config_.buffer_limit(),  // 0: none, as Envoy
       config_.config().local_replies.get(),
       session_->filter_states(),
+      pinned_slot_ != nullptr ? this : nullptr,
   };
   chain_.emplace(environment, config_.FiltersFor(head), head);
 }
@@ -210,20 +244,9 @@ void ServerStream::OnHead(RequestHead& head) {
     peer.presented_certificate = session_->presented_certificate();
   }
   info_.downstream_remote =
-      ApplyRequestPolicy(config_.config(), FindRoutes(), peer, services.worker.random, head);
+      ApplyRequestPolicy(config_.config(), FindRoutes(head), peer, services.worker.random, head);
   CreateChain(&head, true);
-  const route::Route* route = chain_->match().route;
-  if (route != nullptr) {
-    info_.route_name = route->name();
-    const route::ForwardAction* forward = route->forward();
-    if (forward != nullptr && forward->idle_timeout.has_value()) {
-      idle_timeout_ = *forward->idle_timeout;
-      Touch();
-    }
-    if (forward != nullptr && forward->max_stream_duration.has_value()) {
-      LimitDuration(*forward->max_stream_duration);
-    }
-  }
+  if (const route::Route* route = chain_->match().route; route != nullptr) OnRoute(*route);
   if (config_.config().access_log_on_new_request) WriteLog(formatter::LogType::kDownstreamStart);
   if (head.framing == http::Framing::kTunnel && !AcceptUpgrade(head)) return;
   chain_->OnHead(head);
@@ -486,6 +509,8 @@ void ServerStream::OnLogTimer(void* self) {
 void ServerStream::Recycle() {
   chain_.reset();
   pinned_routes_ = nullptr;
+  pinned_slot_ = nullptr;
+  earlier_routes_.clear();
   // In place: an assignment would make another one and copy it.
   std::destroy_at(&info_);
   std::construct_at(&info_);

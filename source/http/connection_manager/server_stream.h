@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "source/base/arena.h"
 #include "source/event/dispatcher.h"
@@ -23,7 +24,9 @@ namespace remora::connection_manager {
 
 class Session;
 
-class ServerStream final : public http::RequestSink, public http::ConnectionLookup {
+class ServerStream final : public http::RequestSink,
+                           public http::ConnectionLookup,
+                           public http::RouteSource {
  public:
   explicit ServerStream(WorkerConfig& config);
   ~ServerStream();
@@ -44,6 +47,11 @@ class ServerStream final : public http::RequestSink, public http::ConnectionLook
   // http::ConnectionLookup
   const net::Address* FindLocal() override;
   net::Passage* FindPassage() override;
+
+  // http::RouteSource
+  bool AwaitHost(std::string_view host, http::Waiter& waiter) override;
+  const route::RouteTable* NewestRoutes() override;
+  void OnRoute(const route::Route& route) override;
 
   // The peer broke the protocol: answers with the codec's error if no answer has begun.
   void Reject(http::ServerCodecStream& codec, const http::CodecError& error);
@@ -90,7 +98,9 @@ class ServerStream final : public http::RequestSink, public http::ConnectionLook
   bool AcceptUpgrade(const http::RequestHead& head);
   void Refuse(http::RequestHead& head, http::LocalReply reply);
   // Null: there are none (yet).
-  const route::RouteTable* FindRoutes();
+  const route::RouteTable* FindRoutes(const http::RequestHead& head);
+  // Those of a source, or of one of several scopes.
+  void PinRoutes(const http::RequestHead& head);
   void CreateChain(const http::RequestHead* head, bool routed);
   void Touch();
   void WriteLog(formatter::LogType type);
@@ -122,6 +132,8 @@ class ServerStream final : public http::RequestSink, public http::ConnectionLook
   bool aborted_ = false;
   bool upgraded_ = false;  // a tunnel was asked for, and that is allowed
   std::shared_ptr<const route::RouteTable> pinned_routes_;  // of a source; null: the manager's own
+  std::shared_ptr<const route::RouteSlot> pinned_slot_;     // where that is from
+  std::vector<std::shared_ptr<const route::RouteTable>> earlier_routes_;  // filters may know them
   std::optional<http::FilterChain> chain_;
 };
 

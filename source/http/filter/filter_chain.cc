@@ -1,9 +1,11 @@
 #include "source/http/filter/filter_chain.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
 #include "source/base/check.h"
+#include "source/http/ascii.h"
 #include "source/http/grpc_status.h"
 #include "source/http/route/header_changes.h"
 
@@ -363,6 +365,28 @@ void FilterContext::Reroute() {
   if (chain_.env_.routes == nullptr || chain_.request_head_ == nullptr) return;
   chain_.MatchRoute();
   chain_.RefreshRouteConfigs();
+}
+namespace {
+
+std::string_view LowerCase(std::string_view text, base::Arena& arena) {
+  auto* const copy = static_cast<char*>(arena.Allocate(text.size(), 1));
+  std::transform(text.begin(), text.end(), copy, ToLower);
+  return {copy, text.size()};
+}
+
+}  // namespace
+
+bool FilterContext::AwaitRoutes(http::Waiter& waiter) {
+  RouteSource* const source = chain_.env_.route_source;
+  if (source == nullptr || chain_.request_head_ == nullptr) return false;
+  const std::string_view host = LowerCase(chain_.request_head_->authority, arena());
+  return !host.empty() && source->AwaitHost(host, waiter);
+}
+void FilterContext::RefreshRoutes() {
+  if (chain_.env_.route_source == nullptr) return;
+  chain_.env_.routes = chain_.env_.route_source->NewestRoutes();
+  Reroute();
+  if (route() != nullptr) chain_.env_.route_source->OnRoute(*route());
 }
 size_t FilterContext::RouteConfigLevels(const void* (&levels)[kRouteLevels]) const {
   const route::MatchResult& match = chain_.match_;

@@ -24,6 +24,7 @@
 #include "source/http/filter/direction.h"
 #include "source/http/filter/filter_context.h"
 #include "source/http/filter/local_reply_rules.h"
+#include "source/http/filter/route_source.h"
 
 namespace remora::http {
 
@@ -48,6 +49,7 @@ class FilterChain final : public RequestSink {
     uint64_t buffer_limit;
     const LocalReplyRules* local_replies = nullptr;  // null: none
     ConnectionStates& connection_states;
+    RouteSource* route_source = nullptr;  // null: the table is what it is
   };
 
   FilterChain(const Environment& environment, const WorkerFilters& filters,

@@ -15,6 +15,7 @@
 #include "source/http/filter/local_reply.h"
 #include "source/http/route/route_table.h"
 #include "source/http/stream_info.h"
+#include "source/http/waiting_room.h"
 #include "source/upstream/cluster_set.h"
 
 namespace remora::http {
@@ -49,6 +50,11 @@ class FilterContext {
   void SetResponseBufferLimit(uint64_t bytes);
   uint64_t request_buffer_limit() const;
   uint64_t response_buffer_limit() const;
+  // The table may get the virtual host of this request yet: asks for it. `waiter` is woken when the
+  // source has answered; RefreshRoutes is next then. False: there is nothing to wait for.
+  bool AwaitRoutes(http::Waiter& waiter);
+  // As Reroute, with the newest table.
+  void RefreshRoutes();
   // Forgets the route and matches again with the changed head (before the head reaches the router);
   // RouteConfig() of every filter follows. Which filters run stays as it was.
   void Reroute();

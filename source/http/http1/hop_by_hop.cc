@@ -4,27 +4,11 @@
 #include <array>
 
 #include "source/http/ascii.h"
+#include "source/http/field_list.h"
 
 namespace remora::http1 {
-namespace {
 
 using http::HeaderId;
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-// Cuts the next element off `list`.
-std::string_view NextElement(std::string_view& list) {
-  const size_t comma = list.find(',');
-  const std::string_view element = list.substr(0, comma);
-  list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
-  return Trim(element);
-}
-
-}  // namespace
 
 bool AddConnectionTokens(std::string_view value, ConnectionTokens& tokens) {
   if (value == "keep-alive") {  // by far the most frequent
@@ -32,7 +16,7 @@ bool AddConnectionTokens(std::string_view value, ConnectionTokens& tokens) {
     return ++tokens.count <= ConnectionTokens::kMaxTokens;
   }
   while (!value.empty()) {
-    const std::string_view token = NextElement(value);
+    const std::string_view token = http::NextElement(value);
     if (token.empty()) continue;
     if (++tokens.count > ConnectionTokens::kMaxTokens) return false;
     if (http::EqualsWord(token, "close")) {
@@ -75,13 +59,6 @@ bool RemoveNominated(const ConnectionTokens& tokens, bool is_request, http::Head
     headers.Remove(name);
   }
   return true;
-}
-
-bool ListHasToken(std::string_view list, std::string_view token) {
-  while (!list.empty()) {
-    if (http::EqualsWord(NextElement(list), token)) return true;
-  }
-  return false;
 }
 
 }  // namespace remora::http1

@@ -36,7 +36,4 @@ bool AddConnectionTokens(std::string_view value, ConnectionTokens& tokens);
 // Removes the nominated fields. False (requests only) when one may not be nominated.
 bool RemoveNominated(const ConnectionTokens& tokens, bool is_request, http::HeaderMap& headers);
 
-// Whether the lower-case `token` is in a comma-separated list.
-bool ListHasToken(std::string_view list, std::string_view token);
-
 }  // namespace remora::http1

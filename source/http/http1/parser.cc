@@ -8,6 +8,7 @@
 
 #include "source/http/ascii.h"
 #include "source/http/byte_set.h"
+#include "source/http/field_list.h"
 #include "source/http/field_rules.h"
 #include "source/http/http1/details.h"
 
@@ -188,7 +189,7 @@ bool TakeHopField(const HeaderEntry& entry, Section section, http::HeaderMap& he
     case HeaderId::kConnection:
       return AddConnectionTokens(value, fields.connection);
     case HeaderId::kTe:
-      if (section == Section::kRequest && ListHasToken(value, "trailers")) {
+      if (section == Section::kRequest && http::ListHasToken(value, "trailers")) {
         headers.SetReference(HeaderId::kTe, "trailers");
       }
       return true;

@@ -26,6 +26,8 @@ class Template;
 
 namespace remora::route {
 
+class HostFinder;
+
 // Configuration of one HTTP filter for a part of the table (typed_per_filter_config).
 struct FilterOverride {
   std::string filter_name;             // the filter's name in the filter chain
@@ -300,6 +302,8 @@ struct RouteTableConfig {
   FailureSettings failure = {};  // only mirrors
   // Fields that requests from outside lose; any case.
   std::vector<std::string> internal_only_headers = {};
+  // Whom requests ask for virtual hosts that are not here; null: these are all.
+  std::shared_ptr<const HostFinder> host_finder = {};
 };
 
 }  // namespace remora::route

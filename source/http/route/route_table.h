@@ -31,6 +31,7 @@ namespace remora::route {
 struct RequestView;
 class HeaderChanges;
 class HeaderPlan;
+class HostFinder;
 class HostIndex;
 class PathIndex;
 class Redirect;
@@ -218,6 +219,8 @@ class RouteTable {
   const FilterOverrides* overrides() const { return table_overrides_; }
   // Lower-case names of fields that requests from outside lose.
   const std::vector<std::string>& internal_only_headers() const { return internal_only_headers_; }
+  // Whom requests ask for virtual hosts that are not here; null: these are all.
+  const HostFinder* host_finder() const { return host_finder_.get(); }
   // Each cluster that a route names, once, in order of appearance.
   const std::vector<std::string>& cluster_names() const { return cluster_names_; }
 
@@ -240,6 +243,7 @@ class RouteTable {
   Route tls_redirect_;      // stands in for every route of a virtual host that requires TLS
   std::string path_texts_;  // the literals of all routes, one behind the other
   std::unique_ptr<const HostIndex> hosts_;
+  std::shared_ptr<const HostFinder> host_finder_;
   bool ignore_port_ = false;
   bool ignore_path_parameters_ = false;
 };

@@ -44,6 +44,7 @@ std::shared_ptr<const RouteTable> RouteTableBuilder::Build(RouteTableConfig conf
   table_->name_ = std::move(config.name);
   table_->ignore_port_ = config.ignore_port_in_host_matching;
   table_->ignore_path_parameters_ = config.ignore_path_parameters_in_path_matching;
+  table_->host_finder_ = std::move(config.host_finder);
   for (std::string& name : config.internal_only_headers) {
     table_->internal_only_headers_.push_back(absl::AsciiStrToLower(name));
   }

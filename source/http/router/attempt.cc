@@ -22,6 +22,7 @@ void Attempt::Begin(upstream::Pool& pool) {
   http::StreamInfo& info = context_.stream_info();
   info.upstream_host = pool.host().address_text();
   info.upstream_remote = &pool.host().address();
+  info.upstream_host_metadata = pool.host().config().metadata.get();
   info.upstream_local = nullptr;
   info.upstream_tls = nullptr;
   info.upstream_connection_id = 0;
@@ -38,6 +39,7 @@ void Attempt::Acquire() {
       http::StreamInfo& info = context_.stream_info();
       info.upstream_host = {};
       info.upstream_remote = nullptr;
+      info.upstream_host_metadata = nullptr;
     }
     NoteEnd(*acquired.error);
     FinishRecord();

@@ -72,6 +72,7 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
                  : context_.clusters().Find(name);
   if (cluster_ == nullptr) {
     stats().no_cluster.Inc();
+    context_.stream_info().cluster_name = {};  // as in Envoy, logs name those that there are
     Reply({Side::kLocal, ErrorKind::kNoCluster}, ClusterNotFoundStatus(*route));
     return Answer::kContinue;
   }
@@ -109,7 +110,8 @@ Answer RouterFilter::OnRequestHead(http::RequestHead& head) {
     StartMirrors(head);
   }
   const bool plain = attempt_.wish.priority == upstream::Priority::kDefault && !hash_.has_value() &&
-                     !cluster_->reads_requests() && !WantsConnection();
+                     cluster_->takes_any() && !context_.stream_info().connection->names_source &&
+                     context_.stream_info().override_host == nullptr;
   BeginTry(plain ? cluster_->PickPool() : cluster_->PickPool(HostFor(head)));
   return Answer::kContinue;
 }
@@ -119,10 +121,18 @@ bool RouterFilter::WantsConnection() const {
          context_.stream_info().connection->names_source;
 }
 
+// As Envoy: another try may go anywhere.
+const http::OverrideHost* RouterFilter::NamedHost() const {
+  const http::StreamInfo& info = context_.stream_info();
+  const http::OverrideHost* named = info.override_host;
+  return named != nullptr && (info.upstream_attempts == 1 || named->every_try) ? named : nullptr;
+}
+
 upstream::HostWish RouterFilter::HostFor(const http::RequestHead& head) {
   upstream::HostWish wish = cluster_->WishFor(head);
   wish.priority = attempt_.wish.priority;
   wish.hash = hash_;
+  wish.named = NamedHost();
   if (!WantsConnection()) [[likely]]
     return wish;
   const http::StreamInfo& info = context_.stream_info();
@@ -225,7 +235,10 @@ void RouterFilter::StartMirrors(http::RequestHead& head) {
 
 void RouterFilter::BeginTry(upstream::Pool* pool) {
   if (pool == nullptr) {
-    Reply({Side::kLocal, ErrorKind::kNoHealthyHost});
+    const http::OverrideHost* named = NamedHost();
+    const bool missing =
+        named != nullptr && named->strict && cluster_->FindNamed(*named) == nullptr;
+    Reply({Side::kLocal, ErrorKind::kNoHealthyHost}, missing ? named->status : uint16_t{0});
     return;
   }
   if (pool->held() != nullptr) host_ = pool->held();

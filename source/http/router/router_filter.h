@@ -94,6 +94,8 @@ class RouterFilter final : public http::Filter {
   void TryAgain();
   // The choice of a connection depends on the downstream one.
   bool WantsConnection() const;
+  // The host that a filter wants for this try; null: none.
+  const http::OverrideHost* NamedHost() const;
   // What a choice of a host goes by, but for other tries.
   upstream::HostWish HostFor(const http::RequestHead& head);
   void BeginTry(upstream::Pool* pool);

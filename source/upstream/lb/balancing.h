@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string>
 
+#include "source/upstream/host.h"
+
 namespace remora::upstream {
 
 struct Balancing {
@@ -17,6 +19,9 @@ struct Balancing {
   Policy policy = Policy::kRoundRobin;
   // All hosts are used when a smaller share of them is healthy.
   uint32_t panic_threshold_percent = 50;
+  // One bit a HealthStatus: hosts that a request gets when it names them (http/override_host.h).
+  uint32_t override_statuses =
+      Bit(HealthStatus::kUnknown) | Bit(HealthStatus::kHealthy) | Bit(HealthStatus::kDegraded);
 
   // kLeastRequest
   uint32_t choice_count = 2;
@@ -36,6 +41,9 @@ struct Balancing {
   bool hash_hostname = false;   // in place of the address
   uint32_t balance_factor = 0;  // percent of the average of requests in flight; 0: no limit
 
+  static constexpr uint32_t Bit(HealthStatus status) {
+    return uint32_t{1} << static_cast<uint32_t>(status);
+  }
   bool by_hash() const { return policy == Policy::kRingHash || policy == Policy::kMaglev; }
 };
 

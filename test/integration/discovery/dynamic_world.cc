@@ -14,17 +14,25 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/config/route/v3/scoped_route.pb.h"
 #include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb.h"
+#include "envoy/extensions/filters/http/on_demand/v3/on_demand.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "envoy/extensions/filters/http/stateful_session/v3/stateful_session.pb.h"
 #include "envoy/service/runtime/v3/rtds.pb.h"
+#include "remora/extensions/filters/http/session_affinity/v1/session_affinity.pb.h"
 #include "source/base/log.h"
 #include "source/config/bootstrap_config.h"
 #include "source/extensions/http_filters/dynamic_modules/dynamic_modules.h"
 #include "source/extensions/http_filters/fault/fault.h"
 #include "source/extensions/http_filters/header_mutation/header_mutation.h"
+#include "source/extensions/http_filters/on_demand/on_demand.h"
 #include "source/extensions/http_filters/router/router.h"
+#include "source/extensions/http_filters/session_affinity/session_affinity.h"
+#include "source/extensions/http_filters/stateful_session/stateful_session.h"
 
 namespace remora::discovery {
 namespace {
@@ -39,6 +47,10 @@ std::unique_ptr<google::protobuf::Message> MessageOf(ResourceType type) {
       return std::make_unique<envoy::config::listener::v3::Listener>();
     case ResourceType::kExtension:
       return std::make_unique<envoy::config::core::v3::TypedExtensionConfig>();
+    case ResourceType::kVirtualHosts:
+      return std::make_unique<envoy::config::route::v3::VirtualHost>();
+    case ResourceType::kScopedRoutes:
+      return std::make_unique<envoy::config::route::v3::ScopedRouteConfiguration>();
     case ResourceType::kRuntime:
       return std::make_unique<envoy::service::runtime::v3::Runtime>();
     default:
@@ -121,9 +133,16 @@ std::string ChainEndingWith(const std::string& routes, const std::string& filter
   return ChainOf(absl::StrCat("route_config: ", routes), "", filter);
 }
 
-std::string RdsChain(const std::string& table, const std::string& more) {
+std::string RdsChain(const std::string& table, const std::string& more, const std::string& filter) {
   return ChainOf(absl::StrCat("rds: {config_source: ", kAds, ", route_config_name: ", table, "}"),
-                 more);
+                 more, absl::StrCat(filter, filter.empty() ? "" : ", ", kRouter));
+}
+
+std::string ScopedChain(const std::string& scopes) {
+  return ChainOf(absl::StrCat("scoped_routes: {name: s, rds_config_source: ", kAds, ", ", scopes,
+                              ", scope_key_builder: {fragments: [{header_value_extractor: {name: "
+                              "X-Scope, index: 0}}]}}"),
+                 "");
 }
 
 std::string Listener(const std::string& name, uint16_t port, const std::vector<std::string>& chains,
@@ -139,11 +158,16 @@ DynamicWorld::DynamicWorld(const Setup& setup) {
   registry_.AddHttpFilter<extensions::DynamicModules>();
   registry_.AddHttpFilter<extensions::Fault>();
   registry_.AddHttpFilter<extensions::HeaderMutation>();
+  registry_.AddHttpFilter<extensions::OnDemand>();
   registry_.AddHttpFilter<extensions::Router>();
+  registry_.AddHttpFilter<extensions::SessionAffinity>();
+  registry_.AddHttpFilter<extensions::StatefulSession>();
   config::LoadOptions load;
   load.yaml = absl::StrCat(
       "{admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}, "
-      "dynamic_resources: {ads_config: {api_type: GRPC, grpc_services: [{envoy_grpc: "
+      "dynamic_resources: {ads_config: {api_type: ",
+      setup.ads_type,
+      ", grpc_services: [{envoy_grpc: "
       "{cluster_name: plane}}]}, cds_config: {ads: {}}",
       setup.lds ? ", lds_config: {ads: {}}" : "", "}, layered_runtime: {layers: [",
       absl::StrJoin(setup.runtime, ", "), "]}, static_resources: {clusters: [",

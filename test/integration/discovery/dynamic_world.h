@@ -48,7 +48,10 @@ std::string Chain(const std::string& routes, const std::string& more = "",
                   const std::string& filter = "");
 // One of `filter` alone: it stands in the router's place.
 std::string ChainEndingWith(const std::string& routes, const std::string& filter);
-std::string RdsChain(const std::string& table, const std::string& more = "");
+std::string RdsChain(const std::string& table, const std::string& more = "",
+                     const std::string& filter = "");
+// One whose tables are by x-scope; `scopes` is the rest of ScopedRoutes.
+std::string ScopedChain(const std::string& scopes);
 std::string Listener(const std::string& name, uint16_t port, const std::vector<std::string>& chains,
                      const std::string& more = "");
 
@@ -62,6 +65,7 @@ class DynamicWorld {
     event::Duration drain_time = 600 * event::kSecond;
     bool lds = true;
     std::vector<std::string> runtime = {};  // layers
+    std::string ads_type = "GRPC";          // as the configuration has it
   };
   DynamicWorld() : DynamicWorld(Setup()) {}
   explicit DynamicWorld(const Setup& setup);

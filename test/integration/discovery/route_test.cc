@@ -56,6 +56,15 @@ TEST_CASE("a listener without routes answers 404 when the source says nothing") 
   CHECK(w.world.Body(w.ports[0]) == "one");
 }
 
+TEST_CASE("a listener whose first routes are refused waits for no better ones") {
+  World w;
+  CHECK(w.world.Send(ResourceType::kRoutes, {{"r", "{name: r, virtual_hosts: [{name: v}]}"}}) ==
+        std::vector<std::string>{"r: virtual_hosts[0].domains: at least one item is required"});
+  CHECK(w.world.Status(w.ports[0]) == 404);
+  w.world.Send(ResourceType::kRoutes, {{"r", Routes("r", {Says("one")})}}, {}, "2");
+  CHECK(w.world.Body(w.ports[0]) == "one");
+}
+
 TEST_CASE("a stream keeps the table that it matched") {
   World w;
   std::string route = To("up");

@@ -66,5 +66,25 @@ TEST_CASE("Every resource of a control plane is shown with what has become of it
   CHECK(server.Admin("/client_status?format=xml") == "usage: /client_status?format=json|binary\n");
 }
 
+TEST_CASE("/config_dump names endpoints that there are none of, and no table that has not come") {
+  const std::string api_type = GENERATE("GRPC", "DELTA_GRPC");
+  CAPTURE(api_type);
+  ControlPlane plane;
+  const auto put = [&plane](ResourceType type, const std::string& name, const std::string& yaml) {
+    plane.Put(std::string(xds::TypeUrl(type)), name, d::BytesOf(type, yaml));
+  };
+  put(ResourceType::kCluster, "gone", d::EdsCluster("gone"));
+  put(ResourceType::kListener, "in",
+      d::Listener("in", d::DynamicWorld::FreePort(), {d::RdsChain("nowhere")}));
+  Running server(AllFrom(plane.address(), api_type));
+  // The state of the world does not say that there is none: it is given up after a while.
+  const std::string page = "/config_dump?include_eds&resource=dynamic_endpoint_configs";
+  server.Await(page, "\"client_status\": \"DOES_NOT_EXIST\"");
+  CHECK(server.Admin(page).find("\"cluster_name\": \"gone\"") != std::string::npos);
+  plane.AwaitLine("ask RouteConfiguration");
+  CHECK(server.Admin("/config_dump?resource=dynamic_route_configs").find("client_status") ==
+        std::string::npos);
+}
+
 }  // namespace
 }  // namespace remora::harness

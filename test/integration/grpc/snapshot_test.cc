@@ -89,6 +89,8 @@ TEST_CASE("What a control plane said last is served while it is gone, then what 
   CHECK(Get(other) == "first");
   server.Await("/stats?filter=config_snapshot.serving", "serving: 1");
   server.Await("/client_status", "\"client_status\": \"REQUESTED\"");
+  CHECK(server.Admin("/config_dump?resource=dynamic_active_clusters")
+            .find("\"client_status\": \"REQUESTED\"") != std::string::npos);
   server.Await("/config_journal", "\"source\": \"snapshot\"");
   Client kept(Connect(*net::Address::Ip("127.0.0.1", port)));
   CHECK(kept.Get("/").body == "first");
@@ -113,6 +115,7 @@ TEST_CASE("What a control plane said last is served while it is gone, then what 
       server.Admin("/stats?filter=cluster_manager.cluster_modified").find("cluster_modified: 0") !=
       std::string::npos);
   server.Await("/client_status", "\"client_status\": \"REQUESTED\"", /*there=*/false);
+  CHECK(server.Admin("/config_dump?include_eds").find("REQUESTED") == std::string::npos);
   server.Await("/stats?filter=config_snapshot.serving", "serving: 0");
 }
 

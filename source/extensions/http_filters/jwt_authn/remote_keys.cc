@@ -83,11 +83,13 @@ void RemoteKeySet::Finish(const std::shared_ptr<const KeySet>& keys) {
   const event::TimePoint now = dispatcher_.now();
   if (keys != nullptr) {
     keys_ = keys;
-    expiry_ = now + config_.cache_duration;
+    // What is fetched ahead is good until the next ones are there: a server of keys that is down
+    // takes nobody's tokens away.
+    expiry_ = config_.ahead ? event::Timer::kNever : now + config_.cache_duration;
   }
   if (config_.ahead) {
     const event::Duration ahead = std::min(kAhead, config_.cache_duration / 2);
-    refresh_.Arm(keys != nullptr ? expiry_ - ahead : now + config_.failed_refetch);
+    refresh_.Arm(now + (keys != nullptr ? config_.cache_duration - ahead : config_.failed_refetch));
   }
   // Who asks again while being told waits for another fetch.
   base::IntrusiveList<KeyWaiter> told;

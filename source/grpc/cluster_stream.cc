@@ -1,4 +1,4 @@
-#include "source/grpc/stream.h"
+#include "source/grpc/cluster_stream.h"
 
 #include "absl/strings/str_cat.h"
 #include "source/http/grpc_timeout.h"
@@ -30,12 +30,14 @@ void FillHead(const Service& service, std::string_view path, bool secure, http::
 
 StreamPtr Stream::Open(upstream::ClusterSet& clusters, const Service& service,
                        std::string_view path, StreamUser& user) {
-  StreamPtr stream(new Stream(clusters, service, user));
+  std::unique_ptr<ClusterStream, upstream::CloseLater> stream(
+      new ClusterStream(clusters, service, user));
   stream->Start(service, path);
   return stream;
 }
 
-Stream::Stream(upstream::ClusterSet& clusters, const Service& service, StreamUser& user)
+ClusterStream::ClusterStream(upstream::ClusterSet& clusters, const Service& service,
+                             StreamUser& user)
     : dispatcher_(clusters.worker().dispatcher),
       user_(user),
       turn_end_(&OnTurnEnd, this),
@@ -49,13 +51,13 @@ Stream::Stream(upstream::ClusterSet& clusters, const Service& service, StreamUse
   request_.reset(new upstream::AsyncRequest(*cluster, *this, options));
 }
 
-void Stream::Start(const Service& service, std::string_view path) {
+void ClusterStream::Start(const Service& service, std::string_view path) {
   if (request_ == nullptr) return dispatcher_.AtTurnEnd(turn_end_);
   FillHead(service, path, request_->secure(), request_->head());
   request_->Start();
 }
 
-void Stream::Send(buffer::Buffer& message) {
+void ClusterStream::Send(buffer::Buffer& message) {
   if (request_ == nullptr || done_) return message.Clear();
   buffer::Buffer frame(message.pool());
   AppendPrefix(frame, static_cast<uint32_t>(message.length()));
@@ -63,23 +65,23 @@ void Stream::Send(buffer::Buffer& message) {
   request_->SendData(frame);
 }
 
-void Stream::EndSending() {
+void ClusterStream::EndSending() {
   if (request_ != nullptr && !done_) request_->SendEnd();
 }
 
-void Stream::Pause() {
+void ClusterStream::Pause() {
   paused_ = true;
   if (request_ != nullptr) request_->Pause();
 }
 
-void Stream::Resume() {
+void ClusterStream::Resume() {
   paused_ = false;
   // What is here goes first, and not from inside this call.
   dispatcher_.AtTurnEnd(turn_end_);
 }
 
-void Stream::OnTurnEnd(void* self) {
-  auto* const stream = static_cast<Stream*>(self);
+void ClusterStream::OnTurnEnd(void* self) {
+  auto* const stream = static_cast<ClusterStream*>(self);
   if (stream->done_) return;
   if (stream->request_ == nullptr) {
     return stream->Finish({GrpcCode::kUnavailable, "there is no such cluster"});
@@ -90,7 +92,7 @@ void Stream::OnTurnEnd(void* self) {
   stream->request_->Resume();
 }
 
-void Stream::OnHead(http::ResponseHead& head) {
+void ClusterStream::OnHead(http::ResponseHead& head) {
   answered_ = true;
   const bool has_status = head.headers.Has(HeaderId::kGrpcStatus);
   if (has_status && (head.framing == http::Framing::kNone || head.status != 200)) {
@@ -107,13 +109,13 @@ void Stream::OnHead(http::ResponseHead& head) {
   if (head.framing != http::Framing::kNone) Finish(*trailers_only_, head_fields_);
 }
 
-void Stream::OnData(buffer::Buffer& data) {
+void ClusterStream::OnData(buffer::Buffer& data) {
   if (done_) return data.Clear();
   input_.MoveFrom(data);
   Deliver();
 }
 
-void Stream::Deliver() {
+void ClusterStream::Deliver() {
   while (!done_ && !paused_ && !input_.empty()) {
     switch (reader_.Read(input_)) {
       case FrameReader::Outcome::kMessage:
@@ -131,7 +133,7 @@ void Stream::Deliver() {
   }
 }
 
-void Stream::OnEnd(http::HeaderMap* trailers) {
+void ClusterStream::OnEnd(http::HeaderMap* trailers) {
   if (done_) return;
   if (trailers_only_.has_value()) return Finish(*trailers_only_, head_fields_);
   ended_ = true;
@@ -141,7 +143,7 @@ void Stream::OnEnd(http::HeaderMap* trailers) {
   if (!done_ && input_.empty()) DeliverEnd();
 }
 
-void Stream::DeliverEnd() {
+void ClusterStream::DeliverEnd() {
   if (reader_.in_message()) {
     return Finish({GrpcCode::kInternal, "the response ends within a message"}, trailers_);
   }
@@ -151,17 +153,17 @@ void Stream::DeliverEnd() {
   Finish(ReadStatus(*trailers_), trailers_);
 }
 
-void Stream::OnReset(const http::ProxyError& error) {
+void ClusterStream::OnReset(const http::ProxyError& error) {
   if (!done_) Finish(StatusOfError(error, answered_));
 }
 
-void Stream::Finish(const Status& status, const http::HeaderMap* trailers) {
+void ClusterStream::Finish(const Status& status, const http::HeaderMap* trailers) {
   done_ = true;
   if (request_ != nullptr) request_->Close();
   user_.OnClosed(status, trailers);
 }
 
-void Stream::Close() {
+void ClusterStream::Close() {
   done_ = true;
   request_.reset();
 }

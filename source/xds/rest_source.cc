@@ -196,6 +196,8 @@ void RestSource::Collect(std::vector<SnapshotPart>& parts) const {
 // Until the next time.
 void RestSource::Settle() {
   if (closed_) return;
+  // Names that came while it was asked do not wait for the next time.
+  if (state_.HasNews()) Wake();
   const event::TimePoint now = services_.dispatcher.now();
   if (request_ == nullptr) {
     const auto half = static_cast<uint64_t>(source_.refresh_delay / 2);

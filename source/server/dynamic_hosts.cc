@@ -67,7 +67,13 @@ size_t HostSubscription::Add(const HostUse& use, const std::string&) {
 }
 
 void HostSubscription::Remove(size_t user) {
-  std::erase_if(users_, [user](const User& candidate) { return candidate.id == user; });
+  const auto leaving = std::find_if(users_.begin(), users_.end(),
+                                    [user](const User& candidate) { return candidate.id == user; });
+  // Nobody will answer those who wait.
+  for (const std::string& name : std::vector<std::string>(awaited_.begin(), awaited_.end())) {
+    if (TableOf(name) == leaving->table) Drop(name);
+  }
+  users_.erase(leaving);
   if (users_.empty()) all_.subscriptions_.Remove(*this);
 }
 

@@ -97,7 +97,11 @@ void RestSource::Ask() {
   next_.Disarm();
   const std::string& cluster = source_.services.front().cluster;
   upstream::ClusterRuntime* const runtime = services_.clusters.Find(cluster);
-  const std::string json = ToJson(state_.TakeRequest(), services_.node);
+  asks_anew_ = asks_anew_ || state_.HasNews();
+  Request request = state_.TakeRequest();
+  // The version was the answer to other names: nothing new would be said of these.
+  if (asks_anew_) request.version.clear();
+  const std::string json = ToJson(request, services_.node);
   if (runtime == nullptr) return Fail("there is no such cluster");
   upstream::AsyncRequest::Options options;
   options.timeout = source_.request_timeout;
@@ -159,6 +163,7 @@ void RestSource::Take() {
   trouble_.clear();
   heard_at_ = services_.dispatcher.wall_now();
   shelf_.Drop(state_.type());
+  asks_anew_ = false;
   state_.OnResponse(TakeSotw(message, TypeUrl(state_.type())), services_.dispatcher.now());
   if (services_.on_taken) services_.on_taken();
   Settle();
@@ -191,6 +196,8 @@ void RestSource::Collect(std::vector<SnapshotPart>& parts) const {
 // Until the next time.
 void RestSource::Settle() {
   if (closed_) return;
+  // Names that came while it was asked do not wait for the next time.
+  if (state_.HasNews()) Wake();
   const event::TimePoint now = services_.dispatcher.now();
   if (request_ == nullptr) {
     const auto half = static_cast<uint64_t>(source_.refresh_delay / 2);

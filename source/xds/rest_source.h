@@ -75,8 +75,9 @@ class RestSource final : public Source, private upstream::AsyncUser {
   uint16_t status_ = 0;
   std::string body_;
   bool closed_ = false;
-  int64_t heard_at_ = 0;  // ns since the epoch
-  SnapshotShelf shelf_;   // given when a request has failed
+  int64_t heard_at_ = 0;    // ns since the epoch
+  SnapshotShelf shelf_;     // given when a request has failed
+  bool asks_anew_ = false;  // names have changed since the last answer
   std::string trouble_;
   event::TimePoint logged_at_ = 0;
 };

@@ -3,34 +3,24 @@
 namespace remora::route {
 namespace {
 
-// Takes off the front of `rest` what stands before the next separator; none: nothing is left.
-std::optional<std::string_view> TakeElement(std::optional<std::string_view>& rest,
-                                            std::string_view separator) {
-  if (!rest.has_value()) return std::nullopt;
-  const size_t end = separator.empty() ? std::string_view::npos : rest->find(separator);
-  const std::string_view element = rest->substr(0, end);
-  if (end == std::string_view::npos) {
-    rest.reset();
-  } else {
-    rest = rest->substr(end + separator.size());
-  }
-  return element;
-}
-
 std::optional<std::string_view> Extract(const ScopeKeyBuilder::Fragment& fragment,
                                         std::string_view value) {
-  std::optional<std::string_view> rest = value;
   for (uint32_t i = 0; true; ++i) {
-    const std::optional<std::string_view> element = TakeElement(rest, fragment.element_separator);
-    if (!element.has_value()) return std::nullopt;
+    const size_t end = fragment.element_separator.empty() ? std::string_view::npos
+                                                          : value.find(fragment.element_separator);
+    const std::string_view element = value.substr(0, end);
     if (fragment.key_separator.empty()) {
       if (i == fragment.index) return element;
-      continue;
+    } else {
+      const size_t key_end = element.find(fragment.key_separator);
+      if (element.substr(0, key_end) == fragment.key) {
+        return key_end == std::string_view::npos
+                   ? std::string_view()
+                   : element.substr(key_end + fragment.key_separator.size());
+      }
     }
-    const size_t end = element->find(fragment.key_separator);
-    if (element->substr(0, end) != fragment.key) continue;
-    if (end == std::string_view::npos) return std::string_view();
-    return element->substr(end + fragment.key_separator.size());
+    if (end == std::string_view::npos) return std::nullopt;
+    value.remove_prefix(end + fragment.element_separator.size());
   }
 }
 

@@ -135,6 +135,11 @@ TEST_CASE("VHDS: a host that there is not is 404") {
   }
   w.SendHosts({{"r/gone", VirtualHost("gone", "late")}});
   CHECK(w.Get("gone").body == "late");
+  // Nobody answers those who wait for a source that the table does not name any more.
+  harness::Client waits = w.Ask("waits", "r/waits");
+  w.world.Send(ResourceType::kRoutes, {{"r", Routes("r", {Says("all")})}}, {}, "2");
+  CHECK(waits.ReceiveResponse().body == "all");
+  w.world.Send(ResourceType::kRoutes, {{"r", Table("r")}}, {}, "3");
   CHECK(w.Get(std::string(1025, 'a')).status == 404);
   CHECK(w.world.Stat("http.in.vhds.r.overflow") == 1);
 }

@@ -59,5 +59,35 @@ TEST_CASE("REST: a control plane is asked again and again") {
   CHECK(user.held.size() == 1);
 }
 
+TEST_CASE("REST: a name that comes later is asked for without a version") {
+  harness::ScriptedUpstream server;
+  server.Respond(200, R"({"version_info": "1", "resources": []})");
+  SourceWorld w(server.address(), {}, [](upstream::ClusterConfig& cluster) {
+    cluster.protocol = upstream::Protocol::kHttp1;
+  });
+  KeepingUser user;
+  Subscription& subscription = w.Subscribe(ResourceType::kRoutes, user, {"a"}, Rest());
+  const auto has = [&server](std::string_view text) {
+    for (const harness::Message& request : server.requests()) {
+      if (request.body.find(text) != std::string::npos) return true;
+    }
+    return false;
+  };
+  w.Until([&] { return has(R"("version_info":"1","node":{"id":"me"},"resource_names":["a"])"); });
+  // What it is refused for it is asked again.
+  server.Respond(500, "");
+  const size_t before = server.requests().size();
+  subscription.AddName("b");
+  w.Until([&] { return server.requests().size() > before + 1; });
+  for (size_t i = before; i < server.requests().size(); ++i) {
+    const std::string body = server.requests()[i].body;
+    if (body.find("\"b\"") == std::string::npos) continue;
+    CHECK(body.find("version_info") == std::string::npos);
+  }
+  server.Respond(200, R"({"version_info": "1", "resources": []})");
+  w.Until(
+      [&] { return has(R"("version_info":"1","node":{"id":"me"},"resource_names":["a","b"])"); });
+}
+
 }  // namespace
 }  // namespace remora::xds

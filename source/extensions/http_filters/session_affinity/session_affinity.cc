@@ -166,50 +166,56 @@ Answer SessionAffinityFilter::OnResponseHead(http::ResponseHead& head) {
   }
   // What the proxy itself answers says nothing of an instance.
   if (info.response_code_details != "via_upstream") return Answer::kContinue;
+  const bool login = affinity_->negotiate && AsksToNegotiate(head);
+  // Most responses belong to no session and begin none.
+  if (wanted_.name.empty() && !login && !head.headers.Has(HeaderId::kSetCookie)) {
+    return Answer::kContinue;
+  }
   std::string made;
   const std::string_view id =
       affinity_->identity->Of(info.upstream_host_metadata, info.upstream_host, made);
   if (!wanted_.name.empty()) {
     (id == wanted_.name ? static_cast<const stats::Counter&>(stats().routed) : stats().moved).Inc();
   }
-  if (!id.empty() && IsCookieValue(id)) GiveCookie(id, head);
+  if (!id.empty() && IsCookieValue(id)) GiveCookie(id, login, head);
   return Answer::kContinue;
 }
 
-void SessionAffinityFilter::GiveCookie(std::string_view id, http::ResponseHead& head) const {
-  std::optional<SetCookie> session;
+void SessionAffinityFilter::GiveCookie(std::string_view id, bool login,
+                                       http::ResponseHead& head) const {
+  SetCookie session("");  // of the application
+  bool has_session = false;
   bool given = false;  // by the application
   head.headers.ForEach([&](const http::HeaderEntry& entry) {
     if (entry.id != HeaderId::kSetCookie) return;
     const SetCookie cookie(entry.value());
     given |= cookie.name == affinity_->instance_cookie;
-    if (!session.has_value() && IsSessionCookie(cookie.name)) session = cookie;
+    if (has_session || !IsSessionCookie(cookie.name)) return;
+    session = cookie;
+    has_session = true;
   });
-  if (given) return;
-  const bool login = affinity_->negotiate && AsksToNegotiate(head);
-  const bool moved = id != wanted_.name;
-  const bool wanted = (login || !wanted_.name.empty()) && moved;
-  if (login) {
-    session.reset();
-  }
-  if (!wanted && !session.has_value()) return;
+  const bool news = (login || !wanted_.name.empty()) && id != wanted_.name;
+  // A login's cookie lasts as long as the login.
+  if (given || (!news && (login || !has_session))) return;
+  const std::string text = CookieText(id, login, login ? SetCookie("") : session);
+  if (head.headers.Add(HeaderId::kSetCookie, text)) stats().cookies.Inc();
+}
+
+std::string SessionAffinityFilter::CookieText(std::string_view id, bool login,
+                                              const SetCookie& session) const {
   std::string text =
       absl::StrCat(affinity_->instance_cookie, "=", absl::string_view(id.data(), id.size()),
                    "; Path=", affinity_->path);
   const auto add = [&text](const char* name, std::string_view value) {
     if (!value.empty()) absl::StrAppend(&text, name, absl::string_view(value.data(), value.size()));
   };
-  if (session.has_value()) add("; Expires=", session->expires);
-  if (login) text += "; Max-Age=60";
-  if (session.has_value() && session->deletes) text += "; Max-Age=0";
+  add("; Expires=", session.expires);
+  add("; Max-Age=", login ? "60" : session.deletes ? "0" : "");
   text += "; HttpOnly";
-  if (affinity_->always_secure || (session.has_value() && session->secure)) text += "; Secure";
-  if (login) text += "; SameSite=Strict";
-  if (session.has_value()) {
-    add("; SameSite=", session->same_site);
-    if (session->partitioned) text += "; Partitioned";
-  }
-  if (head.headers.Add(HeaderId::kSetCookie, text)) stats().cookies.Inc();
+  if (affinity_->always_secure || session.secure) text += "; Secure";
+  add("; SameSite=", login ? "Strict" : session.same_site);
+  if (session.partitioned) text += "; Partitioned";
+  return text;
 }
 
 }  // namespace remora::extensions

@@ -85,8 +85,10 @@ class SessionAffinityFilter final : public http::Filter {
   }
   bool HasSession(const http::RequestHead& head) const;
   bool IsSessionCookie(std::string_view name) const;
-  // After a response of the instance `id`.
-  void GiveCookie(std::string_view id, http::ResponseHead& head) const;
+  // After a response of the instance `id`; `login`: it asks to negotiate.
+  void GiveCookie(std::string_view id, bool login, http::ResponseHead& head) const;
+  // `session`: the application's cookie, whose attributes it has.
+  std::string CookieText(std::string_view id, bool login, const SetCookie& session) const;
 
   const SessionAffinity::Config& config_;
   http::FilterContext& context_;

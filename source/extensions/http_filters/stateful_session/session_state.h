@@ -17,7 +17,6 @@
 #include <string>
 #include <string_view>
 
-#include "google/protobuf/any.pb.h"
 #include "source/config/registry.h"
 #include "source/http/message.h"
 

@@ -22,7 +22,8 @@ fi
 cp "$here/envoy.yaml" "$here/listener.yaml" "$work"
 launch python3 "$here/../custom_filter/app.py" 8081 8082
 cd "$work"
-ENVOY_DYNAMIC_MODULES_SEARCH_PATH="$work/modules" launch "$proxy" -c envoy.yaml
+# A filter chain that was replaced, and so its module, goes after the drain time.
+ENVOY_DYNAMIC_MODULES_SEARCH_PATH="$work/modules" launch "$proxy" -c envoy.yaml --drain-time-s 10
 process="${started[-1]}"
 await_ready
 

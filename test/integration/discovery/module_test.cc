@@ -57,7 +57,7 @@ size_t Loaded(const std::string& name) {
 
 void AwaitLoaded(const std::string& name, size_t count) {
   event::RealClock clock;
-  const event::TimePoint limit = clock.Now() + 10 * event::kSecond;
+  const event::TimePoint limit = clock.Now() + 30 * event::kSecond;
   while (Loaded(name) != count) {
     if (clock.Now() > limit) FAIL("still loaded: " << Loaded(name));
     std::this_thread::yield();
@@ -140,8 +140,14 @@ TEST_CASE("modules: replaced under traffic, the old one goes with its last reque
   const uint16_t port = DynamicWorld::FreePort();
   ScriptedUpstream up;
   up.Respond(200, "served");
-  DynamicWorld world({.clusters = {StaticCluster("up", {Host(up)})}});
+  // What was replaced goes after the drain time.
+  DynamicWorld world(
+      {.clusters = {StaticCluster("up", {Host(up)})}, .drain_time = 3 * event::kSecond});
   world.Send(ResourceType::kCluster, {});
+  // The server keeps its first listeners: they have another file.
+  const std::string first = Filter(std::string(kFolder) + "libcontract.so", "");
+  world.Send(ResourceType::kListener,
+             {{"l", Listener("l", port, {Chain(Routes("r", {To("up")}), "", first)})}}, {}, "0");
   REQUIRE(world.Send(ResourceType::kListener, {{"l", listener(port, "one")}}).empty());
 
   std::atomic<bool> ends = false;

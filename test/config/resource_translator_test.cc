@@ -119,9 +119,11 @@ TEST_CASE("routes of a source may name clusters that are not there, unless they 
     text.replace(text.find("CLUSTER"), 7, cluster);
     return Bytes<RoutesProto>(text);
   };
-  CHECK(w.translator->Routes(with("other", ""), {}).ok());
-  CHECK(w.translator->Routes(with("known", "validate_clusters: true, "), {}).ok());
-  CHECK(w.translator->Routes(with("other", "validate_clusters: true, "), {}).status().message() ==
+  CHECK(w.translator->Routes(with("other", ""), {}, {}, nullptr).ok());
+  CHECK(w.translator->Routes(with("known", "validate_clusters: true, "), {}, {}, nullptr).ok());
+  CHECK(w.translator->Routes(with("other", "validate_clusters: true, "), {}, {}, nullptr)
+            .status()
+            .message() ==
         "virtual_hosts[0].routes[0].route.cluster: route: unknown cluster 'other'");
 }
 

@@ -112,6 +112,8 @@ class FakeSources final : public Sources {
     void SetNames(std::vector<std::string> names) override {
       for (const std::string& name : names) sources_.log += name + " ";
     }
+    void AddName(const std::string& name) override { sources_.log += "+" + name + " "; }
+    void DropName(const std::string& name) override { sources_.log += "-" + name + " "; }
 
    private:
     FakeSources& sources_;

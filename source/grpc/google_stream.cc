@@ -34,7 +34,9 @@ void GoogleStream::OnTurnEnd(void* self) {
   if (stream->call_ == nullptr) {
     return stream->Finish({GrpcCode::kUnavailable, "the gRPC library is not there any more"});
   }
-  if (stream->has_input_ && !stream->paused_) stream->Deliver();
+  if (stream->paused_) return;
+  if (stream->has_input_) return stream->Deliver();
+  if (stream->end_.has_value()) stream->Finish(*stream->end_);
 }
 
 void GoogleStream::OnEvent(GoogleEvent& event) {
@@ -59,8 +61,11 @@ void GoogleStream::OnEvent(GoogleEvent& event) {
       return;
     case GoogleStep::kFinish: {
       const bool known = event.code >= 0 && event.code <= static_cast<int>(GrpcCode::kLast);
-      return Finish(
-          {known ? static_cast<GrpcCode>(event.code) : GrpcCode::kUnknown, std::move(event.text)});
+      end_ = {known ? static_cast<GrpcCode>(event.code) : GrpcCode::kUnknown,
+              std::move(event.text)};
+      // As over a cluster: nothing is told to who is paused.
+      if (!paused_) Finish(*end_);
+      return;
     }
   }
 }

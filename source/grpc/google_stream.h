@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 
 #include "source/grpc/google_client.h"
@@ -53,7 +54,8 @@ class GoogleStream final : public Stream {
   GoogleCallPtr call_;
   std::deque<std::string> waiting_;  // the first of them is being written, with `writing_`
   uint64_t waiting_bytes_ = 0;
-  buffer::Buffer input_;  // a message that the user has paused
+  buffer::Buffer input_;       // a message that the user has paused
+  std::optional<Status> end_;  // not told yet
   bool has_input_ = false;
   bool started_ = false;
   bool writing_ = false;

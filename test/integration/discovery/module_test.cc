@@ -150,23 +150,22 @@ TEST_CASE("modules: replaced under traffic, the old one goes with its last reque
              {{"l", Listener("l", port, {Chain(Routes("r", {To("up")}), "", first)})}}, {}, "0");
   REQUIRE(world.Send(ResourceType::kListener, {{"l", listener(port, "one")}}).empty());
 
-  std::atomic<bool> ends = false;
+  // One that is under way all the while.
+  auto held = world.Connect(port);
+  held.Send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\n");
+  world.AwaitStat("http.in.downstream_rq_total", world.Stat("http.in.downstream_rq_total") + 1);
+
   std::atomic<int> wrong = 0;
   std::set<std::string> versions;  // the client's until it has ended
-  std::thread traffic([&] {
+  std::jthread traffic([&](const std::stop_token& stop) {
     auto client = world.Connect(port);
-    while (!ends) {
+    while (!stop.stop_requested()) {
       const Message answer = client.Get("/");
       if (answer.status != 200) ++wrong;
       versions.insert(std::string(answer.Get("x-version")));
       if (answer.Get("connection") == "close") client = world.Connect(port);
     }
   });
-  // One that is under way all the while.
-  auto held = world.Connect(port);
-  held.Send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\n");
-  world.AwaitStat("http.in.downstream_rq_total", world.Stat("http.in.downstream_rq_total") + 1);
-
   put("libcontract_2.so");
   REQUIRE(world.Send(ResourceType::kListener, {{"l", listener(port, "two")}}, {}, "2").empty());
   CHECK(world.Connect(port).Get("/").Get("x-version") == "2");
@@ -174,7 +173,7 @@ TEST_CASE("modules: replaced under traffic, the old one goes with its last reque
   held.Send("x");
   CHECK(held.ReceiveResponse().Get("x-version") == "1");
   held.Close();
-  ends = true;
+  traffic.request_stop();
   traffic.join();
   CHECK(wrong == 0);
   CHECK(versions.contains("1"));

@@ -118,12 +118,14 @@ struct TlsWorld {
 TEST_CASE("TLS by secrets of ADS, both sides: a rotation cuts no connection") {
   TlsWorld w(GENERATE("GRPC", "DELTA_GRPC"));
   CAPTURE(w.api_type);
-  w.plane.Change([&w] {
+  const Minted own = w.authority.Issue({.common_name = "third client"});
+  w.plane.Change([&] {
     w.PutRoots(w.authority.pem());
     w.PutCertificate("server", w.authority.Issue({.names = {"DNS:one.example"}}));
     w.PutCertificate("client", w.authority.Issue({.common_name = "client"}));
     w.PutPlainListener();
     w.PutCluster("first", ByAds("client"));
+    w.PutCluster("second", ByValue(own, fakes::Authority("stranger").pem()));
     w.PutTlsListener(ByAds("server"));
   });
   Running server(AllFrom(w.plane.address(), w.api_type));
@@ -149,7 +151,6 @@ TEST_CASE("TLS by secrets of ADS, both sides: a rotation cuts no connection") {
   server.Await("/stats?filter=listener.tls.downstream_cx_destroy$", "downstream_cx_destroy: 0");
 
   // A new connection sees the new certificate.
-  const Minted own = w.authority.Issue({.common_name = "third client"});
   w.PutCluster("second", ByValue(own, w.authority.pem(), "two.example"));
   w.AwaitStatus(client, "/second", 200);
 

@@ -84,7 +84,8 @@ void CompareMessage(const std::string& where, const v1::Message& expected, const
   for (const std::string& name : expected.without()) {
     const std::vector<std::string> values = ValuesOf(seen.headers, name);
     if (!values.empty()) {
-      differences.Add(where + ".headers " + name, "nothing", absl::StrJoin(values, " and "));
+      differences.Add(absl::StrCat(where, ".headers ", name), "nothing",
+                      absl::StrJoin(values, " and "));
     }
   }
   if (expected.no_body() || expected.body_size() > 0) {

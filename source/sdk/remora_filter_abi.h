@@ -29,6 +29,8 @@
 extern "C" {
 #endif
 
+// NOLINTBEGIN(readability-identifier-naming): the names are C's.
+
 #define REMORA_FILTER_ABI_VERSION 1
 
 // Whether the table that `pointer` points at reaches to `member`.
@@ -288,6 +290,8 @@ __attribute__((visibility("default")))
 #endif
 const remora_module*
 remora_filter_init(const remora_host* host, remora_config loading);
+
+// NOLINTEND(readability-identifier-naming)
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -74,7 +74,7 @@ absl::StatusOr<std::shared_ptr<const Library>> Library::Open(const std::string& 
   std::shared_ptr<const Library> library = loaded.library.lock();
   if (library == nullptr || loaded.version != VersionOf(facts)) {
     std::shared_ptr<Library> opened(new Library(path));
-    const absl::Status status = opened->Load(file.number);
+    absl::Status status = opened->Load(file.number);
     if (!status.ok()) return status;
     loaded = {VersionOf(facts), opened};
     library = std::move(opened);

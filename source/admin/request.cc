@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
+#include "source/http/ascii.h"
+#include "source/http/content_codings.h"
 
 namespace remora::admin {
 namespace {
@@ -99,10 +100,7 @@ std::string NormalizePath(std::string_view path) {
 }
 
 bool IsForm(std::string_view content_type) {
-  const std::string_view type = content_type.substr(0, content_type.find(';'));
-  return absl::EqualsIgnoreCase(
-      absl::StripAsciiWhitespace(absl::string_view(type.data(), type.size())),
-      "application/x-www-form-urlencoded");
+  return http::EqualsWord(http::MediaType(content_type), "application/x-www-form-urlencoded");
 }
 
 Request MakeRequest(std::string_view method, std::string_view target, std::string_view form) {

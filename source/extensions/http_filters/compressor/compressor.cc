@@ -1,6 +1,7 @@
 #include "source/extensions/http_filters/compressor/compressor.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -9,6 +10,7 @@
 #include "source/config/extension_values.h"
 #include "source/config/text.h"
 #include "source/extensions/http_filters/compressor/library.h"
+#include "source/http/ascii.h"
 #include "source/http/field_list.h"
 
 namespace remora::extensions {
@@ -44,8 +46,11 @@ constexpr std::string_view kDefaultMediaTypes[] = {
 };
 
 bool IsAllowed(const Compressor::Direction& direction, std::string_view media_type) {
+  const std::vector<std::string>& types = direction.media_types;
   return media_type.empty() ||
-         direction.media_types.contains(absl::AsciiStrToLower(config::ToAbsl(media_type)));
+         std::any_of(types.begin(), types.end(), [media_type](const std::string& type) {
+           return http::EqualsWord(media_type, type);
+         });
 }
 
 bool IsAllowed(const Compressor::Direction& direction, const http::HeaderMap& headers) {
@@ -79,10 +84,10 @@ Compressor::Direction DirectionOf(const Common& proto) {
     direction.min_length = proto.min_content_length().value();
   }
   for (const std::string& type : proto.content_type()) {
-    direction.media_types.insert(absl::AsciiStrToLower(type));
+    direction.media_types.push_back(absl::AsciiStrToLower(type));
   }
   if (direction.media_types.empty()) {
-    for (const std::string_view type : kDefaultMediaTypes) direction.media_types.emplace(type);
+    direction.media_types.assign(std::begin(kDefaultMediaTypes), std::end(kDefaultMediaTypes));
   }
   return direction;
 }

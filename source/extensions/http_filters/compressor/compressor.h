@@ -15,7 +15,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "source/compression/codec.h"
 #include "source/config/registry.h"
 #include "source/event/dispatcher.h"
@@ -40,7 +39,7 @@ struct Compressor {
   struct Direction {
     runtime::FlagSetting enabled;
     uint64_t min_length = 30;
-    absl::flat_hash_set<std::string> media_types;  // lower-case
+    std::vector<std::string> media_types;  // lower-case
   };
   struct Config {
     std::shared_ptr<const compression::CompressorLibrary> library;

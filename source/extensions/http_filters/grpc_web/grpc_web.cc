@@ -3,10 +3,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "envoy/extensions/filters/http/grpc_web/v3/grpc_web.pb.h"
 #include "source/config/text.h"
+#include "source/http/ascii.h"
+#include "source/http/content_codings.h"
 #include "source/http/grpc_status.h"
 
 namespace remora::extensions {
@@ -29,11 +29,8 @@ bool IsWeb(std::string_view type) { return type == kWeb || type == kWebProto || 
 
 // A server that speaks gRPC-Web by itself; parameters do not matter.
 bool IsWebResponse(const http::ResponseHead& head) {
-  std::string_view type = head.headers.Get(HeaderId::kContentType);
-  const std::string_view bare = type.substr(0, type.find(';'));
-  const absl::string_view trimmed = absl::StripTrailingAsciiWhitespace(config::ToAbsl(bare));
-  return head.status == 200 && (absl::EqualsIgnoreCase(trimmed, config::ToAbsl(kWeb)) ||
-                                absl::EqualsIgnoreCase(trimmed, config::ToAbsl(kWebProto)));
+  const std::string_view type = http::MediaType(head.headers.Get(HeaderId::kContentType));
+  return head.status == 200 && (http::EqualsWord(type, kWeb) || http::EqualsWord(type, kWebProto));
 }
 
 bool HasBody(const http::ResponseHead& head) {

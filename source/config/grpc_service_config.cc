@@ -99,6 +99,17 @@ bool CheckGoogleGrpc(GoogleGrpc google, const std::string& field, ConfigContext&
   return module.ok();
 }
 
+// What the gRPC library takes: it ends the process at anything else.
+// https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, Custom-Metadata.
+bool IsGrpcMetadata(const std::string& name, const std::string& value) {
+  const auto in_name = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+  };
+  const auto in_value = [](char c) { return c >= ' ' && c <= '~'; };
+  return std::all_of(name.begin(), name.end(), in_name) &&
+         (name.ends_with("-bin") || std::all_of(value.begin(), value.end(), in_value));
+}
+
 bool ParseMetadata(const core::GrpcService& proto, std::string_view field, ConfigContext& context,
                    grpc::Service& service) {
   for (int i = 0; i < proto.initial_metadata_size(); ++i) {
@@ -108,6 +119,11 @@ bool ParseMetadata(const core::GrpcService& proto, std::string_view field, Confi
     if (!http::IsValidHeaderName(name) || !http::IsValidHeaderValue(text)) {
       context.AddError(Concat(field, ".initial_metadata[", std::to_string(i), "]"),
                        "is no header field");
+      return false;
+    }
+    if (service.google.has_value() && !IsGrpcMetadata(name, text)) {
+      context.AddError(Concat(field, ".initial_metadata[", std::to_string(i), "]"),
+                       "is no metadata of gRPC: letters, digits, - _ . and visible ASCII");
       return false;
     }
     service.initial_metadata.emplace_back(std::move(name), text);

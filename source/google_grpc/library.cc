@@ -43,8 +43,13 @@ auto CredentialsOf(const GoogleTarget& target) {
       return ::grpc::SslCredentials({.pem_root_certs = target.root_certs,
                                      .pem_private_key = target.private_key,
                                      .pem_cert_chain = target.cert_chain});
-    case GoogleTarget::Credentials::kGoogleDefault:
-      return ::grpc::GoogleDefaultCredentials();
+    case GoogleTarget::Credentials::kGoogleDefault: {
+      // Once they are there: looking for them may ask the network. The library's calls begin on
+      // one thread.
+      static std::shared_ptr<::grpc::ChannelCredentials> found;
+      if (found == nullptr) found = ::grpc::GoogleDefaultCredentials();
+      return found;
+    }
     case GoogleTarget::Credentials::kLocal:
       return ::grpc::experimental::LocalCredentials(UDS);
     case GoogleTarget::Credentials::kNone:

@@ -169,7 +169,8 @@ int Intercept(const std::vector<std::string_view>& arguments, std::string_view p
 // `remora filter-test`: `arguments` is what follows that word.
 int FilterTest(const std::vector<std::string_view>& arguments, std::string_view program) {
   if (arguments.size() < 2 || arguments.front() == "--help" || arguments.front() == "-h") {
-    const bool asked = !arguments.empty() && arguments.front().starts_with("-");
+    const bool asked =
+        !arguments.empty() && (arguments.front() == "--help" || arguments.front() == "-h");
     Print(asked ? stdout : stderr, filter_test::HelpText(program));
     return asked ? 0 : 1;
   }

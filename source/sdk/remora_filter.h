@@ -4,14 +4,17 @@
 // (source/http/filter/filter.h) over remora_filter_abi.h. Header-only; needs C++20 and nothing
 // else.
 //
+// clang-format off
 //   struct KeyAuth {
-//     static constexpr std::string_view kName = "key_auth";          // filter_name
-//     struct Config {...};                                           // immutable, shared by
-//     threads static std::optional<Config> Parse(const Value&, ConfigContext&);  // errors: to the
-//     context struct RouteConfig {...};                                      // optional, with
-//     ParseRoute static std::optional<RouteConfig> ParseRoute(const Value&, ConfigContext&); using
-//     Filter = KeyAuthFilter;     // a sdk::Filter, made from (const Config&, FilterContext&)
+//     static constexpr std::string_view kName = "key_auth";  // filter_name
+//     struct Config {...};                                   // immutable, shared by threads
+//     // Errors go to the context.
+//     static std::optional<Config> Parse(const Value&, ConfigContext&);
+//     struct RouteConfig {...};                              // optional, with ParseRoute
+//     static std::optional<RouteConfig> ParseRoute(const Value&, ConfigContext&);
+//     using Filter = KeyAuthFilter;  // an sdk::Filter, made from (const Config&, FilterContext&)
 //   };
+// clang-format on
 //   REMORA_FILTER_MODULE(KeyAuth)       // or several; a configuration names one
 //
 // A filter has the hooks that it overrides; it is never called after OnComplete. Heads, fields and

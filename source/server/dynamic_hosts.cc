@@ -148,6 +148,8 @@ std::vector<xds::ResourceError> HostSubscription::OnUpdate(const xds::ResourceUp
     hosts_.contains(name) ? journal.Changed(resource.name) : journal.Added(resource.name);
   }
   hosts_ = std::move(next);
+  aliases_.clear();
+  for (const auto& [name, host] : hosts_) aliases_.insert(host.aliases.begin(), host.aliases.end());
   for (const xds::Resource& resource : update.changed) {
     Answer(std::string(resource.name));
     for (const std::string& alias : resource.aliases) Answer(alias);
@@ -182,11 +184,8 @@ void HostSubscription::Drop(const std::string& name) {
 
 bool HostSubscription::Find(const HostUse& use, const std::string& host) {
   const std::string name = absl::StrCat(use.table, "/", host);
-  const bool is_known = std::any_of(hosts_.begin(), hosts_.end(), [&name](const auto& entry) {
-    const auto& aliases = entry.second.aliases;
-    return entry.first == name || std::find(aliases.begin(), aliases.end(), name) != aliases.end();
-  });
   if (awaited_.contains(name)) return true;
+  const bool is_known = hosts_.contains(name) || aliases_.contains(name);
   const bool may_ask = IsHost(host) && awaited_.size() < kMostAwaited;
   if (is_known || !may_ask) {
     use.user->OnHostAnswer(host);

@@ -135,6 +135,7 @@ class HostSubscription final : public xds::ResourceUser {
   bool settled_ = false;
   std::vector<User> users_;
   Hosts hosts_;
+  absl::flat_hash_set<std::string> aliases_;  // of all of them
   absl::flat_hash_set<std::string> awaited_;  // names that the source has said nothing of
   std::unique_ptr<xds::Subscription> subscription_;
 };

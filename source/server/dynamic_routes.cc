@@ -109,6 +109,7 @@ size_t RouteSubscription::Add(const config::RouteUse& use, const std::string& wh
     if (user.table != nullptr) services_.put(user.slot, user.table);
   }
   users_.push_back(std::move(user));
+  if (who.empty()) return last_id_;
   if (!settled_) services_.warmer.Wait(who, RoutesTarget(resource_.name()));
   if (!hosts_settled_) services_.warmer.Wait(who, HostsTarget(resource_.name()));
   return last_id_;
@@ -187,7 +188,8 @@ void RouteSubscription::FollowHosts() {
   hosts_settled_ = false;
   for (const User& user : users_) {
     // As with the table itself: who serves already does not warm for it.
-    if (!settled_) services_.warmer.Wait(user.who, HostsTarget(resource_.name()));
+    if (settled_ || user.who.empty()) continue;
+    services_.warmer.Wait(user.who, HostsTarget(resource_.name()));
   }
   host_lease_ = routes_.hosts_.Follow(*host_use_);
 }
@@ -229,7 +231,7 @@ std::vector<xds::ResourceError> RouteSubscription::OnUpdate(const xds::ResourceU
 void RouteSubscription::OnFetchTimeout(absl::Span<const std::string>) { Settle(); }
 
 void RouteSubscription::Settle() {
-  settled_ = true;
+  if (std::exchange(settled_, true)) return;
   for (const User& user : users_)
     services_.warmer.Arrived(user.who, RoutesTarget(resource_.name()));
 }

@@ -35,15 +35,19 @@ ScopeSubscription::ScopeSubscription(DynamicScopes& scopes, const config::ScopeU
 
 size_t ScopeSubscription::Add(const config::ScopeUse& use, const std::string& who) {
   User& user = users_.emplace_back(User{++last_id_, use, who, {}});
+  // One request for all route tables.
+  all_.services_.sources.Pause(xds::ResourceType::kRoutes);
   for (const auto& [name, bytes] : resources_) {
     auto scope = all_.services_.translator.ScopedRoutes(bytes, use.filters);
     if (scope.ok()) {
-      Use(user, *std::move(scope));
+      scope->name = name;
+      Use(user, *std::move(scope), who);
     } else {
       REMORA_LOG(kMain, kError, "scope ", name,
                  " is not for all who ask for it: ", std::string(scope.status().message()));
     }
   }
+  all_.services_.sources.Resume(xds::ResourceType::kRoutes);
   if (settled_) {
     Publish(user);
   } else {
@@ -77,16 +81,21 @@ absl::Status ScopeSubscription::Put(const xds::Resource& resource,
   for (const User& user : users_) {
     auto scope = all_.services_.translator.ScopedRoutes(resource.bytes, user.use.filters);
     if (!scope.ok()) return scope.status();
+    // What the Resource around it says: by that name it is removed.
+    scope->name = std::string(resource.name);
     scopes.push_back(*std::move(scope));
   }
   absl::Status status = CheckKey(scopes.front(), later);
   if (!status.ok()) return status;
-  for (size_t i = 0; i < users_.size(); ++i) Use(users_[i], std::move(scopes[i]));
+  for (size_t i = 0; i < users_.size(); ++i) {
+    // A listener that serves does not warm for a scope that comes later.
+    Use(users_[i], std::move(scopes[i]), settled_ ? "" : users_[i].who);
+  }
   resources_[std::string(resource.name)] = std::string(resource.bytes);
   return absl::OkStatus();
 }
 
-void ScopeSubscription::Use(User& user, config::ScopedRoute scope) {
+void ScopeSubscription::Use(User& user, config::ScopedRoute scope, const std::string& who) {
   Entry& entry = user.entries[scope.name];
   const bool same_table = entry.lease != nullptr && entry.scope.route_name == scope.route_name;
   entry.scope = std::move(scope);
@@ -94,8 +103,6 @@ void ScopeSubscription::Use(User& user, config::ScopedRoute scope) {
   Entry next{std::move(entry.scope), nullptr, nullptr};
   if (!next.scope.route_name.empty()) {
     next.slot = std::make_shared<const route::RouteSlot>();
-    // A listener that serves does not warm for a scope that comes later.
-    const std::string who = settled_ ? absl::StrCat("scope ", next.scope.name) : user.who;
     next.lease = all_.routes_.Follow({user.use.route_source, next.scope.route_name,
                                       user.use.stat_prefix, next.slot, user.use.filters},
                                      who);

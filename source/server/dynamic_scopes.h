@@ -100,7 +100,8 @@ class ScopeSubscription final : public xds::ResourceUser {
   absl::Status Put(const xds::Resource& resource, absl::Span<const xds::Resource> later);
   absl::Status CheckKey(const config::ScopedRoute& scope,
                         absl::Span<const xds::Resource> later) const;
-  void Use(User& user, config::ScopedRoute scope);
+  // `who` warms until its table has come; empty: nobody.
+  void Use(User& user, config::ScopedRoute scope, const std::string& who);
   void Publish(const User& user) const;
   void Settle();
 

@@ -13,19 +13,21 @@ void ClusterSet::Apply(std::shared_ptr<const ClusterTable> table) {
   if (table == table_) return;
   ++generation_;
   const std::shared_ptr<const ClusterTable> before = std::exchange(table_, std::move(table));
+  if (before != nullptr && !runtimes_.empty()) {
+    table_->ForEachChange(*before,
+                          [this](const Cluster& old, const std::shared_ptr<const Cluster>* now) {
+                            const auto runtime = runtimes_.find(old.name());
+                            if (runtime == runtimes_.end()) return;
+                            if (now != nullptr && (*now)->IsVersionOf(old)) {
+                              runtime->second->Adopt(*now);
+                              return;
+                            }
+                            Retire(std::move(runtime->second));
+                            runtimes_.erase(runtime);
+                          });
+  }
+  // Last: whom this wakes may look clusters up.
   missing_.OnTable(*table_);
-  if (before == nullptr || runtimes_.empty()) return;
-  table_->ForEachChange(*before,
-                        [this](const Cluster& old, const std::shared_ptr<const Cluster>* now) {
-                          const auto runtime = runtimes_.find(old.name());
-                          if (runtime == runtimes_.end()) return;
-                          if (now != nullptr && (*now)->IsVersionOf(old)) {
-                            runtime->second->Adopt(*now);
-                            return;
-                          }
-                          Retire(std::move(runtime->second));
-                          runtimes_.erase(runtime);
-                        });
 }
 
 // Requests that use it end in peace; nothing new begins on it.

@@ -67,6 +67,12 @@ void WatchSubscription::AddName(const std::string& name) {
 void WatchSubscription::DropName(const std::string& name) {
   if (names_.erase(name) == 0 || !started_) return;
   state_.Unwant(*this, name);
+  // Asked for anew, it has all its time again.
+  for (Batch& batch : waiting_) std::erase(batch.names, name);
+  // The first one of a wildcard has no names.
+  if (!wildcard_ || answered_) {
+    std::erase_if(waiting_, [](const Batch& batch) { return batch.names.empty(); });
+  }
   OnNamesChanged({});
 }
 
@@ -94,7 +100,7 @@ void WatchSubscription::OnTimeout() {
       state_.GiveUp(name);
       missing.push_back(std::move(name));
     }
-    waiting_.erase(waiting_.begin());
+    waiting_.pop_front();
   }
   if (!waiting_.empty()) timer_.Arm(waiting_.front().deadline);
   if (!all && missing.empty()) return;

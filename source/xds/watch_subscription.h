@@ -5,6 +5,7 @@
 //
 // Owner: whoever subscribed. Thread: main. It may be destroyed from within the user's OnUpdate.
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,7 +48,7 @@ class WatchSubscription final : public Subscription, private Watch {
   // Names that came together, and how long they may be waited for.
   struct Batch {
     event::TimePoint deadline;
-    std::vector<std::string> names;
+    std::vector<std::string> names;  // none: a wildcard's
   };
 
   static void OnTimer(void* self);
@@ -71,7 +72,7 @@ class WatchSubscription final : public Subscription, private Watch {
   const event::Duration fetch_timeout_;
   SubscriptionRecord record_;
   absl::btree_set<std::string> names_;
-  std::vector<Batch> waiting_;  // the soonest first
+  std::deque<Batch> waiting_;  // the soonest first
   event::Timer timer_;
   event::TimePoint update_began_ = 0;
   bool started_ = false;

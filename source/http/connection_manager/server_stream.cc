@@ -127,14 +127,17 @@ const route::RouteTable* ServerStream::FindRoutes(const RequestHead& head) {
 void ServerStream::PinRoutes(const RequestHead& head) {
   const Config& config = config_.config();
   const size_t worker = config_.services().worker.index;
-  pinned_slot_ = config.route_slot;
+  const std::shared_ptr<const route::RouteSlot>* slot = &config.route_slot;
   if (config.scopes != nullptr) {
     const route::Scope* scope = config.scopes->Find(head, worker);
     if (scope == nullptr) return;
     pinned_routes_ = scope->table;
-    pinned_slot_ = scope->slot;
+    slot = &scope->slot;
   }
-  if (pinned_slot_ != nullptr) pinned_routes_ = pinned_slot_->Get(worker);
+  if (*slot == nullptr) return;
+  pinned_routes_ = (*slot)->Get(worker);
+  // All workers count the slot's owners: only who may wait for hosts becomes one.
+  if (pinned_routes_ != nullptr && pinned_routes_->host_finder() != nullptr) pinned_slot_ = *slot;
 }
 
 bool ServerStream::AwaitHost(std::string_view host, http::Waiter& waiter) {

@@ -132,7 +132,7 @@ class ServerStream final : public http::RequestSink,
   bool aborted_ = false;
   bool upgraded_ = false;  // a tunnel was asked for, and that is allowed
   std::shared_ptr<const route::RouteTable> pinned_routes_;  // of a source; null: the manager's own
-  std::shared_ptr<const route::RouteSlot> pinned_slot_;     // where that is from
+  std::shared_ptr<const route::RouteSlot> pinned_slot_;     // where that is from, if it may grow
   std::vector<std::shared_ptr<const route::RouteTable>> earlier_routes_;  // filters may know them
   std::optional<http::FilterChain> chain_;
 };

@@ -43,9 +43,13 @@ struct Libraries {
 
 // Main's alone.
 Libraries& OpenLibraries() {
-  static Libraries libraries;
+  // Never destroyed: what is kept is not closed at the exit either.
+  static Libraries& libraries = *new Libraries;
   return libraries;
 }
+
+// The name by which the loader knows it.
+std::string PlaceOf(int memory) { return absl::StrCat("/proc/self/fd/", memory); }
 
 absl::Status Errno(std::string_view what) {
   return absl::InvalidArgumentError(
@@ -95,7 +99,7 @@ absl::Status Library::Load(int file) {
     if (copied == 0) break;
     if (copied < 0) return Errno(path_);
   }
-  const std::string place = absl::StrCat("/proc/self/fd/", memory_);
+  const std::string place = PlaceOf(memory_);
   handle_ = dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle_ == nullptr) {
     return absl::InvalidArgumentError(absl::StrReplaceAll(dlerror(), {{place, path_}}));
@@ -135,7 +139,16 @@ absl::Status Library::Initialize() {
 }
 
 Library::~Library() {
-  if (handle_ != nullptr) dlclose(handle_);
+  if (handle_ != nullptr) {
+    dlclose(handle_);
+    // One that cannot be unloaded (-z nodelete, a unique symbol) keeps its name: the number must
+    // not be that of another file, which dlopen would take for this one.
+    void* const still = dlopen(PlaceOf(memory_).c_str(), RTLD_LAZY | RTLD_NOLOAD);
+    if (still != nullptr) {
+      dlclose(still);
+      return;
+    }
+  }
   if (memory_ >= 0) close(memory_);
 }
 

@@ -76,6 +76,7 @@ ModuleFilter::ModuleFilter(const DynamicModules::Config& config, http::FilterCon
       config.filter_size == 0 ? nullptr : context.arena().Allocate(config.filter_size, 16);
   const Running scope(this);
   filter_ = module_.create_filter(config.value.get(), handle_, memory);
+  if (filter_ == nullptr) Drop();
 }
 
 ModuleFilter::~ModuleFilter() { End(); }
@@ -124,7 +125,11 @@ http::Answer ModuleFilter::OnRequestHead(http::RequestHead& head) {
   }
   // Before anything of the request goes on: what the route says may be that it must not.
   const auto* const route = context_.RouteConfig<DynamicModules::RouteConfig>();
-  if (route != nullptr && RouteValue() == nullptr) return http::Answer::kContinue;
+  if (route != nullptr && RouteValue() == nullptr) {
+    // It has seen nothing of the request, and is not told of the answer either.
+    Drop();
+    return http::Answer::kContinue;
+  }
   return (config_.hooks & REMORA_ON_REQUEST_HEAD) != 0 ? Ask(module_.on_request_head)
                                                        : http::Answer::kContinue;
 }
@@ -171,15 +176,19 @@ void ModuleFilter::OnComplete() {
   End();
 }
 
-void ModuleFilter::End() {
-  if (handle_ == 0) return;
+void ModuleFilter::Drop() {
   if (filter_ != nullptr) {
     const Running scope(this);
     module_.destroy_filter(std::exchange(filter_, nullptr));
   }
-  HandleTable::OfThread().Remove(std::exchange(handle_, 0));
   calls_.clear();
   alarms_.clear();
+}
+
+void ModuleFilter::End() {
+  if (handle_ == 0) return;
+  Drop();
+  HandleTable::OfThread().Remove(std::exchange(handle_, 0));
 }
 
 const http::RequestHead* ModuleFilter::request_head() const {

@@ -108,6 +108,8 @@ class ModuleFilter final : public http::Filter {
   void Fail(std::string_view details);
   void OnCall(Call& call, const CallResult& result);
   void OnAlarm(Alarm& alarm);
+  // The module's filter goes, with all that it waits for.
+  void Drop();
   void End();
 
   const remora_module& module_;

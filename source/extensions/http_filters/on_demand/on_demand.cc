@@ -9,6 +9,10 @@
 namespace remora::extensions {
 namespace {
 
+// A virtual host is awaited as long as its source's initial_fetch_timeout says; this is for one
+// whose source has gone meanwhile, which answers nobody.
+constexpr event::Duration kLongestHostWait = 60 * event::kSecond;
+
 // Of the filter or of a route.
 template <class Proto>
 std::optional<OnDemand::Config> ParseClusters(const Proto& proto, config::ConfigContext& context) {
@@ -48,8 +52,11 @@ OnDemandFilter::OnDemandFilter(const OnDemand::Config& config, http::FilterConte
       timer_(context.dispatcher().timers(), &GoOn, this) {}
 
 http::Answer OnDemandFilter::OnRequestHead(http::RequestHead&) {
-  const bool waits = context_.route() == nullptr && context_.AwaitRoutes(route_waiter_);
-  return waits || AwaitCluster() ? http::Answer::kPause : http::Answer::kContinue;
+  if (context_.route() == nullptr && context_.AwaitRoutes(route_waiter_)) {
+    timer_.Arm(context_.dispatcher().now() + kLongestHostWait);
+    return http::Answer::kPause;
+  }
+  return AwaitCluster() ? http::Answer::kPause : http::Answer::kContinue;
 }
 
 bool OnDemandFilter::AwaitCluster() {
@@ -69,6 +76,7 @@ bool OnDemandFilter::AwaitCluster() {
 
 void OnDemandFilter::OnRoutes(void* self) {
   auto* const filter = static_cast<OnDemandFilter*>(self);
+  filter->timer_.Disarm();
   filter->context_.RefreshRoutes();
   if (!filter->AwaitCluster()) filter->context_.ResumeRequest();
 }

@@ -167,10 +167,8 @@ Answer SessionAffinityFilter::OnResponseHead(http::ResponseHead& head) {
   // What the proxy itself answers says nothing of an instance.
   if (info.response_code_details != "via_upstream") return Answer::kContinue;
   const bool login = affinity_->negotiate && AsksToNegotiate(head);
-  // Most responses belong to no session and begin none.
-  if (wanted_.name.empty() && !login && !head.headers.Has(HeaderId::kSetCookie)) {
-    return Answer::kContinue;
-  }
+  // Most responses belong to no session and begin none: no name is computed for them.
+  if (wanted_.name.empty() && !login && !SetsSession(head)) return Answer::kContinue;
   std::string made;
   const std::string_view id =
       affinity_->identity->Of(info.upstream_host_metadata, info.upstream_host, made);
@@ -179,6 +177,14 @@ Answer SessionAffinityFilter::OnResponseHead(http::ResponseHead& head) {
   }
   if (!id.empty() && IsCookieValue(id)) GiveCookie(id, login, head);
   return Answer::kContinue;
+}
+
+bool SessionAffinityFilter::SetsSession(const http::ResponseHead& head) const {
+  bool sets = false;
+  head.headers.ForEach([&](const http::HeaderEntry& entry) {
+    sets |= entry.id == HeaderId::kSetCookie && IsSessionCookie(SetCookie(entry.value()).name);
+  });
+  return sets;
 }
 
 void SessionAffinityFilter::GiveCookie(std::string_view id, bool login,

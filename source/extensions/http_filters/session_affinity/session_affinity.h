@@ -85,6 +85,8 @@ class SessionAffinityFilter final : public http::Filter {
   }
   bool HasSession(const http::RequestHead& head) const;
   bool IsSessionCookie(std::string_view name) const;
+  // The application gives one of its session cookies.
+  bool SetsSession(const http::ResponseHead& head) const;
   // After a response of the instance `id`; `login`: it asks to negotiate.
   void GiveCookie(std::string_view id, bool login, http::ResponseHead& head) const;
   // `session`: the application's cookie, whose attributes it has.

@@ -4,30 +4,19 @@
 #include <tuple>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
-#include "absl/strings/string_view.h"
+#include "source/http/ascii.h"
+#include "source/http/field_list.h"
 
 namespace remora::extensions {
 namespace {
-
-std::string_view Trimmed(std::string_view text) {
-  while (!text.empty() && absl::ascii_isspace(static_cast<unsigned char>(text.front()))) {
-    text.remove_prefix(1);
-  }
-  while (!text.empty() && absl::ascii_isspace(static_cast<unsigned char>(text.back()))) {
-    text.remove_suffix(1);
-  }
-  return text;
-}
 
 // The next part of a list that `;` divides, as name and value.
 std::pair<std::string_view, std::string_view> TakePart(std::string_view& rest) {
   const std::string_view part = rest.substr(0, rest.find(';'));
   rest.remove_prefix(std::min(rest.size(), part.size() + 1));
   const size_t equals = part.find('=');
-  if (equals == std::string_view::npos) return {Trimmed(part), {}};
-  return {Trimmed(part.substr(0, equals)), Trimmed(part.substr(equals + 1))};
+  if (equals == std::string_view::npos) return {http::TrimField(part), {}};
+  return {http::TrimField(part.substr(0, equals)), http::TrimField(part.substr(equals + 1))};
 }
 
 bool IsZeroOrLess(std::string_view number) {
@@ -41,19 +30,15 @@ SetCookie::SetCookie(std::string_view field) {
   std::tie(name, value) = TakePart(field);
   while (!field.empty()) {
     const auto [attribute, text] = TakePart(field);
-    const auto is = [attribute = attribute](std::string_view wanted) {
-      return absl::EqualsIgnoreCase(absl::string_view(attribute.data(), attribute.size()),
-                                    absl::string_view(wanted.data(), wanted.size()));
-    };
-    if (is("expires")) {
+    if (http::EqualsWord(attribute, "expires")) {
       expires = text;
-    } else if (is("max-age")) {
+    } else if (http::EqualsWord(attribute, "max-age")) {
       deletes = IsZeroOrLess(text);
-    } else if (is("samesite")) {
+    } else if (http::EqualsWord(attribute, "samesite")) {
       same_site = text;
-    } else if (is("secure")) {
+    } else if (http::EqualsWord(attribute, "secure")) {
       secure = true;
-    } else if (is("partitioned")) {
+    } else if (http::EqualsWord(attribute, "partitioned")) {
       partitioned = true;
     }
   }

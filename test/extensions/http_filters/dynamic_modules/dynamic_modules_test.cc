@@ -319,6 +319,7 @@ std::string Routed(http::FilterFactory factory, const route::FilterOverride& ove
   world.Start();
   world.Request();
   if (world.upstream.heads > 0) return world.Take();
+  CHECK(world.Stat("http.test.dynamic_modules.failed") == 1);
   return std::to_string(world.downstream.last_head->status) + " " +
          std::string(world.info.response_code_details);
 }
@@ -406,6 +407,22 @@ TEST_CASE("modules: nothing stays of one that nobody uses, unless it is asked fo
   Load("dynamic_module_config { do_not_close: true module { local { filename: '" + kept.path() +
        "' } } } filter_name: 'pass'");
   CHECK(Loaded("libchanging.so") == 2);
+}
+
+// The loader keeps such a one under the name that it was loaded by.
+TEST_CASE("modules: one that cannot be unloaded is not taken for the next") {
+  TemporaryModule module("libcontract_stays.so");
+  Contract("", module.path());
+  CHECK(Loaded("libchanging.so") > 0);
+  module.Replace("libcontract_2.so");
+  ChainWorld world;
+  world.AddWithState(Contract("", module.path()));
+  world.downstream.with_fields = true;
+  world.Start();
+  world.Request();
+  world.Take();
+  world.Response(200);
+  CHECK(world.Take() == "down:head(200 x-version=2) down:end");
 }
 
 }  // namespace

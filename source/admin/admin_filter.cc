@@ -39,17 +39,28 @@ Answer AdminFilter::OnRequestData(buffer::Buffer& data) {
 Answer AdminFilter::OnRequestEnd(http::HeaderMap*) {
   if (done_) return Answer::kContinue;
   const Request request = MakeRequest(request_->method, request_->path, form_);
-  response_ = endpoints_.Handle(request);
-  REMORA_LOG(kAdmin, kDebug, request.method, " ", request.path, ": ", response_->status);
+  Response response = endpoints_.Handle(request);
+  REMORA_LOG(kAdmin, kDebug, request.method, " ", request.path, ": ", response.status);
   context_.stream_info().response_code_details = "admin_filter_response";
   context_.SetResponseSource(this);
+  later_ = response.later;
+  if (later_ == nullptr || later_->response.has_value()) {
+    Send(later_ == nullptr ? std::move(response) : *std::move(later_->response));
+  } else {
+    later_->take = [this](Response found) { Send(std::move(found)); };
+  }
+  return Answer::kContinue;
+}
+
+void AdminFilter::Send(Response response) {
+  response_ = std::move(response);
   SendHead();
   Produce();
-  return Answer::kContinue;
 }
 
 void AdminFilter::OnComplete() {
   done_ = true;
+  if (later_ != nullptr) later_->take = nullptr;
   produce_.Unlink();
   response_.reset();
 }

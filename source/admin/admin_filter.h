@@ -39,6 +39,7 @@ class AdminFilter final : public http::Filter, private http::MessageSource {
   void Pause(http::PauseReason reason) override;
   void Resume(http::PauseReason reason) override;
 
+  void Send(Response response);
   void SendHead();
   // Sends pieces until the turn's share, a pause or the end.
   void Produce();
@@ -53,6 +54,7 @@ class AdminFilter final : public http::Filter, private http::MessageSource {
   std::string form_;
   size_t body_sent_ = 0;              // of response_->body
   std::optional<Response> response_;  // what is left to send; none before and after
+  std::shared_ptr<LaterResponse> later_;
   bool keeps_body_ = false;
   bool done_ = false;  // answered or over
 };

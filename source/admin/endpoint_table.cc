@@ -14,6 +14,7 @@ EndpointTable::EndpointTable(const Environment& environment) : environment_(envi
   AddClusterEndpoints(endpoints_);
   AddListenerEndpoints(endpoints_);
   AddConfigEndpoints(endpoints_);
+  AddExplainEndpoints(endpoints_);
   AddLogEndpoints(endpoints_);
   AddDrainEndpoints(endpoints_);
   AddRuntimeEndpoints(endpoints_);

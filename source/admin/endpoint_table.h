@@ -24,7 +24,7 @@ namespace remora::admin {
 class EndpointTable;
 
 struct Parameter {
-  enum class Kind : uint8_t { kFlag, kText, kChoice };
+  enum class Kind : uint8_t { kFlag, kText, kLines, kChoice };
 
   Kind kind = Kind::kText;
   std::string_view name;
@@ -70,6 +70,7 @@ void AddStatsEndpoints(std::vector<Endpoint>& endpoints);        // /stats /stat
 void AddClusterEndpoints(std::vector<Endpoint>& endpoints);      // /clusters
 void AddListenerEndpoints(std::vector<Endpoint>& endpoints);     // /listeners
 void AddConfigEndpoints(std::vector<Endpoint>& endpoints);       // /config_dump
+void AddExplainEndpoints(std::vector<Endpoint>& endpoints);      // /explain
 void AddLogEndpoints(std::vector<Endpoint>& endpoints);          // /logging /reopen_logs
 void AddDrainEndpoints(std::vector<Endpoint>& endpoints);        // /drain_listeners /healthcheck/*
 void AddRuntimeEndpoints(std::vector<Endpoint>& endpoints);      // /runtime /runtime_modify

@@ -14,10 +14,13 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "source/admin/request.h"
 #include "source/config/world.h"
 #include "source/event/clock.h"
+#include "source/explain/explanation.h"
+#include "source/explain/question.h"
 #include "source/net/address.h"
 #include "source/net/tls_facts.h"
 #include "source/runtime/runtime.h"
@@ -108,6 +111,9 @@ struct ClientStatusRequest {
 };
 
 struct Environment {
+  // Called on main.
+  using Explained = absl::AnyInvocable<void(absl::StatusOr<explain::Explanation>)>;
+
   stats::Store& stats;
   const stats::TagExtractor& tags;
   event::Clock& clock;
@@ -141,6 +147,8 @@ struct Environment {
   std::function<std::string(const ClientStatusRequest&)> client_status = nullptr;
   // Sources whose resources are a snapshot's, in words, for /ready; not set: there are none.
   std::function<std::vector<std::string>()> restored = nullptr;
+  // For /explain; not set: there is nobody to ask.
+  std::function<void(const explain::Question&, Explained)> explain = nullptr;
 };
 
 }  // namespace remora::admin

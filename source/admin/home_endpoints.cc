@@ -71,6 +71,8 @@ std::string Control(const Parameter& parameter, std::string_view form, std::stri
       return Concat("<input type='checkbox'", attributes, ">");
     case Parameter::Kind::kText:
       return Concat("<input type='text'", attributes, ">");
+    case Parameter::Kind::kLines:
+      return Concat("<textarea rows='3' cols='40'", attributes, "></textarea>");
     case Parameter::Kind::kChoice:
       break;
   }

@@ -59,7 +59,13 @@ const std::string* FindParameter(const Parameters& parameters, std::string_view 
   return found == parameters.end() ? nullptr : &found->second;
 }
 
-Parameters ParseParameters(std::string_view text) {
+Parameters ParseParameters(std::string_view text, bool plus_is_space) {
+  std::string spaced;
+  if (plus_is_space) {
+    spaced = text;
+    std::replace(spaced.begin(), spaced.end(), '+', ' ');
+    text = spaced;
+  }
   Parameters parameters;
   while (!text.empty()) {
     const std::string_view pair = text.substr(0, text.find('&'));

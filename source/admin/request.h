@@ -21,8 +21,8 @@ using Parameters = std::vector<std::pair<std::string, std::string>>;
 
 // Null when there is none of that name.
 const std::string* FindParameter(const Parameters& parameters, std::string_view name);
-// `a=1&b=&c`.
-Parameters ParseParameters(std::string_view text);
+// `a=1&b=&c`. `plus_is_space`: as browsers write forms.
+Parameters ParseParameters(std::string_view text, bool plus_is_space = false);
 
 std::string NormalizePath(std::string_view path);
 

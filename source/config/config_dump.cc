@@ -17,7 +17,6 @@
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "google/protobuf/field_mask.pb.h"
 #include "google/protobuf/timestamp.pb.h"
-#include "google/protobuf/util/json_util.h"
 #include "source/config/config_dump_mask.h"
 #include "source/config/redact.h"
 #include "source/config/text.h"
@@ -50,16 +49,6 @@ struct Selection {
     return name == nullptr || RE2::FullMatch(text, *name);
   }
 };
-
-std::string ToJson(const Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  options.preserve_proto_field_names = true;
-  std::string text;
-  const auto status = google::protobuf::util::MessageToJsonString(message, &text, options);
-  // All types inside are linked, since the message was read with them.
-  return status.ok() ? text : "{}\n";
-}
 
 // What the pages of Envoy show of an endpoint that nothing checks.
 void SetEndpoints(const Cluster& cluster, ClusterLoadAssignment& out) {
@@ -395,6 +384,16 @@ absl::StatusOr<std::string> ConfigDumper::Dump(const ConfigDumpQuery& query,
   if (!status.ok()) return status;
   Redact(dump);
   return ToJson(dump);
+}
+
+std::string ConfigDumper::StaticListener(std::string_view name) const {
+  std::vector<const lds::Listener*> nameless;
+  for (const lds::Listener& listener : loaded_->bootstrap.static_resources().listeners()) {
+    if (listener.name() == name) return listener.SerializeAsString();
+    if (listener.name().empty()) nameless.push_back(&listener);
+  }
+  // The server has made a name for it; which is whose is not known here.
+  return nameless.size() == 1 ? nameless.front()->SerializeAsString() : std::string();
 }
 
 std::string ConfigDumper::NodeJson() const {

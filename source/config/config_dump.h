@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -93,6 +94,9 @@ class ConfigDumper final {
   // Keys and passwords are left out.
   absl::StatusOr<std::string> Dump(const ConfigDumpQuery& query,
                                    const ShownResources& resources = {}) const;
+
+  // A listener of the bootstrap in binary; empty when there is none.
+  std::string StaticListener(std::string_view name) const;
 
   // envoy.config.core.v3.Node as JSON, one space a level.
   std::string NodeJson() const;

@@ -65,6 +65,7 @@ std::vector<net::ListenerFilterFactory> ParseListenerFilters(
     }
     net::ListenerFilterFactory factory;
     factory.name = proto.name();
+    factory.type_name = entry->type_name;
     if (proto.has_filter_disabled()) factory.disabled = ParsePredicate(proto.filter_disabled());
     const FieldPath config_path = filter_path.Field("typed_config");
     ConfigContext context(translation.errors, config_path.ToString(), &translation);

@@ -7,6 +7,7 @@
 #include "google/protobuf/any.pb.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
+#include "google/protobuf/util/json_util.h"
 #include "remora/annotations/v1/annotations.pb.h"
 #include "source/config/core_config.h"
 
@@ -71,5 +72,14 @@ void RedactMessage(Message& message, bool secret) {
 }  // namespace
 
 void Redact(Message& message) { RedactMessage(message, false); }
+
+std::string ToJson(const Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  std::string text;
+  const auto status = google::protobuf::util::MessageToJsonString(message, &text, options);
+  return status.ok() ? text : "{}\n";
+}
 
 }  // namespace remora::config

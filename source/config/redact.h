@@ -8,6 +8,8 @@
 // Messages in an Any are looked into. Pure; any thread. An Any that cannot be read is left out:
 // what is in it is not known. Source: Envoy MessageUtil::redact.
 
+#include <string>
+
 namespace google::protobuf {
 class Message;
 }
@@ -15,5 +17,9 @@ class Message;
 namespace remora::config {
 
 void Redact(google::protobuf::Message& message);
+
+// As pages show it: pretty-printed, snake_case names, defaults left out; `{}` when an Any in it
+// cannot be read.
+std::string ToJson(const google::protobuf::Message& message);
 
 }  // namespace remora::config

@@ -10,21 +10,14 @@
 namespace remora::net {
 namespace {
 
-enum Level : size_t {
-  kDestinationPort,
-  kDestinationIp,
-  kServerName,
-  kTransportProtocol,
-  kApplicationProtocol,
-  kDirectSourceIp,
-  kSourceType,
-  kSourceIp,
-  kSourcePort,
-  kLevels,
-};
+using Condition = FilterChainIndex::Condition;
+
+constexpr size_t kLevels = static_cast<size_t>(Condition::kSourcePort) + 1;
 
 bool IsIpLevel(size_t level) {
-  return level == kDestinationIp || level == kDirectSourceIp || level == kSourceIp;
+  const auto condition = static_cast<Condition>(level);
+  return condition == Condition::kDestinationPrefix ||
+         condition == Condition::kDirectSourcePrefix || condition == Condition::kSourcePrefix;
 }
 
 // A prefix as bytes: family, length, and what of the address is in it.
@@ -100,6 +93,8 @@ struct FilterChainIndex::Node {
   const Node* GetApplicationProtocol(const std::vector<std::string>* protocols) const;
   const Node* GetSourceType(const ConnectionTraits& traits) const;
   const Node* Step(size_t level, const ConnectionTraits& traits) const;
+  // The chains behind it; `level` is its own.
+  void AddChains(size_t level, std::vector<size_t>& chains) const;
 
   absl::flat_hash_map<std::string, std::unique_ptr<Node>> next;
   std::vector<uint8_t> lengths;  // of the prefixes in `next`, the longest first
@@ -150,32 +145,40 @@ const FilterChainIndex::Node* FilterChainIndex::Node::GetSourceType(
 
 const FilterChainIndex::Node* FilterChainIndex::Node::Step(size_t level,
                                                            const ConnectionTraits& traits) const {
-  switch (level) {
-    case kDestinationPort: {
+  switch (static_cast<Condition>(level)) {
+    case Condition::kDestinationPort: {
       const Node* exact = traits.local.is_ip() ? GetPort(traits.local.port()) : nullptr;
       return exact != nullptr ? exact : GetPort(0);
     }
-    case kDestinationIp:
+    case Condition::kDestinationPrefix:
       return GetPrefix(traits.local);
-    case kServerName:
+    case Condition::kServerName:
       return GetServerName(traits.server_name);
-    case kTransportProtocol: {
+    case Condition::kTransportProtocol: {
       const Node* exact = Get(traits.transport_protocol);
       return exact != nullptr ? exact : Get("");
     }
-    case kApplicationProtocol:
+    case Condition::kApplicationProtocols:
       return GetApplicationProtocol(traits.application_protocols);
-    case kDirectSourceIp:
+    case Condition::kDirectSourcePrefix:
       return GetPrefix(traits.direct_remote);
-    case kSourceType:
+    case Condition::kSourceType:
       return GetSourceType(traits);
-    case kSourceIp:
+    case Condition::kSourcePrefix:
       return GetPrefix(traits.remote);
     default: {
       const Node* exact = GetPort(IpOrUnknown(traits.remote).port());
       return exact != nullptr ? exact : GetPort(0);
     }
   }
+}
+
+void FilterChainIndex::Node::AddChains(size_t level, std::vector<size_t>& chains) const {
+  if (level == kLevels) {
+    chains.push_back(chain);
+    return;
+  }
+  for (const auto& [key, below] : next) below->AddChains(level + 1, chains);
 }
 
 FilterChainIndex::FilterChainIndex() : root_(std::make_unique<Node>()) {}
@@ -228,6 +231,32 @@ std::optional<size_t> FilterChainIndex::Find(const ConnectionTraits& traits) con
   for (size_t level = 0; level < kLevels; ++level) {
     node = node->Step(level, traits);
     if (node == nullptr) return std::nullopt;
+  }
+  return node->chain;
+}
+
+std::optional<size_t> FilterChainIndex::Explain(const ConnectionTraits& traits,
+                                                std::vector<Loser>& losers) const {
+  const auto chains_of = [](const Node& node, size_t level) {
+    std::vector<size_t> chains;
+    node.AddChains(level, chains);
+    std::sort(chains.begin(), chains.end());
+    chains.erase(std::unique(chains.begin(), chains.end()), chains.end());
+    return chains;
+  };
+  const Node* node = root_.get();
+  std::vector<size_t> left = chains_of(*node, 0);
+  for (size_t level = 0; level < kLevels; ++level) {
+    node = node->Step(level, traits);
+    std::vector<size_t> next;
+    if (node != nullptr) next = chains_of(*node, level + 1);
+    for (const size_t chain : left) {
+      if (!std::binary_search(next.begin(), next.end(), chain)) {
+        losers.push_back({chain, static_cast<Condition>(level)});
+      }
+    }
+    if (node == nullptr) return std::nullopt;
+    left = std::move(next);
   }
   return node->chain;
 }

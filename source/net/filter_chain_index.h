@@ -38,6 +38,25 @@ class FilterChainIndex {
 
   // nullopt: no chain takes it.
   std::optional<size_t> Find(const ConnectionTraits& traits) const;
+  // The conditions, in the order in which they are asked.
+  enum class Condition : uint8_t {
+    kDestinationPort,
+    kDestinationPrefix,
+    kServerName,
+    kTransportProtocol,
+    kApplicationProtocols,
+    kDirectSourcePrefix,
+    kSourceType,
+    kSourcePrefix,
+    kSourcePort,
+  };
+  // A chain that does not take it, and where it fell out: it does not fit, or another fits better.
+  struct Loser {
+    size_t chain;
+    Condition condition;
+  };
+  // Find, and what becomes of the other chains on the way. For people: asks every chain.
+  std::optional<size_t> Explain(const ConnectionTraits& traits, std::vector<Loser>& losers) const;
   // The one chain there is, which takes whatever comes: Find needs to know nothing.
   std::optional<size_t> only() const { return only_; }
 

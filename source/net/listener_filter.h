@@ -58,6 +58,7 @@ struct ListenerFilterSetup {
 
 struct ListenerFilterFactory {
   std::string name;        // the configured one
+  std::string type_name;   // of its configuration's message
   std::string scope;       // of its statistics, without the last dot
   PortPredicate disabled;  // on connections to these ports it is left out
   std::shared_ptr<const void> config;

@@ -297,7 +297,19 @@ absl::Status DynamicClusters::TakeEndpoints(const std::string& name,
   return absl::OkStatus();
 }
 
-// --- /config_dump ---
+// --- for the admin interface ---
+
+const config::ResourceVersion* DynamicClusters::Find(const std::string& name) const {
+  const auto found = entries_.find(name);
+  const bool there = found != entries_.end() && found->second.from_source;
+  return there && found->second.active != nullptr ? &found->second.active->shown : nullptr;
+}
+
+const config::ResourceVersion* DynamicClusters::FindEndpoints(const std::string& cluster) const {
+  const auto found = entries_.find(cluster);
+  const bool there = found != entries_.end() && found->second.endpoints != nullptr;
+  return there ? found->second.endpoints->active() : nullptr;
+}
 
 void DynamicClusters::Show(config::ShownResources& shown) const {
   shown.clusters_version = version_;

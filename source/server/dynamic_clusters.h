@@ -68,6 +68,9 @@ class DynamicClusters final : public xds::ResourceUser {
   std::vector<xds::ResourceError> OnUpdate(const xds::ResourceUpdate& update) override;
   void OnFetchTimeout(absl::Span<const std::string> names) override;
 
+  // The one in use; null: it is not a source's. Of endpoints by their cluster.
+  const config::ResourceVersion* Find(const std::string& name) const;
+  const config::ResourceVersion* FindEndpoints(const std::string& cluster) const;
   // For /config_dump.
   void Show(config::ShownResources& shown) const;
 

@@ -79,6 +79,23 @@ void DynamicConfig::Advance() {
   if (setup_.listeners.has_value()) listeners_.Subscribe(*setup_.listeners);
 }
 
+const config::ResourceVersion* DynamicConfig::Find(explain::Origin::Type type,
+                                                   const std::string& name) const {
+  switch (type) {
+    case explain::Origin::Type::kNone:
+      return nullptr;
+    case explain::Origin::Type::kListener:
+      return listeners_.Find(name);
+    case explain::Origin::Type::kRoutes:
+      return routes_.Find(name);
+    case explain::Origin::Type::kCluster:
+      return clusters_.Find(name);
+    case explain::Origin::Type::kEndpoints:
+      return clusters_.FindEndpoints(name);
+  }
+  return nullptr;
+}
+
 config::ShownResources DynamicConfig::Show() const {
   config::ShownResources shown;
   clusters_.Show(shown);

@@ -16,6 +16,8 @@
 
 #include "absl/status/status.h"
 #include "source/config/bootstrap.h"
+#include "source/config/config_dump.h"
+#include "source/explain/explanation.h"
 #include "source/server/config_journal.h"
 #include "source/server/dynamic_clusters.h"
 #include "source/server/dynamic_extensions.h"
@@ -75,6 +77,11 @@ class DynamicConfig {
   // Whom workers ask for clusters.
   upstream::ClusterFinder& cluster_finder() { return clusters_on_demand_; }
 
+  // What of a source is in use; null: nothing, or it is the bootstrap's.
+  const config::ResourceVersion* Find(explain::Origin::Type type, const std::string& name) const;
+  const config::ResourceVersion* FindExtension(std::string_view name) const {
+    return extensions_.Find(name);
+  }
   config::ShownResources Show() const;
   // Those that are here alone: sources keep no copies of clusters and listeners.
   void AddContents(std::vector<xds::ResourceStatus>& resources) const;

@@ -30,6 +30,13 @@ void DynamicExtensions::Remove(const ExtensionSubscription& subscription) {
   subscriptions_.Remove(subscription);
 }
 
+const config::ResourceVersion* DynamicExtensions::Find(std::string_view name) const {
+  const auto found =
+      std::find_if(subscriptions_.begin(), subscriptions_.end(),
+                   [name](const auto& one) { return one->resource().name() == name; });
+  return found != subscriptions_.end() ? (*found)->resource().active_version() : nullptr;
+}
+
 void DynamicExtensions::Show(config::ShownResources& shown) const {
   for (const auto& subscription : subscriptions_) shown.extensions.push_back(subscription->shown());
 }

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "source/config/config_dump.h"
@@ -66,6 +67,8 @@ class DynamicExtensions {
   // meanwhile. No worker has the slot yet.
   std::unique_ptr<ExtensionLease> Follow(const config::ExtensionUse& use, const std::string& who);
 
+  // The one in use; null: it is not a source's.
+  const config::ResourceVersion* Find(std::string_view name) const;
   // For /config_dump.
   void Show(config::ShownResources& shown) const;
 
@@ -89,6 +92,7 @@ class ExtensionSubscription final : public xds::ResourceUser {
     return source_ == use.source && resource_.name() == use.name;
   }
   config::ShownResource shown() const { return resource_.shown(); }
+  const FollowedResource& resource() const { return resource_; }
   size_t Add(const config::ExtensionUse& use, const std::string& who);
   // The last one takes the subscription with it.
   void Remove(size_t user);

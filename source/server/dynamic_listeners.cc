@@ -230,7 +230,13 @@ absl::Status DynamicListeners::Activate(const std::string& name, Entry& entry) {
   return absl::OkStatus();
 }
 
-// --- /config_dump ---
+// --- for the admin interface ---
+
+const config::ResourceVersion* DynamicListeners::Find(const std::string& name) const {
+  const auto found = entries_.find(name);
+  const bool there = found != entries_.end() && found->second.active != nullptr;
+  return there ? &found->second.active->shown : nullptr;
+}
 
 void DynamicListeners::Show(config::ShownResources& shown) const {
   shown.listeners_version = version_;

@@ -60,6 +60,8 @@ class DynamicListeners final : public xds::ResourceUser {
   std::vector<xds::ResourceError> OnUpdate(const xds::ResourceUpdate& update) override;
   void OnFetchTimeout(absl::Span<const std::string> names) override;
 
+  // The one in use; null: it is not a source's.
+  const config::ResourceVersion* Find(const std::string& name) const;
   // For /config_dump.
   void Show(config::ShownResources& shown) const;
 

@@ -66,6 +66,13 @@ void DynamicRoutes::FindHost(uint64_t subscription, const std::string& host) {
   }
 }
 
+const config::ResourceVersion* DynamicRoutes::Find(std::string_view name) const {
+  const auto found =
+      std::find_if(subscriptions_.begin(), subscriptions_.end(),
+                   [name](const auto& one) { return one->resource().name() == name; });
+  return found != subscriptions_.end() ? (*found)->resource().active_version() : nullptr;
+}
+
 void DynamicRoutes::Show(config::ShownResources& shown) const {
   for (const auto& subscription : subscriptions_) shown.routes.push_back(subscription->shown());
 }

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -66,6 +67,8 @@ class DynamicRoutes {
   // `who` warms until the table has come or is given up. No worker has the slot yet.
   std::unique_ptr<RouteLease> Follow(const config::RouteUse& use, const std::string& who);
 
+  // The one in use; null: it is not a source's.
+  const config::ResourceVersion* Find(std::string_view name) const;
   // For /config_dump.
   void Show(config::ShownResources& shown) const;
 
@@ -94,6 +97,7 @@ class RouteSubscription final : public xds::ResourceUser, public HostUser {
     return source_ == use.source && resource_.name() == use.name;
   }
   config::ShownResource shown() const { return resource_.shown(); }
+  const FollowedResource& resource() const { return resource_; }
   size_t Add(const config::RouteUse& use, const std::string& who);
   // The last one takes the subscription with it.
   void Remove(size_t user);

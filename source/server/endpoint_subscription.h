@@ -50,6 +50,8 @@ class EndpointSubscription final : public xds::ResourceUser {
   // The last good one; none: nothing has come.
   const std::optional<config::ResourceVersion>& assignment() const { return resource_.active(); }
   config::ShownResource shown() const { return resource_.shown(); }
+  // Null: nothing has come.
+  const config::ResourceVersion* active() const { return resource_.active_version(); }
 
   std::vector<xds::ResourceError> OnUpdate(const xds::ResourceUpdate& update) override;
   void OnFetchTimeout(absl::Span<const std::string> names) override;

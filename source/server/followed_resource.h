@@ -37,6 +37,9 @@ class FollowedResource {
   const std::string& name() const { return name_; }
   // The last good one; none: nothing has come.
   const std::optional<config::ResourceVersion>& active() const { return active_; }
+  const config::ResourceVersion* active_version() const {
+    return active_.has_value() ? &*active_ : nullptr;
+  }
   config::ShownResource shown() const;
 
  private:

@@ -123,6 +123,7 @@ Server::Server(config::BootstrapConfig bootstrap, ServerOptions options, event::
                 stats_.dynamic_unknown_fields, &sources_},
                warmer_),
       tls_(std::move(bootstrap_.tls_parts), secrets_, store_),
+      explainer_({workers_, main_.dispatcher(), dynamic_, options_.dumper.get()}),
       start_task_([](void* self) { static_cast<Server*>(self)->StartWhatIsReady(); }, this) {
   if (!options_.snapshot.path.empty()) {
     snapshots_.emplace(
@@ -241,7 +242,10 @@ std::unique_ptr<admin::Environment> Server::MakeEnvironment(const stats::TagExtr
       [this] { return tls_.Served(); },
       [this] { return dynamic_->journal(); },
       [this](const admin::ClientStatusRequest& request) { return ClientStatus(request); },
-      [this] { return sources_.Restored(); }});
+      [this] { return sources_.Restored(); },
+      [this](const explain::Question& question, admin::Environment::Explained done) {
+        explainer_.Explain(question, std::move(done));
+      }});
   return environment;
 }
 
@@ -359,6 +363,7 @@ int Server::Run() {
   log_writer_.Start();
   publication_.OnWorkersStarted();
   listeners_.OnWorkersStarted();
+  explainer_.OnWorkersStarted();
   for (auto& worker : workers_) worker->Start();
   listener_stats_.workers_started.Set(1);
   flush_timer_.Arm(clock_.Now() + bootstrap_.stats_flush_interval);

@@ -28,6 +28,7 @@
 #include "source/server/clusters.h"
 #include "source/server/draining.h"
 #include "source/server/dynamic_config.h"
+#include "source/server/explainer.h"
 #include "source/server/listener_set.h"
 #include "source/server/log_files.h"
 #include "source/server/publication.h"
@@ -149,6 +150,7 @@ class Server {
   SecretContexts secrets_;
   TlsContexts tls_;
   std::unique_ptr<DynamicConfig> dynamic_;
+  Explainer explainer_;
   event::TurnTask start_task_;  // something has become ready
   bool failed_ = false;
   std::optional<ScopeLease> admin_scopes_;

@@ -137,6 +137,19 @@ ActiveListener* Worker::FindListener(const net::Address& address) {
   return dual != nullptr && dual->config().options.ipv4_compat ? dual : nullptr;
 }
 
+explain::Explanation Worker::Explain(const explain::Question& question) {
+  explain::Surroundings surroundings{
+      clusters_, services_.own_ip, {}, [this](const net::Address& address) {
+        const ActiveListener* found = FindListener(address);
+        return found != nullptr ? &found->config() : nullptr;
+      }};
+  for (const auto& listener : listeners_) {
+    if (listener->stopped()) continue;
+    surroundings.listeners.push_back({listener->config(), listener->addresses()});
+  }
+  return explain::Explain(question, surroundings);
+}
+
 void Worker::Give(ListenerUsage& listener, net::Socket socket, const net::Address& remote) {
   dispatcher_.Post([this, usage = &listener, socket = std::move(socket), remote]() mutable {
     // Of several versions the newest.

@@ -17,6 +17,7 @@
 #include "source/buffer/block.h"
 #include "source/config/world.h"
 #include "source/event/dispatcher.h"
+#include "source/explain/explain.h"
 #include "source/net/pipe.h"
 #include "source/runtime/process_state.h"
 #include "source/server/active_listener.h"
@@ -66,6 +67,9 @@ class Worker final : public ListenerDirectory, public WorkerFace {
   ActiveListener* FindListener(const net::Address& address) override;
   // WorkerFace
   void Give(ListenerUsage& listener, net::Socket socket, const net::Address& remote) override;
+
+  // How a request would go that came now.
+  explain::Explanation Explain(const explain::Question& question);
 
   // Takes over the runtime values.
   void Apply(std::shared_ptr<const runtime::Snapshot> runtime);

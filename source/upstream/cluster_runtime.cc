@@ -213,35 +213,40 @@ const Host* ClusterRuntime::FindNamed(const http::OverrideHost& named) {
 }
 
 // As Envoy: a host that is not wanted is chosen anew so many times, and taken then all the same.
-const Host* ClusterRuntime::PickHost(const HostWish& wish) {
-  if (destinations_ != nullptr) {
-    if (wish.destination != nullptr) return &destinations_->Find(*wish.destination);
-    stats_.upstream_cx_none_healthy.Inc();
-    return nullptr;
-  }
+ClusterRuntime::Choice ClusterRuntime::Choose(const HostWish& wish, LoadBalancer& balancer) {
   if (wish.named != nullptr) {
     const Host* named = FindNamed(*wish.named);
     if (named != nullptr &&
         (config().balancing.override_statuses & Balancing::Bit(named->health())) != 0) {
-      return named;
+      return {named, true};
     }
-    if (wish.named->strict) {
-      stats_.upstream_cx_none_healthy.Inc();
-      return nullptr;
-    }
+    if (wish.named->strict) return {};
   }
-  if (balancer_->in_panic()) stats_.lb_healthy_panic.Inc();
-  const Host* host = nullptr;
+  Choice choice;
+  choice.panic = balancer.in_panic();
   for (uint32_t picks = 0; picks <= wish.more_picks; ++picks) {
-    host = balancer_->Pick({wish.hash, picks});
-    if (host == nullptr) {
-      stats_.upstream_cx_none_healthy.Inc();
-      return nullptr;
-    }
+    choice.host = balancer.Pick({wish.hash, picks});
     const Host* const* end = wish.avoid + wish.avoid_count;
-    if (std::find(wish.avoid, end, host) == end) break;
+    if (choice.host == nullptr || std::find(wish.avoid, end, choice.host) == end) break;
   }
-  return host;
+  return choice;
+}
+
+const Host* ClusterRuntime::PickHost(const HostWish& wish) {
+  Choice choice;
+  if (destinations_ == nullptr) {
+    choice = Choose(wish, *balancer_);
+  } else if (wish.destination != nullptr) {
+    choice.host = &destinations_->Find(*wish.destination);
+  }
+  if (choice.panic) stats_.lb_healthy_panic.Inc();
+  if (choice.host == nullptr) stats_.upstream_cx_none_healthy.Inc();
+  return choice.host;
+}
+
+ClusterRuntime::Choice ClusterRuntime::PeekHost(const HostWish& wish) {
+  const std::unique_ptr<LoadBalancer> balancer = balancer_->Copy();
+  return Choose(wish, *balancer);
 }
 
 std::optional<net::Address> ClusterRuntime::FindDestination(const http::Metadata* metadata,

@@ -97,6 +97,13 @@ class ClusterRuntime : public event::Deferred {
 
   // The next host; null when none may be used.
   const Host* PickHost(const HostWish& wish);
+  struct Choice {
+    const Host* host = nullptr;
+    bool named = false;  // the one that the wish names
+    bool panic = false;  // unhealthy hosts count as well, because too few are healthy
+  };
+  // What PickHost would choose now; nothing changes by it. Not where requests want to go somewhere.
+  Choice PeekHost(const HostWish& wish);
   // The pool of the next host; null when no host may be used, or when there would be too many pools
   // (which is the same to requests, as in Envoy).
   Pool* PickPool();
@@ -175,6 +182,7 @@ class ClusterRuntime : public event::Deferred {
   }
   std::optional<net::Address> DestinationIn(const http::Metadata& metadata) const;
   std::optional<net::Address> ParseDestination(std::string_view text) const;
+  Choice Choose(const HostWish& wish, LoadBalancer& balancer);
   Pool* PoolOf(const Host& host, const HostWish& wish);
   void Remove(Pools& pools, Pools::iterator pool);
   void End(std::unique_ptr<Pool> pool);

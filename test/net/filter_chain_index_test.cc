@@ -187,5 +187,43 @@ TEST_CASE("filter chains: two must not take the same connection") {
   CHECK(Fits({Destination("10.0.0.1", 8), Destination("10.0.0.1", 9)}));
 }
 
+// "3:5 " for chain 3, which fell out at condition 5; then what takes the visitor.
+std::string Explained(const std::vector<FilterChainMatch>& chains, const Visitor& visitor) {
+  FilterChainIndex index;
+  for (size_t i = 0; i < chains.size(); ++i) REQUIRE(index.Add(chains[i], i));
+  const ConnectionTraits traits{visitor.local,       visitor.remote,    visitor.direct_remote,
+                                visitor.server_name, visitor.transport, &visitor.protocols};
+  std::vector<FilterChainIndex::Loser> losers;
+  const auto found = index.Explain(traits, losers);
+  CHECK(found == index.Find(traits));
+  std::string text;
+  for (const auto& loser : losers) {
+    text +=
+        std::to_string(loser.chain) + ":" + std::to_string(static_cast<int>(loser.condition)) + " ";
+  }
+  return text + (found.has_value() ? std::to_string(*found) : "none");
+}
+
+TEST_CASE("filter chains: each that loses is named once, with the condition it fell out at") {
+  FilterChainMatch tls = Names({"a.example", "b.example"});
+  tls.transport_protocol = "tls";
+  FilterChainMatch h2 = tls;
+  h2.application_protocols = {"h2"};
+  const std::vector<FilterChainMatch> chains = {
+      Port(80), Destination("10.0.0.0", 8), tls, h2, Names({".example"}), FilterChainMatch()};
+  Visitor visitor;
+  CHECK(Explained({Port(80), FilterChainMatch()}, visitor) == "0:0 1");
+  CHECK(Explained(chains, visitor) == "0:0 2:1 3:1 4:1 5:1 1");
+  visitor.local = Ip("192.0.2.1", 443);
+  visitor.server_name = "b.example";
+  visitor.transport = "tls";
+  visitor.protocols = {"h2"};
+  CHECK(Explained(chains, visitor) == "0:0 1:1 4:2 5:2 2:4 3");
+  // No way back: its name has chains, but none for plain text.
+  visitor.transport = "raw_buffer";
+  CHECK(Explained(chains, visitor) == "0:0 1:1 4:2 5:2 2:3 3:3 none");
+  CHECK(Explained({FilterChainMatch()}, visitor) == "0");
+}
+
 }  // namespace
 }  // namespace remora::net

@@ -231,5 +231,31 @@ TEST_CASE("all policies: nobody, the healthy ones, and panic") {
   }
 }
 
+TEST_CASE("copies: what one picks is what the original picks next, which it does not change") {
+  for (const auto policy :
+       {Balancing::Policy::kRoundRobin, Balancing::Policy::kRingHash, Balancing::Policy::kMaglev}) {
+    for (const uint32_t weight : {1u, 3u}) {
+      Balanced world({{"a"}, {"b", weight}, {"c"}}, Policy(policy));
+      for (uint64_t hash = 0; hash < 20; ++hash) {
+        const PickWish wish{.hash = hash << 59};
+        const Host* expected = world.balancer->Copy()->Pick(wish);
+        CHECK(world.balancer->Copy()->Pick(wish) == expected);
+        CHECK(world.balancer->Pick(wish) == expected);
+      }
+    }
+  }
+}
+
+TEST_CASE("copies: of least request and random ones pick as they do") {
+  Balancing balancing = Policy(Balancing::Policy::kLeastRequest);
+  balancing.full_scan = true;
+  Balanced least({{"a"}, {"b"}, {"c"}}, balancing);
+  least.Load(0, 2);
+  least.Load(2, 1);
+  CHECK(least.balancer->Copy()->Pick({})->config().hostname == "b");
+  Balanced any({{"a"}}, Policy(Balancing::Policy::kRandom));
+  CHECK(any.balancer->Copy()->Pick({})->config().hostname == "a");
+}
+
 }  // namespace
 }  // namespace remora::upstream

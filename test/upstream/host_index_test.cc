@@ -151,5 +151,22 @@ TEST_CASE("named hosts: an endpoint with other metadata is another one") {
   CHECK(w.cluster->hosts()[0] != before);
 }
 
+TEST_CASE("peeking: the host of the next pick, and nothing changes") {
+  World w({At("127.0.0.1:1"), At("127.0.0.1:2")});
+  for (int i = 0; i < 4; ++i) {
+    const Host* expected = w.runtime->PeekHost({}).host;
+    CHECK(w.runtime->PeekHost({}).host == expected);
+    CHECK(w.runtime->PickHost({}) == expected);
+  }
+  const http::OverrideHost named = {.name = "127.0.0.1:2", .strict = true};
+  HostWish wish;
+  wish.named = &named;
+  const ClusterRuntime::Choice choice = w.runtime->PeekHost(wish);
+  CHECK(choice.named);
+  CHECK(choice.host->address_text() == "127.0.0.1:2");
+  w.Change({});
+  CHECK(w.runtime->PeekHost({}).host == nullptr);
+}
+
 }  // namespace
 }  // namespace remora::upstream

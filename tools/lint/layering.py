@@ -21,7 +21,7 @@ ORDER = {
     'http/filter': 5, 'grpc': 5, 'tcp': 5, 'rbac': 5,
     'http/connection_manager': 6, 'http/router': 6, 'google_grpc': 6,
     'config': 7,
-    'extensions': 8, 'xds': 8,
+    'explain': 8, 'extensions': 8, 'xds': 8,
     'admin': 9, 'filter_test': 9,
     'server': 10, 'intercept': 10,
     'main': 11,

@@ -184,21 +184,6 @@ void ServerStream::CreateChain(const RequestHead* head, bool routed) {
 
 // --- the request ---
 
-std::optional<LocalReply> ServerStream::RefuseTarget(RequestHead& head) {
-  std::optional<LocalReply> refusal = CheckRequest(head);
-  if (refusal.has_value()) return refusal;
-  const size_t fragment = head.path.find('#');
-  if (fragment != std::string_view::npos) {
-    // Envoy's switch for clients that send one; Istio turns it off.
-    constexpr std::string_view kSwitch = "envoy.reloadable_features.http_reject_path_with_fragment";
-    if (config_.services().worker.runtime->Boolean(kSwitch, true)) return RefusePath();
-    head.path = head.path.substr(0, fragment);
-  }
-  if (!config_.target_policy()) return std::nullopt;
-  const bool needs_port = config_.config().strip_port == StripPort::kMatching;
-  return ApplyTargetPolicy(config_.config(), needs_port ? session_->local().port() : 0, head);
-}
-
 // Answers a request that no filter shall see before the answer.
 void ServerStream::Refuse(RequestHead& head, LocalReply reply) {
   const Stats& stats = config_.stats();
@@ -230,7 +215,9 @@ void ServerStream::OnHead(RequestHead& head) {
   info_.version = head.version;
   // Its end comes in a call of its own, but an answer to it is no early one.
   request_done_ = head.framing == http::Framing::kNone;
-  std::optional<LocalReply> refusal = RefuseTarget(head);
+  std::optional<LocalReply> refusal = PrepareTarget(
+      config_.config(), config_.target_policy(), *config_.services().worker.runtime,
+      [this] { return session_->local().port(); }, head);
   if (refusal.has_value()) {
     Refuse(head, *std::move(refusal));
     return;

@@ -93,7 +93,6 @@ class ServerStream final : public http::RequestSink,
   static void OnDeadline(void* self);
   void ArmDeadlines();
   void LimitDuration(const route::MaxStreamDuration& limit);
-  std::optional<http::LocalReply> RefuseTarget(http::RequestHead& head);
   void AnswerExpectation(http::RequestHead& head);
   bool AcceptUpgrade(const http::RequestHead& head);
   void Refuse(http::RequestHead& head, http::LocalReply reply);

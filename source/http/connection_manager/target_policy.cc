@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/path_normalizer.h"
 #include "source/http/grpc_status.h"
 
@@ -107,6 +108,24 @@ std::optional<LocalReply> ApplyTargetPolicy(const Config& config, uint16_t local
   LocalReply reply = Refuse(307);
   reply.headers.emplace_back(http::HeaderId::kLocation, std::string(head.path));
   return reply;
+}
+
+std::optional<LocalReply> PrepareTarget(const Config& config, bool with_policy,
+                                        const runtime::Snapshot& runtime,
+                                        absl::FunctionRef<uint16_t()> local_port,
+                                        RequestHead& head) {
+  std::optional<LocalReply> refusal = CheckRequest(head);
+  if (refusal.has_value()) return refusal;
+  const size_t fragment = head.path.find('#');
+  if (fragment != std::string_view::npos) {
+    // Envoy's switch for clients that send one; Istio turns it off.
+    constexpr std::string_view kSwitch = "envoy.reloadable_features.http_reject_path_with_fragment";
+    if (runtime.Boolean(kSwitch, true)) return RefusePath();
+    head.path = head.path.substr(0, fragment);
+  }
+  if (!with_policy) return std::nullopt;
+  const bool needs_port = config.strip_port == StripPort::kMatching;
+  return ApplyTargetPolicy(config, needs_port ? local_port() : uint16_t{0}, head);
 }
 
 }  // namespace remora::connection_manager

@@ -10,9 +10,11 @@
 #include <optional>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
 #include "source/http/connection_manager/config.h"
 #include "source/http/filter/local_reply.h"
 #include "source/http/message.h"
+#include "source/runtime/runtime.h"
 
 namespace remora::connection_manager {
 
@@ -28,5 +30,12 @@ bool HasTargetPolicy(const Config& config);
 // `local_port` counts for StripPort::kMatching. 400 or a redirect, or nothing.
 std::optional<http::LocalReply> ApplyTargetPolicy(const Config& config, uint16_t local_port,
                                                   http::RequestHead& head);
+
+// All that comes before a request is routed: CheckRequest, its fragment and, `with_policy`, the
+// policy. `local_port` is asked where it counts.
+std::optional<http::LocalReply> PrepareTarget(const Config& config, bool with_policy,
+                                              const runtime::Snapshot& runtime,
+                                              absl::FunctionRef<uint16_t()> local_port,
+                                              http::RequestHead& head);
 
 }  // namespace remora::connection_manager

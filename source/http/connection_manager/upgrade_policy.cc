@@ -20,6 +20,18 @@ std::string_view UpgradeType(const http::RequestHead& head) {
   return head.method_id == http::Method::kConnect ? std::string_view("CONNECT") : head.upgrade;
 }
 
+std::optional<size_t> UpgradeFiltersFor(const Config& config, const http::RequestHead& head) {
+  if (head.framing != http::Framing::kTunnel) return std::nullopt;
+  const std::string_view type = UpgradeType(head);
+  for (size_t i = 0; i < config.upgrade_filters.size(); ++i) {
+    if (absl::EqualsIgnoreCase(config.upgrade_filters[i].type,
+                               absl::string_view(type.data(), type.size()))) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
 bool AllowsUpgrade(const Config& config, const route::Route* route, const http::RequestHead& head) {
   const std::string_view type = UpgradeType(head);
   const route::ForwardAction* forward = route != nullptr ? route->forward() : nullptr;

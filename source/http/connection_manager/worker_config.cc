@@ -70,17 +70,9 @@ void WorkerConfig::AddWorkerStates(const Scopes& scopes, http::WorkerFilters& fi
 }
 
 const http::WorkerFilters& WorkerConfig::FiltersFor(const http::RequestHead* head) const {
-  if (upgrade_filters_.empty() || head == nullptr || head->framing != http::Framing::kTunnel) {
-    return filters_;
-  }
-  const std::string_view type = UpgradeType(*head);
-  for (size_t i = 0; i < upgrade_filters_.size(); ++i) {
-    if (absl::EqualsIgnoreCase(config_->upgrade_filters[i].type,
-                               absl::string_view(type.data(), type.size()))) {
-      return upgrade_filters_[i];
-    }
-  }
-  return filters_;
+  if (upgrade_filters_.empty() || head == nullptr) return filters_;
+  const std::optional<size_t> upgrade = UpgradeFiltersFor(*config_, *head);
+  return upgrade.has_value() ? upgrade_filters_[*upgrade] : filters_;
 }
 
 std::unique_ptr<ServerStream> WorkerConfig::TakeStream() {

@@ -47,8 +47,6 @@ FilterChain::~FilterChain() {
   for (uint32_t i = count_; i > 0; --i) entries_[i - 1].~Entry();
 }
 
-namespace {
-
 const route::FilterOverride* FindOverride(const route::FilterOverrides* overrides,
                                           const FilterFactory& factory) {
   if (overrides == nullptr) return nullptr;
@@ -58,7 +56,9 @@ const route::FilterOverride* FindOverride(const route::FilterOverrides* override
   return nullptr;
 }
 
-}  // namespace
+bool IsDisabled(const FilterFactory& factory, const route::FilterOverride* override) {
+  return override != nullptr ? override->disabled : factory.disabled;
+}
 
 const route::FilterOverride* FilterChain::OverrideFor(const FilterFactory& factory) const {
   return FindOverride(match_.overrides, factory);
@@ -71,7 +71,7 @@ void FilterChain::CreateFilters(const WorkerFilters& filters) {
   for (size_t i = 0; i < factories.size(); ++i) {
     const FilterFactory& factory = factories[i];
     const route::FilterOverride* override = OverrideFor(factory);
-    if (override != nullptr ? override->disabled : factory.disabled) continue;
+    if (IsDisabled(factory, override)) continue;
     auto* context = env_.arena.New<FilterContext>(*this, count_);
     // The type was checked when the configuration was parsed: a wrong one never gets here.
     if (override != nullptr) context->route_config_ = override->config.get();

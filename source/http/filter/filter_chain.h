@@ -34,6 +34,12 @@ struct WorkerFilters {
   std::vector<std::unique_ptr<FilterWorkerState>> worker_states;  // one each; may be null
 };
 
+// What `overrides` (null: nothing) say of a filter; null: nothing.
+const route::FilterOverride* FindOverride(const route::FilterOverrides* overrides,
+                                          const FilterFactory& factory);
+// Whether it does not run where that counts.
+bool IsDisabled(const FilterFactory& factory, const route::FilterOverride* override);
+
 class FilterChain final : public RequestSink {
  public:
   struct Environment {

@@ -257,28 +257,40 @@ bool RouteConditions::empty() const {
          headers.empty() && query_parameters.empty() && cookies.empty() && dynamic_metadata.empty();
 }
 
-bool RouteConditions::Hold(const RequestView& request) const {
-  if (connect && request.head.method_id != http::Method::kConnect) return false;
+namespace {
+
+// The number of the first that does not match; that of all when each does.
+template <class Matchers, class Matches>
+uint32_t FirstWithout(const Matchers& matchers, const Matches& matches) {
+  uint32_t i = 0;
+  while (i < matchers.size() && matches(matchers[i])) ++i;
+  return i;
+}
+
+}  // namespace
+
+RouteConditions::Condition RouteConditions::FirstFailing(const RequestView& request) const {
+  const http::RequestHead& head = request.head;
+  if (connect && head.method_id != http::Method::kConnect) return {Kind::kConnect};
   if (runtime_fraction.has_value()) {
     const runtime::Fraction fraction = request.runtime == nullptr
                                            ? runtime_fraction->fallback
                                            : runtime_fraction->In(*request.runtime);
-    if (!fraction.Matches(request.random)) return false;
+    if (!fraction.Matches(request.random)) return {Kind::kRuntimeFraction};
   }
-  if (grpc && !http::IsGrpcRequest(request.head)) return false;
-  for (const HeaderMatcher& header : headers) {
-    if (!header.Matches(request.head)) return false;
-  }
-  for (const QueryParameterMatcher& parameter : query_parameters) {
-    if (!parameter.Matches(request.head.path)) return false;
-  }
-  for (const CookieMatcher& cookie : cookies) {
-    if (!cookie.Matches(request.head)) return false;
-  }
-  for (const MetadataMatcher& metadata : dynamic_metadata) {
-    if (!metadata.Matches(request.metadata)) return false;
-  }
-  return !path_regex.has_value() || path_regex->FullMatch(request.path);
+  if (grpc && !http::IsGrpcRequest(head)) return {Kind::kGrpc};
+  uint32_t i = FirstWithout(headers, [&](const auto& matcher) { return matcher.Matches(head); });
+  if (i < headers.size()) return {Kind::kHeader, i};
+  i = FirstWithout(query_parameters,
+                   [&](const auto& matcher) { return matcher.Matches(head.path); });
+  if (i < query_parameters.size()) return {Kind::kQueryParameter, i};
+  i = FirstWithout(cookies, [&](const auto& matcher) { return matcher.Matches(head); });
+  if (i < cookies.size()) return {Kind::kCookie, i};
+  i = FirstWithout(dynamic_metadata,
+                   [&](const auto& matcher) { return matcher.Matches(request.metadata); });
+  if (i < dynamic_metadata.size()) return {Kind::kDynamicMetadata, i};
+  if (path_regex.has_value() && !path_regex->FullMatch(request.path)) return {Kind::kPathRegex};
+  return {};
 }
 
 }  // namespace remora::route

@@ -74,6 +74,7 @@ class HeaderMatcher {
   bool Matches(const http::RequestHead& head) const;
   // Of the parts of a head only ":status" is there.
   bool Matches(const http::ResponseHead& head) const;
+  const std::string& name() const { return name_; }
 
  private:
   // Where the values are.
@@ -107,6 +108,7 @@ class QueryParameterMatcher {
 
   // `path`: with its query.
   bool Matches(std::string_view path) const;
+  const std::string& name() const { return name_; }
 
  private:
   QueryParameterMatcher() = default;
@@ -121,6 +123,7 @@ class CookieMatcher {
   static absl::StatusOr<CookieMatcher> Compile(CookieMatch config, uint32_t max_program_size);
 
   bool Matches(const http::RequestHead& head) const;
+  const std::string& name() const { return name_; }
 
  private:
   CookieMatcher(std::string name, StringMatcher string, bool invert)
@@ -133,9 +136,28 @@ class CookieMatcher {
 
 class RouteConditions {
  public:
+  enum class Kind : uint8_t {
+    kNone,
+    kConnect,
+    kRuntimeFraction,
+    kGrpc,
+    kHeader,
+    kQueryParameter,
+    kCookie,
+    kDynamicMetadata,
+    kPathRegex,
+  };
+  // A condition; `index`: among those of its kind.
+  struct Condition {
+    Kind kind = Kind::kNone;
+    uint32_t index = 0;
+  };
+
   RouteConditions();
   ~RouteConditions();
-  bool Hold(const RequestView& request) const;
+  // The first one that does not hold; kNone: all do.
+  Condition FirstFailing(const RequestView& request) const;
+  bool Hold(const RequestView& request) const { return FirstFailing(request).kind == Kind::kNone; }
   bool empty() const;
 
   std::optional<Regex> path_regex;

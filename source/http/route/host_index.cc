@@ -66,34 +66,59 @@ uint32_t HostIndex::Get(const Domains& domains, std::string_view domain) {
   return found == domains.end() ? kNone : found->second;
 }
 
-uint32_t HostIndex::FindLowerCase(std::string_view host) const {
+template <class Take>
+inline void HostIndex::Visit(std::string_view host, const Take& take) const {
   uint32_t found = Get(exact_, host);
-  if (found != kNone) return found;
+  if (found != kNone && take(found)) return;
   for (const WildcardSize& wildcard : suffixes_) {
     if (wildcard.size >= host.size()) continue;
     found = Get(wildcard.domains, host.substr(host.size() - wildcard.size));
-    if (found != kNone) return found;
+    if (found != kNone && take(found)) return;
   }
   for (const WildcardSize& wildcard : prefixes_) {
     if (wildcard.size >= host.size()) continue;
     found = Get(wildcard.domains, host.substr(0, wildcard.size));
-    if (found != kNone) return found;
+    if (found != kNone && take(found)) return;
   }
-  return any_;
+  if (any_ != kNone) take(any_);
 }
 
-uint32_t HostIndex::Find(std::string_view authority, bool ignore_port) const {
-  if (exact_.empty() && suffixes_.empty() && prefixes_.empty()) return any_;
+template <class Use>
+inline auto HostIndex::InLowerCase(std::string_view authority, bool ignore_port,
+                                   const Use& use) const {
   if (ignore_port) authority = WithoutPort(authority);
   if (authority.size() > kOrdinaryHostSize) [[unlikely]] {
     // No name that resolves is that long. The head's limit bounds the copy.
-    return FindLowerCase(
-        absl::AsciiStrToLower(absl::string_view(authority.data(), authority.size())));
+    return use(std::string_view(
+        absl::AsciiStrToLower(absl::string_view(authority.data(), authority.size()))));
   }
   char lower_case[kOrdinaryHostSize];
   std::transform(authority.begin(), authority.end(), lower_case,
                  [](char c) { return absl::ascii_tolower(static_cast<unsigned char>(c)); });
-  return FindLowerCase({lower_case, authority.size()});
+  return use(std::string_view(lower_case, authority.size()));
+}
+
+uint32_t HostIndex::Find(std::string_view authority, bool ignore_port) const {
+  if (exact_.empty() && suffixes_.empty() && prefixes_.empty()) return any_;
+  return InLowerCase(authority, ignore_port, [this](std::string_view host) {
+    uint32_t first = kNone;
+    Visit(host, [&first](uint32_t found) {
+      first = found;
+      return true;
+    });
+    return first;
+  });
+}
+
+std::vector<uint32_t> HostIndex::FindAll(std::string_view authority, bool ignore_port) const {
+  return InLowerCase(authority, ignore_port, [this](std::string_view host) {
+    std::vector<uint32_t> all;
+    Visit(host, [&all](uint32_t found) {
+      if (std::find(all.begin(), all.end(), found) == all.end()) all.push_back(found);
+      return false;
+    });
+    return all;
+  });
 }
 
 }  // namespace remora::route

@@ -29,6 +29,8 @@ class HostIndex {
 
   // `authority` in any case, with its port unless `ignore_port`.
   uint32_t Find(std::string_view authority, bool ignore_port) const;
+  // All that take it, each once, the one that Find finds first.
+  std::vector<uint32_t> FindAll(std::string_view authority, bool ignore_port) const;
 
  private:
   using Domains = absl::flat_hash_map<std::string, uint32_t>;
@@ -41,7 +43,12 @@ class HostIndex {
   static Added AddTo(Domains& domains, std::string_view domain, uint32_t virtual_host);
   static Domains& OfSize(std::vector<WildcardSize>& wildcards, size_t size);
   static uint32_t Get(const Domains& domains, std::string_view domain);
-  uint32_t FindLowerCase(std::string_view host) const;
+  // `host`, in lower case, with each that takes it, the most specific first, until `take` is true.
+  template <class Take>
+  void Visit(std::string_view host, const Take& take) const;
+  // `visit` with the authority as the domains are written.
+  template <class Use>
+  auto InLowerCase(std::string_view authority, bool ignore_port, const Use& use) const;
 
   Domains exact_;
   std::vector<WildcardSize> suffixes_;  // longest first after Finish()

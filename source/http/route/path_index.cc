@@ -162,25 +162,58 @@ PathIndex::PathIndex(const std::vector<Route>& routes, const std::vector<Indexed
   ignore_case_ = TreeBuilder(routes_, paths, false).Build();
 }
 
+// `path` starts with the literal; does the rest suit the kind of match?
+inline bool PathIndex::Fits(uint32_t kind, std::string_view path, size_t literal_size) {
+  if (kind == kPrefix || path.size() == literal_size) return true;
+  return kind == kPathSeparatedPrefix && path[literal_size] == '/';
+}
+
+inline bool PathIndex::FitsLiteral(const Route& route, std::string_view path) {
+  if (route.path_kind_ >= PathMatch::Kind::kSafeRegex) return true;
+  const std::string_view text = route.path_text_;
+  const bool starts =
+      route.case_sensitive_ ? StartsWith<false>(path, text) : StartsWith<true>(path, text);
+  return starts && Fits(static_cast<uint32_t>(route.path_kind_), path, text.size());
+}
+
 const Route* PathIndex::FindLinear(const RequestView& request) const {
   for (const Route* route = routes_; route != routes_ + route_count_; ++route) {
-    if (route->path_kind_ < PathMatch::Kind::kSafeRegex) {
-      const std::string_view text = route->path_text_;
-      const bool starts = route->case_sensitive_ ? StartsWith<false>(request.path, text)
-                                                 : StartsWith<true>(request.path, text);
-      if (!starts || !Fits(static_cast<uint32_t>(route->path_kind_), request.path, text.size())) {
-        continue;
-      }
-    }
+    if (!FitsLiteral(*route, request.path)) continue;
     if (route->conditions_ == nullptr || route->conditions_->Hold(request)) return route;
   }
   return nullptr;
 }
 
-// `path` starts with the literal; does the rest suit the kind of match?
-inline bool PathIndex::Fits(uint32_t kind, std::string_view path, size_t literal_size) {
-  if (kind == kPrefix || path.size() == literal_size) return true;
-  return kind == kPathSeparatedPrefix && path[literal_size] == '/';
+Mismatch PathIndex::Check(const Route& route, const RequestView& request) {
+  using Kind = RouteConditions::Kind;
+  // As FindPathless.
+  const bool pathless = request.head.path.empty();
+  if (pathless && route.path_kind_ != PathMatch::Kind::kConnect) return {Mismatch::Kind::kPath};
+  if (!pathless && !FitsLiteral(route, request.path)) return {Mismatch::Kind::kPath};
+  if (route.conditions_ == nullptr) return {};
+  const RouteConditions::Condition failing = route.conditions_->FirstFailing(request);
+  switch (failing.kind) {
+    case Kind::kNone:
+      return {};
+    case Kind::kConnect:
+      return {Mismatch::Kind::kConnect};
+    case Kind::kRuntimeFraction:
+      return {Mismatch::Kind::kRuntimeFraction};
+    case Kind::kGrpc:
+      return {Mismatch::Kind::kGrpc};
+    case Kind::kHeader:
+      return {Mismatch::Kind::kHeader, route.conditions_->headers[failing.index].name()};
+    case Kind::kQueryParameter:
+      return {Mismatch::Kind::kQueryParameter,
+              route.conditions_->query_parameters[failing.index].name()};
+    case Kind::kCookie:
+      return {Mismatch::Kind::kCookie, route.conditions_->cookies[failing.index].name()};
+    case Kind::kDynamicMetadata:
+      return {Mismatch::Kind::kDynamicMetadata};
+    case Kind::kPathRegex:
+      return {Mismatch::Kind::kPath};
+  }
+  return {};
 }
 
 // Entries in ascending order: the first that holds is the best of them.

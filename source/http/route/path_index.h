@@ -42,6 +42,8 @@ class PathIndex {
 
   // Null when no route matches.
   const Route* Find(const RequestView& request) const;
+  // What a route that does not take the request asks for in vain; kNone: it takes it.
+  static Mismatch Check(const Route& route, const RequestView& request);
 
  private:
   // A route at the node where its literal ends.
@@ -74,6 +76,8 @@ class PathIndex {
 
   const Route* FindPathless(const RequestView& request) const;
   static bool Fits(uint32_t kind, std::string_view path, size_t literal_size);
+  // The literal of the route's path, if it has one, suits.
+  static bool FitsLiteral(const Route& route, std::string_view path);
   const Route* FindLinear(const RequestView& request) const;
   template <bool kIgnoreCase>
   void Walk(const Tree& tree, std::string_view path, Candidates& candidates) const;

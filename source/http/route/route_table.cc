@@ -106,6 +106,11 @@ bool NeedsTls(TlsRequirement requirement, const http::RequestHead& head) {
 
 }  // namespace
 
+inline std::string_view RouteTable::PathOf(const http::RequestHead& head) const {
+  const std::string_view path = CutAt(CutAt(head.path, '?'), '#');
+  return ignore_path_parameters_ ? CutAt(path, ';') : path;
+}
+
 MatchResult RouteTable::Match(const http::RequestHead& head, uint64_t random,
                               const runtime::Snapshot* runtime,
                               const http::Metadata* metadata) const {
@@ -120,14 +125,30 @@ MatchResult RouteTable::Match(const http::RequestHead& head, uint64_t random,
     return result;
   }
 
-  std::string_view path = CutAt(CutAt(head.path, '?'), '#');
-  if (ignore_path_parameters_) path = CutAt(path, ';');
-  const RequestView request{head, path, random, runtime, metadata};
+  const RequestView request{head, PathOf(head), random, runtime, metadata};
   result.route = virtual_host.index_->Find(request);
   if (result.route == nullptr) return result;
   result.cluster = result.route->ChooseCluster(request);
   result.overrides = result.cluster ? result.cluster->overrides : result.route->overrides_;
   return result;
+}
+
+MatchReasons RouteTable::Explain(const http::RequestHead& head, uint64_t random,
+                                 const runtime::Snapshot* runtime,
+                                 const http::Metadata* metadata) const {
+  MatchReasons reasons;
+  for (const uint32_t host : hosts_->FindAll(head.authority, ignore_port_)) {
+    reasons.virtual_hosts.push_back(&virtual_hosts_[host]);
+  }
+  if (reasons.virtual_hosts.empty()) return reasons;
+  const VirtualHost& taken = *reasons.virtual_hosts.front();
+  reasons.requires_tls =
+      taken.require_tls_ != TlsRequirement::kNone && NeedsTls(taken.require_tls_, head);
+  const RequestView request{head, PathOf(head), random, runtime, metadata};
+  for (const Route& route : taken.routes_) {
+    reasons.routes.push_back(PathIndex::Check(route, request));
+  }
+  return reasons;
 }
 
 }  // namespace remora::route

@@ -197,6 +197,31 @@ struct MatchResult {
   }
 };
 
+// What a route asks of a request in vain; kNone: nothing.
+struct Mismatch {
+  enum class Kind : uint8_t {
+    kNone,
+    kPath,
+    kConnect,  // it is for CONNECT alone
+    kRuntimeFraction,
+    kGrpc,
+    kHeader,
+    kQueryParameter,
+    kCookie,
+    kDynamicMetadata,
+  };
+  Kind kind = Kind::kNone;
+  std::string_view name = {};  // of the header field, parameter or cookie
+};
+
+// Why a request gets the route that it gets.
+struct MatchReasons {
+  // Whose domains take its authority; the first one is taken.
+  std::vector<const VirtualHost*> virtual_hosts;
+  bool requires_tls = false;     // the first one sends it to https, whatever its routes say
+  std::vector<Mismatch> routes;  // by route of the first one; the first kNone is taken
+};
+
 class RouteTable {
  public:
   // Every problem is appended to `problems`; the status carries the first one.
@@ -212,6 +237,10 @@ class RouteTable {
   MatchResult Match(const http::RequestHead& head, uint64_t random,
                     const runtime::Snapshot* runtime = nullptr,
                     const http::Metadata* metadata = nullptr) const;
+  // What Match goes by, for people: asks every route, and allocates.
+  MatchReasons Explain(const http::RequestHead& head, uint64_t random,
+                       const runtime::Snapshot* runtime = nullptr,
+                       const http::Metadata* metadata = nullptr) const;
 
   const std::string& name() const { return name_; }
   const std::vector<VirtualHost>& virtual_hosts() const { return virtual_hosts_; }
@@ -227,6 +256,8 @@ class RouteTable {
  private:
   friend class RouteTableBuilder;
   RouteTable();
+  // What conditions on the path see of it.
+  std::string_view PathOf(const http::RequestHead& head) const;
 
   std::string name_;
   std::vector<VirtualHost> virtual_hosts_;

@@ -24,6 +24,9 @@ class HashBalancer final : public LoadBalancer {
 
   const Host* Pick(const PickWish& wish) override;
   bool in_panic() const override { return table_.panic(); }
+  std::unique_ptr<LoadBalancer> Copy() const override {
+    return std::make_unique<HashBalancer>(*this);
+  }
 
  private:
   // Above 1: too busy.

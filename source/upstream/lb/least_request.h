@@ -11,6 +11,7 @@
 // Owner: ClusterRuntime. Thread: its worker. Requests in flight are those of all workers. Nothing
 // fails. Source: Envoy least_request_lb.cc.
 
+#include <memory>
 #include <vector>
 
 #include "source/upstream/lb/balancing.h"
@@ -26,6 +27,9 @@ class LeastRequest final : public LoadBalancer {
 
   const Host* Pick(const PickWish& wish) override;
   bool in_panic() const override { return panic_; }
+  std::unique_ptr<LoadBalancer> Copy() const override {
+    return std::make_unique<LeastRequest>(*this);
+  }
 
  private:
   struct Due {

@@ -35,6 +35,8 @@ class LoadBalancer {
   virtual const Host* Pick(const PickWish& wish) = 0;
   // Picks go to unhealthy hosts too, because too few are healthy.
   virtual bool in_panic() const = 0;
+  // As it is now, so that a pick can be looked at without being made. Allocates.
+  virtual std::unique_ptr<LoadBalancer> Copy() const = 0;
 };
 
 // What balancers ask besides the hosts.

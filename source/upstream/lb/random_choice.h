@@ -5,6 +5,7 @@
 //
 // Owner: ClusterRuntime. Thread: its worker. Nothing fails.
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,9 @@ class RandomChoice final : public LoadBalancer {
     return hosts_.empty() ? nullptr : hosts_[random_.Below(hosts_.size())];
   }
   bool in_panic() const override { return panic_; }
+  std::unique_ptr<LoadBalancer> Copy() const override {
+    return std::make_unique<RandomChoice>(*this);
+  }
 
  private:
   std::vector<const Host*> hosts_;

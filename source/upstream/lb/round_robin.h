@@ -23,6 +23,9 @@ class RoundRobin final : public LoadBalancer {
 
   const Host* Pick(const PickWish& wish) override;
   bool in_panic() const override { return panic_; }
+  std::unique_ptr<LoadBalancer> Copy() const override {
+    return std::make_unique<RoundRobin>(*this);
+  }
 
  private:
   // The host's `count`-th turn is due at count / weight.

@@ -287,4 +287,56 @@ TEST_CASE("bad conditions are refused with the place where they stand") {
         "virtual_hosts[0].routes[1].match.runtime_fraction: the denominator is 0\n");
 }
 
+// "kind name" of what each route asks in vain.
+static std::vector<std::string> Reasons(std::vector<RouteConfig> routes, const Request& request) {
+  const auto table = MustBuild(OneHost(std::move(routes)));
+  std::vector<std::string> words;
+  for (const Mismatch& mismatch : table->Explain(request.head(), 7).routes) {
+    words.push_back(std::to_string(static_cast<int>(mismatch.kind)) + " " +
+                    std::string(mismatch.name));
+  }
+  return words;
+}
+
+TEST_CASE("reasons: the first condition that does not hold, by its name") {
+  const auto is = [](Mismatch::Kind kind, const std::string& name = "") {
+    return std::to_string(static_cast<int>(kind)) + " " + name;
+  };
+  std::vector<RouteConfig> routes(8, MakeRoute("r", Prefix("/a")));
+  routes[0].match = Prefix("/b");
+  routes[1].match = PathRegex("/a/[0-9]+");
+  routes[2].headers = {PresentHeader(true)};
+  routes[3].query_parameters = {{"q", std::nullopt}, {"missing", std::nullopt}};
+  routes[4].cookies = {{.name = "session", .string = {Kind::kExact, "x"}}};
+  routes[5].grpc = true;
+  routes[6].runtime_fraction = runtime::FractionSetting{"", {.numerator = 5}};
+  CHECK(Reasons(routes, Request("x.com", "/a/b?q=1", {{"cookie", "session=y"}})) ==
+        std::vector<std::string>{is(Mismatch::Kind::kPath), is(Mismatch::Kind::kPath),
+                                 is(Mismatch::Kind::kHeader, "x-a"),
+                                 is(Mismatch::Kind::kQueryParameter, "missing"),
+                                 is(Mismatch::Kind::kCookie, "session"), is(Mismatch::Kind::kGrpc),
+                                 is(Mismatch::Kind::kRuntimeFraction), is(Mismatch::Kind::kNone)});
+}
+
+TEST_CASE("reasons: all virtual hosts that would take the authority, the best first") {
+  RouteTableConfig config = OneHost({MakeRoute("r", Prefix("/"))});
+  config.virtual_hosts.push_back({"suffix", {"*.x.com", "*.com"}, {}, {}});
+  config.virtual_hosts.push_back({"exact", {"a.x.com"}, {}, {}});
+  config.virtual_hosts.push_back({"prefix", {"a.*"}, {}, {}});
+  config.virtual_hosts.push_back({"other", {"b.x.com"}, {}, {}});
+  config.virtual_hosts[2].require_tls = TlsRequirement::kAll;
+  const auto table = MustBuild(config);
+  const auto names = [&](const std::string& authority) {
+    std::string text;
+    const MatchReasons reasons = table->Explain(Request(authority, "/").head(), 0);
+    for (const VirtualHost* host : reasons.virtual_hosts) text += host->name() + " ";
+    return text;
+  };
+  CHECK(names("a.x.com") == "exact suffix prefix all ");
+  CHECK(names("A.Y.com") == "suffix prefix all ");
+  CHECK(names("z") == "all ");
+  CHECK(table->Explain(Request("a.x.com", "/").head(), 0).requires_tls);
+  CHECK_FALSE(table->Explain(Request("z", "/").head(), 0).requires_tls);
+}
+
 }  // namespace remora::route

@@ -33,6 +33,19 @@ std::string Words(const RouteTable& table, const MatchResult& result,
   return text + OverridesText(result.overrides);
 }
 
+// What the reasons say, in the same words, without overrides and clusters.
+std::string WordsOf(const RouteTable& table, const MatchReasons& reasons) {
+  if (reasons.virtual_hosts.empty()) return "no host";
+  const std::string host =
+      "host " + std::to_string(reasons.virtual_hosts[0] - table.virtual_hosts().data());
+  if (reasons.requires_tls) return host + " redirect to TLS";
+  for (size_t i = 0; i < reasons.routes.size(); ++i) {
+    if (reasons.routes[i].kind == Mismatch::Kind::kNone)
+      return host + " route " + std::to_string(i);
+  }
+  return host + " no route";
+}
+
 }  // namespace
 
 TEST_CASE("the index gives the plain matcher's answer on random tables") {
@@ -54,6 +67,9 @@ TEST_CASE("the index gives the plain matcher's answer on random tables") {
       const std::string expected = MatchLinearly(random.config(), request.head(), number, &runtime);
       const std::string found =
           Words(*table, table->Match(request.head(), number, &runtime), request.head());
+      const std::string explained =
+          WordsOf(*table, table->Explain(request.head(), number, &runtime));
+      differences += !(expected + ' ').starts_with(explained + ' ');
       no_host += expected == "no host";
       no_route += expected.find("no route") != std::string::npos;
       redirected += expected.find("redirect") != std::string::npos;

@@ -1,0 +1,27 @@
+#pragma once
+
+// The last steps of an explanation: which host of a cluster a request gets, and in which state
+// cluster and host are.
+//
+// Thread: the worker that the cluster's runtime belongs to. Nothing fails.
+
+#include "source/explain/explanation.h"
+#include "source/http/message.h"
+#include "source/net/address.h"
+#include "source/upstream/cluster_runtime.h"
+
+namespace remora::explain {
+
+struct HostQuestion {
+  upstream::Priority priority = upstream::Priority::kDefault;
+  std::optional<uint64_t> hash = std::nullopt;
+  const http::RequestHead* request = nullptr;  // null: there is none
+  // Where the client wanted to go before it was redirected; null: not known.
+  const net::Address* restored = nullptr;
+};
+
+// Adds what stands in the way to the last step, and the step of the host; sets the outcome.
+void ExplainHost(upstream::ClusterRuntime& cluster, const HostQuestion& question,
+                 Explanation& answer);
+
+}  // namespace remora::explain

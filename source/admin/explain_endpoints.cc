@@ -155,14 +155,14 @@ void AppendStep(const Step& step, std::string& out) {
 }
 
 void AppendFilter(size_t number, const ShownFilter& filter, std::string& out) {
-  Append(out, "  ", number, ". ", filter.name, filter.runs ? "" : ": does not run");
+  Append(out, "  ", number, ". ", filter.name);
   if (!filter.type_url.empty()) Append(out, " (", filter.type_url, ")");
-  out += '\n';
+  Append(out, filter.runs ? "" : ": does not run", "\n");
   AppendJson("config", filter.config, out);
-  if (filter.level != ShownFilter::Level::kNone && filter.route_config.empty()) {
-    Append(out, "     of the ", NameOf(filter.level), ": configured there\n");
+  if (filter.level != config::RouteLevel::kNone && filter.route_config.empty()) {
+    Append(out, "     of the ", config::RouteLevelName(filter.level), ": configured there\n");
   }
-  AppendJson(Concat("of the ", NameOf(filter.level)), filter.route_config, out);
+  AppendJson(Concat("of the ", config::RouteLevelName(filter.level)), filter.route_config, out);
 }
 
 std::string Text(const Explanation& explanation) {
@@ -234,8 +234,8 @@ void WriteFilter(const ShownFilter& filter, JsonWriter& json) {
   json.Key("runs");
   json.Bool(filter.runs);
   WriteConfig("config", filter.config, json);
-  if (filter.level != ShownFilter::Level::kNone) {
-    json.StringField("configured_by", NameOf(filter.level));
+  if (filter.level != config::RouteLevel::kNone) {
+    json.StringField("configured_by", config::RouteLevelName(filter.level));
   }
   WriteConfig("route_config", filter.route_config, json);
   json.EndObject();

@@ -211,22 +211,6 @@ class ConnectionWalk {
 
 }  // namespace
 
-std::string_view NameOf(ShownFilter::Level level) {
-  switch (level) {
-    case ShownFilter::Level::kNone:
-      return "none";
-    case ShownFilter::Level::kTable:
-      return "route table";
-    case ShownFilter::Level::kVirtualHost:
-      return "virtual host";
-    case ShownFilter::Level::kRoute:
-      return "route";
-    case ShownFilter::Level::kWeightedCluster:
-      return "weighted cluster";
-  }
-  return {};
-}
-
 Explanation Explain(const Question& question, const Surroundings& worker) {
   Explanation answer;
   ConnectionWalk(question, worker, answer).Run();

@@ -2,14 +2,19 @@
 
 // Explanation: the answer to a Question, as a plain value: what was decided, step by step.
 //
-// Made on a worker, completed (Origin) and shown on main. Nothing fails.
+// Thread: made on a worker, which lets it go; main adds what it knows of the resources (Origin,
+// written configuration) and shows it. Nothing refers to the configuration any more, so it may
+// outlive it. Nothing fails.
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "source/config/written_filters.h"
 
 namespace remora::explain {
 
@@ -54,23 +59,12 @@ struct Step {
 
 // A filter of the chain, in its order.
 struct ShownFilter {
-  // Where a route table says something of the filter.
-  enum class Level : uint8_t { kNone, kTable, kVirtualHost, kRoute, kWeightedCluster };
-
   std::string name;
   std::string type_url;
   bool runs = true;
-  Level level = Level::kNone;     // whose word counts for the request
-  std::string config = {};        // JSON; empty: not known
-  std::string route_config = {};  // that of `level`
-};
-
-// Where in its resources the configuration of the filters is.
-struct FilterPlace {
-  std::optional<size_t> filter_chain = {};      // absent: the default one
-  std::optional<size_t> virtual_host = {};      // in the route table
-  std::optional<size_t> route = {};             // in the virtual host
-  std::optional<size_t> weighted_cluster = {};  // in the route
+  config::RouteLevel level = config::RouteLevel::kNone;  // whose word counts for the request
+  std::string config = {};                               // JSON; empty: not known
+  std::string route_config = {};                         // that of `level`
 };
 
 // What becomes of the request, as far as its head decides it.
@@ -82,12 +76,10 @@ struct Outcome {
   std::string text = {};     // in words
 };
 
-std::string_view NameOf(ShownFilter::Level level);
-
 struct Explanation {
   std::vector<Step> steps;
   std::vector<ShownFilter> filters;
-  FilterPlace place;
+  config::FilterPlace place;  // of the filters
   Outcome outcome;
 };
 

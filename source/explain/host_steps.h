@@ -3,7 +3,8 @@
 // The last steps of an explanation: which host of a cluster a request gets, and in which state
 // cluster and host are.
 //
-// Thread: the worker that the cluster's runtime belongs to. Nothing fails.
+// Owner: nobody, plain functions. Thread: the worker that the cluster's runtime belongs to. Nothing
+// fails: without a host the outcome says what requests are told.
 
 #include "source/explain/explanation.h"
 #include "source/http/message.h"

@@ -261,17 +261,17 @@ class RequestWalk {
   }
 
   // The outermost level that says the same.
-  ShownFilter::Level LevelOf(const http::FilterFactory& factory,
+  config::RouteLevel LevelOf(const http::FilterFactory& factory,
                              const route::FilterOverride& override) const {
     const auto says = [&](const route::FilterOverrides* overrides) {
       const route::FilterOverride* found = http::FindOverride(overrides, factory);
       return found != nullptr && found->config == override.config &&
              found->disabled == override.disabled;
     };
-    if (says(table_->overrides())) return ShownFilter::Level::kTable;
-    if (says(match_.virtual_host->overrides())) return ShownFilter::Level::kVirtualHost;
-    if (says(match_.route->overrides())) return ShownFilter::Level::kRoute;
-    return ShownFilter::Level::kWeightedCluster;
+    if (says(table_->overrides())) return config::RouteLevel::kTable;
+    if (says(match_.virtual_host->overrides())) return config::RouteLevel::kVirtualHost;
+    if (says(match_.route->overrides())) return config::RouteLevel::kRoute;
+    return config::RouteLevel::kWeightedCluster;
   }
 
   // --- what the route does ---

@@ -3,7 +3,8 @@
 // The steps of an explanation between a connection's filter chain and the cluster: what the HTTP
 // connection manager, the route table and the router make of a request's head.
 //
-// Thread: the worker's. Nothing fails.
+// Owner: nobody, plain functions. Thread: the worker's. Nothing fails: what ends a request ends the
+// explanation, with the answer that it would get.
 
 #include "source/explain/explain.h"
 #include "source/http/connection_manager/config.h"

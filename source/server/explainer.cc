@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "source/explain/written_filters.h"
+#include "source/config/written_filters.h"
 
 namespace remora::server {
 
@@ -37,7 +37,7 @@ std::string Explainer::OriginOf(const Origin& origin) const {
 }
 
 void Explainer::Complete(Explanation& explanation) const {
-  explain::WrittenResources resources;
+  config::WrittenResources resources;
   const auto written = [this](const Origin& origin) {
     const config::ResourceVersion* version = services_.dynamic->Find(origin.type, origin.name);
     return version != nullptr ? version->message : std::string();
@@ -56,7 +56,16 @@ void Explainer::Complete(Explanation& explanation) const {
     const config::ResourceVersion* version = services_.dynamic->FindExtension(name);
     return version != nullptr ? version->message : std::string();
   };
-  explain::AddWrittenFilters(resources, explanation);
+  std::vector<config::FilterWanted> wanted;
+  for (const explain::ShownFilter& filter : explanation.filters) {
+    wanted.push_back({filter.name, filter.level});
+  }
+  std::vector<config::WrittenFilter> found =
+      config::FindWrittenFilters(resources, explanation.place, wanted);
+  for (size_t i = 0; i < found.size(); ++i) {
+    explanation.filters[i].config = std::move(found[i].config);
+    explanation.filters[i].route_config = std::move(found[i].route_config);
+  }
 }
 
 }  // namespace remora::server

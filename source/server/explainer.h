@@ -3,7 +3,8 @@
 // Explainer: answers a question on the worker whose view was asked for, and adds what main knows:
 // which version of which resource it was, and what was written of the filters.
 //
-// Owner: Server. Thread: main. Fails by telling so: there is no such worker, or none runs yet.
+// Owner: Server. Thread: main. Fails by telling so: there is no such worker, or none runs yet. A
+// question that is on its way when the process ends is not answered.
 
 #include <memory>
 #include <vector>

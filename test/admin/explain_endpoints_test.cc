@@ -10,7 +10,6 @@ namespace {
 using explain::Explanation;
 using explain::Origin;
 using explain::Question;
-using explain::ShownFilter;
 
 // Somebody who can be asked, and answers when told to.
 struct World {
@@ -43,7 +42,7 @@ Explanation Full() {
   step.AddLoser("routes[0] path /b", "the path");
   step.origin = {Origin::Type::kRoutes, "table", "a source, version \"7\""};
   explanation.steps = {{"listener", "in"}, step};
-  explanation.filters = {{"fault", "type.googleapis.com/f", true, ShownFilter::Level::kRoute,
+  explanation.filters = {{"fault", "type.googleapis.com/f", true, config::RouteLevel::kRoute,
                           "{\n \"a\": 1\n}\n", "{\n \"b\": 2\n}\n"},
                          {"cors", "", false}};
   explanation.outcome.text = "there is no such cluster";

@@ -32,11 +32,11 @@ TEST_CASE("explain: resources of a source, with their versions, and what lost") 
   const std::string fault = "{name: fault, typed_config: " + Fault("max_active_faults: 7") + "}";
   CHECK(w.Send(ResourceType::kListener, {{"l", Listener("l", port, {RdsChain("r", "", fault)})}},
                {}, "l1") == kNone);
-  const std::string up_route =
-      To("up", "/up") + ", typed_per_filter_config: {fault: " + Fault("max_active_faults: 9") + "}";
+  std::string up_route = To("up", "/up");
+  up_route.insert(1, "typed_per_filter_config: {fault: " + Fault("max_active_faults: 9") + "}, ");
   CHECK(w.Send(ResourceType::kRoutes,
-               {{"r", Routes("r", {Says("no", "/no"), up_route, To("nowhere", "/nowhere")})}}, {},
-               "r1") == kNone);
+               {{"r", Routes("r", {Says("never", "/never"), up_route, To("nowhere", "/nowhere")})}},
+               {}, "r1") == kNone);
 
   const std::string up = w.Admin("/explain?path=/up");
   INFO(up);
@@ -46,7 +46,7 @@ TEST_CASE("explain: resources of a source, with their versions, and what lost") 
   CheckHas(up, "  from: listener 'l' of a source, version \"l1\", taken ");
   CheckHas(up, "  from: route configuration 'r' of a source, version \"r1\"");
   CheckHas(up, "route: routes[1] prefix /up\n");
-  CheckHas(up, "  not routes[0] prefix /no: the path\n");
+  CheckHas(up, "  not routes[0] prefix /never: the path\n");
   CheckHas(up, "  from: cluster 'up' of a source, version \"c1\"");
   CheckHas(up, "  from: endpoints of cluster 'up' of a source, version \"e1\"");
   CheckHas(up, "\"max_active_faults\": 7");
@@ -54,7 +54,7 @@ TEST_CASE("explain: resources of a source, with their versions, and what lost") 
   CheckHas(up, "\"max_active_faults\": 9");
   CHECK(w.Stat("http.in.downstream_rq_total") == 0);
 
-  CHECK(w.Admin("/explain?listener=l&path=/no").starts_with("outcome: answered by the route\n"));
+  CHECK(w.Admin("/explain?listener=l&path=/never").starts_with("outcome: answered by the route\n"));
   CHECK(w.Admin("/explain?path=/nowhere")
             .starts_with("outcome: there is no such cluster\n  status: 503\n"
                          "  response flags: NC\n  response code details: cluster_not_found\n"));

@@ -1,4 +1,4 @@
-#include "source/explain/written_filters.h"
+#include "source/config/written_filters.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -9,7 +9,7 @@
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "source/config/redact.h"
 
-namespace remora::explain {
+namespace remora::config {
 namespace {
 
 using envoy::config::core::v3::TypedExtensionConfig;
@@ -44,19 +44,19 @@ const Any* Find(const Level* level, const std::string& filter) {
 }
 
 const Any* FindOverride(const RouteConfiguration& routes, const FilterPlace& place,
-                        const ShownFilter& filter) {
+                        const FilterWanted& filter) {
   const auto* host = At(routes.virtual_hosts(), place.virtual_host);
   const auto* route = host != nullptr ? At(host->routes(), place.route) : nullptr;
   switch (filter.level) {
-    case ShownFilter::Level::kNone:
+    case RouteLevel::kNone:
       return nullptr;
-    case ShownFilter::Level::kTable:
+    case RouteLevel::kTable:
       return Find(&routes, filter.name);
-    case ShownFilter::Level::kVirtualHost:
+    case RouteLevel::kVirtualHost:
       return Find(host, filter.name);
-    case ShownFilter::Level::kRoute:
+    case RouteLevel::kRoute:
       return Find(route, filter.name);
-    case ShownFilter::Level::kWeightedCluster:
+    case RouteLevel::kWeightedCluster:
       if (route == nullptr) return nullptr;
       return Find(At(route->route().weighted_clusters().clusters(), place.weighted_cluster),
                   filter.name);
@@ -64,40 +64,60 @@ const Any* FindOverride(const RouteConfiguration& routes, const FilterPlace& pla
   return nullptr;
 }
 
-std::string ToJson(Any any) {
-  config::Redact(any);
-  return config::ToJson(any);
+std::string Shown(Any any) {
+  Redact(any);
+  return ToJson(any);
 }
 
 std::string ConfigOf(const HttpConnectionManager& manager, const WrittenResources& resources,
                      const std::string& name) {
   for (const auto& filter : manager.http_filters()) {
     if (filter.name() != name) continue;
-    if (!filter.has_config_discovery()) return ToJson(filter.typed_config());
+    if (!filter.has_config_discovery()) return Shown(filter.typed_config());
     TypedExtensionConfig extension;
     const std::string bytes = resources.extension(name);
     const bool there = !bytes.empty() && extension.ParseFromString(bytes);
-    return there ? ToJson(extension.typed_config()) : std::string();
+    return there ? Shown(extension.typed_config()) : std::string();
   }
   return {};
 }
 
 }  // namespace
 
-void AddWrittenFilters(const WrittenResources& resources, Explanation& explanation) {
+std::string_view RouteLevelName(RouteLevel level) {
+  switch (level) {
+    case RouteLevel::kNone:
+      return "none";
+    case RouteLevel::kTable:
+      return "route table";
+    case RouteLevel::kVirtualHost:
+      return "virtual host";
+    case RouteLevel::kRoute:
+      return "route";
+    case RouteLevel::kWeightedCluster:
+      return "weighted cluster";
+  }
+  return {};
+}
+
+std::vector<WrittenFilter> FindWrittenFilters(const WrittenResources& resources,
+                                              const FilterPlace& place,
+                                              const std::vector<FilterWanted>& wanted) {
+  std::vector<WrittenFilter> found(wanted.size());
   Listener listener;
   HttpConnectionManager manager;
-  if (resources.listener.empty() || !listener.ParseFromString(resources.listener)) return;
-  if (!FindManager(listener, explanation.place, manager)) return;
+  if (resources.listener.empty() || !listener.ParseFromString(resources.listener)) return found;
+  if (!FindManager(listener, place, manager)) return found;
   RouteConfiguration routes;
   if (resources.routes.empty() || !routes.ParseFromString(resources.routes)) {
     routes = manager.route_config();
   }
-  for (ShownFilter& filter : explanation.filters) {
-    filter.config = ConfigOf(manager, resources, filter.name);
-    const Any* override = FindOverride(routes, explanation.place, filter);
-    if (override != nullptr) filter.route_config = ToJson(*override);
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    found[i].config = ConfigOf(manager, resources, wanted[i].name);
+    const Any* override = FindOverride(routes, place, wanted[i]);
+    if (override != nullptr) found[i].route_config = Shown(*override);
   }
+  return found;
 }
 
-}  // namespace remora::explain
+}  // namespace remora::config

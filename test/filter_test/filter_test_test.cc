@@ -76,6 +76,14 @@ TEST_CASE("filter-test: files that are none") {
   const Verdict unknown = Run("key_auth", "exchanges: [{name: a, requset: {path: /x}}]");
   CHECK_FALSE(unknown.passed);
   CHECK(unknown.report.find("requset") != std::string::npos);
+  // Fields as no filter would ever see them.
+  const Verdict upper_case = Run("key_auth",
+                                 "exchanges: [{name: a, request: {headers: [{name: X-A}]}, expect: "
+                                 "{request: {without: [X-B]}}}]");
+  CHECK(upper_case.report.find("exchanges[0].request.headers[0].name: ") != std::string::npos);
+  CHECK(upper_case.report.find("exchanges[0].expect.request.without[0]: ") != std::string::npos);
+  const Verdict late = Run("key_auth", "exchanges: [{name: a, calls: [{cluster: c, after: 2h}]}]");
+  CHECK(late.report.find("exchanges[0].calls[0].after: ") != std::string::npos);
   const Verdict accepted = Run("key_auth", "{filter_config: {keys: [a]}, refused: keys}");
   CHECK(accepted.report.find("refused: expected \"keys\", was accepted") != std::string::npos);
   const Verdict refused = Run("key_auth", "{filter_config: {}, exchanges: [{name: a}]}");

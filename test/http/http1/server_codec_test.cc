@@ -251,6 +251,16 @@ TEST_CASE("a short body ends the connection") {
   CHECK(server.log.ends_with("done, close\n"));
 }
 
+TEST_CASE("a body that is longer than its head says ends the connection, and is cut") {
+  TestServer server;
+  REQUIRE(server.Feed(kGet).ok());
+  server.RespondHead(200, http::Framing::kLength, 5);
+  server.RespondData("hello and more");
+  server.RespondEnd();
+  CHECK(server.log.ends_with("done, close\n"));
+  CHECK(server.TakeOutput().find("and more") == std::string::npos);
+}
+
 TEST_CASE("a reset response ends the connection") {
   TestServer server;
   REQUIRE(server.Feed(kGet).ok());

@@ -128,6 +128,17 @@ TEST_CASE("a short request body makes the connection unusable") {
   CHECK_FALSE(client.codec.Reusable());
 }
 
+TEST_CASE("a request body that is longer than its head says makes the connection unusable") {
+  TestClient client;
+  client.Begin("POST", "/", http::Framing::kLength, 5);
+  buffer::Buffer data(client.pools.blocks);
+  data.Append("helloGET / HTTP/1.1\r\n");
+  client.stream->OnData(data);
+  CHECK(client.TakeOutput().find("GET /") == std::string::npos);
+  CHECK(client.unusable == 1);
+  CHECK_FALSE(client.codec.Reusable());
+}
+
 TEST_CASE("pause holds the response") {
   TestClient client;
   client.Request("GET", "/");

@@ -209,6 +209,8 @@ GENERIC_MESSAGES = {
 # Rules that the reference has dropped since the package was made.
 RULES_DROPPED = {
     'envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute.disabled': 'false says nothing',
+    'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor.grpc_service':
+        'http_service may stand in its place; the filter asks for one of them',
     'envoy.config.core.v3.KeyValueAppend.entry': 'record has taken its place',
     'envoy.config.core.v3.RuntimeDouble.runtime_key': 'empty: the default holds',
     'envoy.config.core.v3.RuntimeFeatureFlag.runtime_key': 'empty: the default holds',

@@ -1,12 +1,14 @@
-// The external processing filter with a service of the gRPC library, and with services that are slow,
-// lie, reset, or are gone; over HTTP/1 and HTTP/2, with bodies in pieces.
+// The external processing filter with a service of the gRPC library, and with services that are
+// slow, lie, reset, or are gone; over HTTP/1 and HTTP/2, with bodies in pieces.
 
 #include <catch2/catch.hpp>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 
 #include "envoy/extensions/filters/http/ext_proc/v3/ext_proc.pb.h"
 #include "envoy/service/ext_proc/v3/external_processor.pb.h"
+#include "source/base/random.h"
 #include "source/extensions/http_filters/ext_proc/ext_proc.h"
 #include "test/fakes/extension_world.h"
 #include "test/grpc/real_server.h"
@@ -63,9 +65,10 @@ route::FilterOverride Override(const std::string& text) {
   return override;
 }
 
+// Also on the library's threads, where nothing can be checked.
 ProcessingRequest Read(const std::string& message) {
   ProcessingRequest request;
-  REQUIRE(request.ParseFromString(message));
+  if (!request.ParseFromString(message)) throw std::runtime_error("no ProcessingRequest");
   return request;
 }
 
@@ -130,10 +133,14 @@ std::string Upper(const std::string& text) {
 // Bodies in capitals, and their lengths not told.
 void Capitals(const ProcessingRequest& request, ProcessingResponse& response) {
   if (request.has_request_headers()) {
-    response.mutable_request_headers()->mutable_response()->mutable_header_mutation()
+    response.mutable_request_headers()
+        ->mutable_response()
+        ->mutable_header_mutation()
         ->add_remove_headers("content-length");
   } else if (request.has_response_headers()) {
-    response.mutable_response_headers()->mutable_response()->mutable_header_mutation()
+    response.mutable_response_headers()
+        ->mutable_response()
+        ->mutable_header_mutation()
         ->add_remove_headers("content-length");
   } else if (request.has_request_body()) {
     response.mutable_request_body()->mutable_response()->mutable_body_mutation()->set_body(
@@ -239,10 +246,11 @@ TEST_CASE("ext_proc: a new length has to be told, and to be right") {
     Setup s(Mode("request_body_mode: BUFFERED response_header_mode: SKIP"),
             [length](const ProcessingRequest& request, ProcessingResponse& response) {
               if (!request.has_request_body()) return;
-              Change("request_body { response { body_mutation { body: 'four' } header_mutation { "
-                     "set_headers { header { key: 'content-length' raw_value: '" +
-                         std::string(length) + "' } } } } }",
-                     response);
+              Change(
+                  "request_body { response { body_mutation { body: 'four' } header_mutation { "
+                  "set_headers { header { key: 'content-length' raw_value: '" +
+                      std::string(length) + "' } } } } }",
+                  response);
             });
     s.h.Start();
     const Message answer = s.h.Connect().Post("/", "the body");
@@ -293,13 +301,14 @@ TEST_CASE("ext_proc: bodies over the limit are refused") {
 }
 
 TEST_CASE("ext_proc: trailers, both ways") {
-  Setup s(Mode("request_body_mode: BUFFERED request_trailer_mode: SEND response_trailer_mode: SEND"),
-          [](const ProcessingRequest& request, ProcessingResponse& response) {
-            const std::string mutation =
-                "{ header_mutation { set_headers { header { key: 'x-t' raw_value: 'new' } } } }";
-            if (request.has_request_trailers()) Change("request_trailers " + mutation, response);
-            if (request.has_response_trailers()) Change("response_trailers " + mutation, response);
-          });
+  Setup s(
+      Mode("request_body_mode: BUFFERED request_trailer_mode: SEND response_trailer_mode: SEND"),
+      [](const ProcessingRequest& request, ProcessingResponse& response) {
+        const std::string mutation =
+            "{ header_mutation { set_headers { header { key: 'x-t' raw_value: 'new' } } } }";
+        if (request.has_request_trailers()) Change("request_trailers " + mutation, response);
+        if (request.has_response_trailers()) Change("response_trailers " + mutation, response);
+      });
   s.up->RespondWith(
       "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nx-t: old\r\n\r\n");
   s.h.Start();
@@ -365,9 +374,10 @@ TEST_CASE("ext_proc: the service answers itself, at any time") {
 TEST_CASE("ext_proc: the mode may be overridden") {
   const Answering override = [](const ProcessingRequest& request, ProcessingResponse& response) {
     if (!request.has_request_headers()) return;
-    Change("request_headers {} mode_override { request_body_mode: BUFFERED response_header_mode: "
-           "SKIP }",
-           response);
+    Change(
+        "request_headers {} mode_override { request_body_mode: BUFFERED response_header_mode: "
+        "SKIP }",
+        response);
   };
   Setup s("allow_mode_override: true", override);
   s.h.Start();
@@ -385,18 +395,20 @@ TEST_CASE("ext_proc: the mode may be overridden") {
 }
 
 TEST_CASE("ext_proc: attributes, metadata and what is forwarded") {
-  Setup s("request_attributes: 'request.path' request_attributes: 'source.port' "
-          "response_attributes: 'response.code' "
-          "metadata_options { forwarding_namespaces { untyped: 'a' } receiving_namespaces { "
-          "untyped: 'a' } } forward_rules { allowed_headers { patterns { prefix: 'x-' } } "
-          "disallowed_headers { patterns { exact: 'x-secret' } } }",
-          [](const ProcessingRequest& request, ProcessingResponse& response) {
-            if (!request.has_request_headers()) return;
-            Change("request_headers {} dynamic_metadata { fields { key: 'a' value { struct_value { "
-                   "fields { key: 'k' value { string_value: 'v' } } } } } fields { key: 'b' value { "
-                   "struct_value {} } } }",
-                   response);
-          });
+  Setup s(
+      "request_attributes: 'request.path' request_attributes: 'source.port' "
+      "response_attributes: 'response.code' "
+      "metadata_options { forwarding_namespaces { untyped: 'a' } receiving_namespaces { "
+      "untyped: 'a' } } forward_rules { allowed_headers { patterns { prefix: 'x-' } } "
+      "disallowed_headers { patterns { exact: 'x-secret' } } }",
+      [](const ProcessingRequest& request, ProcessingResponse& response) {
+        if (!request.has_request_headers()) return;
+        Change(
+            "request_headers {} dynamic_metadata { fields { key: 'a' value { struct_value { "
+            "fields { key: 'k' value { string_value: 'v' } } } } } fields { key: 'b' value { "
+            "struct_value {} } } }",
+            response);
+      });
   s.h.Start();
   CHECK(s.h.Connect().Get("/p", {{"x-a", "1"}, {"x-secret", "2"}, {"y", "3"}}).status == 200);
   const ProcessingRequest first = Read(s.service.messages().at(0));
@@ -409,7 +421,10 @@ TEST_CASE("ext_proc: attributes, metadata and what is forwarded") {
     CHECK(header.key() != "x-secret");
   }
   const ProcessingRequest second = Read(s.service.messages().at(1));
-  CHECK(second.attributes().at("envoy.filters.http.ext_proc").fields().at("response.code")
+  CHECK(second.attributes()
+            .at("envoy.filters.http.ext_proc")
+            .fields()
+            .at("response.code")
             .number_value() == 200);
   const auto& metadata = second.metadata_context().filter_metadata();
   CHECK(metadata.size() == 1);
@@ -424,8 +439,9 @@ TEST_CASE("ext_proc: what routes say") {
   Setup s;
   s.route->overrides = {Override("disabled: true")};
   auto& elsewhere = s.h.Route("/elsewhere", "up");
-  elsewhere.overrides = {Override("overrides { grpc_service { envoy_grpc { cluster_name: 'other' } } "
-                                  "grpc_initial_metadata { key: 'x-who' value: 'me' } }")};
+  elsewhere.overrides = {
+      Override("overrides { grpc_service { envoy_grpc { cluster_name: 'other' } } "
+               "grpc_initial_metadata { key: 'x-who' value: 'me' } }")};
   std::swap(*s.route, elsewhere);  // the catch-all last
   AddService(s.h, "other", other.address());
   s.h.Start();
@@ -439,13 +455,14 @@ TEST_CASE("ext_proc: what routes say") {
 }
 
 TEST_CASE("ext_proc: a changed request finds another route") {
-  Setup s("route_cache_action: CLEAR", [](const ProcessingRequest& request,
-                                          ProcessingResponse& response) {
-    if (!request.has_request_headers()) return;
-    Change("request_headers { response { header_mutation { set_headers { header { key: 'x-to' "
-           "raw_value: 'b' } } } } }",
-           response);
-  });
+  Setup s("route_cache_action: CLEAR",
+          [](const ProcessingRequest& request, ProcessingResponse& response) {
+            if (!request.has_request_headers()) return;
+            Change(
+                "request_headers { response { header_mutation { set_headers { header { key: 'x-to' "
+                "raw_value: 'b' } } } } }",
+                response);
+          });
   auto b = s.h.Upstream("b").Respond(200, "b");
   route::RouteConfig& to_b = s.h.Route("/", "b");
   route::HeaderMatch match;
@@ -466,8 +483,8 @@ TEST_CASE("ext_proc: more time is asked for") {
     FrameWire wire(service.Accept());
     wire.Accept();
     wire.Await("DATA(1");
-    wire.Send(remora::wire::Headers(
-        1, {{":status", "200"}, {"content-type", "application/grpc"}}, /*ends=*/false));
+    wire.Send(remora::wire::Headers(1, {{":status", "200"}, {"content-type", "application/grpc"}},
+                                    /*ends=*/false));
     const auto say = [&](const std::string& text) {
       const std::string bytes = ProtoFromText<ProcessingResponse>(text).SerializeAsString();
       wire.Send(remora::wire::Data(1, remora::wire::Number(bytes.size(), 5) + bytes));
@@ -475,13 +492,17 @@ TEST_CASE("ext_proc: more time is asked for") {
     say("override_message_timeout { seconds: 10 }");
     say("override_message_timeout { seconds: 10 }");
     say("override_message_timeout { seconds: 21 }");
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    // Another exchange has waited in vain meanwhile.
+    wire.Await("RST_STREAM(3");
     say("request_headers {}");
     while (wire.wire().AwaitBytes()) wire.Next();
   });
-  CHECK(s.h.Connect().Get("/").status == 200);
+  Client patient = s.h.Connect();
+  patient.Send(MakeRequest("GET", "/"));
+  s.h.AwaitStat("http.ingress.ext_proc.override_message_timeout_ignored", 2);
+  CHECK(s.h.Connect().Get("/").status == 504);
+  CHECK(patient.ReceiveResponse().status == 200);
   CHECK(s.Count("override_message_timeout_received") == 1);
-  CHECK(s.Count("override_message_timeout_ignored") == 2);
   s.h.Stop();
   peer.join();
 }
@@ -542,8 +563,8 @@ TEST_CASE("ext_proc: a service that does not answer in time is given up") {
   Failing closed(slow.address(), brief);
   closed.CheckFails("ext_proc_error_per-message_timeout_exceeded", 504);
   slow.AwaitCancelled(2);
-  Failing open(slow.address(), brief + "failure_mode_allow: true " +
-                                   Mode("request_body_mode: BUFFERED"));
+  Failing open(slow.address(),
+               brief + "failure_mode_allow: true " + Mode("request_body_mode: BUFFERED"));
   CHECK(open.h.Connect().Post("/", "body").body == "hello");
   CHECK(open.up->requests().at(0).body == "body");
   CHECK(open.Count("message_timeouts") == 1);
@@ -643,6 +664,102 @@ TEST_CASE("ext_proc: many exchanges at once, each with its own stream") {
   }
   CHECK(setup.Count("streams_started") == 100);
   CHECK(setup.Count("immediate_responses_sent") == 50);
+}
+
+// --- whatever the service does
+
+struct Chances {
+  uint64_t Below(uint64_t bound) {
+    const std::lock_guard lock(mutex);
+    return random.Below(bound);
+  }
+  std::mutex mutex;
+  base::Random random{7};
+};
+
+// Mostly right, sometimes slow to say so, sometimes anything else.
+void ConverseAtRandom(RealServer& service, Chances& chances) {
+  service.Converse([&chances](const std::string& message) -> std::optional<std::string> {
+    const ProcessingRequest request = Read(message);
+    ProcessingResponse response;
+    switch (chances.Below(40)) {
+      case 0:
+        return std::nullopt;
+      case 1:
+        return "\xff";
+      case 2:
+        return std::string();
+      case 3:
+        Change("immediate_response { status { code: Forbidden } body: 'no' }", response);
+        return response.SerializeAsString();
+      case 4:
+        Change("response_trailers {}", response);
+        return response.SerializeAsString();
+      case 5:
+        Change("override_message_timeout { nanos: 50000000 }", response);
+        return response.SerializeAsString();
+      default:
+        break;
+    }
+    if (request.has_request_headers()) response.mutable_request_headers();
+    if (request.has_response_headers()) response.mutable_response_headers();
+    if (request.has_request_body()) response.mutable_request_body();
+    if (request.has_response_body()) response.mutable_response_body();
+    if (request.has_request_trailers()) response.mutable_request_trailers();
+    if (request.has_response_trailers()) response.mutable_response_trailers();
+    if (chances.Below(2) == 0) Capitals(request, response);
+    return response.SerializeAsString();
+  });
+}
+
+TEST_CASE("ext_proc: whatever the service does, exchanges end, and bodies are whole or cut") {
+  for (const char* mode : {"NONE", "STREAMED", "BUFFERED", "BUFFERED_PARTIAL"}) {
+    for (const char* open : {"true", "false"}) {
+      INFO(mode << " " << open);
+      Chances chances;
+      RealServer service;
+      ConverseAtRandom(service, chances);
+      Harness h;
+      std::mutex mutex;
+      std::vector<std::string> bodies;
+      auto up = h.Upstream("up").Run([&](const Message& request) {
+        const std::lock_guard lock(mutex);
+        bodies.push_back(Upper(request.body));
+        return ScriptedUpstream::Answer{
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx-t: "
+            "1\r\n\r\n"};
+      });
+      h.Route("/", "up");
+      AddFilter(h, service.address(),
+                "message_timeout { nanos: 100000000 } max_message_timeout { seconds: 1 } "
+                "failure_mode_allow: " +
+                    std::string(open) +
+                    Mode(" request_body_mode: " + std::string(mode) + " response_body_mode: " +
+                         mode + " request_trailer_mode: SEND response_trailer_mode: SEND"));
+      h.Start();
+      const std::string body = Upper(std::string(700, 'b') + std::string(300, 'c'));
+      for (int i = 0; i < 40; ++i) {
+        Client client = h.Connect();
+        client.Send(MakeRequest("POST", "/", {{"transfer-encoding", "chunked"}}));
+        const std::string chunks = MakeChunked(body, 1 + chances.Below(500));
+        const size_t cut = chances.Below(chunks.size());
+        client.SendUnlessClosed(chunks.substr(0, cut));
+        if (chances.Below(10) == 0) {
+          client.Reset();
+          continue;
+        }
+        client.SendUnlessClosed(chunks.substr(cut));
+        const std::string answer = client.ReceiveUntil("\r\n");
+        CHECK((answer.find("HTTP/1.1 200") == 0 || answer.find("HTTP/1.1 403") == 0 ||
+               answer.find("HTTP/1.1 500") == 0 || answer.find("HTTP/1.1 504") == 0));
+      }
+      h.AwaitStat("http.ingress.downstream_rq_active", 0);
+      h.AwaitStat("cluster.up.upstream_rq_active", 0);
+      h.AwaitStat("cluster.proc.upstream_rq_active", 0);
+      const std::lock_guard lock(mutex);
+      for (const std::string& got : bodies) CHECK(got == body);
+    }
+  }
 }
 
 }  // namespace

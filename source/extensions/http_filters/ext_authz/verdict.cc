@@ -101,7 +101,8 @@ void ReadAllowed(const auth::OkHttpResponse& allowed, Verdict& verdict) {
 // --- validity
 
 bool IsValidField(std::string_view name, std::string_view value) {
-  return (http::IsValidHeaderName(name) || http::IsRequestPart(name)) && http::IsValidHeaderValue(value);
+  return (http::IsValidHeaderName(name) || http::IsRequestPart(name)) &&
+         http::IsValidHeaderValue(value);
 }
 
 // Fit to stand in a query as it is.

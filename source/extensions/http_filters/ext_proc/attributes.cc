@@ -59,9 +59,9 @@ AttributeList ParseAttributes(const google::protobuf::RepeatedPtrField<std::stri
                               std::string_view field, config::ConfigContext& context) {
   AttributeList attributes;
   for (int i = 0; i < names.size(); ++i) {
-    const auto* const known = std::find_if(
-        std::begin(kKnown), std::end(kKnown),
-        [&](const KnownAttribute& attribute) { return attribute.name == names[i]; });
+    const auto* const known =
+        std::find_if(std::begin(kKnown), std::end(kKnown),
+                     [&](const KnownAttribute& attribute) { return attribute.name == names[i]; });
     if (known == std::end(kKnown)) {
       context.AddError(config::Concat(field, "[", i, "]"),
                        config::Concat("not supported: attribute \"", names[i], "\""));
@@ -74,8 +74,8 @@ AttributeList ParseAttributes(const google::protobuf::RepeatedPtrField<std::stri
       context.AddError(config::Concat(field, "[", i, "]"), std::string(format.status().message()));
       continue;
     }
-    attributes.push_back({names[i], known->kind,
-                          std::make_shared<const formatter::Format>(*std::move(format))});
+    attributes.push_back(
+        {names[i], known->kind, std::make_shared<const formatter::Format>(*std::move(format))});
   }
   return attributes;
 }

@@ -159,8 +159,9 @@ void ExtProcFilter::FollowRoute() {
 void ExtProcFilter::FollowRoute(const ExtProcRoute& route) {
   done_ = route.disabled;
   // The modes of levels below a disabled one are forgotten.
-  const ExchangeMode* const mode =
-      route.mode.has_value() ? &*route.mode : route.disabled ? &settings_.mode : nullptr;
+  const ExchangeMode* const mode = route.mode.has_value() ? &*route.mode
+                                   : route.disabled       ? &settings_.mode
+                                                          : nullptr;
   if (mode != nullptr) {
     request_.mode() = mode->request;
     response_.mode() = mode->response;
@@ -302,8 +303,7 @@ bool ExtProcFilter::TakeTimeout(const Answer& answer) {
   // Not more than fits, whatever was sent.
   const int64_t seconds = std::clamp<int64_t>(asked.seconds(), -1, 1'000'000);
   const event::Duration timeout = seconds * event::kSecond + asked.nanos();
-  const bool fits =
-      timeout >= event::kMillisecond && timeout <= settings_.max_message_timeout;
+  const bool fits = timeout >= event::kMillisecond && timeout <= settings_.max_message_timeout;
   if (fits && (request_.Extend(timeout) | response_.Extend(timeout))) {
     stats().override_message_timeout_received.Inc();
   } else {
@@ -443,6 +443,8 @@ void ExtProcFilter::SendReply(http::LocalReply reply, std::string_view details) 
   request_.Stop();
   response_.Stop();
   stats().immediate_responses_sent.Inc();
+  // Also where there are none: the upstream's do not count any more.
+  context_.stream_info().response_code_details = {};
   reply.details = context_.arena().Copy(WithoutSpaces(details));
   context_.SendLocalReply(std::move(reply));
 }

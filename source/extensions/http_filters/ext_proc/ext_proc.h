@@ -7,7 +7,8 @@
 //
 //   request --ProcessedMessage--> \                                       / --> goes on, changed
 //                                  ExtProcFilter <--grpc::Stream--> service --> immediate response
-//   response <-ProcessedMessage-- /                                       \ --> failed: an error, or
+//   response <-ProcessedMessage-- /                                       \ --> failed: an error,
+//   or
 //                                                                               goes on unprocessed
 //
 // One stream an exchange, opened with the first part that is sent; when nothing more is to be sent

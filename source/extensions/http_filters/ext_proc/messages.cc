@@ -19,9 +19,8 @@ void AddField(std::string_view name, std::string_view value, const ForwardRules&
 }  // namespace
 
 void FillFields(const http::HeaderMap& trailers, const ForwardRules& rules, FieldsProto& to) {
-  trailers.ForEach([&](const http::HeaderEntry& entry) {
-    AddField(entry.name(), entry.value(), rules, to);
-  });
+  trailers.ForEach(
+      [&](const http::HeaderEntry& entry) { AddField(entry.name(), entry.value(), rules, to); });
 }
 
 void FillFields(const http::RequestHead& head, const ForwardRules& rules, FieldsProto& to) {

@@ -37,9 +37,8 @@ bool IsRouting(std::string_view name) {
 
 size_t BytesOf(const http::HeaderMap& fields) {
   size_t bytes = 0;
-  fields.ForEach([&](const http::HeaderEntry& entry) {
-    bytes += entry.name().size() + entry.value().size();
-  });
+  fields.ForEach(
+      [&](const http::HeaderEntry& entry) { bytes += entry.name().size() + entry.value().size(); });
   return bytes;
 }
 

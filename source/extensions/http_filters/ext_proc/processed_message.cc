@@ -54,7 +54,8 @@ Answer ProcessedMessage::OnHead(http::ResponseHead& head) {
 
 template <class Head>
 Answer ProcessedMessage::TakeHead(Head& head) {
-  bodiless_ = head.framing == Framing::kNone || (head.framing == Framing::kLength && head.length == 0);
+  bodiless_ =
+      head.framing == Framing::kNone || (head.framing == Framing::kLength && head.length == 0);
   if (filter_.done()) return Answer::kContinue;
   if (mode_.sends_head()) {
     service::ProcessingRequest request;
@@ -335,9 +336,8 @@ absl::Status ProcessedMessage::TakeTrailersAnswer(const service::TrailersRespons
   if (answer.has_header_mutation()) {
     MutationTarget target{*trailers_};
     target.trailers = true;
-    absl::Status status =
-        ApplyMutation(answer.header_mutation(), filter_.settings().rules, target,
-                      filter_.stats().rejected_header_mutations);
+    absl::Status status = ApplyMutation(answer.header_mutation(), filter_.settings().rules, target,
+                                        filter_.stats().rejected_header_mutations);
     if (!status.ok()) return status;
   }
   LetGo();

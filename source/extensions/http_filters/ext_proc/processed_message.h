@@ -128,7 +128,7 @@ class ProcessedMessage {
   std::deque<size_t> pieces_;  // sizes of those at the front of body_ that are not answered
   event::Timer timer_;
   Waiting waiting_ = Waiting::kNothing;
-  bool held_ = false;      // the head is in the chain's hold
+  bool held_ = false;  // the head is in the chain's hold
   bool bodiless_ = false;
   bool came_ = false;      // some of the body has
   bool ended_ = false;     // the end has come

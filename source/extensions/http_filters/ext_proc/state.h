@@ -7,9 +7,9 @@
 //   ExtProcState <--Keep-- ProcessorStream, until the service ends it too, or a time is over
 //
 // Owner of a ProcessorStream: the filter, through a ProcessorStreamPtr; then ExtProcState (the
-// worker's filter state), which drops what the service still says. At most kMaxKept are kept, others
-// are reset at once. Thread: the worker. Failures of a kept stream are nobody's.
-// Source: Envoy source/extensions/filters/http/ext_proc/ext_proc.h.
+// worker's filter state), which drops what the service still says. At most kMaxKept are kept,
+// others are reset at once. Thread: the worker. Failures of a kept stream are nobody's. Source:
+// Envoy source/extensions/filters/http/ext_proc/ext_proc.h.
 
 #include <memory>
 #include <string>
@@ -27,15 +27,15 @@ namespace remora::extensions {
 struct ExtProcStats {
   ExtProcStats(std::string_view stat_prefix, const http::WorkerSetup& setup);
 
-  stats::Counter streams_started;         // Streams that were opened.
-  stats::Counter streams_closed;          // That ended well, or were ended by us.
-  stats::Counter streams_failed;          // That ended with an error.
-  stats::Counter server_half_closed;      // That the service has ended, either way.
-  stats::Counter stream_msgs_sent;        // Parts that were sent.
-  stats::Counter stream_msgs_received;    // Answers to them.
-  stats::Counter spurious_msgs_received;  // Answers to what was not asked.
-  stats::Counter message_timeouts;        // Parts without an answer in time.
-  stats::Counter failure_mode_allowed;    // Failures behind which the messages went on.
+  stats::Counter streams_started;                    // Streams that were opened.
+  stats::Counter streams_closed;                     // That ended well, or were ended by us.
+  stats::Counter streams_failed;                     // That ended with an error.
+  stats::Counter server_half_closed;                 // That the service has ended, either way.
+  stats::Counter stream_msgs_sent;                   // Parts that were sent.
+  stats::Counter stream_msgs_received;               // Answers to them.
+  stats::Counter spurious_msgs_received;             // Answers to what was not asked.
+  stats::Counter message_timeouts;                   // Parts without an answer in time.
+  stats::Counter failure_mode_allowed;               // Failures behind which the messages went on.
   stats::Counter immediate_responses_sent;           // The service's, and errors.
   stats::Counter rejected_header_mutations;          // Changes that are not allowed, or not valid.
   stats::Counter override_message_timeout_received;  // Answers that got another time,

@@ -106,8 +106,7 @@ TEST_CASE("ext_proc: or go on whole, whatever was kept") {
 }
 
 TEST_CASE("ext_proc: what is not to be sent passes at once") {
-  const std::string nothing =
-      Mode("request_header_mode: SKIP response_header_mode: SKIP");
+  const std::string nothing = Mode("request_header_mode: SKIP response_header_mode: SKIP");
   World world(nothing);
   world.Request("body");
   CHECK(world.Take() == "up:head(POST /) up:data(body) up:end");
@@ -163,8 +162,9 @@ TEST_CASE("ext_proc: a body that is collected is held to its limit") {
 }
 
 TEST_CASE("ext_proc: a response that is collected is held to its limit") {
-  World world(Mode("request_header_mode: SKIP response_header_mode: SKIP response_body_mode: "
-                   "BUFFERED"));
+  World world(
+      Mode("request_header_mode: SKIP response_header_mode: SKIP response_body_mode: "
+           "BUFFERED"));
   world.Request("body");
   world.Take();
   world.ResponseHead();
@@ -174,8 +174,9 @@ TEST_CASE("ext_proc: a response that is collected is held to its limit") {
 }
 
 TEST_CASE("ext_proc: the length of what may change is not told") {
-  World world(Mode("request_header_mode: SKIP response_header_mode: SKIP response_body_mode: "
-                   "STREAMED"));
+  World world(
+      Mode("request_header_mode: SKIP response_header_mode: SKIP response_body_mode: "
+           "STREAMED"));
   world.Request("body");
   world.Take();
   http::ResponseHead& head = world.MakeResponse(200, {{"content-length", "5"}});
@@ -240,8 +241,9 @@ TEST_CASE("ext_proc: what is wrong is named") {
         "filter.route_cache_action: excludes disable_clear_route_cache\n");
   CHECK(errors(kService + "mutation_rules { allow_expression { regex: '(' } }")
             .rfind("filter.mutation_rules.allow_expression", 0) == 0);
-  CHECK(errors(kService + "forward_rules { allowed_headers { patterns { safe_regex { regex: '(' } } "
-                          "} }")
+  CHECK(errors(kService +
+               "forward_rules { allowed_headers { patterns { safe_regex { regex: '(' } } "
+               "} }")
             .rfind("filter.forward_rules.allowed_headers.patterns[0]", 0) == 0);
   std::string found;
   fakes::ParseOverride(Registry(), "proc",

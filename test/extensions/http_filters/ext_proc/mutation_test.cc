@@ -104,8 +104,7 @@ TEST_CASE("ext_proc mutation: expressions come first") {
                 "disallow_expression { regex: 'x-.*' } allow_expression { regex: 'x-a' } "
                 "disallow_is_error { value: true }")
             .text == "header_mutation_set_headers_failed");
-  CHECK(Request(Remove("x-a"),
-                "disallow_all { value: true } disallow_is_error { value: true }")
+  CHECK(Request(Remove("x-a"), "disallow_all { value: true } disallow_is_error { value: true }")
             .text == "header_mutation_remove_headers_failed");
 }
 
@@ -151,7 +150,8 @@ TEST_CASE("ext_proc mutation: the status of a response") {
     return head.status;
   };
   CHECK(status_after("404") == 404);
-  for (const char* value : {"", "x", "100", "600", "99999999999"}) CHECK(status_after(value) == 200);
+  for (const char* value : {"", "x", "100", "600", "99999999999"})
+    CHECK(status_after(value) == 200);
 }
 
 }  // namespace

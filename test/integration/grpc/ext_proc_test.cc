@@ -300,6 +300,23 @@ TEST_CASE("ext_proc: bodies over the limit are refused") {
   CHECK(s.h.Connect().Get("/").status == 500);
 }
 
+TEST_CASE("ext_proc: the proxy's own answers are processed, or go on where the service fails") {
+  for (const char* open : {"true", "false"}) {
+    RealServer service;
+    Converse(service, [](const ProcessingRequest& request, ProcessingResponse& response) {
+      if (request.has_response_headers()) Change("request_body {}", response);
+    });
+    Harness h;
+    h.DirectResponse("/", 404, "not here");
+    AddFilter(h, service.address(), "failure_mode_allow: " + std::string(open));
+    h.Start();
+    const Message answer = h.Connect().Get("/");
+    CHECK(answer.status == 404);
+    CHECK(answer.body == "not here");
+    CHECK(h.Stat("http.ingress.ext_proc.spurious_msgs_received") == 1);
+  }
+}
+
 TEST_CASE("ext_proc: trailers, both ways") {
   Setup s(
       Mode("request_body_mode: BUFFERED request_trailer_mode: SEND response_trailer_mode: SEND"),
@@ -309,6 +326,8 @@ TEST_CASE("ext_proc: trailers, both ways") {
         if (request.has_request_trailers()) Change("request_trailers " + mutation, response);
         if (request.has_response_trailers()) Change("response_trailers " + mutation, response);
       });
+  s.h.Manager().enable_trailers = true;
+  s.h.Cluster("up").enable_trailers = true;
   s.up->RespondWith(
       "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nx-t: old\r\n\r\n");
   s.h.Start();
@@ -574,9 +593,6 @@ TEST_CASE("ext_proc: a service that speaks nonsense") {
   RealServer nonsense;
   nonsense.Converse([](const std::string&) { return std::string("\xff\xff\xff"); });
   Failing(nonsense.address()).CheckFails("ext_proc_error_gRPC_error_13{");
-  ScriptedUpstream web;
-  web.RespondWith("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi", true);
-  Failing(web.address()).CheckFails("ext_proc_error_gRPC_error_");
   RealServer long_winded;
   long_winded.Converse([](const std::string&) { return std::string(2'000'000, 'x'); });
   Failing(long_winded.address(),
@@ -601,15 +617,21 @@ TEST_CASE("ext_proc: answers to what was not asked") {
   }
 }
 
-TEST_CASE("ext_proc: the stream is reset in the middle, or its connection ends") {
-  for (const bool whole_connection : {false, true}) {
+TEST_CASE(
+    "ext_proc: the stream is reset in the middle, its connection ends, or is none of HTTP/2") {
+  for (const char* how : {"reset", "close", "HTTP/1.1 400 Bad Request\r\n\r\n"}) {
     ScriptedUpstream service;
     Failing setup(service.address());
     std::thread peer([&] {
       FrameWire wire(service.Accept());
+      if (*how == 'H') {
+        wire.Send(how);
+        while (wire.wire().AwaitBytes()) wire.wire().ReceiveAll();
+        return;
+      }
       wire.Accept();
       wire.Await("HEADERS(1");
-      if (whole_connection) return;
+      if (*how == 'c') return;
       wire.Send(remora::wire::RstStream(1, 2));
       while (wire.wire().AwaitBytes()) wire.Next();
     });
@@ -733,8 +755,8 @@ TEST_CASE("ext_proc: whatever the service does, exchanges end, and bodies are wh
       AddFilter(h, service.address(),
                 "message_timeout { nanos: 100000000 } max_message_timeout { seconds: 1 } "
                 "failure_mode_allow: " +
-                    std::string(open) +
-                    Mode(" request_body_mode: " + std::string(mode) + " response_body_mode: " +
+                    std::string(open) + " " +
+                    Mode("request_body_mode: " + std::string(mode) + " response_body_mode: " +
                          mode + " request_trailer_mode: SEND response_trailer_mode: SEND"));
       h.Start();
       const std::string body = Upper(std::string(700, 'b') + std::string(300, 'c'));

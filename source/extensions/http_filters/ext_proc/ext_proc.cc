@@ -439,14 +439,13 @@ void ExtProcFilter::SetReplyHead(const service::ImmediateResponse& answer,
 }
 
 void ExtProcFilter::SendReply(http::LocalReply reply, std::string_view details) {
-  done_ = true;
-  request_.Stop();
-  response_.Stop();
   stats().immediate_responses_sent.Inc();
   // Also where there are none: the upstream's do not count any more.
   context_.stream_info().response_code_details = {};
   reply.details = context_.arena().Copy(WithoutSpaces(details));
   context_.SendLocalReply(std::move(reply));
+  // It takes the place of what they keep; or it comes too late, and that goes on.
+  Bypass();
 }
 
 }  // namespace remora::extensions

@@ -76,7 +76,7 @@ Answer ProcessedMessage::TakeHead(Head& head) {
 Answer ProcessedMessage::OnData(buffer::Buffer& data) {
   came_ = true;
   if (replaced_) data.Clear();
-  if (replaced_ || filter_.done()) return Answer::kContinue;
+  if (replaced_ || refused_ || filter_.done()) return Answer::kContinue;
   if (filter_.settings().observe) {
     if (mode_.body == BodyMode::kStreamed) SendBody(data, false);
     return PassObserved();
@@ -111,18 +111,20 @@ Answer ProcessedMessage::Collect(buffer::Buffer& data) {
   return Answer::kPause;
 }
 
+// Where another answer is on its way to the client already, that one goes on as it is.
 Answer ProcessedMessage::RefuseTooLarge() {
-  Stop();
   filter_.context().SendLocalReply(
       http::ReplyTo({http::Side::kLocal, is_request_ ? http::ErrorKind::kRequestTooLarge
                                                      : http::ErrorKind::kResponseTooLarge}));
+  refused_ = true;
+  Release();
   return Answer::kPause;
 }
 
 Answer ProcessedMessage::OnEnd(http::HeaderMap* trailers) {
   ended_ = true;
   trailers_ = trailers;
-  if (replaced_ || filter_.done()) return Answer::kContinue;
+  if (replaced_ || refused_ || filter_.done()) return Answer::kContinue;
   const bool streamed = mode_.body == BodyMode::kStreamed;
   if (filter_.settings().observe) {
     if (trailers != nullptr && mode_.sends_trailers()) SendTrailers();
@@ -213,6 +215,11 @@ bool ProcessedMessage::Extend(event::Duration timeout) {
 
 absl::Status ProcessedMessage::TakeHeadAnswer(const service::HeadersResponse& answer) {
   if (waiting_ != Waiting::kHead) return Spurious();
+  if (refused_) {
+    // It did not wait for that.
+    Settle();
+    return absl::OkStatus();
+  }
   const Common& common = answer.response();
   if (absl::Status status = Mutate(common); !status.ok()) return status;
   Reroute(common);
@@ -439,20 +446,16 @@ void ProcessedMessage::Resume() {
 }
 
 void ProcessedMessage::LetGo() {
-  const bool keeps = held_ || paused_ || waiting_ != Waiting::kNothing || !body_.empty();
+  const bool keeps = held_ || paused_ || ended_ || !body_.empty();
   Settle();
+  if (keeps) Release();
+}
+
+void ProcessedMessage::Release() {
   pieces_.clear();
-  if (!keeps && !ended_) return;
   FitFraming();
   if (!body_.empty()) Add(body_);
   Resume();
-}
-
-void ProcessedMessage::Stop() {
-  Settle();
-  pieces_.clear();
-  body_.Clear();
-  held_ = paused_ = false;
 }
 
 void ProcessedMessage::OnWritable() { ResumeIfRoom(); }

@@ -71,8 +71,8 @@ class ProcessedMessage {
   bool Extend(event::Duration timeout);
   // No answer will come: what is kept goes on as it is.
   void LetGo();
-  // The same, but the message does not go on.
-  void Stop();
+  // The exchange is over.
+  void Stop() { Settle(); }
   // There is room in the stream again.
   void OnWritable();
 
@@ -116,6 +116,7 @@ class ProcessedMessage {
 
   void Add(buffer::Buffer& data);
   void Resume();
+  void Release();
 
   ExtProcFilter& filter_;
   const bool is_request_;
@@ -135,6 +136,7 @@ class ProcessedMessage {
   bool end_sent_ = false;  // the processor knows that
   bool paused_ = false;    // by a full buffer
   bool replaced_ = false;
+  bool refused_ = false;  // it was too long
   bool part_done_ = false;
   bool body_answered_ = false;
   bool extended_ = false;

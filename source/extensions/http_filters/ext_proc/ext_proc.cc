@@ -304,7 +304,9 @@ bool ExtProcFilter::TakeTimeout(const Answer& answer) {
   const int64_t seconds = std::clamp<int64_t>(asked.seconds(), -1, 1'000'000);
   const event::Duration timeout = seconds * event::kSecond + asked.nanos();
   const bool fits = timeout >= event::kMillisecond && timeout <= settings_.max_message_timeout;
-  if (fits && (request_.Extend(timeout) | response_.Extend(timeout))) {
+  const bool for_request = fits && request_.Extend(timeout);
+  const bool for_response = fits && response_.Extend(timeout);
+  if (for_request || for_response) {
     stats().override_message_timeout_received.Inc();
   } else {
     stats().override_message_timeout_ignored.Inc();

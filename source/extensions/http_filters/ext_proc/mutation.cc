@@ -9,6 +9,7 @@
 #include "envoy/type/matcher/v3/string.pb.h"
 #include "source/config/extension_values.h"
 #include "source/config/text.h"
+#include "source/http/codes.h"
 #include "source/http/field_rules.h"
 #include "source/http/request_parts.h"
 
@@ -104,15 +105,18 @@ class Application {
     if (target_.request != nullptr && http::IsRequestPart(name)) {
       return http::SetRequestPart(name, value, *target_.request);
     }
-    if (name == ":status" && target_.status != nullptr) {
-      uint32_t status = 0;
-      if (!absl::SimpleAtoi(value, &status) || status < 200 || status > 599) return false;
-      *target_.status = static_cast<uint16_t>(status);
-      return true;
-    }
+    if (name == ":status" && target_.status != nullptr) return SetStatus(value);
     // A part that this message does not have.
     if (name.starts_with(':') || (target_.trailers && !IsForTrailers(name))) return false;
     return append ? target_.fields.Add(name, value) : target_.fields.Set(name, value);
+  }
+
+  bool SetStatus(const std::string& value) const {
+    uint32_t status = 0;
+    if (!absl::SimpleAtoi(value, &status) || status < 200 || status > 599) return false;
+    if (target_.with_body && http::StatusForbidsBody(static_cast<uint16_t>(status))) return false;
+    *target_.status = static_cast<uint16_t>(status);
+    return true;
   }
 
   absl::Status NotAllowed(const char* error) const {

@@ -51,6 +51,7 @@ struct MutationTarget {
   http::HeaderMap& fields;
   http::RequestHead* request = nullptr;  // its parts, too
   uint16_t* status = nullptr;            // of a response
+  bool with_body = false;                // that has a body, which its status has to allow
   bool replacing = false;                // the method may change whatever the rules say
   bool keep_length = false;              // content-length may not be set
   bool trailers = false;                 // no fields that do harm there

@@ -98,7 +98,7 @@ Answer ProcessedMessage::OnData(buffer::Buffer& data) {
   }
   SendPiece(data, false);
   body_.MoveFrom(data);
-  paused_ = over_limit() || filter_.full();
+  paused_ = crowded();
   return paused_ ? Answer::kPause : Answer::kContinue;
 }
 
@@ -176,7 +176,7 @@ void ProcessedMessage::SendBody(const buffer::Buffer& body, bool end) {
 
 void ProcessedMessage::SendPiece(const buffer::Buffer& body, bool end) {
   SendBody(body, end);
-  pieces_.push_back(body.length());
+  pieces_.push_back(static_cast<uint32_t>(body.length()));
   Await(Waiting::kPieces);
 }
 
@@ -319,7 +319,7 @@ absl::Status ProcessedMessage::CheckLength(const Common& answer) const {
 void ProcessedMessage::TakePiece(const Common& answer) {
   buffer::Buffer piece(body_.pool());
   piece.MoveFrom(body_, pieces_.front());
-  pieces_.pop_front();
+  pieces_.erase(pieces_.begin());
   if (answer.has_body_mutation()) ApplyBody(answer.body_mutation(), piece);
   if (!piece.empty()) Add(piece);
   if (!pieces_.empty()) {
@@ -335,7 +335,7 @@ void ProcessedMessage::TakePiece(const Common& answer) {
 }
 
 void ProcessedMessage::ResumeIfRoom() {
-  if (paused_ && !held_ && body_.length() <= limit() / 2 && !filter_.full()) Resume();
+  if (paused_ && !held_ && has_room()) Resume();
 }
 
 absl::Status ProcessedMessage::TakeTrailersAnswer(const service::TrailersResponse& answer) {
@@ -359,6 +359,7 @@ absl::Status ProcessedMessage::Mutate(const Common& answer) {
   MutationTarget target{fields()};
   target.request = request_;
   if (response_ != nullptr) target.status = &response_->status;
+  target.with_body = !bodiless_;
   target.replacing = Replaces(answer);
   target.keep_length =
       drops_length() || (mode_.body != BodyMode::kBuffered && framing() != Framing::kNone);
@@ -426,6 +427,14 @@ void ProcessedMessage::FitFraming() {
 uint64_t ProcessedMessage::limit() const {
   const http::FilterContext& context = filter_.context();
   return is_request_ ? context.request_buffer_limit() : context.response_buffer_limit();
+}
+
+bool ProcessedMessage::crowded() const {
+  return over_limit() || pieces_.size() >= kMaxPieces || filter_.full();
+}
+
+bool ProcessedMessage::has_room() const {
+  return body_.length() <= limit() / 2 && pieces_.size() <= kMaxPieces / 2 && !filter_.full();
 }
 
 void ProcessedMessage::Add(buffer::Buffer& data) {

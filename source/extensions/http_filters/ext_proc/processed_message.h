@@ -19,7 +19,7 @@
 // Source: Envoy source/extensions/filters/http/ext_proc/processor_state.cc.
 
 #include <cstdint>
-#include <deque>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "source/buffer/buffer.h"
@@ -42,6 +42,9 @@ class ExtProcFilter;
 
 class ProcessedMessage {
  public:
+  // Pieces without an answer, however small they are.
+  static constexpr size_t kMaxPieces = 1000;
+
   enum class Waiting : uint8_t { kNothing, kHead, kWhole, kPieces, kPart, kTrailers };
 
   ProcessedMessage(ExtProcFilter& filter, bool is_request);
@@ -90,6 +93,9 @@ class ProcessedMessage {
   http::Answer PassObserved();
   uint64_t limit() const;
   bool over_limit() const { return body_.length() > limit(); }
+  // No further piece of a streamed body is to come; or one may again.
+  bool crowded() const;
+  bool has_room() const;
 
   void SendBody(const buffer::Buffer& body, bool end);
   void SendPiece(const buffer::Buffer& body, bool end);
@@ -126,7 +132,7 @@ class ProcessedMessage {
   http::ResponseHead* response_ = nullptr;
   http::HeaderMap* trailers_ = nullptr;
   buffer::Buffer body_;
-  std::deque<size_t> pieces_;  // sizes of those at the front of body_ that are not answered
+  std::vector<uint32_t> pieces_;  // sizes of those at the front of body_ that are not answered
   event::Timer timer_;
   Waiting waiting_ = Waiting::kNothing;
   bool held_ = false;  // the head is in the chain's hold

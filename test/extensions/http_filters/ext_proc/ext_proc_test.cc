@@ -161,6 +161,16 @@ TEST_CASE("ext_proc: a body that is collected is held to its limit") {
   CHECK(streamed.Count("stream_msgs_sent") == 2);
 }
 
+TEST_CASE("ext_proc: pieces of a streamed body are bounded, however small they are") {
+  World world(Mode("request_header_mode: SKIP request_body_mode: STREAMED"), {},
+              http::Framing::kStreamed, 1'000'000);
+  world.RequestHead();
+  for (size_t i = 1; i < ProcessedMessage::kMaxPieces; ++i) world.RequestData("1");
+  CHECK(world.Take() == "up:head(POST /)");
+  world.RequestData("1");
+  CHECK(world.Take() == "codec:pause(filter)");
+}
+
 TEST_CASE("ext_proc: a response that is collected is held to its limit") {
   World world(
       Mode("request_header_mode: SKIP response_header_mode: SKIP response_body_mode: "

@@ -141,15 +141,18 @@ TEST_CASE("ext_proc mutation: how many") {
 TEST_CASE("ext_proc mutation: the status of a response") {
   base::ArenaPool arenas;
   base::Arena arena(arenas);
-  const auto status_after = [&](const std::string& value) {
+  const auto status_after = [&](const std::string& value, bool with_body = false) {
     http::ResponseHead head(arena);
     head.status = 200;
     MutationTarget target{head.headers};
     target.status = &head.status;
+    target.with_body = with_body;
     CHECK(ApplyMutation(ProtoFromText<MutationProto>(Set(":status", value)), {}, target, {}).ok());
     return head.status;
   };
   CHECK(status_after("404") == 404);
+  CHECK(status_after("204") == 204);
+  CHECK(status_after("204", /*with_body=*/true) == 200);
   for (const char* value : {"", "x", "100", "600", "99999999999"})
     CHECK(status_after(value) == 200);
 }

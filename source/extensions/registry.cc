@@ -11,6 +11,7 @@
 #include "envoy/extensions/filters/http/decompressor/v3/decompressor.pb.h"
 #include "envoy/extensions/filters/http/dynamic_modules/v3/dynamic_modules.pb.h"
 #include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb.h"
+#include "envoy/extensions/filters/http/ext_proc/v3/ext_proc.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/grpc_http1_bridge/v3/config.pb.h"
 #include "envoy/extensions/filters/http/grpc_json_transcoder/v3/transcoder.pb.h"
@@ -47,6 +48,7 @@
 #include "source/extensions/http_filters/decompressor/decompressor.h"
 #include "source/extensions/http_filters/dynamic_modules/dynamic_modules.h"
 #include "source/extensions/http_filters/ext_authz/ext_authz.h"
+#include "source/extensions/http_filters/ext_proc/ext_proc.h"
 #include "source/extensions/http_filters/fault/fault.h"
 #include "source/extensions/http_filters/grpc_http1_bridge/grpc_http1_bridge.h"
 #include "source/extensions/http_filters/grpc_json_transcoder/grpc_json_transcoder.h"
@@ -148,6 +150,7 @@ void RegisterAll(config::Registry& registry) {
   registry.AddHttpFilter<Decompressor>();
   registry.AddHttpFilter<DynamicModules>({.stability = Stability::kAlpha});
   registry.AddHttpFilter<ExtAuthz>();
+  registry.AddHttpFilter<ExtProc>();
   registry.AddHttpFilter<Fault>();
   registry.AddHttpFilter<GrpcHttp1Bridge>();
   registry.AddHttpFilter<GrpcJsonTranscoder>();

@@ -249,9 +249,9 @@ class UpstreamConnection:
                 await self._perform(answer.steps)
                 continue
             steps = DEFAULT_FRAMES if answer is DEFAULT_ANSWER else answer.steps
-            await self._perform(steps, self.reader.stream_of(message))
+            await self._perform(steps, message, self.reader.stream_of(message))
 
-    async def _perform(self, steps, stream=0):
+    async def _perform(self, steps, message=None, stream=0):
         for step in steps:
             if step.what == "frame":
                 line = step.value.replace("$", str(stream))
@@ -265,7 +265,7 @@ class UpstreamConnection:
             elif step.what in ("close", "reset", "half-close"):
                 self.connection.end(step.what)
             elif step.what == "receive":
-                await self._receive(step.value)
+                await self._receive(step.value, message)
             elif step.what == "echo":
                 sent = 0
                 while self.connection.fate == "open":
@@ -276,9 +276,11 @@ class UpstreamConnection:
                     sent += len(piece)
                     await self.connection.send(piece)
 
-    async def _receive(self, text):
-        """Waits for bytes, or without a text for the end."""
-        while self.connection.fate == "open" and (text is None or text not in self.reader.tunnel):
+    async def _receive(self, text, message=None):
+        """Waits for bytes, of the request's body in HTTP/2, or without a text for the end."""
+        def came():
+            return text in (message.body if message else self.reader.tunnel)
+        while self.connection.fate == "open" and (text is None or not came()):
             self.connection.changed.clear()
             await self.connection.changed.wait()
 

@@ -34,6 +34,8 @@ TEST_CASE("registry: what this binary can do, in order") {
         "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute\n"
         "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz per route "
         "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute\n"
+        "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor per route "
+        "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute\n"
         "envoy.extensions.filters.http.fault.v3.HTTPFault per route "
         "envoy.extensions.filters.http.fault.v3.HTTPFault\n"
         "envoy.extensions.filters.http.grpc_http1_bridge.v3.Config\n"

@@ -62,6 +62,7 @@ struct RealServer::State {
   std::vector<std::string> messages;
   std::vector<std::string> fields;
   Method method;
+  bool converses = false;  // calls go on behind an answer
   size_t calls = 0;
   size_t cancelled = 0;
 };
@@ -135,18 +136,24 @@ class RealServer::State::Call final : public ::grpc::ServerGenericBidiReactor {
                        method_ == "Fields" || method_ == "Silent" || method_ == "Stuck";
     return named ? Method() : state_.method;
   }
+  bool Converses() {
+    const std::lock_guard lock(state_.mutex);
+    return state_.converses;
+  }
   void Answer(const std::optional<std::string>& answer) {
+    const bool converses = Converses();
     if (answer.has_value()) {
-      ending_ = true;
+      ending_ = !converses;
       return Write(*answer);
     }
+    if (converses) return StartRead(&read_);
     const std::lock_guard lock(state_.mutex);
     silent_ = true;
     if (cancelled_) Finish(::grpc::Status::CANCELLED);
   }
   void OnAllRead() {
     if (method_ == "Silent") return;
-    if (method_ == "Echo") return Finish(::grpc::Status::OK);
+    if (method_ == "Echo" || Converses()) return Finish(::grpc::Status::OK);
     ending_ = true;
     Write(std::to_string(count_) + " " + std::to_string(bytes_));
   }
@@ -219,6 +226,12 @@ net::Address RealServer::address() const {
 void RealServer::Answer(Method method) {
   const std::lock_guard lock(state_->mutex);
   state_->method = std::move(method);
+}
+
+void RealServer::Converse(Method method) {
+  Answer(std::move(method));
+  const std::lock_guard lock(state_->mutex);
+  state_->converses = true;
 }
 
 std::vector<std::string> RealServer::messages() const {

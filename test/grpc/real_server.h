@@ -35,6 +35,8 @@ class RealServer {
   // library's threads.
   using Method = std::function<std::optional<std::string>(const std::string& message)>;
   void Answer(Method method);
+  // The same, for each message of calls that go on until their client ends them.
+  void Converse(Method method);
   // All messages that clients have sent, in the order of their arrival.
   std::vector<std::string> messages() const;
   // Waits until there are so many, or throws.

@@ -50,6 +50,19 @@ NEWER = {
     'uncompressible_response_codes': '4 repeated uint32',
     'envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig.'
     'weaken_etag_on_compress': '6 bool',
+    'envoy.extensions.filters.http.ext_proc.v3.ExtProcOverrides.failure_mode_allow':
+        '8 google.protobuf.BoolValue',
+    'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor.allowed_override_modes':
+        '22 repeated envoy.extensions.filters.http.ext_proc.v3.ProcessingMode',
+    'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor.status_on_error':
+        '24 envoy.type.v3.HttpStatus',
+    'envoy.service.ext_proc.v3.ProcessingRequest.protocol_config':
+        '11 envoy.service.ext_proc.v3.ProtocolConfiguration',
+    'envoy.service.ext_proc.v3.ProtocolConfiguration': '',
+    'envoy.service.ext_proc.v3.ProtocolConfiguration.request_body_mode':
+        '1 envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.BodySendMode',
+    'envoy.service.ext_proc.v3.ProtocolConfiguration.response_body_mode':
+        '2 envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.BodySendMode',
     'envoy.extensions.dynamic_modules.v3.DynamicModuleConfig': '',
     'envoy.extensions.dynamic_modules.v3.DynamicModuleConfig.do_not_close': '3 bool',
     'envoy.extensions.dynamic_modules.v3.DynamicModuleConfig.module':
@@ -161,9 +174,11 @@ NEWER.update({'validate.%sRules.ignore_empty' % kind: '%d bool' % number for kin
     ('Float', 8), ('Double', 8), ('Int32', 8), ('Int64', 8), ('UInt32', 8), ('UInt64', 8),
     ('String', 26), ('Bytes', 14), ('Repeated', 5), ('Map', 6))})
 
-# Files that the reference package does not have yet, with their packages; async_data_source.proto is a
-# part of its base.proto.
+# Files that the reference package does not have (yet), with their packages; async_data_source.proto is
+# a part of its base.proto, header_mutation_rules.proto of its mutation_rules.proto.
 NEWER_FILES = {
+    'envoy/config/common/mutation_rules/v3/header_mutation_rules.proto':
+        'envoy.config.common.mutation_rules.v3',
     'envoy/config/core/v3/async_data_source.proto': 'envoy.config.core.v3',
     'envoy/extensions/dynamic_modules/v3/dynamic_modules.proto':
         'envoy.extensions.dynamic_modules.v3',
@@ -177,6 +192,8 @@ NEWER_FILES = {
 NEWER_ENUM_VALUES = {
     'envoy.config.rbac.v3.MetadataSource': {'DYNAMIC': 0, 'ROUTE': 1},
     'envoy.data.accesslog.v3.AccessLogType': {'TcpConnectionStart': 14},
+    'envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.BodySendMode': {
+        'FULL_DUPLEX_STREAMED': 4},
     'envoy.extensions.filters.network.tcp_proxy.v3.UpstreamConnectMode': {
         'IMMEDIATE': 0, 'ON_DOWNSTREAM_DATA': 1, 'ON_DOWNSTREAM_TLS_HANDSHAKE': 2},
 }
@@ -192,6 +209,8 @@ GENERIC_MESSAGES = {
 # Rules that the reference has dropped since the package was made.
 RULES_DROPPED = {
     'envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute.disabled': 'false says nothing',
+    'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor.grpc_service':
+        'http_service may stand in its place; the filter asks for one of them',
     'envoy.config.core.v3.KeyValueAppend.entry': 'record has taken its place',
     'envoy.config.core.v3.RuntimeDouble.runtime_key': 'empty: the default holds',
     'envoy.config.core.v3.RuntimeFeatureFlag.runtime_key': 'empty: the default holds',

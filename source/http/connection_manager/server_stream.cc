@@ -364,8 +364,11 @@ void ServerStream::ResponseSide::OnHead(ResponseHead& head) {
     stream.info_.response_code_details = "via_upstream";
   }
   // Our own: an upstream's 413 has its limits.
-  if (head.status == 413 && stream.chain_->replied())
-    stream.config_.stats().downstream_rq_too_large.Inc();
+  if (stream.chain_->replied()) {
+    const std::string_view too_large = http::ReplyFor(ErrorKind::kResponseTooLarge).details;
+    if (head.status == 413) stream.config_.stats().downstream_rq_too_large.Inc();
+    if (stream.info_.response_code_details == too_large) stream.config_.stats().rs_too_large.Inc();
+  }
   if (head.framing == http::Framing::kTunnel && stream.config_.config().access_log_on_tunnel) {
     stream.WriteLog(formatter::LogType::kDownstreamTunnelSuccessfullyEstablished);
   }

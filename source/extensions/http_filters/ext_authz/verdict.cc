@@ -6,8 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "envoy/service/auth/v3/external_auth.pb.h"
 #include "source/config/format_config.h"
-#include "source/http/byte_set.h"
-#include "source/http/field_rules.h"
+#include "source/http/request_parts.h"
 
 namespace remora::extensions {
 namespace {
@@ -101,14 +100,9 @@ void ReadAllowed(const auth::OkHttpResponse& allowed, Verdict& verdict) {
 
 // --- validity
 
-// The parts of the request line, as fields; Envoy lets a service set them.
-bool IsRequestPart(std::string_view name) {
-  return name == ":path" || name == ":method" || name == ":authority" || name == ":scheme" ||
-         name == "host";
-}
-
 bool IsValidField(std::string_view name, std::string_view value) {
-  return (http::IsValidHeaderName(name) || IsRequestPart(name)) && http::IsValidHeaderValue(value);
+  return (http::IsValidHeaderName(name) || http::IsRequestPart(name)) &&
+         http::IsValidHeaderValue(value);
 }
 
 // Fit to stand in a query as it is.
@@ -118,37 +112,7 @@ bool IsValidParameter(std::string_view text) {
   });
 }
 
-bool IsValidHost(const std::string& text) {
-  const std::string padded = text + std::string(http::kReadSlack, '\0');
-  return http::IsValidAuthority(std::string_view(padded).substr(0, text.size()));
-}
-
-bool IsGraphic(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isgraph(static_cast<unsigned char>(c));
-  });
-}
-
 // --- changing
-
-void SetRequestPart(const FieldChange& change, http::RequestHead& head) {
-  const std::string& value = change.value;
-  // All of them are always there.
-  if (change.action != Action::kSet && change.action != Action::kSetIfPresent) return;
-  if (change.name == ":path") {
-    if (IsGraphic(value) && value.front() == '/' && value.find('#') == std::string::npos) {
-      head.path = head.arena().Copy(value);
-    }
-  } else if (change.name == ":method") {
-    if (!http::IsValidHeaderName(absl::AsciiStrToLower(value))) return;
-    head.method = head.arena().Copy(value);
-    head.method_id = http::ParseMethod(head.method);
-  } else if (change.name == ":scheme") {
-    if (value == "http" || value == "https") head.scheme = head.arena().Copy(value);
-  } else if (IsValidHost(value)) {
-    head.authority = head.arena().Copy(value);
-  }
-}
 
 void Join(const FieldChange& change, http::HeaderMap& headers) {
   std::vector<std::string> values;
@@ -269,10 +233,11 @@ bool ChangesRequest(const Verdict& verdict) {
 
 void ApplyToRequest(const Verdict& verdict, http::RequestHead& head) {
   for (const FieldChange& change : verdict.request_fields) {
-    if (IsRequestPart(change.name)) {
-      SetRequestPart(change, head);
-    } else {
+    if (!http::IsRequestPart(change.name)) {
       ApplyOne(change, head.headers);
+    } else if (change.action == Action::kSet) {
+      // All of them are always there, and what is not valid is left out.
+      http::SetRequestPart(change.name, change.value, head);
     }
   }
   // Names of parts of the request line are none of fields: those stay.

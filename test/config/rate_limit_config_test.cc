@@ -19,7 +19,8 @@ std::string Describe(const route::RateLimits* limits) {
   for (const route::RateLimit& limit : *limits) {
     route::RateLimitDescriptor descriptor;
     text += std::to_string(limit.stage) + ":";
-    if (!limit.Describe({head, nullptr, "svc", "c0"}, descriptor)) text += "none";
+    const http::StreamInfo info;
+    if (!limit.Describe({head, info, "svc", "c0"}, descriptor)) text += "none";
     for (const route::RateLimitEntry& entry : descriptor.entries) {
       text += std::string(entry.key) + "=" + std::string(entry.value) + ",";
     }

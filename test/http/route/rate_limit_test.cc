@@ -19,7 +19,8 @@ struct World {
     RateLimit limit;
     limit.actions = std::move(actions);
     RateLimitDescriptor descriptor;
-    if (!limit.Describe({head, with_client ? &client : nullptr, "svc", "up"}, descriptor)) {
+    info.downstream_remote = with_client ? &client : nullptr;
+    if (!limit.Describe({head, info, "svc", "up"}, descriptor)) {
       return "none";
     }
     std::string text;
@@ -32,6 +33,7 @@ struct World {
   base::ArenaPool pool;
   base::Arena arena{pool};
   http::RequestHead head;
+  http::StreamInfo info;
   net::Address client;
   bool with_client = true;
 };

@@ -123,12 +123,6 @@ bool IsValidHost(const std::string& text) {
   return http::IsValidAuthority(std::string_view(padded).substr(0, text.size()));
 }
 
-bool IsGraphic(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isgraph(static_cast<unsigned char>(c));
-  });
-}
-
 // --- changing
 
 void SetRequestPart(const FieldChange& change, http::RequestHead& head) {
@@ -244,6 +238,12 @@ std::optional<Verdict> ReadVerdict(std::string_view message) {
       own ? response.ok_response().dynamic_metadata() : response.dynamic_metadata();
   if (!metadata.fields().empty()) verdict.metadata = config::ToMetadataValue(metadata);
   return verdict;
+}
+
+bool IsGraphic(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isgraph(static_cast<unsigned char>(c));
+  });
 }
 
 bool IsValid(const Verdict& verdict) {

@@ -82,7 +82,7 @@ TEST_CASE("rate limit answer: what the client is told is the tightest limit, and
   CHECK(Text(Read("").client_fields).empty());
   CHECK(Text(Read("statuses { code: OK limit_remaining: 1 }").client_fields).empty());
   CHECK(Text(Read(Status("MINUTE", 7, "name: 'per-minute' ") + Status("HOUR", 6) +
-                  Status("UNKNOWN", 6, "requests_per_unit: 5 ") + "statuses { code: OK }")
+                  Status("UNKNOWN", 6) + "statuses { code: OK }")
                  .client_fields) ==
         "x-ratelimit-limit=10, 10;w=60;name=\"per-minute\", 10;w=3600 x-ratelimit-remaining=6 "
         "x-ratelimit-reset=60 ");

@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "source/extensions/http_filters/ratelimit/limit_answer.h"
-#include "source/extensions/http_filters/ratelimit/reports.h"
+#include "source/extensions/http_filters/ratelimit/state.h"
 #include "source/extensions/http_filters/ratelimit/settings.h"
 #include "source/grpc/unary_call.h"
 #include "source/http/filter/dynamic_metadata.h"

@@ -1,4 +1,4 @@
-#include "source/extensions/http_filters/ratelimit/reports.h"
+#include "source/extensions/http_filters/ratelimit/state.h"
 
 #include "source/config/text.h"
 

@@ -234,7 +234,8 @@ std::shared_ptr<const route::RateLimits> ParseExtensionRateLimits(
   Place place(context, field);
   place.translation.max_regex_program_size = MaxProgramSize(context);
   const FieldPath root;
-  return ParseRateLimits(protos, root.Field(place.path), place.translation);
+  return ParseRateLimits(protos, RateLimitsOwner::kFilter, root.Field(place.path),
+                         place.translation);
 }
 
 std::string ServiceCluster(const ConfigContext& context) {

@@ -110,7 +110,7 @@ access_log::LoggerList ParseExtensionAccessLogs(
     const Repeated<envoy::config::accesslog::v3::AccessLog>& protos, std::string_view field,
     ConfigContext& context);
 
-// Null: none.
+// A rate limit filter's own list. Null: none.
 std::shared_ptr<const route::RateLimits> ParseExtensionRateLimits(
     const Repeated<envoy::config::route::v3::RateLimit>& protos, std::string_view field,
     ConfigContext& context);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "source/config/format_config.h"
 #include "source/config/route_match_config.h"
 #include "source/config/text.h"
 
@@ -70,6 +71,18 @@ RateLimit::Action ParseMasked(const ActionProto::MaskedRemoteAddress& proto) {
   return action;
 }
 
+route::MetadataPlace ParsePlace(const envoy::type::metadata::v3::MetadataKey& proto) {
+  route::MetadataPlace place;
+  place.name_space = proto.key();
+  for (const auto& segment : proto.path()) place.path.push_back(segment.key());
+  return place;
+}
+
+RateLimit::MetadataText ParseMetadataText(const ActionProto::MetaData& proto) {
+  return {proto.descriptor_key(), ParsePlace(proto.metadata_key()), proto.default_value(),
+          proto.source() == ActionProto::MetaData::ROUTE_ENTRY, proto.skip_if_absent()};
+}
+
 void ParseAction(const ActionProto& proto, const FieldPath& path, Translation& translation,
                  RateLimit& limit) {
   switch (proto.action_specifier_case()) {
@@ -96,6 +109,13 @@ void ParseAction(const ActionProto& proto, const FieldPath& path, Translation& t
     case ActionProto::kHeaderValueMatch:
       return limit.actions.push_back(ParseHeaderMatches(
           proto.header_value_match(), path.Field("header_value_match"), translation));
+    case ActionProto::kDynamicMetadata:
+      return limit.actions.push_back(
+          RateLimit::MetadataText{proto.dynamic_metadata().descriptor_key(),
+                                  ParsePlace(proto.dynamic_metadata().metadata_key()),
+                                  proto.dynamic_metadata().default_value()});
+    case ActionProto::kMetadata:
+      return limit.actions.push_back(ParseMetadataText(proto.metadata()));
     case ActionProto::kQueryParameterValueMatch:
       return limit.actions.push_back(ParseQueryMatches(proto.query_parameter_value_match(),
                                                        path.Field("query_parameter_value_match"),
@@ -105,20 +125,64 @@ void ParseAction(const ActionProto& proto, const FieldPath& path, Translation& t
   }
 }
 
+void ParseHits(const routes::RateLimit::HitsAddend& proto, const FieldPath& path,
+               Translation& translation, RateLimit& limit) {
+  if (proto.has_number() == !proto.format().empty()) {
+    return translation.errors.Add(path, "hits_addend must contain either a format or a number");
+  }
+  limit.gives_back = proto.is_negative_hits();
+  if (proto.has_number()) {
+    limit.hits = proto.number().value();
+    return;
+  }
+  const FieldPath field = path.Field("format");
+  limit.hits_format = ParseFormat(proto.format(), FormatUse::kBody, field, translation);
+  if (limit.hits_format.has_value() && !limit.hits_format->single()) {
+    translation.errors.Add(field, "hits_addend format must contain exactly one substitution");
+  }
+}
+
+void ParseOverride(const routes::RateLimit::Override& proto, RateLimit& limit) {
+  if (proto.has_rate_limit()) {
+    limit.limit = route::RateLimitOverride{proto.rate_limit().requests_per_unit(),
+                                           static_cast<uint8_t>(proto.rate_limit().unit())};
+  } else if (proto.has_dynamic_metadata()) {
+    limit.limit = ParsePlace(proto.dynamic_metadata().metadata_key());
+  }
+}
+
+// What depends on whose list it is.
+void ParseOwned(const routes::RateLimit& proto, RateLimitsOwner owner, const FieldPath& path,
+                Translation& translation, RateLimit& limit) {
+  const bool of_route = owner == RateLimitsOwner::kRoute;
+  if (!of_route && (proto.has_stage() || !proto.disable_key().empty())) {
+    translation.errors.Add(path, "'stage' field and 'disable_key' field are not supported");
+  }
+  limit.stage = proto.stage().value();
+  limit.disable_key = proto.disable_key();
+  if (!proto.has_hits_addend()) return;
+  const FieldPath hits = path.Field("hits_addend");
+  if (of_route) {
+    translation.warnings.Add(hits, "only rate_limits of filters read it");
+  } else {
+    ParseHits(proto.hits_addend(), hits, translation, limit);
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<const route::RateLimits> ParseRateLimits(
-    const google::protobuf::RepeatedPtrField<routes::RateLimit>& protos, const FieldPath& path,
-    Translation& translation) {
+    const google::protobuf::RepeatedPtrField<routes::RateLimit>& protos, RateLimitsOwner owner,
+    const FieldPath& path, Translation& translation) {
   if (protos.empty()) return nullptr;
   auto limits = std::make_shared<route::RateLimits>();
   for (int i = 0; i < protos.size(); ++i) {
     const routes::RateLimit& proto = protos[i];
     const FieldPath place = path.Index(static_cast<size_t>(i));
     RateLimit limit;
-    limit.stage = proto.stage().value();
-    limit.disable_key = proto.disable_key();
-    if (proto.hits_addend().has_number()) limit.hits = proto.hits_addend().number().value();
+    ParseOwned(proto, owner, place, translation, limit);
+    ParseOverride(proto.limit(), limit);
+    limit.at_end = proto.apply_on_stream_done();
     const FieldPath actions = place.Field("actions");
     for (int j = 0; j < proto.actions_size(); ++j) {
       ParseAction(proto.actions(j), actions.Index(static_cast<size_t>(j)), translation, limit);

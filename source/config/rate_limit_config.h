@@ -2,9 +2,12 @@
 
 // Translator of envoy.config.route.v3.RateLimit: what requests are counted under, compiled.
 //
-// Used for routes, virtual hosts and the rate limit filters' own lists. Pure; faults go to
-// Translation::errors, and what is wrong is left out.
+// Used for routes, virtual hosts and the rate limit filters' own lists, which have no stages but
+// say how many requests one counts as. Pure; faults go to Translation::errors, and what is wrong is
+// left out.
+// Source: Envoy source/extensions/filters/common/ratelimit_config/ratelimit_config.cc.
 
+#include <cstdint>
 #include <memory>
 
 #include "google/protobuf/repeated_field.h"
@@ -17,9 +20,11 @@ class RateLimit;
 
 namespace remora::config {
 
+enum class RateLimitsOwner : uint8_t { kRoute, kFilter };
+
 // Null when there are none.
 std::shared_ptr<const route::RateLimits> ParseRateLimits(
     const google::protobuf::RepeatedPtrField<envoy::config::route::v3::RateLimit>& protos,
-    const FieldPath& path, Translation& translation);
+    RateLimitsOwner owner, const FieldPath& path, Translation& translation);
 
 }  // namespace remora::config

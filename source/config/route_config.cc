@@ -202,8 +202,8 @@ route::ForwardAction RouteTableTranslator::ParseForward(const routes::RouteActio
     action.idle_timeout =
         ParseDuration(proto.idle_timeout(), path.Field("idle_timeout"), translation_);
   }
-  action.rate_limits =
-      ParseRateLimits(proto.rate_limits(), path.Field("rate_limits"), translation_);
+  action.rate_limits = ParseRateLimits(proto.rate_limits(), RateLimitsOwner::kRoute,
+                                       path.Field("rate_limits"), translation_);
   action.include_virtual_host_rate_limits = proto.include_vh_rate_limits().value();
   return action;
 }
@@ -278,7 +278,8 @@ route::VirtualHostConfig RouteTableTranslator::ParseVirtualHost(const routes::Vi
   }
   host.overrides = ParseOverrides(proto.typed_per_filter_config(), path);
   host.failure = ParseVirtualHostFailure(proto, validate_clusters_, path, translation_);
-  host.rate_limits = ParseRateLimits(proto.rate_limits(), path.Field("rate_limits"), translation_);
+  host.rate_limits = ParseRateLimits(proto.rate_limits(), RateLimitsOwner::kRoute,
+                                     path.Field("rate_limits"), translation_);
   host.header_changes = ParseMessageChanges(proto, path, translation_);
   const FieldPath clusters = path.Field("virtual_clusters");
   for (int i = 0; i < proto.virtual_clusters_size(); ++i) {

@@ -23,6 +23,7 @@
 #include "envoy/extensions/filters/http/jwt_authn/v3/config.pb.h"
 #include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb.h"
 #include "envoy/extensions/filters/http/on_demand/v3/on_demand.pb.h"
+#include "envoy/extensions/filters/http/ratelimit/v3/rate_limit.pb.h"
 #include "envoy/extensions/filters/http/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/http/set_metadata/v3/set_metadata.pb.h"
@@ -60,6 +61,7 @@
 #include "source/extensions/http_filters/jwt_authn/jwt_authn.h"
 #include "source/extensions/http_filters/local_ratelimit/local_ratelimit.h"
 #include "source/extensions/http_filters/on_demand/on_demand.h"
+#include "source/extensions/http_filters/ratelimit/ratelimit.h"
 #include "source/extensions/http_filters/rbac/rbac.h"
 #include "source/extensions/http_filters/router/router.h"
 #include "source/extensions/http_filters/session_affinity/session_affinity.h"
@@ -162,6 +164,7 @@ void RegisterAll(config::Registry& registry) {
   registry.AddHttpFilter<JwtAuthn>();
   registry.AddHttpFilter<LocalRateLimit>();
   registry.AddHttpFilter<OnDemand>();
+  registry.AddHttpFilter<RateLimit>();
   registry.AddHttpFilter<RequestRbac>();
   registry.AddHttpFilter<Router>();
   registry.AddHttpFilter<SessionAffinity>();

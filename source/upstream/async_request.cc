@@ -80,7 +80,7 @@ void AsyncRequest::OnTurnEnd(void* self) {
 
 void AsyncRequest::Use(StreamLease lease) {
   lease_ = std::move(lease);
-  if (options_.envoy_fields) {
+  if (options_.envoy_fields && options_.forwarded_for) {
     AppendOwnAddress(lease_.connection()->local_address(), head_.headers);
   }
   lease_.stream()->OnHead(head_);

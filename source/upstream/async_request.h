@@ -51,6 +51,7 @@ class AsyncRequest final : private StreamUser, public event::Deferred {
     bool timeout_from_end = false;  // it runs from the request's end, not from Start
     // x-envoy-internal and x-forwarded-for with our address, as Envoy's own requests have.
     bool envoy_fields = true;
+    bool forwarded_for = true;  // the latter of them
   };
 
   // `user` outlives the request, or its Close.

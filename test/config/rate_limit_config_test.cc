@@ -19,7 +19,8 @@ std::string Describe(const route::RateLimits* limits) {
   for (const route::RateLimit& limit : *limits) {
     route::RateLimitDescriptor descriptor;
     text += std::to_string(limit.stage) + ":";
-    if (!limit.Describe({head, nullptr, "svc", "c0"}, descriptor)) text += "none";
+    const http::StreamInfo info;
+    if (!limit.Describe({head, info, "svc", "c0"}, descriptor)) text += "none";
     for (const route::RateLimitEntry& entry : descriptor.entries) {
       text += std::string(entry.key) + "=" + std::string(entry.value) + ",";
     }
@@ -48,6 +49,36 @@ TEST_CASE("rate limits of a route and its virtual host") {
         "2:generic_key=a,destination_cluster=c0,q=1, 0:none ");
   CHECK(action.include_virtual_host_rate_limits);
   CHECK(Describe(host.rate_limits()) == "0:header_match=v,k=w,source_cluster=svc, ");
+}
+
+TEST_CASE("rate limits of a route that count at its end, with a limit of their own") {
+  Parts parts;
+  parts.action =
+      "route: {cluster: c0, rate_limits: [{apply_on_stream_done: true, limit: {rate_limit: "
+      "{requests_per_unit: 7, unit: DAY}}, actions: [{generic_key: {descriptor_value: a}}]}, "
+      "{limit: {dynamic_metadata: {metadata_key: {key: m, path: [{key: p}]}}}, actions: "
+      "[{metadata: {descriptor_key: k, default_value: d, source: ROUTE_ENTRY, metadata_key: {key: "
+      "m, path: [{key: p}]}}}, {dynamic_metadata: {descriptor_key: k, default_value: e, "
+      "metadata_key: {key: m, path: [{key: p}]}}}]}]}";
+  const auto routes = Routes(parts);
+  const auto& limits = *routes->virtual_hosts()[0].routes()[0].forward()->rate_limits;
+  CHECK(limits[0].at_end);
+  CHECK(std::get<route::RateLimitOverride>(limits[0].limit).unit == 4);
+  CHECK_FALSE(limits[1].at_end);
+  CHECK(std::get<route::MetadataPlace>(limits[1].limit).name_space == "m");
+  CHECK(Describe(&limits) == "0:generic_key=a, 0:k=d,k=e, ");
+}
+
+TEST_CASE("how many requests one counts as is no matter of routes, and the log says so") {
+  Parts parts;
+  parts.action =
+      "route: {cluster: c0, rate_limits: [{hits_addend: {number: 5}, actions: [{generic_key: "
+      "{descriptor_value: a}}]}]}";
+  CHECK(Warnings(parts).find("route.rate_limits[0].hits_addend: only rate_limits of filters read "
+                             "it") != std::string::npos);
+  const auto routes = Routes(parts);
+  CHECK_FALSE(
+      routes->virtual_hosts()[0].routes()[0].forward()->rate_limits->front().hits.has_value());
 }
 
 TEST_CASE("no rate limits") {

@@ -54,6 +54,8 @@ TEST_CASE("registry: what this binary can do, in order") {
         "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit\n"
         "envoy.extensions.filters.http.on_demand.v3.OnDemand per route "
         "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig\n"
+        "envoy.extensions.filters.http.ratelimit.v3.RateLimit per route "
+        "envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute\n"
         "envoy.extensions.filters.http.rbac.v3.RBAC per route "
         "envoy.extensions.filters.http.rbac.v3.RBACPerRoute\n"
         "envoy.extensions.filters.http.router.v3.Router (terminal)\n"

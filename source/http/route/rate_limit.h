@@ -5,20 +5,25 @@
 // envoy.config.route.v3.RateLimit: each one is a list of actions, each action adds an entry (key
 // and value) to one descriptor. An action that finds nothing (no such field, no client address)
 // drops the descriptor, unless it is told to leave only its entry out. The local filter compares
-// descriptors with its configuration; a global one would send them to a service.
+// descriptors with its configuration, the global one sends them to a service.
 //
 // Owner: the configuration (of a route, a virtual host or a filter); immutable, any thread. Texts
 // of descriptors live as long as the configuration and the request's arena. Nothing fails. Source:
-// Envoy source/common/router/router_ratelimit.cc.
+// Envoy source/common/router/router_ratelimit.cc,
+// source/extensions/filters/common/ratelimit_config/ratelimit_config.cc.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "source/http/formatter/format.h"
 #include "source/http/message.h"
+#include "source/http/metadata.h"
 #include "source/http/route/conditions.h"
+#include "source/http/stream_info.h"
 #include "source/net/address.h"
 
 namespace remora::route {
@@ -29,17 +34,34 @@ struct RateLimitEntry {
   bool operator==(const RateLimitEntry&) const = default;
 };
 
+// So many requests in each unit of time.
+struct RateLimitOverride {
+  uint32_t requests = 0;
+  uint8_t unit = 0;  // as envoy.type.v3.RateLimitUnit numbers them
+};
+
 struct RateLimitDescriptor {
   std::vector<RateLimitEntry> entries;
-  uint64_t hits = 1;  // how many tokens it takes
+  std::optional<uint64_t> hits = {};            // how many requests it counts as; nothing: one
+  bool gives_back = false;                      // so many
+  std::optional<RateLimitOverride> limit = {};  // in place of the service's own
 };
 
 // What the actions look at.
 struct RateLimitRequest {
   const http::RequestHead& head;
-  const net::Address* client = nullptr;  // null: not known
+  const http::StreamInfo& info;
   std::string_view source_cluster = {};  // of this process
   std::string_view destination_cluster = {};
+};
+
+// A place in metadata.
+struct MetadataPlace {
+  std::string name_space;
+  std::vector<std::string> path;
+
+  // Null: nothing is there. `metadata` may be null.
+  const http::MetadataValue* Find(const http::Metadata* metadata) const;
 };
 
 struct RateLimit {
@@ -77,13 +99,29 @@ struct RateLimit {
     bool expected = true;
     std::vector<QueryParameterMatcher> parameters;
   };
-  using Action = std::variant<SourceCluster, DestinationCluster, RemoteAddress, GenericKey, Field,
-                              QueryParameter, MaskedRemoteAddress, HeaderMatches, QueryMatches>;
+  // A text that is not empty.
+  struct MetadataText {
+    std::string key;
+    MetadataPlace place;
+    std::string otherwise;  // where there is none; empty: nothing
+    bool of_route = false;  // else of what filters have left
+    bool skip_if_absent = false;
+  };
+  using Action =
+      std::variant<SourceCluster, DestinationCluster, RemoteAddress, GenericKey, Field,
+                   QueryParameter, MaskedRemoteAddress, HeaderMatches, QueryMatches, MetadataText>;
+  static constexpr double kMaxHits = 1e9;
 
   uint32_t stage = 0;
   std::string disable_key;
-  uint64_t hits = 1;
   std::vector<Action> actions;
+  // Of a descriptor; at most one of the two.
+  std::optional<uint64_t> hits;
+  std::optional<formatter::Format> hits_format;  // no number up to kMaxHits drops the descriptor
+  bool gives_back = false;
+  bool at_end = false;  // it counts requests when they have ended
+  // In place of the service's own limit: none, a fixed one, or what dynamic metadata say.
+  std::variant<std::monostate, RateLimitOverride, MetadataPlace> limit;
 
   // False: the request has no such descriptor.
   bool Describe(const RateLimitRequest& request, RateLimitDescriptor& descriptor) const;

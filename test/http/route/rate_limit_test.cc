@@ -19,7 +19,8 @@ struct World {
     RateLimit limit;
     limit.actions = std::move(actions);
     RateLimitDescriptor descriptor;
-    if (!limit.Describe({head, with_client ? &client : nullptr, "svc", "up"}, descriptor)) {
+    info.downstream_remote = with_client ? &client : nullptr;
+    if (!limit.Describe({head, info, "svc", "up"}, descriptor)) {
       return "none";
     }
     std::string text;
@@ -32,6 +33,7 @@ struct World {
   base::ArenaPool pool;
   base::Arena arena{pool};
   http::RequestHead head;
+  http::StreamInfo info;
   net::Address client;
   bool with_client = true;
 };
@@ -118,6 +120,113 @@ TEST_CASE("rate limit: by conditions") {
   CHECK(world.Describe(List(HeaderMatches(false))) == "none");
   CHECK(world.Describe(List(QueryMatches(true))) == "q=v");
   CHECK(world.Describe(List(QueryMatches(false))) == "none");
+}
+
+http::MetadataValue Text(std::string text) {
+  http::MetadataValue value;
+  value.kind = http::MetadataValue::Kind::kString;
+  value.text = std::move(text);
+  return value;
+}
+
+http::MetadataValue Number(double number) {
+  http::MetadataValue value;
+  value.kind = http::MetadataValue::Kind::kNumber;
+  value.number = number;
+  return value;
+}
+
+http::MetadataValue Struct(std::map<std::string, http::MetadataValue, std::less<>> fields) {
+  http::MetadataValue value;
+  value.kind = http::MetadataValue::Kind::kStruct;
+  value.fields = std::move(fields);
+  return value;
+}
+
+TEST_CASE("rate limit: texts in metadata") {
+  World world;
+  const http::Metadata dynamic = {
+      {"m", Struct({{"s", Text("d")}, {"empty", Text("")}, {"n", Number(1)}})}};
+  const http::Metadata of_route = {{"m", Struct({{"s", Text("r")}})}};
+  world.info.dynamic_metadata = &dynamic;
+  world.info.route_metadata = &of_route;
+  const auto describe = [&](const std::string& field, const std::string& otherwise = "",
+                            bool from_route = false, bool skip_if_absent = false) {
+    return world.Describe(
+        List(RateLimit::GenericKey{"g", "1"},
+             RateLimit::MetadataText{"k", {"m", {field}}, otherwise, from_route, skip_if_absent}));
+  };
+  CHECK(describe("s") == "g=1 k=d");
+  CHECK(describe("s", "", true) == "g=1 k=r");
+  CHECK(describe("none") == "none");
+  CHECK(describe("empty") == "none");
+  CHECK(describe("n") == "none");
+  CHECK(describe("n", "other") == "g=1 k=other");
+  CHECK(describe("none", "", false, true) == "g=1");
+  world.info.dynamic_metadata = nullptr;
+  CHECK(describe("s") == "none");
+}
+
+TEST_CASE("rate limit: a limit of its own") {
+  World world;
+  const http::Metadata dynamic = {
+      {"m", Struct({{"hour", Struct({{"requests_per_unit", Number(42)}, {"unit", Text("HOUR")}})},
+                    {"week", Struct({{"requests_per_unit", Number(42)}, {"unit", Text("WEEK")}})},
+                    {"half", Struct({{"requests_per_unit", Number(1.5)}, {"unit", Text("DAY")}})},
+                    {"less", Struct({{"requests_per_unit", Number(-1)}, {"unit", Text("DAY")}})},
+                    {"text", Struct({{"requests_per_unit", Text("1")}, {"unit", Text("DAY")}})},
+                    {"none", Struct({{"unit", Text("DAY")}})}})}};
+  world.info.dynamic_metadata = &dynamic;
+  RateLimit limit;
+  limit.actions = List(RateLimit::GenericKey{"g", "1"});
+  const auto describe = [&] {
+    RateLimitDescriptor descriptor;
+    CHECK(limit.Describe({world.head, world.info}, descriptor));
+    return descriptor.limit.has_value() ? std::to_string(descriptor.limit->requests) + "/" +
+                                              std::to_string(descriptor.limit->unit)
+                                        : "none";
+  };
+  CHECK(describe() == "none");
+  limit.limit = RateLimitOverride{7, 4};
+  CHECK(describe() == "7/4");
+  limit.limit = MetadataPlace{"m", {"hour"}};
+  CHECK(describe() == "42/3");
+  for (const char* const name : {"week", "half", "less", "text", "none", "absent"}) {
+    limit.limit = MetadataPlace{"m", {name}};
+    CHECK(describe() == "none");
+  }
+}
+
+TEST_CASE("rate limit: how many requests one counts as") {
+  World world;
+  RateLimit limit;
+  limit.actions = List(RateLimit::GenericKey{"g", "1"});
+  const auto describe = [&]() -> std::string {
+    RateLimitDescriptor descriptor;
+    if (!limit.Describe({world.head, world.info}, descriptor)) return "none";
+    return descriptor.hits.has_value() ? std::to_string(*descriptor.hits) : "one";
+  };
+  CHECK(describe() == "one");
+  limit.hits = 0;
+  CHECK(describe() == "0");
+  limit.hits.reset();
+  limit.hits_format = *formatter::Format::Parse("%REQ(x-hits)%", {});
+  CHECK(describe() == "none");
+  for (const auto& [field, hits] : {std::pair{"5", "5"},
+                                    {"2.9", "2"},
+                                    {"1e3", "1000"},
+                                    {"1000000000", "1000000000"},
+                                    {"1000000001", "none"},
+                                    {"-1", "none"},
+                                    {"inf", "none"},
+                                    {"nan", "none"},
+                                    {"5x", "none"}}) {
+    CHECK(world.head.headers.Set("x-hits", field));
+    CHECK(describe() == hits);
+  }
+  limit.hits_format = *formatter::Format::Parse("%BYTES_SENT%", {});
+  world.info.bytes_sent = 17;
+  CHECK(describe() == "17");
 }
 
 }  // namespace

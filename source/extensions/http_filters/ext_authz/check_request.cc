@@ -15,8 +15,6 @@ using config::ToUtf8;
 using envoy::service::auth::v3::AttributeContext;
 using http::HeaderId;
 
-constexpr std::string_view kPartialBody = "x-envoy-auth-partial-body";
-
 std::string PrincipalOf(const net::CertificateFacts& certificate) {
   if (!certificate.uri_sans.empty()) return ToUtf8(certificate.uri_sans.front());
   if (!certificate.dns_sans.empty()) return ToUtf8(certificate.dns_sans.front());
@@ -55,18 +53,6 @@ void SetDestination(const CheckContent& content, const CheckSubject& subject,
   if (own != nullptr) destination.set_principal(PrincipalOf(*own));
 }
 
-bool IsTold(const CheckContent& content, std::string_view name) {
-  const auto matches = [name](const route::StringMatcher& matcher) {
-    return matcher.Matches(name);
-  };
-  if (name == kPartialBody) return false;  // ours alone
-  if (!content.allowed.empty() &&
-      std::none_of(content.allowed.begin(), content.allowed.end(), matches)) {
-    return false;
-  }
-  return std::none_of(content.disallowed.begin(), content.disallowed.end(), matches);
-}
-
 void AddField(const CheckContent& content, std::string_view name, std::string_view value,
               AttributeContext::HttpRequest& request) {
   if (content.raw_fields) {
@@ -83,7 +69,7 @@ void AddField(const CheckContent& content, std::string_view name, std::string_vi
 void SetFields(const CheckContent& content, const http::RequestHead& head,
                AttributeContext::HttpRequest& request) {
   const auto add = [&](std::string_view name, std::string_view value) {
-    if (IsTold(content, name)) AddField(content, name, value, request);
+    if (content.Tells(name)) AddField(content, name, value, request);
   };
   add(":authority", head.authority);
   add(":path", head.path);
@@ -95,15 +81,12 @@ void SetFields(const CheckContent& content, const http::RequestHead& head,
 void SetBody(const CheckContent& content, const CheckSubject& subject,
              AttributeContext::HttpRequest& request) {
   if (subject.body == nullptr) return;
-  const size_t size = std::min<uint64_t>(subject.body->length(), subject.max_body);
-  std::string text(size, '\0');
-  subject.body->CopyOut(0, size, text.data());
   if (content.body_as_bytes) {
-    request.set_raw_body(std::move(text));
+    request.set_raw_body(subject.BodyText());
   } else {
-    request.set_body(ToUtf8(text));
+    request.set_body(ToUtf8(subject.BodyText()));
   }
-  AddField(content, kPartialBody, size < subject.body->length() ? "true" : "false", request);
+  AddField(content, kPartialBody, subject.partial() ? "true" : "false", request);
 }
 
 void SetRequest(const CheckContent& content, const CheckSubject& subject,
@@ -132,6 +115,21 @@ void SetNamed(const std::vector<std::string>& names, const http::Metadata* from,
 }
 
 }  // namespace
+
+bool CheckContent::Tells(std::string_view name) const {
+  return name != kPartialBody && (allowed.empty() || AnyMatches(allowed, name)) &&
+         !AnyMatches(disallowed, name);
+}
+
+size_t CheckSubject::body_size() const {
+  return body == nullptr ? 0 : std::min<uint64_t>(body->length(), max_body);
+}
+
+std::string CheckSubject::BodyText() const {
+  std::string text(body_size(), '\0');
+  if (!text.empty()) body->CopyOut(0, text.size(), text.data());
+  return text;
+}
 
 std::string MakeCheckRequest(const CheckContent& content, const CheckSubject& subject) {
   envoy::service::auth::v3::CheckRequest check;

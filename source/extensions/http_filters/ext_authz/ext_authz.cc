@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb.h"
-#include "source/extensions/http_filters/ext_authz/check_request.h"
 
 namespace remora::extensions {
 
@@ -12,7 +11,6 @@ using http::Framing;
 
 namespace {
 
-constexpr std::string_view kMethod = "/envoy.service.auth.v3.Authorization/Check";
 constexpr const char* kMetadataName = "envoy.filters.http.ext_authz";
 
 }  // namespace
@@ -102,7 +100,7 @@ void ExtAuthzFilter::Ask() {
     subject.body = &body_;
     subject.max_body = limit_->max_bytes;
   }
-  const grpc::Service* service = &settings_.service;
+  const CheckService* service = &settings_.service;
   const void* levels[http::FilterContext::kRouteLevels];
   const size_t count = context_.RouteConfigLevels(levels);
   for (size_t i = 0; i < count; ++i) {
@@ -110,24 +108,17 @@ void ExtAuthzFilter::Ask() {
     for (const auto& [name, value] : level.context_extensions) {
       subject.context_extensions[name] = value;
     }
-    if (level.service.has_value()) service = &*level.service;
+    // Only the most specific level chooses one.
+    service = level.service.has_value() ? &*level.service : &settings_.service;
   }
-  buffer::Buffer message(context_.blocks());
-  message.Append(MakeCheckRequest(settings_.content, subject));
+  check_ = StartCheck(*service, settings_.content, subject, context_.clusters(), *this);
   body_.Clear();
-  call_ = grpc::UnaryCall::Start(context_.clusters(), *service, kMethod, message, *this);
 }
 
 // --- the answer
 
-void ExtAuthzFilter::OnAnswer(const grpc::Status& status, buffer::Buffer& message) {
-  call_.reset();
-  std::optional<Verdict> verdict;
-  if (status.ok()) verdict = ReadVerdict(message.ToString());
-  Decide(verdict.has_value() ? *std::move(verdict) : Verdict());
-}
-
-void ExtAuthzFilter::Decide(Verdict verdict) {
+void ExtAuthzFilter::OnVerdict(Verdict verdict) {
+  check_.reset();
   if (settings_.validate && verdict.bad_value) return RefuseInvalid();
   KeepMetadata(verdict.metadata, verdict.kind == Verdict::Kind::kAllowed);
   switch (verdict.kind) {
@@ -215,7 +206,7 @@ void ExtAuthzFilter::KeepMetadata(http::MetadataValue& metadata, bool allowed) {
 }
 
 void ExtAuthzFilter::CountOfCluster(std::string_view name) {
-  if (!cluster_.empty()) state().CountOfCluster(context_.clusters(), cluster_, name);
+  if (!cluster_.empty()) state().of_clusters.Inc(context_.clusters(), cluster_, name);
 }
 
 // --- the response
@@ -225,6 +216,6 @@ Answer ExtAuthzFilter::OnResponseHead(http::ResponseHead& head) {
   return Answer::kContinue;
 }
 
-void ExtAuthzFilter::OnComplete() { call_.reset(); }
+void ExtAuthzFilter::OnComplete() { check_.reset(); }
 
 }  // namespace remora::extensions

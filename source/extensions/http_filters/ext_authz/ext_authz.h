@@ -2,7 +2,7 @@
 
 // The external authorization filter: holds each request until a service has decided about it.
 //
-// envoy.extensions.filters.http.ext_authz.v3.ExtAuthz, over gRPC.
+// envoy.extensions.filters.http.ext_authz.v3.ExtAuthz; the service is asked over gRPC or HTTP.
 //
 //   request --asked about?--> body, if wanted (kHold) --> Check (kPause) --allowed--> changed, goes
 //   on
@@ -11,7 +11,7 @@
 //                                                                       status_on_error,
 //                                                                                     or goes on
 //
-// One call a request; letting go of the request cancels it. What is held is bounded by the
+// One question a request; letting go of the request cancels it. What is held is bounded by the
 // configured size of the body. Source: Envoy
 // source/extensions/filters/http/ext_authz/ext_authz.cc.
 
@@ -22,10 +22,10 @@
 #include <utility>
 #include <vector>
 
+#include "source/extensions/http_filters/ext_authz/check.h"
 #include "source/extensions/http_filters/ext_authz/settings.h"
 #include "source/extensions/http_filters/ext_authz/stats.h"
 #include "source/extensions/http_filters/ext_authz/verdict.h"
-#include "source/grpc/unary_call.h"
 #include "source/http/filter/dynamic_metadata.h"
 #include "source/http/filter/filter.h"
 #include "source/http/filter/filter_context.h"
@@ -49,7 +49,7 @@ struct ExtAuthz {
                                                                     const http::WorkerSetup& setup);
 };
 
-class ExtAuthzFilter final : public http::Filter, private grpc::UnaryUser {
+class ExtAuthzFilter final : public http::Filter, private CheckUser {
  public:
   ExtAuthzFilter(const ExtAuthzSettings& settings, http::FilterContext& context)
       : settings_(settings), context_(context), body_(context.blocks()) {}
@@ -65,10 +65,8 @@ class ExtAuthzFilter final : public http::Filter, private grpc::UnaryUser {
   // How the request's body is to be collected; nothing: it is not.
   std::optional<BodyLimit> BodyWanted(const http::RequestHead& head) const;
   void Ask();
-  // grpc::UnaryUser
-  void OnAnswer(const grpc::Status& status, buffer::Buffer& message) override;
-
-  void Decide(Verdict verdict);
+  // CheckUser
+  void OnVerdict(Verdict verdict) override;
   void Allow(Verdict& verdict);
   void Deny(Verdict& verdict);
   void Fail(Verdict& verdict);
@@ -84,7 +82,7 @@ class ExtAuthzFilter final : public http::Filter, private grpc::UnaryUser {
   http::RequestHead* head_ = nullptr;
   buffer::Buffer body_;  // shares its bytes with what the chain holds
   std::optional<BodyLimit> limit_;
-  grpc::UnaryCallPtr call_;
+  CheckPtr check_;
   event::TimePoint asked_at_ = 0;
   std::string_view cluster_;  // that the request would go to
   std::vector<FieldChange> response_fields_;

@@ -12,10 +12,17 @@ namespace {
 
 namespace proto = envoy::extensions::filters::http::ext_authz::v3;
 
-std::optional<grpc::Service> ParseService(const envoy::config::core::v3::GrpcService& service,
-                                          std::string_view field, config::ConfigContext& context) {
-  std::optional<grpc::Service> parsed = config::ParseGrpcService(service, field, context);
-  if (parsed.has_value() && !service.has_timeout()) {
+// Of a message that has one of the two. nullopt after an error.
+template <class Message>
+std::optional<CheckService> ParseService(const Message& message, const std::string& prefix,
+                                         config::ConfigContext& context) {
+  if (message.has_http_service()) {
+    return ParseHttpService(message.http_service(), prefix + "http_service",
+                            ExtAuthzSettings::kDefaultTimeout, context);
+  }
+  std::optional<grpc::Service> parsed =
+      config::ParseGrpcService(message.grpc_service(), prefix + "grpc_service", context);
+  if (parsed.has_value() && !message.grpc_service().has_timeout()) {
     parsed->timeout = ExtAuthzSettings::kDefaultTimeout;
   }
   return parsed;
@@ -39,10 +46,30 @@ std::map<std::string, std::string> LabelsOf(const std::string& key,
   return labels;
 }
 
+// What a service over HTTP is told whatever else it is.
+void AddAlwaysTold(NameMatchers& allowed) {
+  for (const char* const name : {"authorization", ":method", ":path", ":authority"}) {
+    route::StringMatch match;
+    match.text = name;
+    // Without an expression there is nothing to go wrong.
+    allowed.push_back(*route::StringMatcher::Compile(std::move(match), 0));
+  }
+}
+
 CheckContent ParseContent(const proto::ExtAuthz& proto, config::ConfigContext& context) {
   CheckContent content;
-  content.allowed = config::ParseStringMatchers(proto.allowed_headers().patterns(),
-                                                "allowed_headers.patterns", context);
+  const auto& by_old_name = proto.http_service().authorization_request();
+  if (by_old_name.has_allowed_headers() && proto.has_allowed_headers()) {
+    context.AddError("allowed_headers", "Invalid duplicate configuration for allowed_headers.");
+  }
+  content.allowed =
+      by_old_name.has_allowed_headers()
+          ? config::ParseStringMatchers(
+                by_old_name.allowed_headers().patterns(),
+                "http_service.authorization_request.allowed_headers.patterns", context)
+          : config::ParseStringMatchers(proto.allowed_headers().patterns(),
+                                        "allowed_headers.patterns", context);
+  if (proto.has_http_service()) AddAlwaysTold(content.allowed);
   content.disallowed = config::ParseStringMatchers(proto.disallowed_headers().patterns(),
                                                    "disallowed_headers.patterns", context);
   content.metadata.assign(proto.metadata_context_namespaces().begin(),
@@ -77,9 +104,9 @@ std::optional<ExtAuthzSettings> ParseExtAuthz(const proto::ExtAuthz& proto,
                                               config::ConfigContext& context) {
   const size_t errors = context.errors().size();
   ExtAuthzSettings settings;
-  if (!proto.has_grpc_service()) {
-    context.AddError("grpc_service", "is required");
-  } else if (auto service = ParseService(proto.grpc_service(), "grpc_service", context)) {
+  if (proto.services_case() == proto::ExtAuthz::SERVICES_NOT_SET) {
+    context.AddError("grpc_service", "is required, or http_service");
+  } else if (auto service = ParseService(proto, "", context)) {
     settings.service = *std::move(service);
   }
   settings.content = ParseContent(proto, context);
@@ -120,8 +147,8 @@ std::optional<ExtAuthzRoute> ParseExtAuthzRoute(const proto::ExtAuthzPerRoute& p
   for (const auto& [name, value] : check.context_extensions()) {
     route.context_extensions.emplace(name, value);
   }
-  if (check.has_grpc_service()) {
-    route.service = ParseService(check.grpc_service(), "check_settings.grpc_service", context);
+  if (check.service_override_case() != proto::CheckSettings::SERVICE_OVERRIDE_NOT_SET) {
+    route.service = ParseService(check, "check_settings.", context);
   }
   if (context.errors().size() > errors) return std::nullopt;
   return route;

@@ -10,9 +10,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include "source/config/registry.h"
+#include "source/extensions/http_filters/ext_authz/http_service.h"
 #include "source/grpc/stream.h"
 #include "source/http/route/conditions.h"
 #include "source/http/route/metadata_matcher.h"
@@ -34,8 +37,8 @@ struct BodyLimit {
 // What the service is told besides what it is always told.
 struct CheckContent {
   // Of the request's fields; nothing: all.
-  std::vector<route::StringMatcher> allowed;
-  std::vector<route::StringMatcher> disallowed;
+  NameMatchers allowed;
+  NameMatchers disallowed;
   std::vector<std::string> metadata;  // names of dynamic metadata
   std::vector<std::string> route_metadata;
   std::map<std::string, std::string> labels;  // of the destination
@@ -43,13 +46,19 @@ struct CheckContent {
   bool body_as_bytes = false;
   bool peer_certificate = false;
   bool tls_session = false;
+
+  // Whether it is told the request's field of that name.
+  bool Tells(std::string_view name) const;
 };
+
+// Who is asked.
+using CheckService = std::variant<grpc::Service, HttpService>;
 
 struct ExtAuthzSettings {
   static constexpr event::Duration kDefaultTimeout = 200 * event::kMillisecond;
   static constexpr uint16_t kForbidden = 403;
 
-  grpc::Service service;
+  CheckService service;
   CheckContent content;
   std::optional<BodyLimit> body;  // absent: no body is collected
   std::string stat_prefix;
@@ -71,7 +80,7 @@ struct ExtAuthzRoute {
   bool without_body = false;
   std::optional<BodyLimit> body;  // in place of the filter's
   std::map<std::string, std::string> context_extensions;
-  std::optional<grpc::Service> service;  // in place of the filter's
+  std::optional<CheckService> service;  // in place of the filter's
 };
 
 // nullopt after an error.

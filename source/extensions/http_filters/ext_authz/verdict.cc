@@ -112,6 +112,11 @@ bool IsValidParameter(std::string_view text) {
   });
 }
 
+bool IsValidHost(const std::string& text) {
+  const std::string padded = text + std::string(http::kReadSlack, '\0');
+  return http::IsValidAuthority(std::string_view(padded).substr(0, text.size()));
+}
+
 // --- changing
 
 void Join(const FieldChange& change, http::HeaderMap& headers) {
@@ -208,6 +213,12 @@ std::optional<Verdict> ReadVerdict(std::string_view message) {
       own ? response.ok_response().dynamic_metadata() : response.dynamic_metadata();
   if (!metadata.fields().empty()) verdict.metadata = config::ToMetadataValue(metadata);
   return verdict;
+}
+
+bool IsGraphic(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isgraph(static_cast<unsigned char>(c));
+  });
 }
 
 bool IsValid(const Verdict& verdict) {

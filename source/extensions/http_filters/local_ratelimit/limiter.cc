@@ -119,7 +119,7 @@ LimiterAnswer Limiter::Take(const std::vector<route::RateLimitDescriptor>& descr
   absl::InlinedVector<Match, 8> matches;
   for (const route::RateLimitDescriptor& descriptor : descriptors) {
     Bucket bucket = Find(descriptor);
-    if (bucket != nullptr) matches.push_back({std::move(bucket), descriptor.hits});
+    if (bucket != nullptr) matches.push_back({std::move(bucket), descriptor.hits.value_or(1)});
   }
   std::sort(matches.begin(), matches.end(), [](const Match& a, const Match& b) {
     return a.bucket->tokens_per_second() < b.bucket->tokens_per_second();

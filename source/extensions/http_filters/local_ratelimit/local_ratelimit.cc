@@ -67,42 +67,17 @@ bool LocalRateLimitFilter::Happens(const std::optional<runtime::FractionSetting>
   return share.has_value() && share->Matches(context_.runtime(), context_.random().Next());
 }
 
-void LocalRateLimitFilter::Describe(const route::RateLimits* limits,
-                                    const route::RateLimitRequest& request,
-                                    std::vector<route::RateLimitDescriptor>& descriptors) const {
-  if (limits == nullptr) return;
-  const bool own = limits == settings_->rate_limits.get();
-  for (const route::RateLimit& limit : *limits) {
-    if (!own && (limit.stage != settings_->stage || !limit.disable_key.empty())) continue;
-    route::RateLimitDescriptor descriptor;
-    if (limit.Describe(request, descriptor)) descriptors.push_back(std::move(descriptor));
-  }
-}
-
 std::vector<route::RateLimitDescriptor> LocalRateLimitFilter::Descriptors(
     const http::RequestHead& head) const {
-  using VirtualHost = LocalRateLimitSettings::VirtualHost;
-  std::vector<route::RateLimitDescriptor> descriptors;
-  if (!settings_->has_descriptors) return descriptors;
-  const route::MatchResult& match = context_.match();
-  const route::ForwardAction* action = match.route != nullptr ? match.route->forward() : nullptr;
-  const route::RateLimitRequest request{
-      head, context_.stream_info().downstream_remote, settings_->source_cluster,
-      match.cluster != nullptr ? match.cluster->NameFor(head) : std::string_view()};
-  if (settings_->rate_limits != nullptr) {
-    Describe(settings_->rate_limits.get(), request, descriptors);
-    return descriptors;
-  }
-  if (action == nullptr) return descriptors;
-  const route::RateLimits* of_route = action->rate_limits.get();
-  Describe(of_route, request, descriptors);
-  VirtualHost option = settings_->virtual_host;
-  if (action->include_virtual_host_rate_limits) option = VirtualHost::kInclude;
-  if (option == VirtualHost::kInclude ||
-      (option == VirtualHost::kOverride && of_route == nullptr)) {
-    Describe(match.virtual_host->rate_limits(), request, descriptors);
-  }
-  return descriptors;
+  if (!settings_->has_descriptors) return {};
+  const bool own = settings_->rate_limits != nullptr;
+  const http::LimitsChoice choice{settings_->rate_limits.get(), settings_->virtual_host,
+                                  settings_->stage, settings_->source_cluster};
+  // As in Envoy: of a route's list those count too that count at the end.
+  return http::DescribeRequest(choice, context_.match(), context_.stream_info(), head,
+                               [own](const route::RateLimit& limit) {
+                                 return limit.disable_key.empty() && !(own && limit.at_end);
+                               });
 }
 
 Limiter& LocalRateLimitFilter::FindLimiter() const {

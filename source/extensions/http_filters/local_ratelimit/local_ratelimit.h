@@ -75,8 +75,6 @@ class LocalRateLimitFilter final : public http::Filter {
  private:
   bool Happens(const std::optional<runtime::FractionSetting>& share) const;
   std::vector<route::RateLimitDescriptor> Descriptors(const http::RequestHead& head) const;
-  void Describe(const route::RateLimits* limits, const route::RateLimitRequest& request,
-                std::vector<route::RateLimitDescriptor>& descriptors) const;
   Limiter& FindLimiter() const;
   void Refuse();
 

@@ -57,9 +57,12 @@ void ParseOwnRateLimits(const Proto& proto, LocalRateLimitSettings& settings,
   settings.rate_limits =
       config::ParseExtensionRateLimits(proto.rate_limits(), "rate_limits", context);
   for (int i = 0; i < proto.rate_limits_size(); ++i) {
-    if (proto.rate_limits(i).has_stage() || !proto.rate_limits(i).disable_key().empty()) {
-      context.AddError(absl::StrCat("rate_limits[", i, "]"),
-                       "'stage' field and 'disable_key' field are not supported");
+    const std::string field = absl::StrCat("rate_limits[", i, "]");
+    if (proto.rate_limits(i).has_limit()) {
+      context.AddError(field, "'limit' field is not supported");
+    }
+    if (proto.rate_limits(i).hits_addend().is_negative_hits()) {
+      context.AddError(field + ".hits_addend", "is_negative_hits is not supported");
     }
   }
 }
@@ -79,17 +82,6 @@ LimiterSettings ParseLimits(const Proto& proto, config::ConfigContext& context) 
     limits.max_values = proto.max_dynamic_descriptors().value();
   }
   return limits;
-}
-
-LocalRateLimitSettings::VirtualHost ParseVirtualHost(ratelimit::VhRateLimitsOptions option) {
-  switch (option) {
-    case ratelimit::INCLUDE:
-      return LocalRateLimitSettings::VirtualHost::kInclude;
-    case ratelimit::IGNORE:
-      return LocalRateLimitSettings::VirtualHost::kIgnore;
-    default:
-      return LocalRateLimitSettings::VirtualHost::kOverride;
-  }
 }
 
 }  // namespace
@@ -113,7 +105,7 @@ std::optional<LocalRateLimitSettings> ParseLocalRateLimit(const Proto& proto, bo
   settings.response_headers = config::ParseHeaderChanges(proto.response_headers_to_add(),
                                                          "response_headers_to_add", context);
   settings.stage = proto.stage();
-  settings.virtual_host = ParseVirtualHost(proto.vh_rate_limits());
+  settings.virtual_host = static_cast<http::VirtualHostLimits>(proto.vh_rate_limits());
   settings.tells_client = proto.enable_x_ratelimit_headers() == ratelimit::DRAFT_VERSION_03;
   settings.resource_exhausted = proto.rate_limited_as_resource_exhausted();
   settings.per_connection = proto.local_rate_limit_per_downstream_connection();

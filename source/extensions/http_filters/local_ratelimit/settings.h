@@ -12,6 +12,7 @@
 
 #include "source/config/registry.h"
 #include "source/extensions/http_filters/local_ratelimit/limiter.h"
+#include "source/http/filter/request_limits.h"
 #include "source/http/route/header_changes.h"
 #include "source/runtime/runtime.h"
 
@@ -22,9 +23,6 @@ class LocalRateLimit;
 namespace remora::extensions {
 
 struct LocalRateLimitSettings {
-  // Whether the rate limits of the virtual host count.
-  enum class VirtualHost : uint8_t { kOverride, kInclude, kIgnore };
-
   std::string stat_prefix;
   uint16_t status = 429;
   std::optional<runtime::FractionSetting> enabled;               // absent: never
@@ -32,7 +30,7 @@ struct LocalRateLimitSettings {
   std::unique_ptr<const route::HeaderChanges> request_headers;   // null: none
   std::unique_ptr<const route::HeaderChanges> response_headers;  // null: none
   uint32_t stage = 0;
-  VirtualHost virtual_host = VirtualHost::kOverride;
+  http::VirtualHostLimits virtual_host = http::VirtualHostLimits::kOverride;
   bool tells_client = false;        // x-ratelimit-*
   bool resource_exhausted = false;  // to gRPC
   bool per_connection = false;

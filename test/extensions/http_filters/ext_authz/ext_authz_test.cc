@@ -164,7 +164,7 @@ TEST_CASE("ext_authz: what is wrong is named") {
     fakes::ParseFilter(Registry(), "authz", fakes::ProtoFromText<ExtAuthz::Proto>(text), found);
     return found;
   };
-  CHECK(errors("") == "filter.grpc_service: is required\n");
+  CHECK(errors("") == "filter.grpc_service: is required, or http_service\n");
   CHECK(errors("grpc_service {}") == "filter.grpc_service: envoy_grpc is required\n");
   CHECK(errors(kService + "allowed_headers { patterns { safe_regex { regex: '(' } } }")
             .rfind("filter.allowed_headers.patterns[0]", 0) == 0);

@@ -155,6 +155,27 @@ TEST_CASE("local rate limit: descriptors of the filter's own rate_limits") {
   CHECK(World(filter).passed());
 }
 
+TEST_CASE("local rate limit: a request counts as several, or only at its end elsewhere") {
+  const std::string bucket =
+      "descriptors { entries { key: 'generic_key' value: 'a' } token_bucket { max_tokens: 3 "
+      "fill_interval { seconds: 60 } } } ";
+  const std::string key = "actions { generic_key { descriptor_value: 'a' } } ";
+  const http::FilterFactory two =
+      Filter(kOn + Tokens(100) + bucket + "rate_limits { hits_addend { number { value: 2 } } " +
+             key + "}");
+  CHECK(World(two).passed());
+  CHECK_FALSE(World(two).passed());
+  const http::FilterFactory formatted =
+      Filter(kOn + Tokens(100) + bucket + "rate_limits { hits_addend { format: '%REQ(x-n)%' } " +
+             key + "}");
+  CHECK_FALSE(World(formatted, {{"x-n", "4"}}).passed());
+  CHECK(World(formatted, {{"x-n", "3"}}).passed());
+  CHECK(World(formatted, {{"x-n", "many"}}).passed());
+  const http::FilterFactory at_end =
+      Filter(kOn + Tokens(100) + bucket + "rate_limits { apply_on_stream_done: true " + key + "}");
+  for (int i = 0; i < 5; ++i) CHECK(World(at_end).passed());
+}
+
 TEST_CASE("local rate limit: a bucket for each connection") {
   const http::FilterFactory filter =
       Filter(kOn + Tokens(1) + "local_rate_limit_per_downstream_connection: true");
@@ -215,6 +236,11 @@ TEST_CASE("local rate limit: what is wrong is named") {
   CHECK(Errors("stat_prefix: 'rl' rate_limits { stage { value: 1 } actions { generic_key { "
                "descriptor_value: 'a' } } }") ==
         "filter.rate_limits[0]: 'stage' field and 'disable_key' field are not supported\n");
+  CHECK(Errors("stat_prefix: 'rl' rate_limits { limit { rate_limit { unit: DAY } } hits_addend { "
+               "number { value: 1 } is_negative_hits: true } actions { generic_key { "
+               "descriptor_value: 'a' } } }") ==
+        "filter.rate_limits[0]: 'limit' field is not supported\n"
+        "filter.rate_limits[0].hits_addend: is_negative_hits is not supported\n");
   CHECK(Errors(
             "stat_prefix: 'rl' response_headers_to_add { header { key: ':status' value: '1' } }") ==
         "filter.response_headers_to_add[0].header.key: :-prefixed or host headers may not be "

@@ -1,0 +1,23 @@
+#pragma once
+
+// GrpcCheck: a question as a call of envoy.service.auth.v3.Authorization/Check. See check.h.
+
+#include "source/extensions/http_filters/ext_authz/check.h"
+#include "source/grpc/unary_call.h"
+
+namespace remora::extensions {
+
+class GrpcCheck final : public Check, private grpc::UnaryUser {
+ public:
+  GrpcCheck(const grpc::Service& service, const CheckContent& content, const CheckSubject& subject,
+            upstream::ClusterSet& clusters, CheckUser& user);
+
+ private:
+  // grpc::UnaryUser
+  void OnAnswer(const grpc::Status& status, buffer::Buffer& message) override;
+
+  CheckUser& user_;
+  grpc::UnaryCallPtr call_;
+};
+
+}  // namespace remora::extensions

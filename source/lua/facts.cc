@@ -62,26 +62,31 @@ struct Writer {
 
 void WriteItem(lua_State* lua, Writer& writer, std::string_view name, int depth);
 
-// All keys of the table on top of the stack are 1, 2, ...: it is a list.
-bool IsList(lua_State* lua) {
-  const size_t length = lua_objlen(lua, -1);
-  size_t keys = 0;
+// How long a list the table on top of the stack is: all its keys are whole numbers from 1; 0: it is
+// no list. As in Envoy, what is missing in between is null.
+size_t ListLength(lua_State* lua) {
+  lua_Number length = 0;
   lua_pushnil(lua);
   while (lua_next(lua, -2) != 0) {
     lua_pop(lua, 1);
-    ++keys;
+    const lua_Number key = lua_type(lua, -1) == LUA_TNUMBER ? lua_tonumber(lua, -1) : 0;
+    if (key < 1 || key > kMaxItems || key != static_cast<lua_Number>(static_cast<size_t>(key))) {
+      lua_pop(lua, 1);
+      return 0;
+    }
+    if (key > length) length = key;
   }
-  return length > 0 && keys == length;
+  return static_cast<size_t>(length);
 }
 
 // The table on top of the stack.
 void WriteTable(lua_State* lua, Writer& writer, size_t place, std::string_view name, int depth) {
   if (depth == kMaxDepth) luaL_error(lua, "a table in dynamicMetadata is nested too deeply");
   luaL_checkstack(lua, 4, "a table in dynamicMetadata is nested too deeply");
-  const bool list = IsList(lua);
+  const size_t length = ListLength(lua);
   uint32_t count = 0;
-  if (list) {
-    for (const size_t length = lua_objlen(lua, -1); count < length; ++count) {
+  if (length > 0) {
+    for (; count < length; ++count) {
       lua_rawgeti(lua, -1, static_cast<int>(count) + 1);
       WriteItem(lua, writer, {}, depth + 1);
       lua_pop(lua, 1);
@@ -100,7 +105,7 @@ void WriteTable(lua_State* lua, Writer& writer, size_t place, std::string_view n
   }
   if (writer.items != nullptr) {
     writer.items[place].name = name;
-    writer.items[place].kind = list ? Item::Kind::kList : Item::Kind::kStruct;
+    writer.items[place].kind = length > 0 ? Item::Kind::kList : Item::Kind::kStruct;
     writer.items[place].count = count;
   }
 }

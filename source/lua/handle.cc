@@ -298,13 +298,14 @@ int Base64Digit(char c) {
   return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-// Nothing when it is no base64 with its padding.
+// Nothing when it is no base64. As in Envoy the padding may be missing.
 int Base64Decode(lua_State* lua) {
   CheckHandle(lua);
   std::string_view text = CheckText(lua, 2);
   State::Of(lua).Charge(lua, text.size() / 16);
-  if (text.size() % 4 != 0) return 0;
-  for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
+  if (text.size() % 4 == 0) {
+    for (int i = 0; i < 2 && text.ends_with('='); ++i) text.remove_suffix(1);
+  }
   if (text.size() % 4 == 1) return 0;
   auto* const out = static_cast<char*>(lua_newuserdata(lua, text.size() + sizeof(Object) + 1));
   size_t at = 0;

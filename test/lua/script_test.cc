@@ -182,7 +182,7 @@ TEST_CASE("lua: trees go in and come out") {
     h:logInfo(t.list[1] .. t.list[2] .. type(t.list[3]) .. tostring(t.yes) .. t.n)
     for k, v in pairs(d) do t[k] = v end
     h:logInfo(tostring(select(2, pcall(d.set, d, "a", "b", print))))
-    h:logInfo(tostring(select(2, pcall(d.set, d, "a", "b", {[5] = 1}))))
+    h:logInfo(tostring(select(2, pcall(d.set, d, "a", "b", {x = 1, 2}))))
     local loop = {} loop.loop = loop
     h:logInfo(tostring(select(2, pcall(d.set, d, "a", "b", loop)))))") ==
         "1twotabletrue1.5\nunexpected type 'function' in dynamicMetadata\nunexpected type number "

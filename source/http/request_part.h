@@ -2,8 +2,9 @@
 
 // The parts of a request that are no fields, by name: what scripts and modules read and change.
 //
-// Pure functions; any thread. A value that cannot stand in a request line is refused, so that
-// nobody smuggles by it. Source: RFC 9110 section 7.1, RFC 9112 section 3.
+// Pure functions on a head of its caller's; the thread is the stream's. A value that cannot stand
+// in a request line, or that would make it another request than it says, is refused: nobody
+// smuggles by it. Source: RFC 9110 section 7.1, RFC 9112 section 3.
 
 #include <cstdint>
 #include <string_view>

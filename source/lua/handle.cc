@@ -126,6 +126,7 @@ int Respond(lua_State* lua) {
 void CheckTimeout(lua_State* lua, int index, CallSetup& setup) {
   setup.timeout = luaL_checkinteger(lua, index);
   if (setup.timeout < 0) luaL_error(lua, "http call timeout must be >= 0");
+  if (setup.timeout > INT32_MAX) luaL_error(lua, "http call timeout is too long");
 }
 
 // The fifth argument of httpCall as a table. True: answers keep duplicates.

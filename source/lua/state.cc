@@ -1,7 +1,5 @@
 #include "source/lua/state.h"
 
-#include <luajit.h>
-
 #include <cstdlib>
 #include <ctime>
 
@@ -25,7 +23,6 @@ int64_t Nanoseconds(clockid_t clock) {
 }
 
 struct Loading {
-  State& state;
   std::string_view name;
   std::string_view text;
   int* functions;
@@ -89,7 +86,7 @@ bool State::Load(std::string_view name, std::string_view text, const Limits& lim
   lua_gc(main_, LUA_GCSETPAUSE, 120);
   lua_gc(main_, LUA_GCSETSTEPMUL, 400);
   const std::string terminated(name);
-  Loading loading{*this, terminated, text, functions_};
+  Loading loading{terminated, text, functions_};
   int status = lua_cpcall(main_, &OpenAll, nullptr);
   lua_sethook(main_, &OnHook, LUA_MASKCOUNT, kHookSteps);
   if (status == 0) status = Call(&LoadText, &loading, limits, nullptr);

@@ -13,7 +13,7 @@
 // Lua raises errors by unwinding: frames between a binding and Resume have nothing to destroy.
 // Owner: the filter's worker state; thread: the worker, or main at load.
 
-#include <lua.hpp>
+#include <luajit-2.1/lua.hpp>
 
 #include <cstdint>
 #include <string>

@@ -251,7 +251,8 @@ bool ScriptStream::ChangePart(lua::Change change, std::string_view name, std::st
 const char* ScriptStream::ChangeField(lua::Fields of, lua::Change change, std::string_view name,
                                       std::string_view value) {
   http::HeaderMap* const fields = FieldsOf(of);
-  const char* error = nullptr;
+  const char* error = Write(name.size() + value.size());
+  if (error != nullptr) return error;
   if (of == lua::Fields::kHeaders && ChangePart(change, name, value, error)) {
     if (error == nullptr) changed_ = filter_.reroutes();
     return error;
@@ -322,6 +323,7 @@ const char* ScriptStream::SetBody(std::string_view bytes) {
 // --- answers and calls
 
 const char* ScriptStream::Respond(std::string_view body) {
+  if (const char* const error = Write(0); error != nullptr) return error;
   http::LocalReply reply;
   uint32_t status = 0;
   for (auto& [name, value] : message_) {
@@ -338,6 +340,9 @@ const char* ScriptStream::Respond(std::string_view body) {
 }
 
 const char* ScriptStream::Call(const lua::CallSetup& setup) {
+  // What is sent when nobody waits for it is kept beyond this stream.
+  const char* const error = Write(setup.wants_answer ? 0 : setup.body.size());
+  if (error != nullptr) return error;
   upstream::ClusterRuntime* const cluster = filter_.context().clusters().Find(setup.cluster);
   if (cluster == nullptr) return "http call cluster invalid. Must be configured";
   upstream::CallRequest request;

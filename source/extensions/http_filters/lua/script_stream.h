@@ -40,6 +40,9 @@ class ScriptStream final : private lua::Stream, private upstream::CallUser {
  private:
   // A body that is larger cannot be an answer of a call.
   static constexpr uint64_t kMaxAnswer = uint64_t{1} << 20;
+  // What a script may write into fields, metadata and messages: one text of its own, many times,
+  // would be any amount of ours.
+  static constexpr uint64_t kMaxWritten = uint64_t{1} << 20;
 
   // lua::Stream
   bool NextField(lua::Fields of, std::string_view name, uint32_t& cursor,
@@ -54,7 +57,7 @@ class ScriptStream final : private lua::Stream, private upstream::CallUser {
                           lua::Items value) override;
   void BeginMessage() override { message_ = {}; }
   void AddField(std::string_view name, std::string_view value) override {
-    message_.emplace_back(name, value);
+    if (Write(name.size() + value.size()) == nullptr) message_.emplace_back(name, value);
   }
   const char* Respond(std::string_view body) override;
   const char* Call(const lua::CallSetup& setup) override;
@@ -68,6 +71,11 @@ class ScriptStream final : private lua::Stream, private upstream::CallUser {
   // upstream::CallUser
   void OnCallResult(const upstream::CallResult& result) override;
 
+  // Counts what is written; what is wrong when it is too much.
+  const char* Write(size_t size) {
+    written_ += size;
+    return written_ > kMaxWritten ? "the script has written too much into this message" : nullptr;
+  }
   bool is_request() const { return function_ == lua::Function::kOnRequest; }
   http::HeaderMap* FieldsOf(lua::Fields of) const;
   // Of the request or response line, in Envoy's order; false: no more of them.
@@ -105,6 +113,7 @@ class ScriptStream final : private lua::Stream, private upstream::CallUser {
   buffer::Buffer* piece_ = nullptr;
   upstream::CallFields message_;
   std::vector<lua::Item> items_;
+  uint64_t written_ = 0;
   std::string text_;  // what the script was given last
   std::unique_ptr<upstream::WholeCall> call_;
   bool head_passed_ = false;

@@ -20,8 +20,8 @@ using lua::Item;
 
 namespace {
 
-// Where routes keep what is for the filter.
-constexpr std::string_view kName = "envoy.filters.http.lua";
+// Where routes keep what is for a filter of another name.
+constexpr std::string_view kCanonicalName = "envoy.filters.http.lua";
 
 const MetadataValue* FindSpace(const http::Metadata* metadata, std::string_view name) {
   if (metadata == nullptr) return nullptr;
@@ -108,7 +108,9 @@ void ScriptStream::LookAtTree(Ask what, std::string_view name_space, const std::
                                          : match.virtual_host != nullptr
                                              ? match.virtual_host->metadata()
                                              : nullptr;
-  PutMember(FindSpace(metadata, kName), key);
+  const MetadataValue* space = FindSpace(metadata, context.filter_name());
+  if (space == nullptr) space = FindSpace(metadata, kCanonicalName);
+  PutMember(space, key);
 }
 
 // --- facts
@@ -242,6 +244,11 @@ const Item* Read(const Item* item, const Item* end, MetadataValue& value) {
 
 const char* ScriptStream::SetMetadata(std::string_view name_space, std::string_view key,
                                       lua::Items value) {
+  size_t size = name_space.size() + key.size();
+  for (size_t i = 0; i < value.size; ++i) {
+    size += sizeof(MetadataValue) + value.data[i].name.size() + value.data[i].text.size();
+  }
+  if (const char* const error = Write(size); error != nullptr) return error;
   MetadataValue read;
   Read(value.data, value.data + value.size, read);
   filter_.KeepMetadata(std::string(name_space), std::string(key), std::move(read));

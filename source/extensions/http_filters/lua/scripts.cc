@@ -49,7 +49,10 @@ lua::Script* ScriptState::Find(const SourceCodePtr& code) {
   std::string error;
   std::unique_ptr<lua::Script> script =
       code->library.Load(code->name, code->text, lua::Limits(), error);
-  if (script == nullptr) REMORA_LOG(kFilter, kError, "lua: script load error: ", error);
+  if (script == nullptr) {
+    errors.Inc();
+    REMORA_LOG(kFilter, kError, "lua: script load error: ", error);
+  }
   return made_.emplace(code.get(), Made{code, std::move(script)}).first->second.script.get();
 }
 

@@ -233,6 +233,22 @@ TEST_CASE("lua filter: the script of a route") {
   CHECK(field("") == "filter");
 }
 
+TEST_CASE("lua filter: one text many times is not any amount of memory") {
+  const std::string big = "local s = ('x'):rep(1e5) local t = {} for i = 1, 1000 do t[i] = s end ";
+  for (const std::string use :
+       {"for i = 1, 1000 do h:headers():add('a', s) end",
+        "for i = 1, 1000 do h:headers():replace(':path', '/' .. s) end",
+        "h:streamInfo():dynamicMetadata():set('a', 'b', t)",
+        "for i = 1, 1000 do h:streamInfo():dynamicMetadata():set('a', tostring(i), s) end",
+        "h:respond({[':status'] = '200', x = t})"}) {
+    INFO(use);
+    World world(OnRequest(big + use));
+    world.Request();
+    CHECK(world.Take().find("up:end") != std::string::npos);
+    CHECK(world.Stat("http.test.lua.errors") == 1);
+  }
+}
+
 TEST_CASE("lua filter: metadata that scripts leave") {
   World world(OnRequest("h:streamInfo():dynamicMetadata():set('a', 'b', {1, {c = true}, 'd'})"));
   world.Request();

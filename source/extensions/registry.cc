@@ -22,6 +22,7 @@
 #include "envoy/extensions/filters/http/health_check/v3/health_check.pb.h"
 #include "envoy/extensions/filters/http/jwt_authn/v3/config.pb.h"
 #include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb.h"
+#include "envoy/extensions/filters/http/lua/v3/lua.pb.h"
 #include "envoy/extensions/filters/http/on_demand/v3/on_demand.pb.h"
 #include "envoy/extensions/filters/http/ratelimit/v3/rate_limit.pb.h"
 #include "envoy/extensions/filters/http/rbac/v3/rbac.pb.h"
@@ -60,6 +61,7 @@
 #include "source/extensions/http_filters/health_check/health_check.h"
 #include "source/extensions/http_filters/jwt_authn/jwt_authn.h"
 #include "source/extensions/http_filters/local_ratelimit/local_ratelimit.h"
+#include "source/extensions/http_filters/lua/lua.h"
 #include "source/extensions/http_filters/on_demand/on_demand.h"
 #include "source/extensions/http_filters/ratelimit/ratelimit.h"
 #include "source/extensions/http_filters/rbac/rbac.h"
@@ -163,6 +165,7 @@ void RegisterAll(config::Registry& registry) {
   registry.AddHttpFilter<HealthCheck>();
   registry.AddHttpFilter<JwtAuthn>();
   registry.AddHttpFilter<LocalRateLimit>();
+  registry.AddHttpFilter<Lua>({.stability = Stability::kAlpha});
   registry.AddHttpFilter<OnDemand>();
   registry.AddHttpFilter<RateLimit>();
   registry.AddHttpFilter<RequestRbac>();

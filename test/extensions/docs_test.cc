@@ -11,6 +11,7 @@
 
 #include "source/config/bootstrap_config.h"
 #include "source/extensions/registry.h"
+#include "test/fakes/module.h"
 
 namespace remora::extensions {
 namespace {
@@ -39,6 +40,8 @@ TEST_CASE("docs: the examples of the filters' pages load") {
   RegisterAll(registry);
   // The module of docs/filters/dynamic_modules.md.
   setenv("ENVOY_DYNAMIC_MODULES_SEARCH_PATH", "examples/loadable_filter", 1);
+  // That of docs/filters/lua.md.
+  fakes::FindModule("source/lua/libremora_lua.so");
   size_t loaded = 0;
   std::vector<std::filesystem::path> pages = {"docs/access_log.md", "docs/upstream_connections.md"};
   for (const auto& entry : std::filesystem::directory_iterator("docs/filters")) {

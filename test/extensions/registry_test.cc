@@ -52,6 +52,8 @@ TEST_CASE("registry: what this binary can do, in order") {
         "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig\n"
         "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit per route "
         "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit\n"
+        "envoy.extensions.filters.http.lua.v3.Lua per route "
+        "envoy.extensions.filters.http.lua.v3.LuaPerRoute\n"
         "envoy.extensions.filters.http.on_demand.v3.OnDemand per route "
         "envoy.extensions.filters.http.on_demand.v3.PerRouteConfig\n"
         "envoy.extensions.filters.http.ratelimit.v3.RateLimit per route "

@@ -1,18 +1,11 @@
 #pragma once
 
-// FindGoogleModule: the module of the gRPC library, from where this build has it; source/ finds it
-// by its name from then on. Throws when it cannot be loaded.
+// FindGoogleModule: the module of the gRPC library, from where this build has it.
 
-#include <dlfcn.h>
-
-#include <stdexcept>
+#include "test/fakes/module.h"
 
 namespace remora::grpc {
 
-inline void FindGoogleModule() {
-  if (dlopen("source/google_grpc/libremora_google_grpc.so", RTLD_NOW | RTLD_LOCAL) == nullptr) {
-    throw std::runtime_error(dlerror());
-  }
-}
+inline void FindGoogleModule() { fakes::FindModule("source/google_grpc/libremora_google_grpc.so"); }
 
 }  // namespace remora::grpc

@@ -11,6 +11,7 @@ _LIBRARIES = {
     "grpc": "/usr/include/grpcpp",
     "libevent": "/usr/include/event2",
     "llhttp": "/usr/share/llhttp",
+    "luajit": "/usr/include/luajit-2.1",
     "nghttp2": "/usr/include/nghttp2",
     "protobuf": "/usr/include/google/protobuf",
     "re2": "/usr/include/re2",

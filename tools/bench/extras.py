@@ -19,8 +19,13 @@ EXTRAS = {
     "jwt-cached": ("the same with a cache of tokens", None),
     "local_ratelimit": ("local_ratelimit, a token of a bucket", None),
     "cors": ("cors, an origin of the policy", None),
+    "lua": ("lua, a script that adds a field", None),
 }
 
+_LUA = """\
+default_source_code:
+  inline_string: function envoy_on_request(h) h:headers():add("x-lua", "yes") end
+"""
 ORIGIN = "https://www.example.com"
 _TYPE = "type.googleapis.com/envoy.extensions.filters.http."
 
@@ -31,11 +36,11 @@ def filters(extra, folder):
         return idle_filters(10)
     configs = {"rbac": _rbac, "jwt": lambda: _jwt(folder, ""), "local_ratelimit": _local_ratelimit,
                "jwt-cached": lambda: _jwt(folder, "jwt_cache_config: { jwt_cache_size: 100 }"),
-               "cors": lambda: ""}
+               "cors": lambda: "", "lua": lambda: _LUA}
     if extra not in configs:
         return ""
     kind = {"rbac": "rbac.v3.RBAC", "local_ratelimit": "local_ratelimit.v3.LocalRateLimit",
-            "cors": "cors.v3.Cors"}.get(extra, "jwt_authn.v3.JwtAuthentication")
+            "cors": "cors.v3.Cors", "lua": "lua.v3.Lua"}.get(extra, "jwt_authn.v3.JwtAuthentication")
     return f"""\
           - name: {extra}
             typed_config:

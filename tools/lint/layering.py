@@ -12,7 +12,7 @@ import tree
 
 # The order of docs/architecture.md. The longest entry that fits a path is its folder.
 ORDER = {
-    'base': 0, 'sdk': 0,
+    'base': 0, 'sdk': 0, 'lua': 0,
     'buffer': 1, 'event': 1, 'runtime': 1, 'stats': 1,
     'net': 2, 'http': 2, 'compression': 2,
     'tls': 3, 'http/http1': 3, 'http/http2': 3,

@@ -81,6 +81,9 @@ NEWER = {
         '3 google.protobuf.Any',
     'envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute.'
     'per_route_config_name': '2 string',
+    'envoy.extensions.filters.http.lua.v3.Lua.clear_route_cache': '5 google.protobuf.BoolValue',
+    'envoy.extensions.filters.http.lua.v3.Lua.filter_context': '6 google.protobuf.Struct',
+    'envoy.extensions.filters.http.lua.v3.LuaPerRoute.filter_context': '4 google.protobuf.Struct',
     'envoy.extensions.filters.http.ext_authz.v3.CheckSettings.grpc_service':
         '4 envoy.config.core.v3.GrpcService in service_override',
     'envoy.extensions.filters.http.ext_authz.v3.CheckSettings.http_service':
@@ -242,6 +245,7 @@ GENERIC_MESSAGES = {
 
 # Rules that the reference has dropped since the package was made.
 RULES_DROPPED = {
+    'envoy.extensions.filters.http.lua.v3.LuaPerRoute.override': 'filter_context may stand alone',
     'envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute.disabled': 'false says nothing',
     'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor.grpc_service':
         'http_service may stand in its place; the filter asks for one of them',
@@ -359,7 +363,9 @@ class Comparison:
                 ('JSON name', field.json_name, theirs.json_name),
                 ('required oneof', field.oneof_required, theirs.oneof_required),
                 ('rules', rules_text(field.rules), rules_text(theirs.rules))):
-            if what == 'rules' and field.full_name in RULES_DROPPED:
+            ruled = {'rules': field.full_name,
+                     'required oneof': field.full_name.rpartition('.')[0] + '.' + field.oneof}
+            if ruled.get(what) in RULES_DROPPED:
                 continue
             if mine != other:
                 self._report(field.full_name, what, mine or 'none', other or 'none')

@@ -404,6 +404,9 @@ size_t FilterContext::RouteConfigLevels(const void* (&levels)[kRouteLevels]) con
   }
   return count;
 }
+std::string_view FilterContext::filter_name() const {
+  return chain_.entries_[index_].factory->name;
+}
 const route::Route* FilterContext::route() const { return chain_.match_.route; }
 const route::MatchResult& FilterContext::match() const { return chain_.match_; }
 ConnectionStates& FilterContext::connection_states() const { return chain_.env_.connection_states; }

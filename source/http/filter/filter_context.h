@@ -59,6 +59,8 @@ class FilterContext {
   // RouteConfig() of every filter follows. Which filters run stays as it was.
   void Reroute();
 
+  // As its configuration names it (HttpFilter.name).
+  std::string_view filter_name() const;
   // Null when no route matched.
   const route::Route* route() const;
   const route::MatchResult& match() const;

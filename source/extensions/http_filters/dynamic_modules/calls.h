@@ -6,47 +6,17 @@
 // Owner of a running call: the filter; letting go of it cancels. Thread: the stream's worker. Every
 // failure reaches the user as a result, once and never from within Start.
 
-#include <cstdint>
 #include <memory>
-#include <string>
-#include <utility>
-#include <vector>
 
-#include "source/event/clock.h"
 #include "source/upstream/cluster_set.h"
+#include "source/upstream/whole_call.h"
 
 namespace remora::extensions {
 
-using CallFields = std::vector<std::pair<std::string, std::string>>;
-
-// All of it can be sent: names and values are valid.
-struct CallRequest {
-  std::string cluster;
-  std::string method;
-  std::string authority;
-  std::string path;
-  CallFields fields;
-  std::string body;
-  event::Duration timeout = event::kSecond;
-  uint64_t max_body = 0;  // of the answer
-};
-
-struct CallResult {
-  enum class Outcome : uint8_t { kAnswered, kFailed, kTimedOut, kTooLarge };
-  Outcome outcome = Outcome::kFailed;
-  uint16_t status = 0;
-  CallFields fields;
-  std::string body;
-};
-
-class CallUser {
- public:
-  // The last thing that a call does; it may be let go of meanwhile.
-  virtual void OnCallResult(const CallResult& result) = 0;
-
- protected:
-  ~CallUser() = default;
-};
+using upstream::CallFields;
+using upstream::CallRequest;
+using upstream::CallResult;
+using upstream::CallUser;
 
 class RunningCall {
  public:

@@ -11,6 +11,7 @@
 #include "source/extensions/http_filters/dynamic_modules/handle_table.h"
 #include "source/extensions/http_filters/dynamic_modules/module_config.h"
 #include "source/extensions/http_filters/dynamic_modules/module_filter.h"
+#include "source/http/request_part.h"
 
 namespace remora::extensions {
 namespace {
@@ -164,47 +165,14 @@ int32_t DefineMetric(remora_config config, uint32_t kind, remora_bytes name, uin
 
 // --- heads
 
-std::string_view* PartOf(http::RequestHead& head, uint32_t part) {
-  switch (part) {
-    case REMORA_METHOD:
-      return &head.method;
-    case REMORA_SCHEME:
-      return &head.scheme;
-    case REMORA_AUTHORITY:
-      return &head.authority;
-    case REMORA_PATH:
-      return &head.path;
-    default:
-      return nullptr;
-  }
-}
-
 int32_t GetPart(remora_stream stream, uint32_t part, remora_bytes* value) {
   const ModuleFilter* const filter = ModuleFilter::Find(stream);
   if (filter == nullptr) return REMORA_GONE;
   const http::RequestHead* const head = filter->request_head();
   if (head == nullptr) return REMORA_NOT_NOW;
-  const std::string_view* const found = PartOf(const_cast<http::RequestHead&>(*head), part);
-  if (found == nullptr || value == nullptr) return filter->Refuse();
-  *value = ToBytes(*found);
+  if (part > REMORA_PATH || value == nullptr) return filter->Refuse();
+  *value = ToBytes(http::GetPart(*head, static_cast<http::RequestPart>(part)));
   return REMORA_OK;
-}
-
-bool IsPart(uint32_t part, std::string_view value) {
-  const bool has_space = value.find_first_of(" \t") != std::string_view::npos;
-  if (value.empty() || has_space || !http::IsValidHeaderValue(value)) return false;
-  switch (part) {
-    case REMORA_METHOD:
-      return std::all_of(value.begin(), value.end(),
-                         [](char c) { return (c >= 'A' && c <= 'Z') || c == '-' || c == '_'; }) &&
-             value != "CONNECT";
-    case REMORA_SCHEME:
-      return value == "http" || value == "https";
-    case REMORA_PATH:
-      return value.front() == '/' || value == "*";
-    default:
-      return true;
-  }
 }
 
 int32_t SetPart(remora_stream stream, uint32_t part, remora_bytes value) {
@@ -212,11 +180,11 @@ int32_t SetPart(remora_stream stream, uint32_t part, remora_bytes value) {
   if (filter == nullptr) return REMORA_GONE;
   http::RequestHead* const head = filter->changed_request_head();
   if (head == nullptr) return REMORA_NOT_NOW;
-  std::string_view* const place = PartOf(*head, part);
   const std::optional<std::string_view> text = Read(value);
-  if (place == nullptr || !text.has_value() || !IsPart(part, *text)) return filter->Refuse();
-  *place = head->arena().Copy(*text);
-  if (part == REMORA_METHOD) head->method_id = http::ParseMethod(*place);
+  if (part > REMORA_PATH || !text.has_value() ||
+      !http::SetPart(*head, static_cast<http::RequestPart>(part), *text)) {
+    return filter->Refuse();
+  }
   return REMORA_OK;
 }
 
@@ -238,6 +206,10 @@ int32_t SetStatus(remora_stream stream, uint32_t status) {
   return REMORA_OK;
 }
 
+static_assert(static_cast<int>(http::RequestPart::kMethod) == REMORA_METHOD &&
+              static_cast<int>(http::RequestPart::kScheme) == REMORA_SCHEME &&
+              static_cast<int>(http::RequestPart::kAuthority) == REMORA_AUTHORITY &&
+              static_cast<int>(http::RequestPart::kPath) == REMORA_PATH);
 static_assert(static_cast<int>(http::Framing::kNone) == REMORA_NO_BODY &&
               static_cast<int>(http::Framing::kLength) == REMORA_LENGTH &&
               static_cast<int>(http::Framing::kStreamed) == REMORA_STREAMED &&
@@ -584,8 +556,9 @@ std::optional<CallRequest> ReadCall(const remora_call_request& given) {
   const std::optional<std::string_view> path = Read(given.path);
   const std::optional<std::string_view> body = Read(given.body, kMaxModuleBytes);
   std::optional<CallFields> fields = ReadFields(given.fields, given.field_count);
-  if (!method.has_value() || !IsPart(REMORA_METHOD, *method) || !authority.has_value() ||
-      !IsPart(REMORA_AUTHORITY, *authority) || !path.has_value() || !IsPart(REMORA_PATH, *path) ||
+  if (!method.has_value() || !http::IsValidPart(http::RequestPart::kMethod, *method) ||
+      !authority.has_value() || !http::IsValidPart(http::RequestPart::kAuthority, *authority) ||
+      !path.has_value() || !http::IsValidPart(http::RequestPart::kPath, *path) ||
       !body.has_value() || !fields.has_value() || given.timeout_milliseconds > kMaxTimeout ||
       given.max_body_bytes > kMaxModuleBytes ||
       std::any_of(fields->begin(), fields->end(),

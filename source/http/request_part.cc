@@ -1,6 +1,11 @@
 #include "source/http/request_part.h"
 
 #include <algorithm>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "source/http/byte_set.h"
+#include "source/http/field_rules.h"
 
 namespace remora::http {
 namespace {
@@ -25,22 +30,33 @@ std::string_view GetPart(const RequestHead& head, RequestPart part) {
   return PlaceOf(const_cast<RequestHead&>(head), part);
 }
 
+std::optional<RequestPart> FindRequestPart(std::string_view name) {
+  if (name == ":method") return RequestPart::kMethod;
+  if (name == ":scheme") return RequestPart::kScheme;
+  if (name == ":authority" || name == "host") return RequestPart::kAuthority;
+  if (name == ":path") return RequestPart::kPath;
+  return std::nullopt;
+}
+
 bool IsValidPart(RequestPart part, std::string_view value) {
-  const bool has_space = value.find_first_of(" \t") != std::string_view::npos;
-  if (value.empty() || has_space || !IsValidHeaderValue(value)) return false;
+  const bool graphic = std::all_of(value.begin(), value.end(), [](char c) {
+    return absl::ascii_isgraph(static_cast<unsigned char>(c));
+  });
+  if (value.empty() || !graphic) return false;
   switch (part) {
     case RequestPart::kMethod:
-      return std::all_of(value.begin(), value.end(),
-                         [](char c) { return (c >= 'A' && c <= 'Z') || c == '-' || c == '_'; }) &&
-             value != "CONNECT";
+      return value != "CONNECT" && IsValidHeaderName(absl::AsciiStrToLower(
+                                       absl::string_view(value.data(), value.size())));
     case RequestPart::kScheme:
       return value == "http" || value == "https";
     case RequestPart::kPath:
-      return value.front() == '/' || value == "*";
+      return (value.front() == '/' || value == "*") && value.find('#') == std::string_view::npos;
     case RequestPart::kAuthority:
       break;
   }
-  return true;
+  std::string padded(value);
+  padded.append(kReadSlack, '\0');
+  return IsValidAuthority(std::string_view(padded).substr(0, value.size()));
 }
 
 bool SetPart(RequestHead& head, RequestPart part, std::string_view value) {

@@ -6,7 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "envoy/service/auth/v3/external_auth.pb.h"
 #include "source/config/format_config.h"
-#include "source/http/request_parts.h"
+#include "source/http/request_part.h"
 
 namespace remora::extensions {
 namespace {
@@ -101,7 +101,7 @@ void ReadAllowed(const auth::OkHttpResponse& allowed, Verdict& verdict) {
 // --- validity
 
 bool IsValidField(std::string_view name, std::string_view value) {
-  return (http::IsValidHeaderName(name) || http::IsRequestPart(name)) &&
+  return (http::IsValidHeaderName(name) || http::FindRequestPart(name).has_value()) &&
          http::IsValidHeaderValue(value);
 }
 
@@ -110,11 +110,6 @@ bool IsValidParameter(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
     return absl::ascii_isgraph(static_cast<unsigned char>(c)) && c != '&' && c != '=' && c != '#';
   });
-}
-
-bool IsValidHost(const std::string& text) {
-  const std::string padded = text + std::string(http::kReadSlack, '\0');
-  return http::IsValidAuthority(std::string_view(padded).substr(0, text.size()));
 }
 
 // --- changing
@@ -244,11 +239,12 @@ bool ChangesRequest(const Verdict& verdict) {
 
 void ApplyToRequest(const Verdict& verdict, http::RequestHead& head) {
   for (const FieldChange& change : verdict.request_fields) {
-    if (!http::IsRequestPart(change.name)) {
+    const std::optional<http::RequestPart> part = http::FindRequestPart(change.name);
+    if (!part.has_value()) {
       ApplyOne(change, head.headers);
-    } else if (change.action == Action::kSet) {
+    } else if (change.action == Action::kSet || change.action == Action::kSetIfPresent) {
       // All of them are always there, and what is not valid is left out.
-      http::SetRequestPart(change.name, change.value, head);
+      http::SetPart(head, *part, change.value);
     }
   }
   // Names of parts of the request line are none of fields: those stay.

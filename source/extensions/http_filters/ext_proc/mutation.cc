@@ -11,7 +11,7 @@
 #include "source/config/text.h"
 #include "source/http/codes.h"
 #include "source/http/field_rules.h"
-#include "source/http/request_parts.h"
+#include "source/http/request_part.h"
 
 namespace remora::extensions {
 namespace {
@@ -102,8 +102,9 @@ class Application {
 
   // False: the value is not valid for what the name is.
   bool Write(const std::string& name, const std::string& value, bool append) const {
-    if (target_.request != nullptr && http::IsRequestPart(name)) {
-      return http::SetRequestPart(name, value, *target_.request);
+    const std::optional<http::RequestPart> part = http::FindRequestPart(name);
+    if (target_.request != nullptr && part.has_value()) {
+      return http::SetPart(*target_.request, *part, value);
     }
     if (name == ":status" && target_.status != nullptr) return SetStatus(value);
     // A part that this message does not have.

@@ -104,17 +104,22 @@ std::vector<std::string> Words(const RealServer& service) {
 
 using Answering = std::function<void(const ProcessingRequest&, ProcessingResponse&)>;
 
-// Says to each part that it may go on; `change` may say more.
+// The part may go on as it is.
+void Confirm(const ProcessingRequest& request, ProcessingResponse& response) {
+  if (request.has_request_headers()) response.mutable_request_headers();
+  if (request.has_response_headers()) response.mutable_response_headers();
+  if (request.has_request_body()) response.mutable_request_body();
+  if (request.has_response_body()) response.mutable_response_body();
+  if (request.has_request_trailers()) response.mutable_request_trailers();
+  if (request.has_response_trailers()) response.mutable_response_trailers();
+}
+
+// Says so to each part; `change` may say more.
 void Converse(RealServer& service, Answering change = {}) {
   service.Converse([change = std::move(change)](const std::string& message) {
     const ProcessingRequest request = Read(message);
     ProcessingResponse response;
-    if (request.has_request_headers()) response.mutable_request_headers();
-    if (request.has_response_headers()) response.mutable_response_headers();
-    if (request.has_request_body()) response.mutable_request_body();
-    if (request.has_response_body()) response.mutable_response_body();
-    if (request.has_request_trailers()) response.mutable_request_trailers();
-    if (request.has_response_trailers()) response.mutable_response_trailers();
+    Confirm(request, response);
     if (change) change(request, response);
     return response.SerializeAsString();
   });
@@ -589,6 +594,20 @@ TEST_CASE("ext_proc: a service that does not answer in time is given up") {
   CHECK(open.Count("message_timeouts") == 1);
 }
 
+TEST_CASE("ext_proc: a service that does not answer holds the client back") {
+  RealServer silent;
+  silent.Converse([](const std::string&) { return std::nullopt; });
+  Failing setup(silent.address(), Mode("request_header_mode: SKIP request_body_mode: STREAMED"));
+  {
+    Client client = setup.h.Connect();
+    client.Send(MakeRequest("POST", "/", {{"content-length", "50000000"}}));
+    CHECK(client.SendUntilStuck(std::string(50'000'000, 'b')) < 20'000'000);
+    client.Reset();
+  }
+  silent.AwaitCancelled(1);
+  setup.h.AwaitStat("http.ingress.downstream_rq_active", 0);
+}
+
 TEST_CASE("ext_proc: a service that speaks nonsense") {
   RealServer nonsense;
   nonsense.Converse([](const std::string&) { return std::string("\xff\xff\xff"); });
@@ -723,12 +742,7 @@ void ConverseAtRandom(RealServer& service, Chances& chances) {
       default:
         break;
     }
-    if (request.has_request_headers()) response.mutable_request_headers();
-    if (request.has_response_headers()) response.mutable_response_headers();
-    if (request.has_request_body()) response.mutable_request_body();
-    if (request.has_response_body()) response.mutable_response_body();
-    if (request.has_request_trailers()) response.mutable_request_trailers();
-    if (request.has_response_trailers()) response.mutable_response_trailers();
+    Confirm(request, response);
     if (chances.Below(2) == 0) Capitals(request, response);
     return response.SerializeAsString();
   });

@@ -55,10 +55,10 @@ constexpr KnownAttribute kKnown[] = {
 
 }  // namespace
 
-AttributeList ParseAttributes(const google::protobuf::RepeatedPtrField<std::string>& names,
-                              std::string_view field, config::ConfigContext& context) {
+AttributeList ParseAttributes(const std::vector<std::string>& names, std::string_view field,
+                              config::ConfigContext& context) {
   AttributeList attributes;
-  for (int i = 0; i < names.size(); ++i) {
+  for (size_t i = 0; i < names.size(); ++i) {
     const auto* const known =
         std::find_if(std::begin(kKnown), std::end(kKnown),
                      [&](const KnownAttribute& attribute) { return attribute.name == names[i]; });

@@ -13,7 +13,6 @@
 #include <string_view>
 #include <vector>
 
-#include "google/protobuf/repeated_field.h"
 #include "source/config/registry.h"
 #include "source/http/formatter/format.h"
 
@@ -32,8 +31,8 @@ struct Attribute {
 };
 using AttributeList = std::vector<Attribute>;
 
-AttributeList ParseAttributes(const google::protobuf::RepeatedPtrField<std::string>& names,
-                              std::string_view field, config::ConfigContext& context);
+AttributeList ParseAttributes(const std::vector<std::string>& names, std::string_view field,
+                              config::ConfigContext& context);
 
 void FillAttributes(const AttributeList& attributes, const formatter::Exchange& exchange,
                     google::protobuf::Struct& out);

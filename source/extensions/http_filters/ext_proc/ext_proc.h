@@ -33,6 +33,7 @@
 
 namespace envoy::service::ext_proc::v3 {
 class ImmediateResponse;
+class ProcessingRequest;
 class ProcessingResponse;
 }  // namespace envoy::service::ext_proc::v3
 

@@ -2,7 +2,8 @@
 
 // What a processor is sent of a message's fields, as envoy.service.ext_proc.v3 has them.
 //
-// Pure functions; any thread; `to` is the caller's. Nothing fails: values are bytes there.
+// Pure functions; any thread; `to` is the caller's. Nothing fails: values are bytes there, and what
+// is no UTF-8 in a name has `!` for each wrong byte.
 // Source: Envoy source/extensions/filters/http/ext_proc/mutation_utils.cc.
 
 #include "source/extensions/http_filters/ext_proc/settings.h"

@@ -11,9 +11,9 @@
 //   kPart       head, the body up to the buffer limit       goes on; what is behind goes by
 //   kTrailers   the end, and what was kept before           goes on
 //
-// Bytes that wait are here, not in the chain, because the processor may replace them; they are
-// bounded by the stream's buffer limit and one read: over it a BUFFERED body is refused (413 or
-// 500), others pause their source. Where everything was let go the message passes untouched.
+// Bytes that wait are here, not in the chain, because the processor may replace them. Over the
+// stream's buffer limit a BUFFERED body is refused (413 or 500), others pause their source, and so
+// do kMaxPieces pieces without an answer.
 //
 // Owner: ExtProcFilter. Thread: the stream's worker. Failures are the filter's to answer.
 // Source: Envoy source/extensions/filters/http/ext_proc/processor_state.cc.
@@ -28,11 +28,9 @@
 #include "source/http/filter/filter.h"
 
 namespace envoy::service::ext_proc::v3 {
-class BodyMutation;
 class BodyResponse;
 class CommonResponse;
 class HeadersResponse;
-class ProcessingRequest;
 class TrailersResponse;
 }  // namespace envoy::service::ext_proc::v3
 

@@ -159,9 +159,9 @@ std::optional<ExtProcSettings> ParseExtProc(const proto::ExternalProcessor& prot
       config::ParseStringMatchers(proto.forward_rules().disallowed_headers().patterns(),
                                   "forward_rules.disallowed_headers.patterns", context);
   settings.request_attributes =
-      ParseAttributes(proto.request_attributes(), "request_attributes", context);
+      ParseAttributes(ParseNames(proto.request_attributes()), "request_attributes", context);
   settings.response_attributes =
-      ParseAttributes(proto.response_attributes(), "response_attributes", context);
+      ParseAttributes(ParseNames(proto.response_attributes()), "response_attributes", context);
   const proto::MetadataOptions& metadata = proto.metadata_options();
   settings.forwarded_metadata = ParseNames(metadata.forwarding_namespaces().untyped());
   settings.received_metadata = ParseNames(metadata.receiving_namespaces().untyped());

@@ -35,14 +35,14 @@ ExtProcStats::ExtProcStats(std::string_view stat_prefix, const http::WorkerSetup
 ProcessorStream::ProcessorStream(ExtProcState& state, upstream::ClusterSet& clusters,
                                  const grpc::Service& service, grpc::StreamUser& user)
     : state_(state),
+      dispatcher_(clusters.worker().dispatcher),
       user_(&user),
       stream_(grpc::Stream::Open(clusters, service, kMethod, *this)),
-      too_late_(stream_->dispatcher().timers(), &OnTooLate, this) {}
+      too_late_(dispatcher_.timers(), &OnTooLate, this) {}
 
 void ProcessorStream::Close() {
-  user_ = nullptr;
   too_late_.Disarm();
-  stream_->Close();
+  stream_.reset();
 }
 
 void ProcessorStream::OnMessage(buffer::Buffer& message) {

@@ -55,7 +55,7 @@ class ProcessorStream final : private grpc::StreamUser,
 
   void Send(buffer::Buffer& message) { stream_->Send(message); }
   uint64_t waiting_bytes() const { return stream_->waiting_bytes(); }
-  event::Dispatcher& dispatcher() { return stream_->dispatcher(); }
+  event::Dispatcher& dispatcher() { return dispatcher_; }
   void Close();
 
  private:
@@ -68,6 +68,7 @@ class ProcessorStream final : private grpc::StreamUser,
   void OnClosed(const grpc::Status& status, const http::HeaderMap* trailers) override;
 
   ExtProcState& state_;
+  event::Dispatcher& dispatcher_;
   grpc::StreamUser* user_;  // null: it is kept
   grpc::StreamPtr stream_;
   event::Timer too_late_;

@@ -16,7 +16,7 @@ TEST_CASE("lua: what cannot be loaded") {
   CHECK(LoadError("function envoy_on_request(") ==
         "script:1: <name> or '...' expected near '<eof>'");
   CHECK(LoadError("\n\nerror('no')") == "script:3: no");
-  CHECK(LoadError("while true do end") == "script:1: the script is over its limit of steps");
+  CHECK(LoadError("while true do end").starts_with("script:1: the script is over its limit of"));
   CHECK(LoadError("\033LJ").find("attempt to load") != std::string::npos);
   CHECK(LoadError("x = ('x'):rep(1e9)").find("not enough memory") != std::string::npos);
   CHECK(LoadError("error({})") == "an error that is no text");

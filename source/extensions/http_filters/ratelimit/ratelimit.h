@@ -21,8 +21,8 @@
 #include <vector>
 
 #include "source/extensions/http_filters/ratelimit/limit_answer.h"
-#include "source/extensions/http_filters/ratelimit/state.h"
 #include "source/extensions/http_filters/ratelimit/settings.h"
+#include "source/extensions/http_filters/ratelimit/state.h"
 #include "source/grpc/unary_call.h"
 #include "source/http/filter/dynamic_metadata.h"
 #include "source/http/filter/filter.h"

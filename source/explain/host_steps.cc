@@ -99,7 +99,7 @@ void Refuse(http::ErrorKind kind, std::string text, Explanation& answer) {
                     std::move(text)};
 }
 
-void Forward(const ClusterRuntime& cluster, std::string host, Explanation& answer) {
+void Forward(const ClusterRuntime& cluster, std::string_view host, Explanation& answer) {
   answer.outcome.forwarded = true;
   answer.outcome.text = Concat("forwarded to ", host, " of cluster ", cluster.name());
 }

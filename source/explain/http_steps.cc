@@ -28,20 +28,20 @@ using route::Mismatch;
 using route::PathMatch;
 
 std::string Describe(const route::Route& route) {
-  const std::string path(route.path_text());
+  const auto with = [&route](std::string_view kind) { return Concat(kind, route.path_text()); };
   switch (route.path_kind()) {
     case PathMatch::Kind::kPrefix:
-      return Concat("prefix ", path);
+      return with("prefix ");
     case PathMatch::Kind::kPath:
-      return Concat("path ", path);
+      return with("path ");
     case PathMatch::Kind::kPathSeparatedPrefix:
-      return Concat("path_separated_prefix ", path);
+      return with("path_separated_prefix ");
     case PathMatch::Kind::kSafeRegex:
-      return Concat("safe_regex ", path);
+      return with("safe_regex ");
     case PathMatch::Kind::kConnect:
       return "connect_matcher";
   }
-  return path;
+  return {};
 }
 
 std::string NameOf(size_t index, const route::Route& route) {

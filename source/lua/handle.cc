@@ -248,7 +248,8 @@ int Timestamp(lua_State* lua) {
       (lua_type(lua, 2) != LUA_TNUMBER || lua_tointeger(lua, 2) != kMilliseconds)) {
     luaL_error(lua, "timestamp format must be MILLISECOND.");
   }
-  lua_pushnumber(lua, static_cast<lua_Number>(self.stream().WallTime() / 1'000'000));
+  const auto milliseconds = self.stream().WallTime() / 1'000'000;
+  lua_pushnumber(lua, static_cast<lua_Number>(milliseconds));
   return 1;
 }
 

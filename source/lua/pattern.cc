@@ -61,7 +61,9 @@ const char* ClassEnd(const Matcher& m, const char* p) {
   if (p < m.pattern_end && *p == '^') ++p;
   do {  // a ']' that comes first is a member
     if (p == m.pattern_end) luaL_error(m.lua, "malformed pattern (missing ']')");
-    if (*p++ == '%' && p < m.pattern_end) ++p;
+    const bool escapes = *p == '%';
+    ++p;
+    if (escapes && p < m.pattern_end) ++p;
   } while (p == m.pattern_end || *p != ']');
   return p + 1;
 }

@@ -159,7 +159,9 @@ void ParseOwned(const routes::RateLimit& proto, RateLimitsOwner owner, const Fie
     translation.errors.Add(path, "'stage' field and 'disable_key' field are not supported");
   }
   limit.stage = proto.stage().value();
-  limit.disable_key = proto.disable_key();
+  if (!proto.disable_key().empty()) {
+    limit.enabled_key = Concat("ratelimit.", proto.disable_key(), ".http_filter_enabled");
+  }
   if (!proto.has_hits_addend()) return;
   const FieldPath hits = path.Field("hits_addend");
   if (of_route) {

@@ -9,6 +9,7 @@
 #include "google/protobuf/message.h"
 #include "google/protobuf/util/json_util.h"
 #include "remora/annotations/v1/annotations.pb.h"
+#include "source/base/log.h"
 #include "source/config/core_config.h"
 
 namespace remora::config {
@@ -79,7 +80,10 @@ std::string ToJson(const Message& message) {
   options.preserve_proto_field_names = true;
   std::string text;
   const auto status = google::protobuf::util::MessageToJsonString(message, &text, options);
-  return status.ok() ? text : "{}\n";
+  if (status.ok()) return text;
+  // What is shown was read with the types that it holds: it can be printed with them.
+  REMORA_LOG(kAdmin, kError, message.GetTypeName(), " cannot be printed: ", status.ToString());
+  return "{}\n";
 }
 
 }  // namespace remora::config

@@ -18,8 +18,8 @@ namespace remora::config {
 
 void Redact(google::protobuf::Message& message);
 
-// As pages show it: pretty-printed, snake_case names, defaults left out; `{}` when an Any in it
-// cannot be read.
+// As pages show it: pretty-printed, snake_case names, defaults left out; `{}`, and an error in the
+// log, when an Any in it cannot be read.
 std::string ToJson(const google::protobuf::Message& message);
 
 }  // namespace remora::config

@@ -18,6 +18,8 @@ using config::ListenerConfig;
 
 constexpr std::string_view kTlsInspector =
     "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector";
+constexpr std::string_view kHttpInspector =
+    "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector";
 constexpr std::string_view kOriginalDst =
     "envoy.extensions.filters.listener.original_dst.v3.OriginalDst";
 constexpr std::string_view kProxyProtocol =
@@ -47,9 +49,13 @@ std::string_view NameOf(Condition condition) {
   return {};
 }
 
-bool HasFilter(const ListenerConfig& listener, std::string_view type_name) {
+// Whether it looks at connections to `local`.
+bool HasFilter(const ListenerConfig& listener, std::string_view type_name,
+               const net::Address& local) {
   return std::any_of(listener.listener_filters.begin(), listener.listener_filters.end(),
-                     [type_name](const auto& filter) { return filter.type_name == type_name; });
+                     [&](const net::ListenerFilterFactory& filter) {
+                       return filter.type_name == type_name && !filter.disabled.Holds(local);
+                     });
 }
 
 std::string ChainName(const ListenerConfig& listener, std::optional<size_t> chain) {
@@ -73,14 +79,14 @@ class ConnectionWalk {
     const net::Address own = asked->addresses.empty() ? listener->address : asked->addresses[0];
     local_ = own;
     const bool restores =
-        HasFilter(*listener, kOriginalDst) || HasFilter(*listener, kProxyProtocol);
+        HasFilter(*listener, kOriginalDst, own) || HasFilter(*listener, kProxyProtocol, own);
     restored_ = restores && question_.destination.has_value();
     if (restored_) local_ = *question_.destination;
     if (listener->hands_over && restored_) {
       // As ActiveListener::Elsewhere: nobody there means this one.
       const ListenerConfig* other = worker_.find_listener(local_);
       if (other != nullptr && other != listener) {
-        step.AddLoser(listener->name, "use_original_dst: it hands the connection over");
+        step.losers.push_back({listener->name, "use_original_dst: it hands the connection over"});
         listener = other;
       }
     }
@@ -119,9 +125,11 @@ class ConnectionWalk {
       }
     }
     for (const ServedListener& listener : worker_.listeners) {
-      step.AddLoser(listener.config.name, listener.addresses.empty()
-                                              ? "it is not bound"
-                                              : listener.addresses[0].ToString());
+      step.AddLoser([&] {
+        return Loser{listener.config.name, listener.addresses.empty()
+                                               ? "it is not bound"
+                                               : listener.addresses[0].ToString()};
+      });
     }
     return nullptr;
   }
@@ -130,12 +138,15 @@ class ConnectionWalk {
     Step step{"filter chain"};
     const net::Address source =
         question_.source.has_value() ? *question_.source : *net::Address::Ip("127.0.0.1", 0);
-    const bool inspects = HasFilter(listener, kTlsInspector);
+    const bool inspects = HasFilter(listener, kTlsInspector, local_);
+    const std::vector<std::string> http1 = {"http/1.1"};
     net::ConnectionTraits traits{local_, source, source, {}, "raw_buffer", nullptr};
     if (inspects && question_.tls) {
       traits.server_name = question_.server_name;
       traits.transport_protocol = "tls";
       traits.application_protocols = &question_.application_protocols;
+    } else if (!question_.tls && HasFilter(listener, kHttpInspector, local_)) {
+      traits.application_protocols = &http1;
     } else if (question_.tls && listener.index != nullptr) {
       step.facts.push_back({"note", "without a tls_inspector the server name is not seen here"});
     }
@@ -144,11 +155,13 @@ class ConnectionWalk {
       std::vector<net::FilterChainIndex::Loser> losers;
       found = listener.index->Explain(traits, losers);
       for (const auto& loser : losers) {
-        step.AddLoser(ChainName(listener, loser.chain), std::string(NameOf(loser.condition)));
+        step.AddLoser([&] {
+          return Loser{ChainName(listener, loser.chain), std::string(NameOf(loser.condition))};
+        });
       }
     }
     if (found.has_value() && listener.default_filter_chain != nullptr) {
-      step.AddLoser(ChainName(listener, std::nullopt), "another one takes it");
+      step.losers.push_back({ChainName(listener, std::nullopt), "another one takes it"});
     }
     const FilterChain* chain = found.has_value() ? listener.filter_chains[*found].get()
                                                  : listener.default_filter_chain.get();
@@ -188,7 +201,9 @@ class ConnectionWalk {
     step.facts.push_back({"tcp proxy", proxy.stat_prefix});
     for (const tcp::WeightedCluster& other : proxy.clusters) {
       if (other.name == name) continue;
-      step.AddLoser(other.name, Concat("weight ", other.weight, " of ", proxy.total_weight));
+      step.AddLoser([&] {
+        return Loser{other.name, Concat("weight ", other.weight, " of ", proxy.total_weight)};
+      });
     }
     step.origin = {Origin::Type::kCluster, name, {}};
     answer_.steps.push_back(std::move(step));

@@ -48,9 +48,12 @@ struct Step {
   size_t more_losers = 0;  // that are not named
   Origin origin = {};
 
-  void AddLoser(std::string name, std::string reason) {
+  // `describe` makes the Loser; of those that are not named it is not asked, for there may be
+  // thousands.
+  template <class Describe>
+  void AddLoser(const Describe& describe) {
     if (losers.size() < kMaxLosers) {
-      losers.push_back({std::move(name), std::move(reason)});
+      losers.push_back(describe());
     } else {
       ++more_losers;
     }

@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "source/config/text.h"
-#include "source/http/proxy_error.h"
 #include "source/upstream/lb/usable_hosts.h"
 
 namespace remora::explain {
@@ -81,22 +81,15 @@ void AddHostFacts(const Host& host, Step& step) {
 void AddOtherHosts(const upstream::Cluster& cluster, const Host* chosen, Step& step) {
   const upstream::UsableHosts usable(cluster.hosts(),
                                      cluster.config().balancing.panic_threshold_percent);
+  const absl::flat_hash_set<const Host*> usable_set(usable.hosts.begin(), usable.hosts.end());
   for (const auto& host : cluster.hosts()) {
     if (host.get() == chosen) continue;
-    const bool takes_part =
-        std::find(usable.hosts.begin(), usable.hosts.end(), host.get()) != usable.hosts.end();
-    step.AddLoser(host->address_text(), takes_part
-                                            ? "another one was chosen"
-                                            : Concat("takes no part: ", NameOf(host->health())));
+    step.AddLoser([&] {
+      return Loser{host->address_text(), usable_set.contains(host.get())
+                                             ? "another one was chosen"
+                                             : Concat("takes no part: ", NameOf(host->health()))};
+    });
   }
-}
-
-void Refuse(http::ErrorKind kind, std::string text, Explanation& answer) {
-  const http::ErrorReply& reply = http::ReplyFor(kind);
-  http::ResponseFlags flags;
-  flags.Set(reply.flag);
-  answer.outcome = {false, reply.status, flags.ToString(), std::string(reply.details),
-                    std::move(text)};
 }
 
 void Forward(const ClusterRuntime& cluster, std::string_view host, Explanation& answer) {
@@ -114,12 +107,22 @@ void GoToDestination(ClusterRuntime& cluster, const HostQuestion& question, Step
   if (found.has_value()) step.chosen = found->ToString();
   answer.steps.push_back(std::move(step));
   if (!found.has_value()) {
-    return Refuse(http::ErrorKind::kNoHealthyHost, "nothing says where it wants to go", answer);
+    answer.outcome =
+        OutcomeOf(http::ErrorKind::kNoHealthyHost, "nothing says where it wants to go");
+    return;
   }
   Forward(cluster, found->ToString(), answer);
 }
 
 }  // namespace
+
+Outcome OutcomeOf(http::ErrorKind kind, std::string text, uint16_t status) {
+  const http::ErrorReply& reply = http::ReplyFor(kind);
+  http::ResponseFlags flags;
+  flags.Set(reply.flag);
+  return {false, status != 0 ? status : reply.status, flags.ToString(), std::string(reply.details),
+          std::move(text)};
+}
 
 void ExplainHost(ClusterRuntime& cluster, const HostQuestion& question, Explanation& answer) {
   Step& cluster_step = answer.steps.back();
@@ -158,10 +161,11 @@ void ExplainHost(ClusterRuntime& cluster, const HostQuestion& question, Explanat
   AddOtherHosts(cluster.cluster(), choice.host, step);
   if (choice.host == nullptr) {
     answer.steps.push_back(std::move(step));
-    return Refuse(http::ErrorKind::kNoHealthyHost,
-                  cluster.cluster().hosts().empty() ? "the cluster has no hosts"
-                                                    : "no host of the cluster may be used",
-                  answer);
+    answer.outcome =
+        OutcomeOf(http::ErrorKind::kNoHealthyHost, cluster.cluster().hosts().empty()
+                                                       ? "the cluster has no hosts"
+                                                       : "no host of the cluster may be used");
+    return;
   }
   step.chosen = choice.host->address_text();
   AddHostFacts(*choice.host, step);

@@ -8,6 +8,7 @@
 
 #include "source/explain/explanation.h"
 #include "source/http/message.h"
+#include "source/http/proxy_error.h"
 #include "source/net/address.h"
 #include "source/upstream/cluster_runtime.h"
 
@@ -20,6 +21,9 @@ struct HostQuestion {
   // Where the client wanted to go before it was redirected; null: not known.
   const net::Address* restored = nullptr;
 };
+
+// The answer that requests get after such a failure; `status`: another one than usual, if not 0.
+Outcome OutcomeOf(http::ErrorKind kind, std::string text, uint16_t status = 0);
 
 // Adds what stands in the way to the last step, and the step of the host; sets the outcome.
 void ExplainHost(upstream::ClusterRuntime& cluster, const HostQuestion& question,

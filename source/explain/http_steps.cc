@@ -4,15 +4,14 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-
 #include "source/config/text.h"
 #include "source/explain/host_steps.h"
+#include "source/http/ascii.h"
 #include "source/http/connection_manager/header_policy.h"
 #include "source/http/connection_manager/target_policy.h"
 #include "source/http/connection_manager/upgrade_policy.h"
 #include "source/http/filter/filter_chain.h"
 #include "source/http/http1/details.h"
-#include "source/http/proxy_error.h"
 #include "source/http/route/hash_policy.h"
 #include "source/http/route/retry_policy.h"
 #include "source/http/route/rewrite.h"
@@ -101,23 +100,18 @@ class RequestWalk {
     if (!FindTable()) return;
     Match();
     AddFilters();
-    if (match_.virtual_host == nullptr || match_.route == nullptr) {
-      Refuse(ErrorKind::kNoRoute, match_.virtual_host == nullptr
-                                      ? "no virtual host has a domain for it"
-                                      : "no route of the virtual host takes it");
-      return;
+    // As ServerStream: before any filter, with or without a route.
+    if (head_.framing == http::Framing::kTunnel &&
+        !connection_manager::AllowsUpgrade(config_, match_.route, head_)) {
+      return Answer(403, std::string(http1::detail::kUpgradeFailed), "the upgrade is not allowed");
     }
-    Act(*match_.route);
+    if (match_.route != nullptr) return Act(*match_.route);
+    answer_.outcome = OutcomeOf(ErrorKind::kNoRoute, match_.virtual_host == nullptr
+                                                         ? "no virtual host has a domain for it"
+                                                         : "no route of the virtual host takes it");
   }
 
  private:
-  void Refuse(ErrorKind kind, std::string text, uint16_t status = 0) {
-    const http::ErrorReply& reply = http::ReplyFor(kind);
-    http::ResponseFlags flags;
-    flags.Set(reply.flag);
-    answer_.outcome = {false, status != 0 ? status : reply.status, flags.ToString(),
-                       std::string(reply.details), std::move(text)};
-  }
   void Answer(uint16_t status, std::string details, std::string text) {
     answer_.outcome = {false, status, "-", std::move(details), std::move(text)};
   }
@@ -136,8 +130,7 @@ class RequestWalk {
     for (const auto& [name, value] : question_.headers) {
       const std::string lower_case = absl::AsciiStrToLower(name);
       if (lower_case == "upgrade") {
-        head_.upgrade = arena_.Copy(value);
-        head_.framing = http::Framing::kTunnel;
+        AskUpgrade(value);
       } else if (!head_.headers.Add(lower_case, value)) {
         step.facts.push_back({"header", Concat(name, " is not valid")});
         Answer(400, "http1.codec_error", "a header of the question is not valid");
@@ -145,6 +138,14 @@ class RequestWalk {
       }
     }
     return true;
+  }
+
+  // As ServerCodec, which goes by `connection`, too: who asks here means it.
+  void AskUpgrade(std::string_view protocol) {
+    if (head_.framing == http::Framing::kTunnel || http::EqualsWord(protocol, "h2c")) return;
+    if (config_.ignores_upgrade != nullptr && config_.ignores_upgrade(protocol)) return;
+    head_.upgrade = arena_.Copy(protocol);
+    head_.framing = http::Framing::kTunnel;
   }
 
   // As ServerStream::OnHead. True: it is answered before any route is looked for.
@@ -191,7 +192,7 @@ class RequestWalk {
                                       : "the table has not come from its source"});
     answer_.steps.push_back(std::move(step));
     AddFilters();
-    Refuse(ErrorKind::kNoRoute, "there is no route table for it");
+    answer_.outcome = OutcomeOf(ErrorKind::kNoRoute, "there is no route table for it");
     return false;
   }
 
@@ -211,7 +212,7 @@ class RequestWalk {
     if (config_.routes == nullptr) step.origin = {Origin::Type::kRoutes, table_->name(), {}};
     for (const route::VirtualHost* host : reasons.virtual_hosts) {
       if (host == match_.virtual_host) continue;
-      step.AddLoser(host->name(), "its domain is less specific");
+      step.AddLoser([&] { return Loser{host->name(), "its domain is less specific"}; });
     }
     if (match_.virtual_host != nullptr) {
       step.chosen = match_.virtual_host->name();
@@ -219,7 +220,7 @@ class RequestWalk {
           static_cast<size_t>(match_.virtual_host - table_->virtual_hosts().data());
     } else {
       for (const route::VirtualHost& host : table_->virtual_hosts()) {
-        step.AddLoser(host.name(), "none of its domains");
+        step.AddLoser([&] { return Loser{host.name(), "none of its domains"}; });
       }
       if (table_->host_finder() != nullptr) {
         step.facts.push_back({"note", "its source is asked for more when on_demand is a filter"});
@@ -236,8 +237,10 @@ class RequestWalk {
         step.chosen = NameOf(i, routes[i]);
         answer_.place.route = i;
       } else {
-        step.AddLoser(NameOf(i, routes[i]), reasons.requires_tls ? "require_tls comes first"
-                                                                 : Describe(reasons.routes[i]));
+        step.AddLoser([&] {
+          return Loser{NameOf(i, routes[i]), reasons.requires_tls ? "require_tls comes first"
+                                                                  : Describe(reasons.routes[i])};
+        });
       }
     }
     if (reasons.requires_tls) step.chosen = "require_tls: a redirect to https";
@@ -287,10 +290,6 @@ class RequestWalk {
       return Answer(static_cast<uint16_t>(direct->status), "direct_response",
                     "answered by the route");
     }
-    if (head_.framing == http::Framing::kTunnel &&
-        !connection_manager::AllowsUpgrade(config_, &route, head_)) {
-      return Answer(403, std::string(http1::detail::kUpgradeFailed), "the upgrade is not allowed");
-    }
     AddForwardFacts(route, step);
     ChooseCluster(route);
   }
@@ -333,7 +332,7 @@ class RequestWalk {
       const std::string weight = Concat("weight ", choice.weight_end - begin, " of ", total);
       begin = choice.weight_end;
       if (&choice != match_.cluster) {
-        step.AddLoser(std::string(choice.NameFor(head_)), weight);
+        step.AddLoser([&] { return Loser{std::string(choice.NameFor(head_)), weight}; });
       } else if (count > 1) {
         step.facts.push_back({"weighted", weight});
         answer_.place.weighted_cluster = i;
@@ -350,8 +349,9 @@ class RequestWalk {
     if (cluster == nullptr) step.facts.push_back({"note", "there is no cluster of that name"});
     answer_.steps.push_back(std::move(step));
     if (cluster == nullptr) {
-      return Refuse(ErrorKind::kNoCluster, "there is no such cluster",
-                    route.forward()->cluster_not_found_status);
+      answer_.outcome = OutcomeOf(ErrorKind::kNoCluster, "there is no such cluster",
+                                  route.forward()->cluster_not_found_status);
+      return;
     }
     AskForHost(route, *cluster);
   }

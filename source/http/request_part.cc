@@ -61,6 +61,10 @@ bool IsValidPart(RequestPart part, std::string_view value) {
 
 bool SetPart(RequestHead& head, RequestPart part, std::string_view value) {
   if (!IsValidPart(part, value)) return false;
+  if (part == RequestPart::kPath && value == "*" && head.method_id != Method::kOptions)
+    return false;
+  // Its bytes are a tunnel's, and would be taken for requests.
+  if (part == RequestPart::kMethod && head.framing == Framing::kTunnel) return false;
   std::string_view& place = PlaceOf(head, part);
   place = head.arena().Copy(value);
   if (part == RequestPart::kMethod) head.method_id = ParseMethod(place);

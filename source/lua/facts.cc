@@ -14,8 +14,14 @@ int TreeGet(lua_State* lua) {
 }
 
 // pairs() of a copy.
+// The library's, whatever a script calls so.
+int Next(lua_State* lua) {
+  lua_settop(lua, 2);
+  return lua_next(lua, 1) != 0 ? 2 : 0;
+}
+
 int PairsOf(lua_State* lua, Items items) {
-  lua_getglobal(lua, "next");
+  lua_pushcfunction(lua, &Next);
   if (PushItems(lua, items) == 0) lua_newtable(lua);
   return 2;
 }
@@ -58,6 +64,7 @@ constexpr size_t kMaxItems = 10'000;
 struct Writer {
   Item* items;  // null: they are counted
   size_t count;
+  size_t capacity;
 };
 
 void WriteItem(lua_State* lua, Writer& writer, std::string_view name, int depth);
@@ -112,7 +119,7 @@ void WriteTable(lua_State* lua, Writer& writer, size_t place, std::string_view n
 
 // The value on top of the stack.
 void WriteItem(lua_State* lua, Writer& writer, std::string_view name, int depth) {
-  if (writer.count == kMaxItems) luaL_error(lua, "too many values for dynamicMetadata");
+  if (writer.count == writer.capacity) luaL_error(lua, "too many values for dynamicMetadata");
   const size_t place = writer.count++;
   Item item{.name = name};
   switch (lua_type(lua, -1)) {
@@ -143,12 +150,12 @@ int DynamicSet(lua_State* lua) {
   const std::string_view name_space = CheckText(lua, 2);
   const std::string_view key = CheckText(lua, 3);
   lua_settop(lua, 4);
-  Writer writer{nullptr, 0};
+  Writer writer{nullptr, 0, kMaxItems};
   WriteItem(lua, writer, {}, 0);
   auto* const items = static_cast<Item*>(lua_newuserdata(lua, writer.count * sizeof(Item)));
   for (size_t i = 0; i < writer.count; ++i) items[i] = Item();
   lua_pushvalue(lua, 4);
-  writer = {items, 0};
+  writer = {items, 0, writer.count};
   // The same values again: their texts are held by the table.
   WriteItem(lua, writer, {}, 0);
   RaiseIf(lua, self.stream().SetMetadata(name_space, key, {items, writer.count}));

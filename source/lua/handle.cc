@@ -97,10 +97,12 @@ void AddFields(lua_State* lua, int index, Stream& stream) {
     if (lua_istable(lua, value)) {
       lua_pushnil(lua);
       while (lua_next(lua, value) != 0) {
+        State::Of(lua).Charge(lua, 1);
         stream.AddField(name, CheckText(lua, -1));
         lua_pop(lua, 1);
       }
     } else {
+      State::Of(lua).Charge(lua, 1);
       stream.AddField(name, CheckText(lua, value));
     }
     lua_settop(lua, value - 1);

@@ -45,16 +45,21 @@ void AddFirstTypes(lua_State* lua) {
 void AddType(lua_State* lua, Kind kind, const luaL_Reg* methods) {
   lua_pushlightuserdata(lua, &types_key);
   lua_rawget(lua, LUA_REGISTRYINDEX);
+  // Scripts get at the methods, and so not at the metatable: a __gc there would run without limits.
+  lua_newtable(lua);
   lua_newtable(lua);
   luaL_register(lua, nullptr, methods);
   lua_pushvalue(lua, -1);
-  lua_setfield(lua, -2, "__index");
-  // Scripts do not get at it.
+  lua_setfield(lua, -3, "__index");
+  lua_getfield(lua, -1, "__pairs");
+  lua_setfield(lua, -3, "__pairs");
+  lua_pushnil(lua);
+  lua_setfield(lua, -2, "__pairs");
   lua_pushboolean(lua, 0);
-  lua_setfield(lua, -2, "__metatable");
-  lua_pushvalue(lua, -1);
-  lua_rawseti(lua, -3, static_cast<int>(kind) + 1);
-  lua_remove(lua, -2);
+  lua_setfield(lua, -3, "__metatable");
+  lua_insert(lua, -3);  // methods, types, metatable
+  lua_rawseti(lua, -2, static_cast<int>(kind) + 1);
+  lua_pop(lua, 1);
 }
 
 int NotAvailable(lua_State* lua) {

@@ -15,8 +15,8 @@ namespace {
 constexpr int kMaxCaptures = 32;
 constexpr int kMaxDepth = 200;
 // Steps of a match that cost as much as one of Lua; they are charged so many at a time.
-constexpr uint32_t kStepsOfOne = 8;
-constexpr uint32_t kBatch = 128;
+constexpr size_t kStepsOfOne = 8;
+constexpr size_t kBatch = 128;
 
 struct Capture {
   static constexpr ptrdiff_t kOpen = -1;
@@ -36,14 +36,24 @@ struct Matcher {
   const char* text;
   const char* text_end;
   const char* pattern_end;
-  uint32_t steps = 0;
+  size_t steps = 0;  // that are not charged yet
   int depth = 0;
   int level = 0;
   Capture captures[kMaxCaptures];
 };
 
-void Step(Matcher& m) {
-  if (++m.steps % kBatch == 0) State::Of(m.lua).Charge(m.lua, kBatch / kStepsOfOne);
+void Step(Matcher& m, size_t cost = 1) {
+  m.steps += cost;
+  if (m.steps < kBatch) return;
+  const size_t due = m.steps / kStepsOfOne;
+  m.steps = 0;
+  State::Of(m.lua).Charge(m.lua, due);
+}
+
+// Of so many bytes that are looked at in a row.
+size_t CostOf(ptrdiff_t bytes) {
+  constexpr ptrdiff_t kBytesOfStep = 16;
+  return static_cast<size_t>(1 + bytes / kBytesOfStep);
 }
 
 const char* Match(Matcher& m, const char* s, const char* p);
@@ -51,13 +61,13 @@ const char* Match(Matcher& m, const char* s, const char* p);
 // --- single characters
 
 // Behind the class that begins at `p`.
-const char* ClassEnd(const Matcher& m, const char* p) {
+const char* ClassEnd(Matcher& m, const char* p) {
   if (*p == '%') {
     if (p + 1 == m.pattern_end) luaL_error(m.lua, "malformed pattern (ends with '%%')");
     return p + 2;
   }
   if (*p != '[') return p + 1;
-  ++p;
+  const char* const begin = p++;
   if (p < m.pattern_end && *p == '^') ++p;
   do {  // a ']' that comes first is a member
     if (p == m.pattern_end) luaL_error(m.lua, "malformed pattern (missing ']')");
@@ -65,6 +75,8 @@ const char* ClassEnd(const Matcher& m, const char* p) {
     ++p;
     if (escapes && p < m.pattern_end) ++p;
   } while (p == m.pattern_end || *p != ']');
+  // For who looks the character up in the set, too.
+  Step(m, 2 * CostOf(p - begin));
   return p + 1;
 }
 
@@ -149,7 +161,7 @@ bool IsOne(const Matcher& m, const char* s, const char* p, const char* end) {
 const char* MatchMost(Matcher& m, const char* s, const char* p, const char* end) {
   ptrdiff_t count = 0;
   while (IsOne(m, s + count, p, end)) {
-    Step(m);
+    Step(m, CostOf(end - p));
     ++count;
   }
   for (; count >= 0; --count) {
@@ -163,6 +175,7 @@ const char* MatchLeast(Matcher& m, const char* s, const char* p, const char* end
   for (;;) {
     const char* const rest = Match(m, s, end + 1);
     if (rest != nullptr) return rest;
+    Step(m, CostOf(end - p));
     if (!IsOne(m, s, p, end)) return nullptr;
     ++s;
   }
@@ -193,12 +206,10 @@ const char* MatchCaptured(Matcher& m, const char* s, char digit) {
     luaL_error(m.lua, "invalid capture index");
   }
   const Capture& capture = m.captures[index];
-  if (m.text_end - s < capture.size ||
-      std::memcmp(s, capture.at, static_cast<size_t>(capture.size)) != 0) {
-    return nullptr;
-  }
-  m.steps += static_cast<uint32_t>(capture.size / kBatch);
-  return s + capture.size;
+  Step(m, CostOf(capture.size));
+  const bool same = m.text_end - s >= capture.size &&
+                    std::memcmp(s, capture.at, static_cast<size_t>(capture.size)) == 0;
+  return same ? s + capture.size : nullptr;
 }
 
 // %bxy; `p` is at the x.

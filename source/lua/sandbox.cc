@@ -59,7 +59,7 @@ void Charge(lua_State* lua, const char* name) {
   lua_setfield(lua, -2, name);
 }
 
-// As Lua 5.2: Debian's LuaJIT goes by 5.1, Envoy's has __pairs.
+// As Lua 5.2: Debian's LuaJIT goes by 5.1, Envoy's has __pairs. Upvalue: next().
 int Pairs(lua_State* lua) {
   luaL_checkany(lua, 1);
   if (luaL_getmetafield(lua, 1, "__pairs") != 0) {
@@ -68,7 +68,7 @@ int Pairs(lua_State* lua) {
     return 3;
   }
   luaL_checktype(lua, 1, LUA_TTABLE);
-  lua_getglobal(lua, "next");
+  lua_pushvalue(lua, lua_upvalueindex(1));
   lua_pushvalue(lua, 1);
   lua_pushnil(lua);
   return 3;
@@ -129,6 +129,13 @@ function coroutine.wrap(f)
 end
 )";
 
+// Without a function texts would be compared in C, as long as they are, where no hook is called.
+constexpr char kSort[] = R"(
+local sort = table.sort
+local function less(a, b) return a < b end
+function table.sort(list, f) return sort(list, f or less) end
+)";
+
 int ChargeProtectedCall(lua_State* lua) {
   constexpr uint64_t kSteps = 10;
   State::Of(lua).Charge(lua, kSteps);
@@ -151,7 +158,8 @@ void OpenGlobals(lua_State* lua) {
   Refuse(lua, "module", "module");
   Charge(lua, "tonumber");
   Charge(lua, "unpack");
-  lua_pushcfunction(lua, &Pairs);
+  lua_getfield(lua, -1, "next");
+  lua_pushcclosure(lua, &Pairs, 1);
   lua_setfield(lua, -2, "pairs");
   lua_pushcfunction(lua, &Load);
   lua_setfield(lua, -2, "loadstring");
@@ -184,6 +192,8 @@ void OpenLibraries(lua_State* lua) {
   for (const char* name : {"concat", "foreach", "foreachi", "insert", "maxn", "remove", "sort"}) {
     Charge(lua, name);
   }
+  luaL_loadbuffer(lua, kSort, sizeof(kSort) - 1, "=sort");
+  lua_call(lua, 0, 0);
   // Of os what only looks, at the clock and at the environment.
   OpenLibrary(lua, LUA_OSLIBNAME, &luaopen_os);
   lua_getglobal(lua, LUA_OSLIBNAME);

@@ -58,8 +58,8 @@ Wait ScriptRun::Step(Push push) {
   const int status = state_.Call(&Resume, this, limits_, this);
   if (status != 0) {
     // Before the script ran: there was no memory for what it is given.
-    const char* const why = lua_tostring(state_.main(), -1);
-    Fail(why != nullptr ? why : "");
+    lua_State* const main = state_.main();
+    Fail(lua_type(main, -1) == LUA_TSTRING ? lua_tostring(main, -1) : "");
     lua_settop(state_.main(), 0);
   } else if (resumed_ == LUA_YIELD) {
     lua_settop(coroutine_, 0);
@@ -96,6 +96,7 @@ int ScriptRun::Resume(lua_State* lua) {
   const int before = lua_gettop(lua);
   const int count = run.PushArguments();
   lua_xmove(lua, run.coroutine_, lua_gettop(lua) - before);
+  run.state_.EndRoom();
   run.resumed_ = lua_resume(run.coroutine_, count);
   return 0;
 }

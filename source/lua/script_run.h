@@ -81,7 +81,7 @@ class ScriptRun final : public Run {
   bool iterating_[3] = {false, false, false};
 };
 
-// --- what is on the stack of a script (bindings.cc). They may raise.
+// --- what is on the stack of a script (handle.cc, fields.cc). They may raise.
 
 void PushHandle(lua_State* lua, const ScriptRun& run);
 void PushBody(lua_State* lua, const ScriptRun& run);

@@ -91,8 +91,8 @@ bool State::Load(std::string_view name, std::string_view text, const Limits& lim
   lua_sethook(main_, &OnHook, LUA_MASKCOUNT, kHookSteps);
   if (status == 0) status = Call(&LoadText, &loading, limits, nullptr);
   if (status == 0) return true;
-  const char* const why = lua_tostring(main_, -1);
-  error = why != nullptr ? why : "an error that is no text";
+  // Nothing is converted here, where no error would be caught.
+  error = lua_type(main_, -1) == LUA_TSTRING ? lua_tostring(main_, -1) : "an error that is no text";
   return false;
 }
 
@@ -156,14 +156,10 @@ void State::Charge(lua_State* lua, uint64_t steps) {
 }
 
 int State::Call(lua_CFunction function, void* argument, const Limits& limits, ScriptRun* run) {
-  if (lacked_memory_) {
-    // Collecting may need some, too.
-    memory_limit_ = UINT64_MAX;
-    lua_cpcall(main_, &CollectGarbage, nullptr);
-  }
+  if (lacked_memory_) lua_cpcall(main_, &CollectGarbage, nullptr);
   const char here = 0;
   stack_begin_ = reinterpret_cast<uintptr_t>(&here);
-  memory_limit_ = limits.memory;
+  memory_limit_ = limits.memory + kRoom;
   to_allocate_ = limits.memory * kAllocatedFactor;
   steps_left_ = limits.steps;
   wall_begin_ = 0;
@@ -172,7 +168,8 @@ int State::Call(lua_CFunction function, void* argument, const Limits& limits, Sc
   const int status = lua_cpcall(main_, function, argument);
   running_ = nullptr;
   if (limited_) lua_sethook(main_, &OnHook, LUA_MASKCOUNT, kHookSteps);
-  to_allocate_ = UINT64_MAX;
+  // What is left to do between two runs must not fail: nobody would catch it.
+  to_allocate_ = memory_limit_ = UINT64_MAX;
   limited_ = limited_ || lacked_memory_;
   return status;
 }

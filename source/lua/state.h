@@ -49,6 +49,8 @@ class State final : public Script {
   ScriptRun* running() const { return running_; }
   bool limited() const { return limited_; }
   uint64_t NextSerial() { return ++last_serial_; }
+  // What a run is given has been made: from now on it is the script that allocates.
+  void EndRoom() { memory_limit_ -= kRoom; }
   // Raises an error when there are not as many steps left, or no time, or no stack of C.
   void Charge(lua_State* lua, uint64_t steps);
 
@@ -62,6 +64,8 @@ class State final : public Script {
 
  private:
   static constexpr size_t kKeptCoroutines = 64;
+  // For a coroutine and handles, also where what scripts keep has reached the limit.
+  static constexpr uint64_t kRoom = 16 << 10;
 
   struct Coroutine {
     lua_State* lua;
@@ -93,7 +97,7 @@ class State final : public Script {
 void OpenLibraries(lua_State* lua);
 // string.find and its like, with steps that count (pattern.cc). `string` is on top of the stack.
 void OpenPatterns(lua_State* lua);
-// The types of handles (bindings.cc). May raise.
+// The types of handles (handle.cc, fields.cc, facts.cc). May raise.
 void OpenBindings(lua_State* lua);
 
 }  // namespace remora::lua

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "source/stats/handles.h"
@@ -29,7 +30,11 @@ class ClusterCounters {
   const std::string prefix_;
   // Handles belong to clusters: they are forgotten when those change.
   uint64_t generation_ = 0;
-  absl::flat_hash_map<std::string, stats::Counter> counters_;  // by "<cluster>.<name>"
+  struct Named {
+    std::string name;
+    stats::Counter counter;
+  };
+  absl::flat_hash_map<std::string, std::vector<Named>> counters_;  // by cluster
 };
 
 }  // namespace remora::upstream

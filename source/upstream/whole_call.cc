@@ -42,7 +42,10 @@ void WholeCall::OnHead(http::ResponseHead& head) {
 
 void WholeCall::OnData(buffer::Buffer& data) {
   if (result_.body.size() + data.length() > max_body_) return Finish(Outcome::kTooLarge);
-  result_.body += data.ToString();
+  const size_t at = result_.body.size();
+  const size_t size = data.length();
+  result_.body.resize(at + size);
+  data.CopyOut(0, size, result_.body.data() + at);
   data.Clear();
 }
 

@@ -2,9 +2,7 @@
 
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/service/status/v3/csds.pb.h"
-#include "google/protobuf/util/json_util.h"
 #include "google/protobuf/util/time_util.h"
-#include "source/base/log.h"
 #include "source/config/redact.h"
 #include "source/event/clock.h"
 
@@ -53,18 +51,6 @@ void Set(const ResourceStatus& resource, bool with_contents, ClientConfig::Gener
   error.set_version_info(resource.refusal->version);
 }
 
-std::string ToJson(const ClientStatusResponse& response) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  options.preserve_proto_field_names = true;
-  std::string text;
-  const auto status = google::protobuf::util::MessageToJsonString(response, &text, options);
-  if (status.ok()) return text;
-  // What was taken was read with the types that it holds: it can be printed with them.
-  REMORA_LOG(kAdmin, kError, "the client status cannot be printed: ", status.ToString());
-  return "{}\n";
-}
-
 }  // namespace
 
 std::string ClientStatus(std::string_view node, const std::vector<ResourceStatus>& resources,
@@ -77,7 +63,7 @@ std::string ClientStatus(std::string_view node, const std::vector<ResourceStatus
     Set(resource, !query.without_contents, *client.add_generic_xds_configs());
   }
   config::Redact(response);
-  return query.binary ? response.SerializeAsString() : ToJson(response);
+  return query.binary ? response.SerializeAsString() : config::ToJson(response);
 }
 
 }  // namespace remora::xds

@@ -39,7 +39,7 @@ Explanation Full() {
   Explanation explanation;
   explain::Step step{"route", "routes[1] prefix /a"};
   step.facts.push_back({"timeout", "15000 ms"});
-  step.AddLoser("routes[0] path /b", "the path");
+  step.losers.push_back({"routes[0] path /b", "the path"});
   step.origin = {Origin::Type::kRoutes, "table", "a source, version \"7\""};
   explanation.steps = {{"listener", "in"}, step};
   explanation.filters = {{"fault", "type.googleapis.com/f", true, config::RouteLevel::kRoute,
@@ -191,7 +191,13 @@ TEST_CASE("/explain: the answer as JSON") {
 
 TEST_CASE("/explain: a step names no more than a hundred that lost") {
   explain::Step step{"route"};
-  for (int i = 0; i < 103; ++i) step.AddLoser("r", "path");
+  int described = 0;
+  const auto describe = [&described] {
+    ++described;
+    return explain::Loser{"r", "path"};
+  };
+  for (int i = 0; i < 103; ++i) step.AddLoser(describe);
+  CHECK(described == 100);
   CHECK(step.losers.size() == 100);
   CHECK(step.more_losers == 3);
 }

@@ -104,6 +104,52 @@ TEST_CASE("explain: weights by chance, hosts out of use, open breakers") {
            "  response flags: UH\n  response code details: no_healthy_upstream\n");
 }
 
+TEST_CASE("explain: an upgrade is allowed or not before there is a route") {
+  Harness h;
+  h.Upstream("up");
+  h.Forward("/ws", "up").upgrades = {{"websocket"}};
+  h.Route("/plain", "up");
+  h.Start();
+  const auto outcome = [&h](const std::string& path) {
+    return h.Admin("/explain?path=" + path + "&header=upgrade:websocket").body;
+  };
+  CheckHas(outcome("/ws"), "outcome: forwarded to ");
+  for (const char* path : {"/plain", "/nowhere"}) {
+    CheckHas(outcome(path), "outcome: the upgrade is not allowed\n  status: 403\n");
+    CHECK(h.Connect().Get(path, {{"connection", "upgrade"}, {"upgrade", "websocket"}}).status ==
+          403);
+  }
+  // No codec takes this one for an upgrade.
+  CheckHas(h.Admin("/explain?path=/plain&header=upgrade:h2c").body, "outcome: forwarded to ");
+}
+
+TEST_CASE("explain: listener filters count where they look at the connection") {
+  Harness h;
+  const std::string off = ", filter_disabled: {any_match: true}}";
+  std::string inspector = ListenerFilter("tls_inspector", "TlsInspector");
+  inspector.replace(inspector.size() - 1, 1, off);
+  const auto listener = [](const std::string& name, const std::string& filters,
+                           const std::string& match) {
+    return "{name: " + name +
+           ", address: {socket_address: {address: 127.0.0.1, port_value: 0}}, listener_filters: [" +
+           filters + "], filter_chains: [{filter_chain_match: " + match + ", filters: [" +
+           Says("a") + "]}]}";
+  };
+  const auto listeners =
+      ListenersOf("static_resources: {listeners: [" +
+                  listener("main", inspector, "{server_names: [a.example]}") + ", " +
+                  listener("http", ListenerFilter("http_inspector", "HttpInspector"),
+                           "{application_protocols: [\"http/1.1\"]}") +
+                  "]}");
+  for (const auto& parsed : listeners) h.Listener(parsed->name) = *parsed;
+  h.DirectResponse("/", 200, "never");
+  h.Start();
+  const std::string disabled = h.Admin("/explain?listener=main&sni=a.example").body;
+  CheckHas(disabled, "  note: without a tls_inspector the server name is not seen here\n");
+  CheckHas(disabled, "filter chain: none\n");
+  CheckHas(h.Admin("/explain?listener=http").body, "filter chain: filter_chains[0]\n");
+}
+
 TEST_CASE("explain: a TCP proxy") {
   Harness h;
   h.Upstream("up");

@@ -5,24 +5,17 @@
 
 #include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb.h"
 #include "source/extensions/http_filters/ext_authz/ext_authz.h"
-#include "test/fakes/extension_world.h"
 #include "test/harness/harness.h"
+#include "test/integration/served_filter.h"
 
 namespace remora::harness {
 namespace {
 
 using extensions::ExtAuthz;
-using fakes::ProtoFromText;
 
 std::string Service(const std::string& more = "", const std::string& timeout = "seconds: 20") {
   return "http_service { server_uri { uri: 'http://authz.example/' cluster: 'authz' timeout { " +
          timeout + " } } " + more + " } ";
-}
-
-config::Registry Registry() {
-  config::Registry registry;
-  registry.AddHttpFilter<ExtAuthz>();
-  return registry;
 }
 
 // A proxy in front of "up", which says hello, with a service in the hands of the test.
@@ -32,10 +25,7 @@ struct Setup {
     route = &h.Route("/", "up");
     service = h.Upstream("authz");
     if (!by_hand) service->Respond(200, "");
-    std::string errors;
-    h.Filter(
-        fakes::ParseFilter(Registry(), "authz", ProtoFromText<ExtAuthz::Proto>(config), errors));
-    REQUIRE(errors.empty());
+    AddFilter<ExtAuthz>(h, "authz", config);
   }
   void CheckFailed(int status = 403) {
     Client client = h.Connect();
@@ -122,13 +112,7 @@ TEST_CASE("ext_authz over HTTP: the service sees the body, and the upstream too"
 TEST_CASE("ext_authz over HTTP: a service of the route, or none") {
   Setup s;
   auto other = s.h.Upstream("other").Respond(403, "no");
-  const auto override = [](const std::string& text) {
-    std::string errors;
-    auto parsed = fakes::ParseOverride(Registry(), "authz",
-                                       ProtoFromText<ExtAuthz::RouteProto>(text), errors);
-    REQUIRE(errors.empty());
-    return parsed;
-  };
+  const auto override = [](const std::string& text) { return OverrideOf<ExtAuthz>("authz", text); };
   auto& free = s.h.Route("/free", "up");
   free.overrides = {override("disabled: true")};
   auto& elsewhere = s.h.Route("/elsewhere", "up");
@@ -150,12 +134,7 @@ TEST_CASE("ext_authz over HTTP: a changed request finds another route") {
                   "} }") +
           "clear_route_cache: true");
   s.service->Respond(200, "", {{"x-to", "b"}});
-  auto b = s.h.Upstream("b").Respond(200, "b");
-  route::RouteConfig& to_b = s.h.Route("/", "b");
-  route::HeaderMatch match;
-  match.name = "x-to";
-  to_b.headers.push_back(match);
-  std::swap(*s.route, to_b);
+  const auto b = AddRouteToB(s.h, *s.route);
   s.h.Start();
   CHECK(s.h.Connect().Get("/").body == "b");
 }

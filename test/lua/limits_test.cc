@@ -22,6 +22,7 @@ bool Ends(const std::string& body, const std::string& how, const Limits& limits 
   FakeStream next;
   const RunPtr run = script->Begin(Function::kOnResponse, limits, next);
   run->OnHead(false);
+  INFO(next.failure);
   CHECK(next.log == "well\n");
   CHECK(next.failure.empty());
   INFO(stream.failure);
@@ -109,6 +110,44 @@ TEST_CASE("lua limits: functions that work for long") {
   Ends(
       "local a, b = ('x'):rep(3e6) .. 'a', ('x'):rep(3e6) .. 'b' while true do local x = a < b end",
       "limit of");
+}
+
+TEST_CASE("lua limits: no finalizers, which would run without limits") {
+  // A metatable in the hands of a script would take a __gc.
+  Ends(
+      "assert(h.__index == nil and h:headers().__index == nil and getmetatable(h) == false) "
+      "assert(h.__gc == nil and h.__metatable == nil) "
+      "h:headers().__index.__gc = function() while true do end end",
+      "attempt to index field '__index' (a nil value)");
+  Ends(
+      "setmetatable({}, {__gc = function() while true do end end}) "
+      "for i = 1, 1e4 do local t = {} end error('well')",
+      "well");
+}
+
+TEST_CASE("lua limits: what compares long texts is charged, or looked at between two of them") {
+  const Limits patient{.steps = 1'000'000'000};
+  CHECK(
+      Ends("local s = ('x'):rep(4 * 2^20) local t = {} for i = 1, 400 do t[i] = s end "
+           "for i = 1, 1000 do table.sort(t) end",
+           kSteps, patient));
+  CHECK(
+      Ends("local p = '[' .. ('b'):rep(4e6) .. ']' local s = ('a'):rep(1e4) "
+           "for i = 1, 1000 do s:find(p) end",
+           kSteps));
+  CHECK(Ends("local s = ('a'):rep(1e6) for i = 1, 1e9 do (s .. s):find('^(a*)%1$') end", kSteps));
+  // As it was.
+  Ends(
+      "local t = {3, 1, 2} table.sort(t) local u = {'a', 'b'} "
+      "table.sort(u, function(a, b) return a > b end) error(table.concat(t) .. u[1])",
+      "123b");
+}
+
+TEST_CASE("lua limits: a script's own next() changes no pairs()") {
+  Ends(
+      "next = function() error('mine') end local n = 0 "
+      "for _ in pairs({a = 1}) do n = n + 1 end error('seen ' .. n)",
+      "seen 1");
 }
 
 TEST_CASE("lua limits: what reaches outside is not there") {

@@ -225,11 +225,12 @@ void FilterChain::ResumeResponse(PauseReason reason) {
 
 // --- what hooks ask for ---
 
-void FilterChain::SendLocalReply(LocalReply reply) {
-  if (phase_ != Phase::kOpen || response_->end_delivered()) return;
+bool FilterChain::SendLocalReply(LocalReply reply) {
+  if (phase_ != Phase::kOpen || response_->end_delivered()) return false;
   reply_ = env_.arena.New<LocalReply>(std::move(reply));
   phase_ = Phase::kInterrupted;
   LeaveForTurnEnd();
+  return true;
 }
 
 void FilterChain::ResetFromFilter() {
@@ -347,7 +348,9 @@ void FilterContext::ResumeResponse() {
   if (index_ + 1 < chain_.count_) chain_.response_->AskRelease(chain_.ResponsePosition(index_));
   chain_.LeaveForTurnEnd();
 }
-void FilterContext::SendLocalReply(LocalReply reply) { chain_.SendLocalReply(std::move(reply)); }
+bool FilterContext::SendLocalReply(LocalReply reply) {
+  return chain_.SendLocalReply(std::move(reply));
+}
 void FilterContext::AddRequestData(buffer::Buffer& data) {
   chain_.request_->Add(index_, data);
   chain_.LeaveForTurnEnd();

@@ -71,8 +71,8 @@ class FilterChain final : public RequestSink {
   // The request will not be completed (the client went): nothing more reaches the filters.
   void OnReset(const ProxyError& error) override;
 
-  // For owners too: timeouts, refused requests.
-  void SendLocalReply(LocalReply reply);
+  // For owners too: timeouts, refused requests. False: it is ignored.
+  bool SendLocalReply(LocalReply reply);
   // The downstream wants less, or goes on.
   void PauseResponse(PauseReason reason);
   void ResumeResponse(PauseReason reason);

@@ -33,8 +33,9 @@ class FilterContext {
   // the running hook answers with.
   void ResumeRequest();
   void ResumeResponse();
-  // Answers in the place of the upstream; see local_reply.h. Further ones of a stream are ignored.
-  void SendLocalReply(LocalReply reply);
+  // Answers in the place of the upstream; see local_reply.h. False: it is ignored, because another
+  // answer is on its way already; who keeps something then has to let it go.
+  bool SendLocalReply(LocalReply reply);
   // Puts data into the message behind this filter: right after the event of the running hook
   // (before the end in OnRequestEnd/OnResponseEnd), or behind the head or data that this filter
   // keeps. From outside a hook: between the events that the filter has seen and those to come; an

@@ -113,7 +113,7 @@ struct RateLimit {
   static constexpr double kMaxHits = 1e9;
 
   uint32_t stage = 0;
-  std::string disable_key;
+  std::string enabled_key;  // runtime value, the share of requests that it is for; empty: all
   std::vector<Action> actions;
   // Of a descriptor; at most one of the two.
   std::optional<uint64_t> hits;

@@ -7,10 +7,10 @@
 #include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb.h"
 #include "envoy/service/auth/v3/external_auth.pb.h"
 #include "source/extensions/http_filters/ext_authz/ext_authz.h"
-#include "test/fakes/extension_world.h"
 #include "test/grpc/real_server.h"
 #include "test/harness/frame_wire.h"
 #include "test/harness/harness.h"
+#include "test/integration/served_filter.h"
 
 namespace remora::harness {
 namespace {
@@ -24,27 +24,13 @@ using fakes::RealServer;
 const std::string kService =
     "grpc_service { envoy_grpc { cluster_name: 'authz' } timeout { seconds: 20 } } ";
 
-config::Registry Registry() {
-  config::Registry registry;
-  registry.AddHttpFilter<ExtAuthz>();
-  return registry;
-}
-
-void AddFilter(Harness& h, const net::Address& service, const std::string& config = kService) {
-  upstream::ClusterConfig& cluster = h.Cluster("authz");
-  cluster.protocol = upstream::Protocol::kHttp2;
-  cluster.hosts.emplace_back().address = service;
-  std::string errors;
-  h.Filter(fakes::ParseFilter(Registry(), "authz", ProtoFromText<ExtAuthz::Proto>(config), errors));
-  REQUIRE(errors.empty());
+void AddAuthz(Harness& h, const net::Address& service, const std::string& config = kService) {
+  AddGrpcService(h, "authz", service);
+  AddFilter<ExtAuthz>(h, "authz", config);
 }
 
 route::FilterOverride Override(const std::string& text) {
-  std::string errors;
-  auto override =
-      fakes::ParseOverride(Registry(), "authz", ProtoFromText<ExtAuthz::RouteProto>(text), errors);
-  REQUIRE(errors.empty());
-  return override;
+  return OverrideOf<ExtAuthz>("authz", text);
 }
 
 void AnswerText(RealServer& service, const std::string& text) {
@@ -64,7 +50,7 @@ struct Setup {
     AnswerText(service, answer);
     up = h.Upstream("up").Respond(200, "hello", {{"x-from", "up"}});
     route = &h.Route("/", "up");
-    AddFilter(h, service.address(), config);
+    AddAuthz(h, service.address(), config);
   }
   RealServer service;
   Harness h;
@@ -186,12 +172,7 @@ TEST_CASE("ext_authz: what routes say") {
 TEST_CASE("ext_authz: a changed request finds another route") {
   Setup s("ok_response { headers { header { key: 'x-to' value: 'b' } append { value: false } } }",
           kService + "clear_route_cache: true");
-  auto b = s.h.Upstream("b").Respond(200, "b");
-  route::RouteConfig& to_b = s.h.Route("/", "b");
-  route::HeaderMatch match;
-  match.name = "x-to";
-  to_b.headers.push_back(match);
-  std::swap(*s.route, to_b);
+  const auto b = AddRouteToB(s.h, *s.route);
   s.h.Start();
   CHECK(s.h.Connect().Get("/").body == "b");
 }
@@ -230,7 +211,7 @@ struct Failing {
   explicit Failing(const net::Address& service, const std::string& config = kService) {
     up = h.Upstream("up").Respond(200, "hello");
     h.Route("/", "up");
-    AddFilter(h, service, config);
+    AddAuthz(h, service, config);
     h.Start();
   }
   void CheckRefused(int status = 403) {

@@ -7,10 +7,10 @@
 #include "envoy/extensions/filters/http/ratelimit/v3/rate_limit.pb.h"
 #include "envoy/service/ratelimit/v3/rls.pb.h"
 #include "source/extensions/http_filters/ratelimit/ratelimit.h"
-#include "test/fakes/extension_world.h"
 #include "test/grpc/real_server.h"
 #include "test/harness/frame_wire.h"
 #include "test/harness/harness.h"
+#include "test/integration/served_filter.h"
 
 namespace remora::harness {
 namespace {
@@ -30,23 +30,13 @@ const std::string kDone =
     "rate_limits { apply_on_stream_done: true hits_addend { format: '%BYTES_SENT%' } actions { "
     "generic_key { descriptor_value: 'done' } } } ";
 
-config::Registry Registry() {
-  config::Registry registry;
-  registry.AddHttpFilter<RateLimit>();
-  return registry;
-}
-
 // A proxy in front of "up", which says hello, with a service that may be anything.
 struct Setup {
   Setup(const net::Address& service, const std::string& config) {
     up = h.Upstream("up").Respond(200, "hello");
     h.Route("/", "up");
-    upstream::ClusterConfig& cluster = h.Cluster("limits");
-    cluster.protocol = upstream::Protocol::kHttp2;
-    cluster.hosts.emplace_back().address = service;
-    std::string errors;
-    h.Filter(fakes::ParseFilter(Registry(), "rl", ProtoFromText<RateLimit::Proto>(config), errors));
-    REQUIRE(errors.empty());
+    AddGrpcService(h, "limits", service);
+    AddFilter<RateLimit>(h, "rl", config);
     h.Start();
   }
   Message Get(const std::string& user = "ann") { return h.Connect().Get("/", {{"x-user", user}}); }

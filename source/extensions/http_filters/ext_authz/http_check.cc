@@ -152,6 +152,8 @@ void HttpCheck::OnHead(http::ResponseHead& head) {
   head.headers.Set(HeaderId::kXEnvoyUpstreamServiceTime,
                    std::to_string((dispatcher_.now() - begin_) / event::kMillisecond));
   verdict_ = ReadHttpVerdict(service_, head);
+  // The answer to a CONNECT, which has no end. This object is gone behind it.
+  if (head.framing == http::Framing::kTunnel) user_.OnVerdict(std::move(verdict_));
 }
 
 // This object is gone behind OnVerdict.

@@ -6,7 +6,7 @@
 #include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb.h"
 #include "source/config/extension_values.h"
 #include "source/config/text.h"
-#include "source/extensions/http_filters/ext_authz/verdict.h"
+#include "source/http/request_part.h"
 
 namespace remora::extensions {
 namespace {
@@ -20,8 +20,9 @@ void CheckPath(const std::string& path, const std::string& field, std::string_vi
   if (path.empty()) return;
   if (path.front() != '/') {
     context.AddError(Concat(field, ".", name), Concat(name, " should start with \"/\"."));
-  } else if (!IsGraphic(path)) {
-    context.AddError(Concat(field, ".", name), "a path is printable ASCII without spaces");
+  } else if (!http::IsValidPart(http::RequestPart::kPath, path)) {
+    context.AddError(Concat(field, ".", name),
+                     "a path is printable ASCII without spaces and without a fragment");
   }
 }
 

@@ -149,6 +149,10 @@ std::optional<ExtAuthzRoute> ParseExtAuthzRoute(const proto::ExtAuthzPerRoute& p
   }
   if (check.service_override_case() != proto::CheckSettings::SERVICE_OVERRIDE_NOT_SET) {
     route.service = ParseService(check, "check_settings.", context);
+    if (check.http_service().authorization_request().has_allowed_headers()) {
+      context.AddWarning("check_settings.http_service.authorization_request.allowed_headers",
+                         "only the filter's own is read");
+    }
   }
   if (context.errors().size() > errors) return std::nullopt;
   return route;

@@ -210,12 +210,6 @@ std::optional<Verdict> ReadVerdict(std::string_view message) {
   return verdict;
 }
 
-bool IsGraphic(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isgraph(static_cast<unsigned char>(c));
-  });
-}
-
 bool IsValid(const Verdict& verdict) {
   const auto valid = [](const std::vector<FieldChange>& changes) {
     return std::all_of(changes.begin(), changes.end(), [](const FieldChange& change) {

@@ -53,8 +53,6 @@ struct Verdict {
 // nullopt: it is no CheckResponse.
 std::optional<Verdict> ReadVerdict(std::string_view message);
 
-// Printable ASCII without spaces, and not empty: fit for a request line.
-bool IsGraphic(std::string_view text);
 // Everything in it is valid on the wire.
 bool IsValid(const Verdict& verdict);
 bool ChangesRequest(const Verdict& verdict);

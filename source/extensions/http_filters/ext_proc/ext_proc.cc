@@ -146,7 +146,7 @@ void ExtProcFilter::FollowRoute() {
   const void* levels[http::FilterContext::kRouteLevels];
   const size_t count = context_.RouteConfigLevels(levels);
   for (size_t i = 0; i < count; ++i) FollowRoute(*static_cast<const ExtProcRoute*>(levels[i]));
-  if (initial_metadata_.empty()) return;
+  if (done_ || initial_metadata_.empty()) return;
   own_service_ = *service_;
   for (const auto& [name, value] : initial_metadata_) {
     std::erase_if(own_service_->initial_metadata,
@@ -441,11 +441,12 @@ void ExtProcFilter::SetReplyHead(const service::ImmediateResponse& answer,
 }
 
 void ExtProcFilter::SendReply(http::LocalReply reply, std::string_view details) {
-  stats().immediate_responses_sent.Inc();
-  // Also where there are none: the upstream's do not count any more.
-  context_.stream_info().response_code_details = {};
   reply.details = context_.arena().Copy(WithoutSpaces(details));
-  context_.SendLocalReply(std::move(reply));
+  if (context_.SendLocalReply(std::move(reply))) {
+    stats().immediate_responses_sent.Inc();
+    // Also where it has none: the upstream's do not count any more.
+    context_.stream_info().response_code_details = {};
+  }
   // It takes the place of what they keep; or it comes too late, and that goes on.
   Bypass();
 }

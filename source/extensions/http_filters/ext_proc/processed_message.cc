@@ -57,6 +57,7 @@ Answer ProcessedMessage::TakeHead(Head& head) {
   bodiless_ =
       head.framing == Framing::kNone || (head.framing == Framing::kLength && head.length == 0);
   if (filter_.done()) return Answer::kContinue;
+  PassTunnel();
   if (mode_.sends_head()) {
     service::ProcessingRequest request;
     service::HttpHeaders& headers =
@@ -71,6 +72,12 @@ Answer ProcessedMessage::TakeHead(Head& head) {
   held_ = true;
   Await(Waiting::kHead);
   return Answer::kHold;
+}
+
+void ProcessedMessage::PassTunnel() {
+  if (framing() == Framing::kTunnel && mode_.body != BodyMode::kStreamed) {
+    mode_.body = BodyMode::kNone;
+  }
 }
 
 Answer ProcessedMessage::OnData(buffer::Buffer& data) {
@@ -177,7 +184,8 @@ void ProcessedMessage::SendBody(const buffer::Buffer& body, bool end) {
 void ProcessedMessage::SendPiece(const buffer::Buffer& body, bool end) {
   SendBody(body, end);
   pieces_.push_back(static_cast<uint32_t>(body.length()));
-  Await(Waiting::kPieces);
+  // The oldest one's time runs: a service that hangs is noticed, however often there is more.
+  if (waiting_ != Waiting::kPieces) Await(Waiting::kPieces);
 }
 
 void ProcessedMessage::SendTrailers() {
@@ -247,6 +255,7 @@ void ProcessedMessage::ReplaceBody(const Common& answer) {
 
 // The body, or as much of it as has come, is next; then the trailers.
 void ProcessedMessage::GoOnAfterHead() {
+  PassTunnel();  // the mode may be another one now
   if (!bodiless_ && ended_ && mode_.body != BodyMode::kNone && (trailers_ == nullptr || came_)) {
     // All of it is here: it goes as one, whatever the mode.
     SendBody(body_, trailers_ == nullptr);
@@ -328,7 +337,6 @@ void ProcessedMessage::TakePiece(const Common& answer) {
     return ResumeIfRoom();
   }
   Settle();
-  body_answered_ = end_sent_;
   if (trailers_ != nullptr && mode_.sends_trailers()) return SendTrailers();
   if (ended_) return LetGo();
   ResumeIfRoom();

@@ -55,7 +55,7 @@ class ProcessedMessage {
   // No body follows the head.
   bool bodiless() const { return bodiless_; }
   // The last piece of a streamed body has been answered.
-  bool body_answered() const { return body_answered_; }
+  bool body_answered() const { return end_sent_ && pieces_.empty(); }
 
   // The filter's hooks.
   http::Answer OnHead(http::RequestHead& head);
@@ -86,6 +86,8 @@ class ProcessedMessage {
   http::Answer TakeHead(Head& head);
   http::Answer Collect(buffer::Buffer& data);
   http::Answer OnBodyEnd();
+  // A tunnel has no end to wait for: only pieces of it can be sent.
+  void PassTunnel();
   http::Answer RefuseTooLarge();
   // What is passed goes on, unless the stream has no room.
   http::Answer PassObserved();
@@ -142,7 +144,6 @@ class ProcessedMessage {
   bool replaced_ = false;
   bool refused_ = false;  // it was too long
   bool part_done_ = false;
-  bool body_answered_ = false;
   bool extended_ = false;
 };
 

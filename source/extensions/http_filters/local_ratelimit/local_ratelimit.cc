@@ -76,7 +76,7 @@ std::vector<route::RateLimitDescriptor> LocalRateLimitFilter::Descriptors(
   // As in Envoy: of a route's list those count too that count at the end.
   return http::DescribeRequest(choice, context_.match(), context_.stream_info(), head,
                                [own](const route::RateLimit& limit) {
-                                 return limit.disable_key.empty() && !(own && limit.at_end);
+                                 return limit.enabled_key.empty() && !(own && limit.at_end);
                                });
 }
 

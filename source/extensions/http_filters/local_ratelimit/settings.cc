@@ -58,6 +58,10 @@ void ParseOwnRateLimits(const Proto& proto, LocalRateLimitSettings& settings,
       config::ParseExtensionRateLimits(proto.rate_limits(), "rate_limits", context);
   for (int i = 0; i < proto.rate_limits_size(); ++i) {
     const std::string field = absl::StrCat("rate_limits[", i, "]");
+    if (proto.rate_limits(i).apply_on_stream_done()) {
+      context.AddWarning(absl::StrCat(field, ".apply_on_stream_done"),
+                         "such an entry never counts here");
+    }
     if (proto.rate_limits(i).has_limit()) {
       context.AddError(field, "'limit' field is not supported");
     }

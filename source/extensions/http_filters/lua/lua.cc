@@ -108,17 +108,19 @@ std::unique_ptr<http::FilterWorkerState> Lua::CreateWorkerState(const Config& co
 
 lua::Script* LuaFilter::FindScript() const {
   const auto* const route = context_.RouteConfig<Lua::RouteConfig>();
-  SourceCodePtr code = config_.code;
+  // Not copied: all workers share its count.
+  const SourceCodePtr* code = &config_.code;
   if (route != nullptr) {
     if (route->disabled) return nullptr;
     if (!route->name.empty()) {
       const auto found = config_.codes.find(route->name);
-      code = found != config_.codes.end() ? found->second : nullptr;
+      if (found == config_.codes.end()) return nullptr;
+      code = &found->second;
     } else if (route->code != nullptr) {
-      code = route->code;
+      code = &route->code;
     }
   }
-  return code != nullptr ? state().Find(code) : nullptr;
+  return *code != nullptr ? state().Find(*code) : nullptr;
 }
 
 void LuaFilter::Start(lua::Function function, std::optional<ScriptStream>& stream) {

@@ -41,10 +41,6 @@ constexpr std::string_view kStatus = ":status";
 constexpr http::HeaderIdSet kCodecFields = {HeaderId::kConnection, HeaderId::kContentLength,
                                             HeaderId::kTransferEncoding, HeaderId::kUpgrade};
 
-bool IsPart(std::string_view name, const NamedPart& part) {
-  return name == part.name || (part.part == RequestPart::kAuthority && name == "host");
-}
-
 bool MayBePart(std::string_view name) {
   return name.empty() || name.front() == ':' || name == "host";
 }
@@ -93,12 +89,11 @@ Answer ScriptStream::OnData(buffer::Buffer& data) {
   const uint64_t limit =
       is_request() ? context.request_buffer_limit() : context.response_buffer_limit();
   if (body_.length() > limit) {
-    body_.Clear();
     run_.reset();
     call_.reset();
-    context.SendLocalReply(
-        http::ReplyTo({http::Side::kLocal, is_request() ? http::ErrorKind::kRequestTooLarge
-                                                        : http::ErrorKind::kResponseTooLarge}));
+    // The chain keeps it and is over its limit: it answers 413 or 500, or lets all of it go on
+    // where an answer is on its way already.
+    Add(body_);
     return Answer::kHold;
   }
   run_->OnData();
@@ -118,7 +113,7 @@ Answer ScriptStream::OnEnd(http::HeaderMap* trailers) {
 }
 
 Answer ScriptStream::AnswerOf(lua::Wait wait) {
-  RerouteIfChanged();
+  if (wait != lua::Wait::kAnswered) RerouteIfChanged();
   if (wait == lua::Wait::kBody) return Answer::kHold;
   if (wait == lua::Wait::kCall) return head_passed_ ? Answer::kPause : Answer::kHold;
   if (wait == lua::Wait::kAnswered) body_.Clear();
@@ -196,7 +191,7 @@ bool ScriptStream::NextPart(lua::Fields of, std::string_view name, uint32_t& cur
       field = {kStatus, text_};
       return true;
     }
-    if (!name.empty() && !IsPart(name, part)) continue;
+    if (!name.empty() && http::FindRequestPart(name) != part.part) continue;
     field = {part.name, http::GetPart(*filter_.request_head(), part.part)};
     if (!field.value.empty()) return true;
   }
@@ -236,22 +231,21 @@ bool ScriptStream::ChangePart(lua::Change change, std::string_view name, std::st
     }
     return true;
   }
-  for (const NamedPart& part : kParts) {
-    if (!IsPart(name, part)) continue;
-    const std::string_view before = http::GetPart(*request_head_, part.part);
-    // As Envoy: these are joined.
-    const std::string joined = change == lua::Change::kAdd && !before.empty()
-                                   ? absl::StrCat(Text(before), ",", Text(value))
-                                   : Text(value);
-    if (http::SetPart(*request_head_, part.part, joined)) error = nullptr;
-  }
+  const std::optional<RequestPart> part = http::FindRequestPart(name);
+  if (!part.has_value()) return true;
+  const std::string_view before = http::GetPart(*request_head_, *part);
+  // As Envoy: these are joined.
+  const std::string joined = change == lua::Change::kAdd && !before.empty()
+                                 ? absl::StrCat(Text(before), ",", Text(value))
+                                 : Text(value);
+  if (http::SetPart(*request_head_, *part, joined)) error = nullptr;
   return true;
 }
 
 const char* ScriptStream::ChangeField(lua::Fields of, lua::Change change, std::string_view name,
                                       std::string_view value) {
   http::HeaderMap* const fields = FieldsOf(of);
-  const char* error = Write(name.size() + value.size());
+  const char* error = Write(sizeof(http::HeaderEntry) + name.size() + value.size());
   if (error != nullptr) return error;
   if (of == lua::Fields::kHeaders && ChangePart(change, name, value, error)) {
     if (error == nullptr) changed_ = filter_.reroutes();
@@ -347,11 +341,12 @@ const char* ScriptStream::Call(const lua::CallSetup& setup) {
   if (cluster == nullptr) return "http call cluster invalid. Must be configured";
   upstream::CallRequest request;
   for (auto& [name, value] : message_) {
-    if (IsPart(name, kParts[0])) {
+    const std::optional<RequestPart> part = http::FindRequestPart(name);
+    if (part == RequestPart::kAuthority) {
       request.authority = std::move(value);
-    } else if (name == ":path") {
+    } else if (part == RequestPart::kPath) {
       request.path = std::move(value);
-    } else if (name == ":method") {
+    } else if (part == RequestPart::kMethod) {
       request.method = std::move(value);
     } else if (!MayBePart(name) && !kCodecFields.Has(http::LookUpHeaderId(name))) {
       if (!http::IsValidHeaderName(name) || !http::IsValidHeaderValue(value)) {

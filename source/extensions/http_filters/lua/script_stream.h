@@ -57,7 +57,8 @@ class ScriptStream final : private lua::Stream, private upstream::CallUser {
                           lua::Items value) override;
   void BeginMessage() override { message_ = {}; }
   void AddField(std::string_view name, std::string_view value) override {
-    if (Write(name.size() + value.size()) == nullptr) message_.emplace_back(name, value);
+    const size_t size = sizeof(upstream::CallFields::value_type) + name.size() + value.size();
+    if (Write(size) == nullptr) message_.emplace_back(name, value);
   }
   const char* Respond(std::string_view body) override;
   const char* Call(const lua::CallSetup& setup) override;
@@ -85,14 +86,10 @@ class ScriptStream final : private lua::Stream, private upstream::CallUser {
                   const char*& error);
   // The length of the body is not what it was, or not known any more.
   void SetLength(std::optional<uint64_t> length);
-  void OnFieldChanged(lua::Fields of, std::string_view name);
   // What the running event is about, or all that was kept.
   buffer::Buffer& body() { return piece_ != nullptr ? *piece_ : body_; }
   http::Answer AnswerOf(lua::Wait wait);
   void Add(buffer::Buffer& data);
-  void Resume();
-  // What was kept goes on behind the head.
-  void Flush();
   void RerouteIfChanged();
   // Values for the script.
   void PutTree(const http::MetadataValue& value, std::string_view name);

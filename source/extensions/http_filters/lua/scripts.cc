@@ -44,7 +44,11 @@ ScriptState::~ScriptState() = default;
 
 lua::Script* ScriptState::Find(const SourceCodePtr& code) {
   const auto found = made_.find(code.get());
-  if (found != made_.end()) return found->second.script.get();
+  if (found != made_.end()) {
+    // One that this worker could not load: each request that goes without it counts.
+    if (found->second.script == nullptr) errors.Inc();
+    return found->second.script.get();
+  }
   DropUnused();
   std::string error;
   std::unique_ptr<lua::Script> script =

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "envoy/extensions/filters/http/ratelimit/v3/rate_limit.pb.h"
 #include "source/http/grpc_status.h"
 
@@ -61,9 +60,9 @@ std::vector<route::RateLimitDescriptor> RateLimitFilter::Describe(const http::Re
   return http::DescribeRequest(
       choice, context_.match(), context_.stream_info(), head, [&](const route::RateLimit& limit) {
         return limit.at_end == at_end &&
-               (limit.disable_key.empty() ||
-                Happens({absl::StrCat("ratelimit.", limit.disable_key, ".http_filter_enabled"),
-                         runtime::Fraction{100, 100}}));
+               (limit.enabled_key.empty() || context_.runtime()
+                                                 .FractionOf(limit.enabled_key, {.numerator = 100})
+                                                 .Matches(context_.random().Next()));
       });
 }
 

@@ -116,7 +116,8 @@ TEST_CASE("http check: what is wrong in the configuration is named") {
   CHECK(Errors(kUri + "path_prefix: 'a'") ==
         "filter.http_service.path_prefix: path_prefix should start with \"/\".\n");
   CHECK(Errors(kUri + "path_override: '/a b'") ==
-        "filter.http_service.path_override: a path is printable ASCII without spaces\n");
+        "filter.http_service.path_override: a path is printable ASCII without spaces and without a "
+        "fragment\n");
   CHECK(Errors(kUri + "authorization_request { headers_to_add { key: 'a b' value: 'c' } }") ==
         "filter.http_service.authorization_request.headers_to_add[0].key: this is no name of a "
         "header field\n");

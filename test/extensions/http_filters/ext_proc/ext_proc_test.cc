@@ -161,6 +161,19 @@ TEST_CASE("ext_proc: a body that is collected is held to its limit") {
   CHECK(streamed.Count("stream_msgs_sent") == 2);
 }
 
+TEST_CASE("ext_proc: a tunnel is not collected, since it has no end") {
+  for (const char* mode : {"BUFFERED", "BUFFERED_PARTIAL"}) {
+    World world(Mode("request_header_mode: SKIP response_header_mode: SKIP request_body_mode: " +
+                     std::string(mode)),
+                {}, http::Framing::kTunnel);
+    world.RequestHead();
+    CHECK(world.upstream.heads == 1);
+    world.RequestData("longer than the limit of ten");
+    CHECK(world.upstream.body == "longer than the limit of ten");
+    CHECK(world.Count("streams_started") == 0);
+  }
+}
+
 TEST_CASE("ext_proc: pieces of a streamed body are bounded, however small they are") {
   World world(Mode("request_header_mode: SKIP request_body_mode: STREAMED"), {},
               http::Framing::kStreamed, 1'000'000);
